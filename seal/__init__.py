@@ -1,0 +1,20 @@
+"""SEAL / V*: show, search and tell. `from seal import Seal` is the way in; importing loads no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Answer", "Seal", "__version__"]
+
+if TYPE_CHECKING:
+    from seal.pipeline import Answer, Seal
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved on first use, so that `import seal` stays instant and torch-free.
+    if name in {"Seal", "Answer"}:
+        from seal import pipeline
+
+        return getattr(pipeline, name)
+    raise AttributeError(f"module 'seal' has no attribute {name!r}")

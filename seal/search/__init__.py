@@ -1,0 +1,1 @@
+"""The search: pure Python and numpy. No network library is imported here."""
