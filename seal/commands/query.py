@@ -1,0 +1,132 @@
+"""`seal ask` and `seal locate`: one image on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seal.pipeline import Seal
+
+RELEASED_VQA = "craigwu/seal_vqa_7b"
+RELEASED_VSM = "craigwu/seal_vsm_7b"
+
+
+def add_ask(commands: Any) -> None:
+    parser = commands.add_parser(
+        "ask", help="answer a question about an image, searching if need be"
+    )
+    parser.add_argument("image", metavar="IMAGE", help="an image file")
+    parser.add_argument("question", metavar="QUESTION")
+    parser.add_argument(
+        "--option", action="append", dest="options", metavar="TEXT",
+        help="a possible answer (repeat); the likeliest is chosen",
+    )  # fmt: skip
+    parser.add_argument("--vqa", default=RELEASED_VQA, help="model folder or hub id (%(default)s)")
+    _add_shared(parser)
+    parser.set_defaults(run=ask)
+
+
+def add_locate(commands: Any) -> None:
+    parser = commands.add_parser("locate", help="search an image for a thing and box it")
+    parser.add_argument("image", metavar="IMAGE", help="an image file")
+    parser.add_argument("target", metavar="TARGET", help='what to look for, as in "the red boat"')
+    _add_shared(parser)
+    parser.set_defaults(run=locate, vqa=None)
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--vsm", default=RELEASED_VSM, help="model folder or hub id (%(default)s)")
+    parser.add_argument("--search", default="guided", help="search strategy (%(default)s)")
+    parser.add_argument("--quantization", choices=["int8", "nf4"], help="bitsandbytes (CUDA)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 (the first GPU if there is one)")
+    parser.add_argument("--protocol", default="default", help="default or as_released")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--save-path", type=Path, metavar="DIR", help="write a picture and a trace of each search"
+    )
+
+
+def _open(arguments: argparse.Namespace) -> Seal:
+    from seal.images import open_image
+    from seal.pipeline import Seal
+
+    open_image(arguments.image)  # a bad file is reported before a model is loaded
+    return Seal.from_pretrained(
+        arguments.vqa,
+        arguments.vsm,
+        search=arguments.search,
+        quantization=arguments.quantization,
+        device=arguments.device,
+        protocol=arguments.protocol,
+    )
+
+
+def ask(arguments: argparse.Namespace) -> int:
+    """Print the answer, what was looked for, and where it was found."""
+    if not arguments.question.strip():
+        raise ValueError("the question is empty: say what you want to know about the image")
+    seal = _open(arguments)
+    answer = seal.ask(arguments.image, arguments.question, options=arguments.options)
+    saved = _save(arguments, answer.searches)
+    if arguments.json:
+        print(json.dumps(answer.to_dict() | {"saved": saved}, indent=1))
+        return 0
+    print(answer.text)
+    for result in answer.searches:
+        print(f"  {_summary(result)}")
+    _tell(saved)
+    return 0
+
+
+def locate(arguments: argparse.Namespace) -> int:
+    """Print the boxes; exit code 1 if the target was not found."""
+    if not arguments.target.strip():
+        raise ValueError("the target is empty: say what to look for")
+    seal = _open(arguments)
+    result = seal.locate(arguments.image, arguments.target)
+    saved = _save(arguments, [result])
+    if arguments.json:
+        from seal.search.trace import to_dict
+
+        print(json.dumps(to_dict(result) | {"saved": saved}, indent=1))
+    else:
+        print(_summary(result))
+        _tell(saved)
+    return 0 if result.found else 1
+
+
+def _summary(result: Any) -> str:
+    visits = f"{len(result.path)} region{'s' if len(result.path) != 1 else ''} looked at"
+    if not result.found:
+        return f"{result.target}: not found ({visits})"
+    boxes = "; ".join(
+        f"[{b.x0:.0f}, {b.y0:.0f}, {b.x1:.0f}, {b.y1:.0f}] ({score:.2f})"
+        for b, score in zip(result.boxes, result.scores, strict=True)
+    )
+    return f"{result.target}: {boxes} ({visits})"
+
+
+def _save(arguments: argparse.Namespace, results: Any) -> list[str]:
+    if arguments.save_path is None:
+        return []
+    from seal.images import open_image
+    from seal.search.draw import draw_path
+    from seal.search.trace import to_dict
+
+    image = open_image(arguments.image)
+    arguments.save_path.mkdir(parents=True, exist_ok=True)
+    saved = []
+    for index, result in enumerate(results):
+        stem = arguments.save_path / f"{Path(arguments.image).stem}-{index}"
+        draw_path(image, result).save(f"{stem}.png")
+        Path(f"{stem}.json").write_text(json.dumps(to_dict(result), indent=1), encoding="utf-8")
+        saved += [f"{stem}.png", f"{stem}.json"]
+    return saved
+
+
+def _tell(saved: list[str]) -> None:
+    if saved:
+        print("written: " + ", ".join(saved))

@@ -1,0 +1,171 @@
+"""Run a list of commands as stages, two lanes side by side, saying what runs and how long is left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+TICK_SECONDS = 0.5
+REPORT_SECONDS = 15.0  # between two lines of progress
+
+
+class StageError(RuntimeError):
+    """A stage ended with an error; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One command line. `expected_seconds` only feeds the estimate of the time left."""
+
+    name: str
+    command: tuple[str, ...]  # as a user would type it after `python -m`
+    expected_seconds: float
+    inputs: tuple[
+        Path, ...
+    ] = ()  # stamps of the stages this one reads: a new run of them renews it
+
+
+@dataclass(slots=True)
+class StageRunner:
+    """Runs stages under `folder`, each once: a finished stage with the same command is kept."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage, kept ones included
+    peak_memory_mb: float = 0.0  # largest sum over this process and all it started
+    _running: dict[str, tuple[Stage, float, subprocess.Popen[bytes]]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _failure: str | None = None
+
+    def stamp(self, name: str) -> Path:
+        """The file that says that stage `name` is finished."""
+        return self.folder / "stages" / f"{name}.json"
+
+    def run(self, lanes: Sequence[Sequence[Stage]]) -> None:
+        """Run the lanes side by side, the stages of each lane in order.
+
+        Raises:
+            StageError: a stage failed; the others are stopped. Finished stages stay finished.
+        """
+        (self.folder / "stages").mkdir(parents=True, exist_ok=True)
+        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        threads = [threading.Thread(target=self._run_lane, args=(lane,)) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        last_report = time.monotonic()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                time.sleep(TICK_SECONDS)
+                self._watch_memory()
+                if time.monotonic() - last_report >= REPORT_SECONDS:
+                    last_report = time.monotonic()
+                    self._report(lanes)
+        except BaseException:
+            self._stop("interrupted")
+            raise
+        finally:
+            for thread in threads:
+                thread.join()
+        if self._failure is not None:
+            raise StageError(self._failure)
+
+    def _run_lane(self, lane: Sequence[Stage]) -> None:
+        for stage in lane:
+            if self._failure is not None:
+                return
+            if not self._run_stage(stage):
+                return
+
+    def _run_stage(self, stage: Stage) -> bool:
+        fingerprint = self._fingerprint(stage)
+        stamp = self.stamp(stage.name)
+        if stamp.exists():
+            kept = json.loads(stamp.read_text(encoding="utf-8"))
+            if kept["fingerprint"] == fingerprint:
+                self.seconds[stage.name] = kept["seconds"]
+                print(f"  {stage.name}: kept from an earlier run ({kept['seconds']:.0f} s)")
+                return True
+        stamp.unlink(missing_ok=True)
+        log = self.folder / "logs" / f"{stage.name}.log"
+        print(f"  {stage.name}: started (about {stage.expected_seconds:.0f} s; log: {log})")
+        started = time.monotonic()
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *stage.command],
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+            with self._lock:
+                self._running[stage.name] = (stage, started, process)
+            code = process.wait()
+            with self._lock:
+                del self._running[stage.name]
+        seconds = time.monotonic() - started
+        if code != 0:
+            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
+            self._stop(
+                f"stage {stage.name} failed with exit code {code}; the end of {log}:\n{tail}"
+            )
+            return False
+        self.seconds[stage.name] = seconds
+        record = {
+            "fingerprint": fingerprint,
+            "seconds": round(seconds, 2),
+            "command": stage.command,
+        }
+        temporary = stamp.with_suffix(".tmp")
+        temporary.write_text(json.dumps(record), encoding="utf-8")
+        temporary.replace(stamp)
+        print(f"  {stage.name}: done in {seconds:.0f} s")
+        return True
+
+    def _fingerprint(self, stage: Stage) -> str:
+        digest = hashlib.sha256(json.dumps(stage.command).encode())
+        for path in stage.inputs:
+            digest.update(path.read_bytes() if path.exists() else b"missing")
+        return digest.hexdigest()
+
+    def _stop(self, why: str) -> None:
+        with self._lock:
+            self._failure = self._failure or why
+            for _, _, process in self._running.values():
+                process.terminate()
+
+    def _watch_memory(self) -> None:
+        me = psutil.Process()
+        total = 0
+        for process in [me, *me.children(recursive=True)]:
+            try:
+                total += process.memory_info().rss
+            except psutil.Error:  # it ended between listing and asking
+                continue
+        self.peak_memory_mb = max(self.peak_memory_mb, total / 2**20)
+
+    def _report(self, lanes: Sequence[Sequence[Stage]]) -> None:
+        with self._lock:
+            running = {
+                name: time.monotonic() - start for name, (_, start, _) in self._running.items()
+            }
+        left = max(
+            sum(
+                max(stage.expected_seconds - running.get(stage.name, 0.0), 0.0)
+                for stage in lane
+                if stage.name not in self.seconds
+            )
+            for lane in lanes
+        )
+        names = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in running.items())
+        print(f"    running: {names}; about {left:.0f} s left here", flush=True)

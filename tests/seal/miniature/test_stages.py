@@ -1,0 +1,60 @@
+"""Stages run once, side by side, and a failure names the stage and the end of its log."""
+
+from __future__ import annotations
+
+import pytest
+
+from seal.miniature.stages import Stage, StageError, StageRunner
+
+
+def write(path, text="x", name="write"):
+    code = f"open({str(path)!r}, 'a').write({text!r})"
+    return Stage(name, ("timeit", "-n", "1", "-r", "1", code), 1.0)
+
+
+def test_a_finished_stage_is_kept_and_a_changed_one_runs_again(tmp_path):
+    out = tmp_path / "out"
+    for text in ("a", "a", "b"):
+        runner = StageRunner(tmp_path)
+        runner.run([[write(out, text)]])
+        assert runner.seconds["write"] > 0
+    assert out.read_text() == "ab"
+
+
+def test_a_stage_runs_again_when_one_it_reads_did(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    runner = StageRunner(tmp_path)
+
+    def lane(text):
+        reader = write(second, "r", "reader")
+        return [
+            write(first, text, "source"),
+            Stage(reader.name, reader.command, 1.0, (runner.stamp("source"),)),
+        ]
+
+    runner.run([lane("a")])
+    runner.run([lane("b")])
+    assert second.read_text() == "rr"
+
+
+def test_lanes_run_side_by_side(tmp_path):
+    # Each waits for the other's file: in sequence they would never end.
+    def meet(mine, other):
+        code = (
+            f"import os, time\nopen({str(mine)!r}, 'w').close()\nt = time.time()\n"
+            f"while not os.path.exists({str(other)!r}):\n"
+            f"    time.sleep(0.05)\n    assert time.time() - t < 30"
+        )
+        return Stage(mine.name, ("timeit", "-n", "1", "-r", "1", code), 1.0)
+
+    a, b = tmp_path / "a", tmp_path / "b"
+    StageRunner(tmp_path).run([[meet(a, b)], [meet(b, a)]])
+    assert a.exists() and b.exists()
+
+
+def test_a_failure_names_the_stage_and_shows_the_end_of_its_log(tmp_path):
+    bad = Stage("bad", ("timeit", "-n", "1", "-r", "1", "raise OSError('disk on fire')"), 1.0)
+    never = tmp_path / "never"
+    with pytest.raises(StageError, match=r"(?s)stage bad failed.*disk on fire"):
+        StageRunner(tmp_path).run([[bad, write(never)]])
+    assert not never.exists()

@@ -1,0 +1,47 @@
+"""The console script: help for a newcomer, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from seal.cli import main
+
+
+def test_help_tells_a_newcomer_what_to_do_first(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for needed in ("first steps", "seal demo", "seal ask", "seal locate", "train/vsm", "torchrun"):
+        assert needed in text
+
+
+def test_no_command_prints_help_and_is_wrong_use(capsys):
+    assert main([]) == 2
+    assert "first steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train/nothing"], "no program 'train/nothing'"),
+        (["ask", "missing.jpg", "What is it?"], "missing.jpg"),
+        (["ask", "missing.jpg", "  "], "question is empty"),
+        (["locate", "missing.jpg", "a mug"], "missing.jpg"),
+        (["locate", "missing.jpg", ""], "target is empty"),
+    ],
+)
+def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(arguments, said, capsys):
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_traceback_is_shown_only_when_asked(capsys, monkeypatch):
+    monkeypatch.delenv("SEAL_TRACEBACK", raising=False)
+    main(["train/nothing"])
+    assert "Traceback" not in capsys.readouterr().err
+    main(["--traceback", "train/nothing"])
+    assert "Traceback" in capsys.readouterr().err
+    monkeypatch.delenv("SEAL_TRACEBACK", raising=False)
