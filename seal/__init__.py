@@ -1,4 +1,4 @@
-"""SEAL / V*: show, search and tell. `from seal import Seal` is the way in; importing loads no torch."""
+"""SEAL / V*: show, search and tell. `from seal import Seal`; importing loads no torch."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Batch:
 
 @dataclass(slots=True)
 class VQAOutput:
-    """logits: (T, vocabulary), one row per supervised position, in the order of `Batch.supervised`."""
+    """logits: (T, vocabulary), one row per position of `Batch.supervised`, in its order."""
 
     logits: Tensor
 

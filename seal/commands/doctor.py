@@ -8,24 +8,11 @@ import platform
 import sys
 from typing import Any
 
-PACKAGES = [
-    "torch",
-    "transformers",
-    "tokenizers",
-    "peft",
-    "deepspeed",
-    "bitsandbytes",
-    "accelerate",
-    "datasets",
-    "hydra-core",
-    "wandb",
-    "scipy",
-    "numpy",
-    "pillow",
-    "pycocotools",
-    "textblob",
-    "spacy",
-]
+PACKAGES = (
+    *("torch", "transformers", "tokenizers", "sentencepiece", "peft", "deepspeed", "bitsandbytes"),
+    *("accelerate", "datasets", "hydra-core", "wandb", "scipy", "numpy", "pillow", "pycocotools"),
+    *("textblob", "spacy"),
+)
 # Bytes a parameter: LLM weights in the named precision, everything else (heads, projectors,
 # decoders, towers) in bfloat16, as the loader keeps them.
 LLM_BYTES = {"bf16": 2.0, "int8": 1.0, "nf4": 0.5 + 0.5 / 8}

@@ -1,4 +1,4 @@
-"""Find and run the programs under train/ eval/ data_builders/ by path, from a checkout or a wheel."""
+"""Find and run the programs under train/ eval/ data_builders/, from a checkout or a wheel."""
 
 from __future__ import annotations
 

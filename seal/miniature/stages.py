@@ -1,4 +1,4 @@
-"""Run a list of commands as stages, two lanes side by side, saying what runs and how long is left."""
+"""Run commands as stages, in lanes side by side, saying what runs and how long is left."""
 
 from __future__ import annotations
 
