@@ -1,0 +1,83 @@
+"""Masks as run-length encodings, COCO's compressed form: `{"size": [h, w], "counts": text}`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RLE = dict[str, Any]
+
+
+def mask_to_rle(mask: NDArray[Any]) -> RLE:
+    """(H, W) of zeros and ones, as RLE."""
+    from pycocotools import mask as coco_mask
+
+    if mask.ndim != 2:
+        raise ValueError(f"a mask has two dimensions, got {mask.shape}")
+    return _as_json(coco_mask.encode(np.asfortranarray(mask.astype(np.uint8))))
+
+
+def rle_to_mask(rle: RLE) -> NDArray[np.uint8]:
+    """RLE as (H, W) of zeros and ones."""
+    from pycocotools import mask as coco_mask
+
+    mask: NDArray[np.uint8] = coco_mask.decode(_as_bytes(rle))
+    return mask
+
+
+def segmentation_to_rle(segmentation: object, height: int, width: int) -> RLE:
+    """COCO's `segmentation` field as one RLE: polygons, compressed or uncompressed RLE.
+
+    Args:
+        segmentation: a list of polygons `[x, y, x, y, ...]` in pixels, or an RLE whose `counts`
+            is text or a list of run lengths.
+        height, width: of the image, pixels.
+    """
+    from pycocotools import mask as coco_mask
+
+    if isinstance(segmentation, dict):
+        if list(segmentation.get("size", ())) != [height, width]:
+            raise ValueError(
+                f"an RLE of size {segmentation.get('size')} on an image of height x width "
+                f"{height} x {width}"
+            )
+        if isinstance(segmentation["counts"], list):
+            if sum(segmentation["counts"]) != height * width:
+                raise ValueError("the run lengths of an RLE do not add up to the image's pixels")
+            return _as_json(coco_mask.frPyObjects(segmentation, height, width))
+        return _as_json(_as_bytes(segmentation))
+    if not isinstance(segmentation, list) or not segmentation:
+        raise ValueError(f"a segmentation is a list of polygons or an RLE, got {segmentation!r}")
+    for polygon in segmentation:
+        if len(polygon) < 6 or len(polygon) % 2:
+            raise ValueError(f"a polygon needs at least three x, y pairs, got {polygon!r}")
+    return merge_rles([_as_json(r) for r in coco_mask.frPyObjects(segmentation, height, width)])
+
+
+def merge_rles(rles: Sequence[RLE]) -> RLE:
+    """The union of masks of one size."""
+    from pycocotools import mask as coco_mask
+
+    return _as_json(coco_mask.merge([_as_bytes(rle) for rle in rles]))
+
+
+def rle_area(rle: RLE) -> int:
+    """Pixels of the mask."""
+    from pycocotools import mask as coco_mask
+
+    return int(coco_mask.area(_as_bytes(rle)))
+
+
+def _as_json(rle: RLE) -> RLE:
+    counts = rle["counts"]
+    text = counts.decode("ascii") if isinstance(counts, bytes) else counts
+    return {"size": [int(v) for v in rle["size"]], "counts": text}
+
+
+def _as_bytes(rle: RLE) -> RLE:
+    counts = rle["counts"]
+    raw = counts.encode("ascii") if isinstance(counts, str) else counts
+    return {"size": list(rle["size"]), "counts": raw}

@@ -1,0 +1,305 @@
+"""Turn a conversation into a `Row`: template, placeholders expanded, labels on the answers alone.
+
+Must agree with the ids and labels of the original training code; where that code lost its labels
+in silence (an empty answer, a `</s>` in the text, a cut that leaves nothing), this raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
+from seal.text.tokenize import Tokenizer
+from seal.text.tokens import (
+    IMAGE_END_TOKEN,
+    IMAGE_PLACEHOLDER,
+    IMAGE_START_TOKEN,
+    LOC_TOKEN,
+    OBJECT_PLACEHOLDER,
+    VisualSizes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How turns become text."""
+
+    name: str
+    system: str = ""
+    user: str = "USER:"
+    assistant: str = "ASSISTANT:"
+    stop: str = "</s>"
+    image: str = IMAGE_PLACEHOLDER  # what stands for `<image>`
+    plain: bool = False  # alignment: the image, the answer and `stop`, nothing else
+
+
+_SYSTEM = (
+    "A chat between a curious {who} and an artificial intelligence assistant. The assistant gives "
+    "helpful, detailed, and polite answers to the {who}'s questions."
+)
+VQA = Template("vqa", _SYSTEM.format(who="user"))
+VSM = Template(
+    "vsm",
+    _SYSTEM.format(who="human"),
+    image=f"{IMAGE_START_TOKEN}{IMAGE_PLACEHOLDER}{IMAGE_END_TOKEN}",
+)
+PLAIN = Template("plain", user="", assistant="", stop="\n", plain=True)
+TEMPLATES = {template.name: template for template in (VQA, VSM, PLAIN)}
+
+_PLACEHOLDER = re.compile(f"({IMAGE_PLACEHOLDER}|{OBJECT_PLACEHOLDER})")
+# Placeholders inside a token list, before they are expanded; no id of a vocabulary is negative.
+_IMAGE_SLOT, _OBJECT_SLOT, _DUMMY_SLOT = -1, -2, -3
+
+
+def conversation_row(
+    tokenizer: Tokenizer,
+    template: Template,
+    turns: Sequence[tuple[str, str]],
+    *,
+    image: Visual | None = None,
+    objects: Sequence[Visual] = (),
+    dummies: Sequence[Visual] = (),
+    sizes: VisualSizes | None = None,
+    max_text_tokens: int | None = None,
+    masked_loc: bool = False,
+    record: str = "",
+) -> Row:
+    """A row that learns the answers of `turns` and the end of each.
+
+    Args:
+        turns: (question, answer) pairs; `<image>` may stand anywhere in a question and is moved
+            to its front.
+        image: what the one `<image>` shows; None: there is no `<image>`.
+        objects: what the `<object>`s show, in order.
+        dummies: slots of `object_slots=padded`: not attended, behind the image or, in a row
+            without one, at the beginning.
+        max_text_tokens: longer rows are cut; a visual run counts as one token. A cut that would
+            remove every label, or the `[LOC]`, is an error.
+        masked_loc: `chat_loc_slot=as_released`: a `[LOC]` behind the image, not attended.
+        record: named in errors.
+    """
+    if not turns:
+        raise ValueError(f"{_named(record)}the conversation has no turn")
+    ids, learnt = [tokenizer.bos_id], [False]
+    for index, (question, answer) in enumerate(turns):
+        _check_answer(template, answer, record)
+        prompt = _prompt(template, question, index == 0, masked_loc, record)
+        prompt_ids, answer_ids = _continued(
+            tokenizer, prompt, _answer_text(template, answer), record
+        )
+        ids += prompt_ids + answer_ids
+        learnt += [False] * len(prompt_ids) + [True] * len(answer_ids)
+    cut = len(ids) + len(dummies) if max_text_tokens is None else max_text_tokens
+    row = _row(tokenizer, ids, learnt, image, objects, dummies, sizes or VisualSizes(), cut, record)
+    if not (row.labels != IGNORE_INDEX).any():
+        raise ValueError(
+            f"{_named(record)}{len(ids)} text tokens, cut at {cut}, leave no label to learn; "
+            "raise the maximum length or drop the record"
+        )
+    return _with_loc(tokenizer, row, learnt_loc=True, masked_loc=masked_loc, record=record)
+
+
+def prompt_row(
+    tokenizer: Tokenizer,
+    template: Template,
+    question: str,
+    *,
+    history: Sequence[tuple[str, str]] = (),
+    answer_prefix: str = "",
+    image: Visual | None = None,
+    objects: Sequence[Visual] = (),
+    sizes: VisualSizes | None = None,
+    record: str = "",
+) -> Row:
+    """A row without labels that ends after `ASSISTANT:`, or after the forced `answer_prefix`."""
+    if template.plain:
+        raise ValueError("the plain template has no prompt to answer")
+    ids = [tokenizer.bos_id]
+    for index, (asked, answer) in enumerate(history):
+        _check_answer(template, answer, record)
+        prompt = _prompt(template, asked, index == 0, False, record)
+        ids += _encode(tokenizer, prompt + _answer_text(template, answer))
+    prompt = _prompt(template, question, not history, False, record)
+    if answer_prefix:
+        prompt_ids, prefix_ids = _continued(tokenizer, prompt, " " + answer_prefix, record)
+        ids += prompt_ids + prefix_ids
+    else:
+        ids += _encode(tokenizer, prompt)
+    row = _row(
+        tokenizer,
+        ids,
+        [False] * len(ids),
+        image,
+        objects,
+        (),
+        sizes or VisualSizes(),
+        len(ids),
+        record,
+    )
+    return _with_loc(tokenizer, row, learnt_loc=False, masked_loc=False, record=record)
+
+
+def continuation_ids(
+    tokenizer: Tokenizer, template: Template, answer: str, *, stop: bool = True
+) -> list[int]:
+    """The ids of `answer` behind `ASSISTANT:`, the end of sequence included.
+
+    What an option is scored by. The same after every prompt, for text before the role mark cannot
+    merge with what follows it.
+    """
+    _check_answer(template, answer, "")
+    text = " " + answer + (template.stop if stop else "")
+    return _continued(tokenizer, template.assistant, text, "")[1]
+
+
+def move_image_to_front(question: str) -> str:
+    """`<image>` wherever it stood, then a newline and the question."""
+    if IMAGE_PLACEHOLDER not in question:
+        return question
+    rest = question.replace(IMAGE_PLACEHOLDER, "").strip()
+    return f"{IMAGE_PLACEHOLDER}\n{rest}".strip()
+
+
+def conversation_text(template: Template, turns: Sequence[tuple[str, str]]) -> str:
+    """The whole conversation as text, placeholders not expanded."""
+    return "".join(
+        _prompt(template, question, index == 0, False, "") + _answer_text(template, answer)
+        for index, (question, answer) in enumerate(turns)
+    )
+
+
+def prompt_text(template: Template, question: str) -> str:
+    """The text a first question becomes, up to where the answer starts."""
+    return _prompt(template, question, True, False, "")
+
+
+def _prompt(template: Template, question: str, first: bool, masked_loc: bool, record: str) -> str:
+    """The text of one turn up to and including `ASSISTANT:`."""
+    if template.plain:
+        if not first:
+            raise ValueError(f"{_named(record)}the plain format has one turn")
+        return IMAGE_PLACEHOLDER if IMAGE_PLACEHOLDER in question else ""
+    for mark in (template.stop, f"{template.assistant} "):
+        if mark in question:
+            raise ValueError(f"{_named(record)}a question contains {mark!r}: {question!r}")
+    question = move_image_to_front(question)
+    slot = LOC_TOKEN if masked_loc else ""
+    question = question.replace(IMAGE_PLACEHOLDER, template.image + slot)
+    system = f"{template.system} " if first else ""
+    return f"{system}{template.user} {question} {template.assistant}"
+
+
+def _answer_text(template: Template, answer: str) -> str:
+    return answer + template.stop if template.plain else f" {answer}{template.stop}"
+
+
+def _check_answer(template: Template, answer: str, record: str) -> None:
+    if not answer.strip():
+        raise ValueError(f"{_named(record)}an answer is empty")
+    marks = () if template.plain else (template.stop, f"{template.assistant} ")
+    for mark in (*marks, IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER):
+        if mark in answer:
+            raise ValueError(f"{_named(record)}an answer contains {mark!r}: {answer!r}")
+
+
+def _encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Ids of `text` without BOS; every placeholder is a slot and starts a new stretch of text."""
+    slots = {IMAGE_PLACEHOLDER: _IMAGE_SLOT, OBJECT_PLACEHOLDER: _OBJECT_SLOT}
+    ids: list[int] = []
+    for part in _PLACEHOLDER.split(text):
+        ids.extend([slots[part]] if part in slots else tokenizer.encode(part, bos=False))
+    return ids
+
+
+def _continued(
+    tokenizer: Tokenizer, prompt: str, text: str, record: str
+) -> tuple[list[int], list[int]]:
+    """Ids of `prompt` and of what follows it, tokenized together."""
+    prompt_ids = _encode(tokenizer, prompt)
+    ids = _encode(tokenizer, prompt + text)
+    if ids[: len(prompt_ids)] != prompt_ids:
+        raise ValueError(
+            f"{_named(record)}labels do not line up: the tokenizer merges the end of "
+            f"{prompt[-30:]!r} with the beginning of {text[:30]!r}"
+        )
+    return prompt_ids, ids[len(prompt_ids) :]
+
+
+def _row(
+    tokenizer: Tokenizer,
+    ids: list[int],
+    learnt: list[bool],
+    image: Visual | None,
+    objects: Sequence[Visual],
+    dummies: Sequence[Visual],
+    sizes: VisualSizes,
+    cut: int,
+    record: str,
+) -> Row:
+    """Put the visuals in, cut, and expand every slot to its number of visual tokens."""
+    num_images, num_objects = ids.count(_IMAGE_SLOT), ids.count(_OBJECT_SLOT)
+    if num_images != (image is not None) or num_objects != len(objects):
+        raise ValueError(
+            f"{_named(record)}the text has {num_images} {IMAGE_PLACEHOLDER} and {num_objects} "
+            f"{OBJECT_PLACEHOLDER}, but there are {int(image is not None)} images and "
+            f"{len(objects)} targets for them (at most one image)"
+        )
+    behind = ids.index(_IMAGE_SLOT) + 1 if image is not None else 1
+    ids = ids[:behind] + [_DUMMY_SLOT] * len(dummies) + ids[behind:]
+    learnt = learnt[:behind] + [False] * len(dummies) + learnt[behind:]
+
+    shown: dict[int, list[Visual]] = {
+        _IMAGE_SLOT: [] if image is None else [image],
+        _OBJECT_SLOT: list(objects),
+        _DUMMY_SLOT: list(dummies),
+    }
+    input_ids: list[int] = []
+    labels: list[int] = []
+    attended: list[bool] = []
+    visuals: list[Visual] = []
+    for token, is_learnt in zip(ids[:cut], learnt[:cut], strict=True):
+        if token >= 0:
+            input_ids.append(token)
+            labels.append(token if is_learnt else IGNORE_INDEX)
+            attended.append(True)
+            continue
+        visual = shown[token].pop(0)
+        count = sizes.count(visual.long)
+        visuals.append(visual)
+        input_ids += [VISUAL_TOKEN] * count
+        labels += [IGNORE_INDEX] * count
+        attended += [visual.attended] * count
+    return Row(
+        torch.tensor(input_ids, dtype=torch.int64),
+        torch.tensor(labels, dtype=torch.int64),
+        tuple(visuals),
+        None if all(attended) else torch.tensor(attended, dtype=torch.bool),
+    )
+
+
+def _with_loc(
+    tokenizer: Tokenizer, row: Row, *, learnt_loc: bool, masked_loc: bool, record: str
+) -> Row:
+    """Note where the one `[LOC]` of the answer stands; take a masked one out of attention."""
+    if LOC_TOKEN not in tokenizer:
+        return row
+    found = row.input_ids == tokenizer.token_id(LOC_TOKEN)
+    mask = row.attention_mask
+    if masked_loc:
+        mask = torch.ones_like(found) if mask is None else mask.clone()
+        mask[found & (row.labels == IGNORE_INDEX)] = False
+    if learnt_loc:
+        found = found & (row.labels != IGNORE_INDEX)
+    positions = found.nonzero().flatten().tolist()
+    if len(positions) > 1:
+        raise ValueError(f"{_named(record)}{len(positions)} {LOC_TOKEN} in one conversation")
+    position = positions[0] if positions else None
+    return Row(row.input_ids, row.labels, row.visuals, mask, position)
+
+
+def _named(record: str) -> str:
+    return f"record {record}: " if record else ""

@@ -1,0 +1,96 @@
+"""Every fixed sentence of the two models; the released weights learned them to the letter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seal.geometry import Box
+from seal.text.tokens import OBJECT_PLACEHOLDER
+
+REFUSAL = (
+    "Sorry, I can not answer the question. "
+    "Some visual information about the following objects is missing or unclear:"
+)
+FOCUS = "Additional visual information to focus on: "
+LOCATE_ANSWER = "Sure, [LOC]."
+# What precedes `[LOC]` in every answer: its last hidden state is the query vector.
+LOCATE_PREFIX = "Sure,"
+
+
+def refusal(missing: Sequence[str]) -> str:
+    """The answer that names what could not be seen."""
+    if not missing:
+        raise ValueError("a refusal names at least one missing object")
+    return f"{REFUSAL} {', '.join(missing)}."
+
+
+def parse_missing(answer: str) -> list[str] | None:
+    """The objects a refusal names, in order; None for any other answer."""
+    _, marker, rest = answer.rpartition(REFUSAL)
+    if not marker:
+        return None
+    names = rest.strip().removesuffix(".").split(",")
+    return [name.strip() for name in names if name.strip()]
+
+
+def object_phrase(name: str, location: str) -> str:
+    """One crop in the focus sentence, its visual tokens at the placeholder."""
+    return f"{name} {OBJECT_PLACEHOLDER} at location {location}"
+
+
+def missing_phrase(name: str) -> str:
+    """A target in the focus sentence that the search did not find."""
+    return f"{name} not existent in the image"
+
+
+def focus_sentence(phrases: Sequence[str]) -> str:
+    """What the search brought back, one phrase a crop or a target that was not found."""
+    if not phrases:
+        raise ValueError("a focus sentence needs at least one phrase")
+    return f"{FOCUS}{'; '.join(phrases)}."
+
+
+def focused_question(phrases: Sequence[str], question: str) -> str:
+    """The question behind its focus sentence, or alone when there is nothing to focus on."""
+    return f"{focus_sentence(phrases)}\n{question}" if phrases else question
+
+
+def box_in_square(box: Box, image_size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """`box` (pixels of an image of (width, height)) as xyxy fractions of the centered square.
+
+    The image stands in the middle of a square of its longer side; the result is clipped to [0, 1].
+    """
+    width, height = image_size
+    side = max(width, height)
+    dx, dy = (side - width) // 2, (side - height) // 2
+    corners = ((box.x0 + dx) / side, (box.y0 + dy) / side, (box.x1 + dx) / side)
+    x0, y0, x1, y1 = (min(max(v, 0.0), 1.0) for v in (*corners, (box.y1 + dy) / side))
+    return x0, y0, x1, y1
+
+
+def box_text(fractions: Sequence[float]) -> str:
+    """Four fractions as the models read them: `[0.100,0.200,0.300,0.400]`."""
+    return "[" + ",".join(f"{value:.3f}" for value in fractions) + "]"
+
+
+def location_text(box: Box, image_size: tuple[int, int]) -> str:
+    """Where `box` (pixels) lies in the padded square, as text."""
+    return box_text(box_in_square(box, image_size))
+
+
+def locate_question(target: str) -> str:
+    """What the search model is asked to find `target`."""
+    return f"Please locate the {target} in this image."
+
+
+def cue_question(target: str) -> str:
+    """What the search model is asked when it does not see `target`."""
+    return (
+        "According to the common sense knowledge and possible visual cues, "
+        f"what is the most likely location of the {target} in the image?"
+    )
+
+
+def cue_prefix(target: str) -> str:
+    """How every answer to `cue_question` begins; the location follows."""
+    return f"The {target} is most likely to appear"
