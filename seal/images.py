@@ -1,0 +1,169 @@
+"""Images to pixels as the original prepared them: opening, squaring, cropping, normalizing.
+
+Must agree bit for bit with the golden hashes of `preprocess` and the crop arithmetic of `splits`.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from seal.geometry import Anchor, Box, square_padding
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+BACKGROUND = (122, 116, 104)  # CLIP's mean color in whole numbers: what padding is filled with
+
+
+def _value_table() -> np.ndarray:
+    """(3, 256) float32: what each byte of each channel becomes.
+
+    Scaled in float64, then rounded, then normalized in float32: the order fixes the last bit.
+    """
+    scaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
+    mean = np.array(CLIP_MEAN, np.float32)[:, None]
+    std = np.array(CLIP_STD, np.float32)[:, None]
+    return (scaled - mean) / std
+
+
+_VALUES = _value_table()
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Read an image file as upright RGB.
+
+    Transparent images are laid on the padding color, 16-bit ones scaled to 8 bits, and the
+    camera's orientation tag is applied.
+
+    Raises:
+        ValueError: the file is missing, empty, truncated, too large or not an image.
+    """
+    path = Path(path)
+    if not path.is_file():
+        why = "is a folder" if path.is_dir() else "does not exist"
+        raise ValueError(f"{path}: {why}; give the path of an image file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty (0 bytes); download or export it again")
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            return to_rgb(ImageOps.exif_transpose(opened))
+    except UnidentifiedImageError:
+        raise ValueError(f"{path}: not an image in a format that Pillow reads") from None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path}: {error}; make it smaller or cut it into parts") from error
+    except (OSError, SyntaxError, EOFError) as error:  # Pillow's ways to say truncated or corrupt
+        raise ValueError(f"{path}: the image is damaged and cannot be decoded: {error}") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode to RGB without losing what can be seen."""
+    if image.mode == "RGB":
+        return image.copy()
+    if image.mode.startswith("I") or image.mode == "F":
+        return _gray_to_8_bits(image).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        ground = Image.new("RGBA", rgba.size, (*BACKGROUND, 255))
+        return Image.alpha_composite(ground, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _gray_to_8_bits(image: Image.Image) -> Image.Image:
+    """Pillow clips wide gray values at 255; scale them instead when they do not fit."""
+    values = np.asarray(image, dtype=np.float64)
+    top = values.max()
+    if top > 255:
+        values = values / (65535 if top <= 65535 else top) * 255
+    elif image.mode == "F" and top <= 1:
+        values = values * 255
+    return Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
+
+
+def pad_to_square(
+    image: Image.Image, anchor: Anchor = "center"
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The image on a square of the padding color, and where its corner landed (dx, dy)."""
+    side, dx, dy = square_padding(image.width, image.height, anchor)
+    if image.width == image.height:
+        return image, (0, 0)
+    square = Image.new("RGB", (side, side), BACKGROUND)
+    square.paste(image, (dx, dy))
+    return square, (dx, dy)
+
+
+def context_box(
+    box: Box, width: int, height: int, scale: float | None = 1.2, least: int = 224
+) -> tuple[int, int, int, int]:
+    """Whole-pixel (left, top, right, bottom) around a box of a width x height image.
+
+    `scale` times the box; with `scale=None` at least `least` pixels a side instead. A window over
+    the left or top border is moved in, one over the right or bottom is cut: the released weights
+    were trained on such crops. Far outside the image right may be less than left.
+    """
+    box_width, box_height = math.ceil(box.width), math.ceil(box.height)
+    if scale is None:
+        window_width, window_height = max(box_width, least), max(box_height, least)
+    else:
+        window_width, window_height = int(box_width * scale), int(box_height * scale)
+    left = max(0, int(box.x0 + box.width / 2) - window_width // 2)
+    top = max(0, int(box.y0 + box.height / 2) - window_height // 2)
+    return left, top, min(left + window_width, width), min(top + window_height, height)
+
+
+def context_crop(image: Image.Image, box: Box, scale: float = 1.2) -> Image.Image:
+    """What surrounds a box, as the VQA LLM is shown it (before resizing).
+
+    Raises:
+        ValueError: nothing of the image would be left in the crop.
+    """
+    left, top, right, bottom = context_box(box, image.width, image.height, scale)
+    if right <= left or bottom <= top:
+        raise ValueError(
+            f"box [{box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g}] leaves an empty crop of the "
+            f"{image.width} x {image.height} image; a target needs a box inside its image"
+        )
+    return image.crop((left, top, right, bottom))
+
+
+def clip_pixels(
+    image: Image.Image, size: int, fit: Literal["stretch", "center_crop"] = "stretch"
+) -> np.ndarray:
+    """(3, size, size) float32, CLIP-normalized; `image` is squared by the caller or stretched.
+
+    `center_crop` fits the short side and cuts the rest off: what the original's no-search branch
+    does to an image that was not padded.
+    """
+    return normalize_bytes(resized_bytes(image, size, fit))
+
+
+def owl_pixels(image: Image.Image, size: int) -> np.ndarray:
+    """(3, size, size) float32: the whole patch stretched to OWL-ViT's square, CLIP-normalized."""
+    return clip_pixels(image, size)
+
+
+def resized_bytes(
+    image: Image.Image, size: int, fit: Literal["stretch", "center_crop"] = "stretch"
+) -> np.ndarray:
+    """(3, size, size) uint8: what `clip_pixels` looks up."""
+    if fit == "stretch":
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
+    else:
+        short = min(image.size)
+        width, height = (int(size * side / short) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+        left, top = (width - size) // 2, (height - size) // 2
+        image = image.crop((left, top, left + size, top + size))
+    return np.asarray(image, dtype=np.uint8).transpose(2, 0, 1)
+
+
+def normalize_bytes(u8: np.ndarray) -> np.ndarray:
+    """(3, H, W) uint8 RGB -> the same shape in float32, CLIP-normalized."""
+    pixels = np.empty(u8.shape, np.float32)
+    for values, channel, out in zip(_VALUES, u8, pixels, strict=True):
+        np.take(values, channel, out=out)
+    return pixels

@@ -1,0 +1,187 @@
+"""Pixels equal the original's bit for bit; files that are not images are named."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import numpy as np
+import pytest
+from golden_files import GOLDENS, golden_arrays, golden_cases, golden_json, needs_goldens
+from PIL import Image
+
+from seal import images
+from seal.geometry import Box, square_padding
+
+PREPROCESS = golden_cases("preprocess", "cases")
+
+
+def sha256(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def prepare(case, output):
+    """The uint8 that the original's named preparation made of the image of `case`."""
+    image = images.open_image(GOLDENS / case["png"])
+    size = case["outputs"][output]["shape"][-1]
+    if output == "clip_raw":
+        return images.resized_bytes(image, size, "center_crop")
+    if output == "clip_centered":
+        image = images.pad_to_square(image)[0]
+    elif output == "clip_topleft":
+        image = images.pad_to_square(image, "top_left")[0]
+    elif output == "crop_resize224":
+        image = image.crop(case["crop_box"])
+    return images.resized_bytes(image, size)
+
+
+@pytest.mark.goldens
+@needs_goldens
+@pytest.mark.parametrize("case", PREPROCESS, ids=lambda c: c["png"])
+def test_pixels_equal_the_original_bit_for_bit(case):
+    for output, expected in case["outputs"].items():
+        u8 = prepare(case, output)
+        assert list(u8.shape) == expected["shape"]
+        assert sha256(u8) == expected["sha256_uint8"], output
+        pixels = images.normalize_bytes(u8)
+        assert pixels.dtype == np.float32
+        assert sha256(pixels) == expected["sha256_float32"], output
+
+
+@pytest.mark.goldens
+@needs_goldens
+def test_public_functions_give_those_pixels():
+    case = PREPROCESS[0]
+    image = images.open_image(GOLDENS / case["png"])
+    made = {
+        "clip_raw": images.clip_pixels(image, 224, "center_crop"),
+        "clip_centered": images.clip_pixels(images.pad_to_square(image)[0], 224),
+        "owl": images.owl_pixels(image, case["outputs"]["owl"]["shape"][-1]),
+    }
+    for output, pixels in made.items():
+        assert sha256(pixels) == case["outputs"][output]["sha256_float32"], output
+
+
+@pytest.mark.goldens
+@needs_goldens
+@pytest.mark.parametrize("index", range(len(golden_cases("splits", "expand2square"))))
+def test_both_squares_equal_the_original(index):
+    case = golden_json("splits")["expand2square"][index]
+    arrays = golden_arrays("splits")
+    image = Image.fromarray(arrays[f"e2s{index}.in"])
+    assert tuple(case["background"]) == images.BACKGROUND
+    square, offset = images.pad_to_square(image)
+    assert offset == (case["left"], case["top"])
+    assert (np.asarray(square) == arrays[f"e2s{index}.centered"]).all()
+    square, offset = images.pad_to_square(image, "top_left")
+    assert offset == (0, 0)
+    assert (np.asarray(square) == arrays[f"e2s{index}.topleft"]).all()
+
+
+@pytest.mark.goldens
+@needs_goldens
+def test_crop_windows_equal_the_original():
+    for case in golden_cases("splits", "get_patch"):
+        box = Box.from_xywh(*case["bbox_xywh"])
+        window = images.context_box(
+            box, *case["image_wh"], scale=case["patch_scale"], least=case["patch_size"]
+        )
+        assert list(window) == case["ltrb"], case
+
+
+@pytest.mark.goldens
+@needs_goldens
+def test_a_crop_that_would_be_empty_is_refused_with_its_box():
+    image = Image.new("RGB", (100, 100))
+    for case in golden_cases("splits", "get_object_crop_crashes"):
+        box = Box.from_xywh(*case["bbox"])
+        left, top, right, bottom = case["ltrb"]
+        if right > left and bottom > top:
+            assert images.context_crop(image, box).size == (right - left, bottom - top)
+        else:
+            with pytest.raises(ValueError, match="leaves an empty crop"):
+                images.context_crop(image, box)
+
+
+def test_square_images_are_not_copied_or_moved():
+    image = Image.new("RGB", (7, 7), (1, 2, 3))
+    assert images.pad_to_square(image) == (image, (0, 0))
+    assert square_padding(7, 7) == (7, 0, 0)
+
+
+def test_pixels_equal_those_of_the_hugging_face_processor():
+    transformers = pytest.importorskip("transformers")
+    processor = transformers.CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size=56)
+    rng = np.random.default_rng(0)
+    for shape in [(70, 131, 3), (131, 70, 3), (80, 80, 3)]:
+        image = Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
+        expected = processor(image, return_tensors="np")["pixel_values"][0]
+        assert (images.clip_pixels(image, 56, "center_crop") == expected).all()
+
+
+def save(image, path, **kwargs):
+    image.save(path, **kwargs)
+    return path
+
+
+def test_the_camera_orientation_is_applied(tmp_path):
+    image = Image.new("RGB", (4, 2), (255, 0, 0))
+    exif = image.getexif()
+    exif[0x0112] = 6  # turned a quarter to the right
+    assert images.open_image(save(image, tmp_path / "a.jpg", exif=exif)).size == (2, 4)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_every_mode_opens_as_rgb(mode, tmp_path):
+    name = "a.tif" if mode == "CMYK" else "a.png"
+    opened = images.open_image(save(Image.new(mode, (5, 4)), tmp_path / name))
+    assert (opened.mode, opened.size) == ("RGB", (5, 4))
+
+
+def test_transparent_pixels_show_the_padding_color(tmp_path):
+    image = Image.new("RGBA", (2, 1), (9, 8, 7, 0))
+    image.putpixel((1, 0), (9, 8, 7, 255))
+    opened = images.open_image(save(image, tmp_path / "a.png"))
+    assert [opened.getpixel((x, 0)) for x in (0, 1)] == [images.BACKGROUND, (9, 8, 7)]
+
+
+def test_sixteen_bit_gray_is_scaled_not_clipped(tmp_path):
+    values = np.array([[0, 32768, 65535]], np.uint16)
+    opened = images.open_image(save(Image.fromarray(values), tmp_path / "a.png"))
+    assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, 128, 255]
+
+
+def jpeg_bytes():
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.jpg", None, "does not exist"),
+        ("empty.jpg", b"", "0 bytes"),
+        ("text.png", b"this is no image at all", "not an image"),
+        ("cut.jpg", jpeg_bytes()[:900], "damaged"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00", "damaged|not an image"),
+    ],
+)
+def test_a_bad_file_is_named(name, content, said, tmp_path):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"(?s){name}.*({said})"):
+        images.open_image(path)
+
+
+def test_a_folder_is_not_an_image(tmp_path):
+    with pytest.raises(ValueError, match="is a folder"):
+        images.open_image(tmp_path)
+
+
+def test_an_image_beyond_memory_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
+    with pytest.raises(ValueError, match=r"big\.png.*make it smaller"):
+        images.open_image(save(Image.new("RGB", (4, 4)), tmp_path / "big.png"))
