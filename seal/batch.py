@@ -107,14 +107,14 @@ class Batch:
         return shifted[shifted != IGNORE_INDEX]
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: ZeRO-3 looks for tensors in `vars(output)` of every module
 class VQAOutput:
     """logits: (T, vocabulary), one row per position of `Batch.supervised`, in its order."""
 
     logits: Tensor
 
 
-@dataclass(slots=True)
+@dataclass  # without slots, as above
 class VSMOutput:
     """What the search model predicts for a batch of T supervised tokens and E expressions.
 

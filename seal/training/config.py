@@ -1,0 +1,108 @@
+"""The numbers of a training run: batch, optimizer, schedule, intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEDULES = ("linear", "cosine", "constant")
+WANDB_MODES = ("off", "offline", "online")
+
+# Fields that may differ between a checkpoint and the run that continues it: they change how a
+# run is carried out or watched, not one number of it.
+FREE_FIELDS = frozenset(
+    (
+        "log_every",
+        "save_every",
+        "keep",
+        "validate_every",
+        "validation_samples",
+        "workers",
+        "prefetch",
+        "wandb",
+        "wandb_project",
+        "stop_after",
+    )
+)
+
+
+@dataclass(kw_only=True, slots=True)
+class TrainConfig:
+    """How long, how fast and how much at once. Exactly one of num_steps and num_epochs is set."""
+
+    num_steps: int | None = None  # optimizer steps
+    num_epochs: float | None = None  # passes over the mixture instead
+    global_batch_size: int = 64  # samples in one optimizer step, over all processes
+    micro_batch_size: int = 8  # samples in one forward pass of one process
+    learning_rate: float = 1e-4  # at the end of the warm-up
+    schedule: str = "cosine"  # linear | cosine | constant; the first two end at 0
+    warmup_steps: int = 0  # steps of linear rise
+    warmup_ratio: float = 0.0  # the same as a share of all steps; only one of the two
+    beta1: float = 0.9  # AdamW
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0  # on matrices; never on biases and norms
+    gradient_clipping: float = 1.0  # global 2-norm; 0: off
+    bf16: bool = True  # weights and activations in bfloat16, master weights in float32
+    gradient_checkpointing: bool = False  # recompute the LLM's blocks in the backward pass
+    log_every: int = 1  # steps; a line holds means over the steps since the last
+    save_every: int = 500  # steps between checkpoints; the last step is always saved
+    keep: int = 2  # newest checkpoints that stay on disk
+    validate_every: int = 0  # steps; 0: only at the end
+    validation_samples: int = 0  # held-out samples read each time; 0: no validation
+    stop_after: int | None = None  # stop at this step with a checkpoint, schedule unchanged
+    workers: int = 4  # processes that prepare samples; 0: in this one
+    prefetch: int = 2  # batches each worker keeps ready
+    wandb: str = "off"  # off | offline | online
+    wandb_project: str = "seal"
+
+    def __post_init__(self) -> None:
+        if (self.num_steps is None) == (self.num_epochs is None):
+            raise ValueError(
+                f"set exactly one of train.num_steps and train.num_epochs, "
+                f"got {self.num_steps} and {self.num_epochs}"
+            )
+        for name in ("num_steps", "num_epochs", "stop_after"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"train.{name} must be positive, got {value}")
+        for name in ("global_batch_size", "micro_batch_size", "log_every", "save_every", "keep"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"train.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("validate_every", "validation_samples", "workers", "warmup_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"train.{name} must not be negative, got {getattr(self, name)}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"train.schedule={self.schedule!r} is none of {', '.join(SCHEDULES)}")
+        if self.wandb not in WANDB_MODES:
+            raise ValueError(f"train.wandb={self.wandb!r} is none of {', '.join(WANDB_MODES)}")
+        if self.warmup_steps and self.warmup_ratio:
+            raise ValueError(
+                f"set only one of train.warmup_steps={self.warmup_steps} and "
+                f"train.warmup_ratio={self.warmup_ratio}"
+            )
+        if not 0 <= self.warmup_ratio < 1:
+            raise ValueError(f"train.warmup_ratio must be in [0, 1), got {self.warmup_ratio}")
+
+    def steps(self, epoch_size: int) -> int:
+        """Optimizer steps of the whole run; a last partial batch is filled from the next epoch."""
+        if self.num_steps is not None:
+            return self.num_steps
+        assert self.num_epochs is not None
+        return max(1, -(-round(self.num_epochs * epoch_size) // self.global_batch_size))
+
+    def warmup(self, num_steps: int) -> int:
+        """Steps of linear rise in a run of `num_steps`."""
+        return self.warmup_steps or round(self.warmup_ratio * num_steps)
+
+
+def derive_accumulation(global_batch_size: int, micro_batch_size: int, world_size: int) -> int:
+    """Micro-batches each process runs for one optimizer step."""
+    at_once = micro_batch_size * world_size
+    if global_batch_size % at_once:
+        nearest = max(1, global_batch_size // at_once) * at_once
+        raise ValueError(
+            f"global_batch_size={global_batch_size} is not a multiple of "
+            f"micro_batch_size={micro_batch_size} x world_size={world_size} = {at_once}; "
+            f"nearest: {nearest}"
+        )
+    return global_batch_size // at_once

@@ -1,0 +1,105 @@
+"""Join the processes of a run: device, backend, seeds; one process needs no launcher."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+LAUNCHER_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """This process among those of the run."""
+
+    rank: int
+    size: int
+    local_rank: int  # among the processes of this machine
+    device: torch.device
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    def mean(self, values: list[float]) -> list[float]:
+        """The mean of each value over all processes; a collective call."""
+        if self.size == 1:
+            return values
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(total)
+        return (total / self.size).tolist()
+
+    def barrier(self) -> None:
+        """Wait for every process."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def distributed(seed: int) -> Iterator[World]:
+    """Start the process group that torchrun or Slurm describes, or a group of one.
+
+    GPUs talk over NCCL, CPUs over gloo. Every process starts from the same seed, so what is
+    newly initialized is the same everywhere.
+    """
+    launched = all(name in os.environ for name in LAUNCHER_VARIABLES)
+    rank, size, local_rank = (
+        (int(os.environ[name]) for name in LAUNCHER_VARIABLES[:3]) if launched else (0, 1, 0)
+    )
+    device = _device(local_rank)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    os.environ.setdefault("DS_ACCELERATOR", device.type)
+    if not dist.is_initialized():
+        if launched:
+            dist.init_process_group(backend)
+        else:
+            alone = dist.HashStore()  # type: ignore[attr-defined]  # in memory: no port is needed
+            dist.init_process_group(backend, store=alone, rank=0, world_size=1)
+    os.environ.setdefault("LOCAL_RANK", str(local_rank))  # DeepSpeed insists on it
+    _join_deepspeed(backend)
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    try:
+        yield World(rank, size, local_rank, device)
+    finally:
+        # A group of one holds no connection and DeepSpeed keeps references to it, so a second
+        # run in the same process uses it again.
+        if launched:
+            dist.destroy_process_group()
+
+
+def _device(local_rank: int) -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    if local_rank >= torch.cuda.device_count():
+        raise ValueError(
+            f"process {local_rank} of this machine has no GPU: there are "
+            f"{torch.cuda.device_count()}; lower torchrun --nproc-per-node"
+        )
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
+
+
+def _join_deepspeed(backend: str) -> None:
+    """Let DeepSpeed use the existing process group, without compiling anything."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import deepspeed
+        import deepspeed.ops
+        from deepspeed.utils import logger
+
+    logger.setLevel(logging.WARNING)
+    # On CPUs DeepSpeed would compile a shared-memory all-reduce here (about a minute, needs a
+    # compiler); marked as unavailable it uses gloo, with the same numbers.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False)

@@ -1,0 +1,216 @@
+"""A model, its losses and its optimizer under DeepSpeed, for every ZeRO stage."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seal.batch import Batch
+from seal.training.config import TrainConfig, derive_accumulation
+from seal.training.distributed import World
+from seal.training.schedule import learning_rate_share
+
+Losses = dict[str, Tensor]
+Criterion = Callable[[Batch, Any], Losses]
+
+
+class Objective(nn.Module):
+    """A model with its losses: what DeepSpeed runs.
+
+    ZeRO hangs its hooks on tensors it finds in tuples and dicts; a model's output is a dataclass,
+    a dict of losses is not.
+    """
+
+    def __init__(self, model: nn.Module, criterion: Criterion) -> None:
+        super().__init__()
+        self.model = model
+        self.criterion = criterion
+
+    def forward(self, batch: Batch) -> Losses:
+        return self.criterion(batch, self.model(batch))
+
+
+class Engine:
+    """One model in training. `accumulation` calls of `backward` make one `step`."""
+
+    def __init__(
+        self, deepspeed_engine: Any, *, stage: int, accumulation: int, train: TrainConfig,
+        num_steps: int, world: World,
+    ) -> None:  # fmt: skip
+        self.deepspeed = deepspeed_engine
+        self.stage = stage
+        self.accumulation = accumulation
+        self.train_config = train
+        self.num_steps = num_steps
+        self.world = world
+        self.dtype = torch.bfloat16 if train.bf16 else torch.float32
+
+    @property
+    def model(self) -> nn.Module:
+        """The model inside; under ZeRO-3 its parameters are partitioned."""
+        objective: Objective = self.deepspeed.module
+        return objective.model
+
+    @property
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """What is trained, by the model's own names."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def losses(self, batch: Batch) -> Losses:
+        """The named, weighted losses of one micro-batch that is on this device."""
+        losses: Losses = self.deepspeed(batch)
+        return losses
+
+    def backward(self, total: Tensor) -> None:
+        """Add the gradient of one micro-batch; at the last of a step they are averaged."""
+        self.deepspeed.backward(total)
+
+    def step(self, step: int) -> float:
+        """Update at the rate of `step` (0-based) and return the gradient's norm before clipping.
+
+        To be called after every `backward`; all but the last of a step only count.
+
+        Raises:
+            FloatingPointError: the norm is not finite.
+        """
+        return self._step(step, self.learning_rate(step))
+
+    def skip_step(self) -> None:
+        """As `step`, but at rate 0: the optimizer allocates its state, no weight changes."""
+        self._step(0, 0.0)
+
+    def _step(self, step: int, rate: float) -> float:
+        for group in self.deepspeed.basic_optimizer.param_groups:
+            group["lr"] = rate
+        boundary = self.deepspeed.is_gradient_accumulation_boundary()
+        norm = self._plain_norm() if self.stage == 0 and boundary else math.nan
+        if self.stage == 0 and boundary:
+            _require_finite(norm, step)
+        self.deepspeed.step()
+        if boundary and self.stage > 0:
+            norm = float(self.deepspeed.get_global_grad_norm())
+            _require_finite(norm, step)
+        return norm
+
+    def _plain_norm(self) -> float:
+        # DeepSpeed reports no norm without ZeRO; here the gradients are averaged and whole.
+        gradients = [p.grad for p in self.trainable.values() if p.grad is not None]
+        return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of optimizer step `step` (0-based)."""
+        return self.train_config.learning_rate * learning_rate_share(
+            step,
+            schedule=self.train_config.schedule,
+            num_steps=self.num_steps,
+            warmup=self.train_config.warmup(self.num_steps),
+        )
+
+    @torch.no_grad()
+    def evaluate(self, batch: Batch) -> tuple[Losses, Any]:
+        """Losses and predictions of a batch in evaluation mode."""
+        self.deepspeed.eval()
+        output = self.model(batch)
+        losses = self.deepspeed.module.criterion(batch, output)
+        self.deepspeed.train()
+        return losses, output
+
+
+def _require_finite(norm: float, step: int) -> None:
+    if not math.isfinite(norm):
+        raise FloatingPointError(
+            f"step {step + 1}: the gradient norm is {norm} though every loss is finite; "
+            f"no checkpoint holds this step; lower train.learning_rate or set train.bf16=false"
+        )
+
+
+def build_engine(
+    model: nn.Module,
+    criterion: Criterion,
+    train: TrainConfig,
+    deepspeed_config: dict[str, Any],
+    *,
+    num_steps: int,
+    world: World,
+) -> Engine:
+    """Put what requires a gradient under torch's AdamW and the whole under DeepSpeed.
+
+    `deepspeed_config` is the DeepSpeed document; batch sizes it does not name are filled in.
+    Nothing is compiled: torch's AdamW serves every stage, CPU offload included.
+    """
+    accumulation = derive_accumulation(train.global_batch_size, train.micro_batch_size, world.size)
+    document = _complete(deepspeed_config, train, accumulation)
+    stage = int(document.get("zero_optimization", {}).get("stage", 0))
+    if stage == 0 and train.bf16:
+        raise ValueError(
+            "train.bf16=true needs ZeRO 1 or higher, whose float32 master weights keep small "
+            "updates: use deepspeed=zero1 (on one GPU it costs the same), or train.bf16=false"
+        )
+    offload = document.get("zero_optimization", {}).get("offload_optimizer", {}).get("device")
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, train.weight_decay),
+        lr=train.learning_rate,
+        betas=(train.beta1, train.beta2),
+        eps=train.eps,
+        fused=world.device.type == "cuda" or offload == "cpu",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import deepspeed
+
+        engine, _, _, _ = deepspeed.initialize(
+            model=Objective(model, criterion), optimizer=optimizer, config=document
+        )
+    engine.train()
+    return Engine(
+        engine, stage=stage, accumulation=accumulation, train=train, num_steps=num_steps,
+        world=world,
+    )  # fmt: skip
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Trainable parameters for AdamW: matrices decay, biases and norms do not."""
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    if not trainable:
+        raise ValueError("nothing to train: every parameter of the model is frozen")
+    if not weight_decay:
+        return [{"params": trainable, "weight_decay": 0.0}]
+    groups = [
+        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _complete(config: dict[str, Any], train: TrainConfig, accumulation: int) -> dict[str, Any]:
+    """The DeepSpeed document with batch sizes; a number that contradicts `train` is an error."""
+    document = copy.deepcopy(config)
+    derived = {
+        "train_batch_size": train.global_batch_size,
+        "train_micro_batch_size_per_gpu": train.micro_batch_size,
+        "gradient_accumulation_steps": accumulation,
+    }
+    for key, value in derived.items():
+        if document.setdefault(key, value) != value:
+            raise ValueError(
+                f"deepspeed.{key}={document[key]} contradicts train, which says {value}"
+            )
+    if "optimizer" in document or "scheduler" in document:
+        raise ValueError(
+            "deepspeed.optimizer and deepspeed.scheduler are not used: AdamW and its schedule "
+            "are set under train"
+        )
+    bf16 = document.setdefault("bf16", {"enabled": train.bf16})
+    if bool(bf16.get("enabled")) != train.bf16:
+        raise ValueError(f"deepspeed.bf16.enabled={bf16.get('enabled')} contradicts train.bf16")
+    document.setdefault("gradient_clipping", train.gradient_clipping)
+    # torch's AdamW is not on DeepSpeed's list for CPU offload; it runs there all the same.
+    document.setdefault("zero_allow_untested_optimizer", True)
+    document.setdefault("zero_force_ds_cpu_optimizer", False)
+    return document

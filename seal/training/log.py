@@ -1,0 +1,104 @@
+"""Numbers while it trains: a progress bar, one JSON line a step, optionally Weights & Biases."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+
+class TrainingLog:
+    """Writes to `folder/metrics.jsonl` and the console. Only the first process makes one.
+
+    `first` steps are done already: later lines, left by a run that was killed after its last
+    checkpoint, are dropped, so that the file tells one story.
+    """
+
+    def __init__(
+        self, folder: Path, *, first: int, num_steps: int, wandb: str = "off",
+        wandb_project: str = "seal", config: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "metrics.jsonl"
+        _keep_lines_up_to(self.path, first)
+        self._file = self.path.open("a", encoding="utf-8")
+        # A log file gets a line every ten seconds, a terminal a moving bar.
+        interval = 0.5 if sys.stderr.isatty() else 10.0
+        self._bar = tqdm(
+            total=num_steps, initial=first, desc=folder.name, unit="step", mininterval=interval,
+            dynamic_ncols=True, smoothing=0.05,
+        )  # fmt: skip
+        self._wandb = _open_wandb(wandb, wandb_project, folder, config)
+
+    def train(self, step: int, values: Mapping[str, float]) -> None:
+        """One line about the steps since the last one."""
+        self._write({"step": step, **values})
+        shown = {"loss": f"{values['loss']:.4f}", "lr": f"{values['lr']:.2e}"}
+        self._bar.set_postfix(shown, refresh=False)
+
+    def validation(self, step: int, values: Mapping[str, float]) -> None:
+        """One line about the held-out samples; the names start with `validation/`."""
+        named = {f"validation/{name}": value for name, value in values.items()}
+        self._write({"step": step, **named})
+        text = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+        self.say(f"step {step}: validation: {text}")
+
+    def advance(self) -> None:
+        """Move the bar by one step."""
+        self._bar.update()
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self._bar.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Flush and close everything."""
+        self._bar.close()
+        self._file.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        if self._wandb is not None:
+            values = {name: value for name, value in line.items() if name != "step"}
+            self._wandb.log(values, step=line["step"])
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The lines of a `metrics.jsonl`; a half-written last line is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def _keep_lines_up_to(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    kept = [line for line in read_metrics(path) if line["step"] <= step]
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _open_wandb(
+    mode: str, project: str, folder: Path, config: Mapping[str, Any] | None
+) -> Any | None:
+    if mode == "off":
+        return None
+    import wandb
+
+    return wandb.init(
+        project=project,
+        name=folder.name,
+        id=folder.name,  # the same folder continues the same curve
+        resume="allow",
+        mode=mode,  # type: ignore[arg-type]  # one of two of its literals
+        dir=folder,
+        config=dict(config or {}),
+    )

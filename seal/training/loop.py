@@ -1,0 +1,218 @@
+"""The training loop: straight-line, resumable, and unwilling to go on with bad numbers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seal.batch import Batch, Sample
+from seal.training import checkpoint as checkpoints
+from seal.training.engine import Engine, Losses
+from seal.training.log import TrainingLog
+from seal.training.sampler import SampleSource, training_batches
+
+Validation = Callable[[Engine], Mapping[str, float]]
+
+
+def fit(
+    engine: Engine,
+    samples: SampleSource,
+    collate: Callable[[Sequence[Sample]], Batch],
+    folder: Path,
+    *,
+    seed: int,
+    config: Mapping[str, Any],
+    validation: Validation | None = None,
+) -> Path:
+    """Train to the end, from the newest checkpoint in `folder` if there is one; return the last.
+
+    `config` is the configuration of the run; a checkpoint of another one is refused. The same
+    command, started again after any kind of end, continues bit for bit (on CPUs).
+
+    Raises:
+        FloatingPointError: a loss is not finite; no weight has been updated with it.
+        ValueError: a batch has no supervised token, or the checkpoint does not fit.
+    """
+    train, world = engine.train_config, engine.world
+    store = folder / "checkpoints"
+    found = checkpoints.find_checkpoint(store)
+    first = 0 if found is None else checkpoints.read_step(found)
+    last = min(engine.num_steps, train.stop_after or engine.num_steps)
+    if found is not None and first >= last:
+        if world.is_main:
+            print(f"{found} is at step {first} of {last}: nothing left to train")
+        return found
+    batches = training_batches(
+        samples,
+        collate,
+        first=first,
+        num_steps=last,
+        global_batch_size=train.global_batch_size,
+        micro_batch_size=train.micro_batch_size,
+        world=world,
+        workers=train.workers,
+        prefetch=train.prefetch,
+    )
+    log = None
+    if world.is_main:
+        log = TrainingLog(
+            folder, first=first, num_steps=last, wandb=train.wandb,
+            wandb_project=train.wandb_project, config=config,
+        )  # fmt: skip
+    window = _Window(engine)
+    try:
+        for step in range(first, last):
+            began = time.perf_counter()
+            micro_batches = list(islice(batches, engine.accumulation))
+            waited = time.perf_counter() - began
+            if found is not None and step == first:
+                # A throw-away step at rate 0 makes DeepSpeed allocate the optimizer's state.
+                optimizer_step(engine, micro_batches, step, seed=seed, skip=True)
+                checkpoints.load_checkpoint(found, engine, config)
+            losses, norm = optimizer_step(engine, micro_batches, step, seed=seed)
+            window.add(losses, norm, micro_batches, time.perf_counter() - began, waited)
+            done = step + 1
+            if log is not None:
+                log.advance()
+            if done % train.log_every == 0 or done == last:
+                values = window.summary(step)
+                if log is not None:
+                    log.train(done, values)
+            if done % train.save_every == 0 or done == last:
+                found = checkpoints.save_checkpoint(
+                    store, engine, step=done, config=config, keep=train.keep
+                )
+            due = train.validate_every and done % train.validate_every == 0
+            if validation is not None and (due or done == last):
+                results = validation(engine)
+                if log is not None:
+                    log.validation(done, results)
+    finally:
+        if log is not None:
+            log.close()
+    assert found is not None  # the last step is always saved
+    return found
+
+
+def optimizer_step(
+    engine: Engine, micro_batches: Sequence[Batch], step: int, *, seed: int, skip: bool = False
+) -> tuple[dict[str, float], float]:
+    """One update from this process's micro-batches: mean losses, and the gradient norm.
+
+    With `skip`, everything happens but the update.
+    """
+    world = engine.world
+    means: dict[str, float] = {}
+    norm = math.nan
+    for turn, batch in enumerate(micro_batches):
+        require_supervision(batch)
+        batch.step = step
+        seed_micro_batch(seed, step, turn * world.size + world.rank)
+        losses = engine.losses(batch.to(world.device, engine.dtype))
+        values = require_finite(losses, batch, step)
+        for name, value in values.items():
+            means[name] = means.get(name, 0.0) + value / len(micro_batches)
+        engine.backward(torch.stack(list(losses.values())).sum())
+        if skip:
+            engine.skip_step()
+        else:
+            norm = engine.step(step)
+    return means, norm
+
+
+def seed_micro_batch(seed: int, step: int, micro_batch: int) -> None:
+    """Make every draw on this process a function of the run's seed and the place in the run.
+
+    So nothing random has to be stored to resume, and the number of processes changes no draw.
+    """
+    torch.manual_seed(((seed * 1_000_003 + step) * 1_000_003 + micro_batch) % 2**63)
+
+
+def require_supervision(batch: Batch) -> None:
+    """Refuse a batch from which nothing can be learnt: it would train on a silent zero."""
+    if not batch.supervised.any():
+        raise ValueError(
+            f"no token of the batch carries a label, so its loss would be a silent 0; "
+            f"samples: {', '.join(dict.fromkeys(batch.ids))}; run data_builders/check on their "
+            f"records, or raise the length limit that cuts their answers away"
+        )
+
+
+def require_finite(losses: Losses, batch: Batch, step: int) -> dict[str, float]:
+    """The losses as numbers; stop before they reach the weights if one is not finite."""
+    values = torch.stack([loss.detach().double() for loss in losses.values()]).tolist()
+    named = dict(zip(losses, values, strict=True))
+    bad = [name for name, value in named.items() if not math.isfinite(value)]
+    if bad:
+        parts = ", ".join(f"{name}={value:g}" for name, value in named.items())
+        raise FloatingPointError(
+            f"step {step + 1}: the loss {', '.join(bad)} is not finite ({parts}); samples: "
+            f"{', '.join(dict.fromkeys(batch.ids))}; nothing was updated with it"
+        )
+    return named
+
+
+class _Window:
+    """Sums over the steps since the last log line."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._reset()
+
+    def _reset(self) -> None:
+        self.steps = 0
+        self.losses: dict[str, float] = {}
+        self.norm = 0.0
+        self.tokens = 0.0
+        self.seconds = 0.0
+        self.waited = 0.0
+
+    def add(
+        self, losses: Mapping[str, float], norm: float, batches: Sequence[Batch],
+        seconds: float, waited: float,
+    ) -> None:  # fmt: skip
+        self.steps += 1
+        for name, value in losses.items():
+            self.losses[name] = self.losses.get(name, 0.0) + value
+        self.norm += norm
+        self.tokens += sum(int(batch.attention_mask.sum()) for batch in batches)
+        self.seconds += seconds
+        self.waited += waited
+
+    def summary(self, step: int) -> dict[str, float]:
+        """Means over the steps and the processes; a collective call."""
+        world = self.engine.world
+        names = list(self.losses)
+        mine = [value / self.steps for value in self.losses.values()]
+        *losses, tokens, waited = world.mean([*mine, self.tokens, self.waited])
+        samples = self.steps * self.engine.train_config.global_batch_size
+        summary = {
+            "loss": math.fsum(losses),
+            **{f"loss/{name}": value for name, value in zip(names, losses, strict=True)},
+            "lr": self.engine.learning_rate(step),
+            "grad_norm": self.norm / self.steps,
+            "seconds_per_step": self.seconds / self.steps,
+            "tokens_per_second": tokens * world.size / self.seconds,
+            "samples_per_second": samples / self.seconds,
+            "data_wait": waited / self.seconds,
+            "peak_memory_gib": _peak_memory_gib(world.device),
+        }
+        self._reset()
+        return summary
+
+
+def _peak_memory_gib(device: torch.device) -> float:
+    """Largest allocation on the GPU so far; on a CPU the largest resident size."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    import resource
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024  # the unit is the platform's, not POSIX's
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

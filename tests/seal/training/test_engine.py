@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from tiny_training import (
+    TinyLoss,
+    TinyModel,
+    TinySamples,
+    tiny_collate,
+    tiny_engine,
+    tiny_train,
+)
+
+from seal.training import state
+from seal.training.engine import Engine, build_engine, parameter_groups
+from seal.training.loop import optimizer_step
+
+
+def micro_batches(step: int, engine: Engine) -> list:
+    train = engine.train_config
+    start = step * train.global_batch_size
+    samples = TinySamples()
+    return [
+        tiny_collate([samples[start + turn * train.micro_batch_size + i] for i in range(2)])
+        for turn in range(engine.accumulation)
+    ]
+
+
+def run(engine: Engine, first: int, last: int) -> list[tuple[float, float]]:
+    out = []
+    for step in range(first, last):
+        losses, norm = optimizer_step(engine, micro_batches(step, engine), step, seed=5)
+        out.append((sum(losses.values()), norm))
+    return out
+
+
+STAGES = [(0, False), (1, False), (2, False), (3, False), (1, True), (2, True), (3, True)]
+
+
+@pytest.mark.parametrize(("stage", "bf16"), STAGES)
+def test_a_state_taken_out_and_put_back_continues_bit_for_bit(world, stage, bf16):
+    engine = tiny_engine(world, tiny_train(bf16=bf16), stage=stage)
+    run(engine, 0, 3)
+    saved = {
+        (name, kind): state.get_tensor(engine, name, kind).clone()
+        for name in state.shapes(engine)
+        for kind in state.KINDS
+    }
+    continued = run(engine, 3, 6)
+
+    other = tiny_engine(world, tiny_train(bf16=bf16), stage=stage)
+    optimizer_step(other, micro_batches(3, other), 3, seed=5, skip=True)
+    for (name, kind), value in saved.items():
+        state.set_tensor(other, name, kind, value)
+    state.set_optimizer_step(other, 3)
+    assert run(other, 3, 6) == continued
+
+
+def test_every_stage_has_the_same_losses_and_reports_the_same_gradient_norm(world):
+    plain = run(tiny_engine(world, tiny_train()), 0, 4)
+    assert all(norm > 0.01 for _, norm in plain)
+    for stage in (1, 2, 3):
+        sharded = run(tiny_engine(world, tiny_train(), stage=stage), 0, 4)
+        for (loss, norm), (other_loss, other_norm) in zip(plain, sharded, strict=True):
+            assert other_loss == pytest.approx(loss, abs=2e-6)
+            assert other_norm == pytest.approx(norm, rel=1e-5)
+
+
+def test_the_update_is_that_of_plain_adamw_on_the_mean_of_the_micro_batches(world):
+    train = tiny_train(gradient_clipping=0.5)
+    engine = tiny_engine(world, train)
+    torch.manual_seed(0)
+    model, criterion = TinyModel(), TinyLoss()
+    optimizer = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], weight_decay=0.0
+    )
+    model.dropout.p = engine.model.dropout.p = 0.0
+    for step in range(3):
+        batches = micro_batches(step, engine)
+        optimizer_step(engine, batches, step, seed=5)
+        optimizer.zero_grad()
+        torch.stack([sum(criterion(b, model(b)).values()) for b in batches]).mean().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.param_groups[0]["lr"] = engine.learning_rate(step)
+        optimizer.step()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(engine.model.get_parameter(name), parameter)
+
+
+def test_a_step_that_is_skipped_changes_no_weight(world):
+    for stage in (0, 2):
+        engine = tiny_engine(world, tiny_train(), stage=stage)
+        before = {n: state.get_tensor(engine, n, "weights").clone() for n in state.shapes(engine)}
+        optimizer_step(engine, micro_batches(0, engine), 0, seed=5, skip=True)
+        for name, value in before.items():
+            assert torch.equal(state.get_tensor(engine, name, "weights"), value)
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_update(world):
+    engine = tiny_engine(world, tiny_train())
+    before = {name: p.detach().clone() for name, p in engine.trainable.items()}
+    engine.model.head.weight.register_hook(lambda gradient: gradient * math.inf)
+    with pytest.raises(FloatingPointError, match="step 1: the gradient norm is"):
+        optimizer_step(engine, micro_batches(0, engine), 0, seed=5)
+    assert all(torch.equal(p, before[name]) for name, p in engine.trainable.items())
+
+
+def test_evaluation_turns_dropout_off_and_training_on_again(world):
+    engine = tiny_engine(world, tiny_train())
+    batch = micro_batches(0, engine)[0]
+    first, _ = engine.evaluate(batch)
+    second, output = engine.evaluate(batch)
+    assert first["ce"] == second["ce"]
+    assert output.logits.shape[1] == 13
+    assert engine.model.training
+
+
+def test_only_matrices_decay():
+    groups = parameter_groups(TinyModel(), 0.1)
+    assert {p.ndim for p in groups[0]["params"]} == {2}
+    assert {p.ndim for p in groups[1]["params"]} == {1}
+    assert (groups[0]["weight_decay"], groups[1]["weight_decay"]) == (0.1, 0.0)
+
+
+def test_a_model_with_nothing_to_train_is_refused():
+    with pytest.raises(ValueError, match="nothing to train"):
+        parameter_groups(TinyModel().requires_grad_(False), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("document", "bf16", "says"),
+    [
+        ({}, True, "zero1"),
+        ({"train_batch_size": 99}, False, "deepspeed.train_batch_size=99"),
+        ({"optimizer": {"type": "Adam"}}, False, "deepspeed.optimizer"),
+        ({"bf16": {"enabled": True}, "zero_optimization": {"stage": 1}}, False, "bf16"),
+    ],
+)
+def test_a_deepspeed_document_that_contradicts_the_run_is_refused(world, document, bf16, says):
+    with pytest.raises(ValueError, match=says):
+        build_engine(
+            TinyModel(), TinyLoss(), tiny_train(bf16=bf16), document, num_steps=6, world=world
+        )

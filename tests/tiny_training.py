@@ -1,0 +1,152 @@
+"""A model of a few hundred weights, with data to match, that trains through the real loop.
+
+Run as a program it trains in a folder, so that tests can kill it:
+
+    python tests/tiny_training.py FOLDER [num_steps=40 stage=2 workers=2 bf16=0 nan_at=7 ...]
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seal.batch import IGNORE_INDEX, Batch, Row, Sample, VQAOutput
+from seal.training.config import TrainConfig
+from seal.training.distributed import World, distributed
+from seal.training.engine import Engine, build_engine
+from seal.training.loop import fit
+
+VOCABULARY = 13
+LENGTH = 6
+
+
+class TinyModel(nn.Module):
+    """Predicts the next token from the last two; 7 and 5 wide so that ZeRO-3 has to pad."""
+
+    def __init__(self, width: int = 7) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(VOCABULARY, width)
+        self.mix = nn.Linear(2 * width, 5)
+        self.dropout = nn.Dropout(0.1)
+        self.frozen = nn.Linear(5, 5)
+        self.head = nn.Linear(5, VOCABULARY)
+        self.frozen.requires_grad_(False)
+
+    def forward(self, batch: Batch) -> VQAOutput:
+        states = self.embed(batch.input_ids)  # (B, L, width)
+        pairs = torch.cat([states, states.roll(1, dims=1)], dim=-1)
+        hidden = self.frozen(self.dropout(torch.tanh(self.mix(pairs))))
+        return VQAOutput(self.head(hidden[batch.supervised]))
+
+
+class TinyLoss:
+    """Two named parts; at one step, if asked, the second is not a number."""
+
+    def __init__(self, nan_at: int | None = None) -> None:
+        self.nan_at = nan_at
+
+    def __call__(self, batch: Batch, output: VQAOutput) -> dict[str, Tensor]:
+        logits = output.logits.float()
+        size = 0.01 * logits.square().mean()
+        if batch.step == self.nan_at:
+            size = size * torch.nan
+        return {"ce": F.cross_entropy(logits, batch.supervised_labels), "size": size}
+
+
+class TinySamples:
+    """Sample `index` depends on the index alone."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return 64
+
+    def __getitem__(self, index: int) -> Sample:
+        generator = torch.Generator().manual_seed(self.seed * 100_000 + index)
+        first = torch.randint(VOCABULARY, (1,), generator=generator)
+        ids = (first + 3 * torch.arange(LENGTH)) % VOCABULARY
+        labels = ids.clone()
+        labels[: 1 + index % 3] = IGNORE_INDEX
+        return Sample(id=f"sample-{index}", rows=(Row(input_ids=ids, labels=labels),))
+
+
+def tiny_collate(samples: Sequence[Sample]) -> Batch:
+    rows = [row for sample in samples for row in sample.rows]
+    return Batch(
+        ids=[sample.id for sample in samples for _ in sample.rows],
+        input_ids=torch.stack([row.input_ids for row in rows]),
+        labels=torch.stack([row.labels for row in rows]),
+        attention_mask=torch.ones(len(rows), LENGTH, dtype=torch.bool),
+        position_ids=torch.arange(LENGTH).repeat(len(rows), 1),
+        pixel_values=torch.zeros(0, 3, 2, 2),
+        visual_image=torch.zeros(0, dtype=torch.int64),
+        visual_long=torch.zeros(0, dtype=torch.bool),
+    )
+
+
+def tiny_train(**changes: Any) -> TrainConfig:
+    numbers: dict[str, Any] = dict(
+        num_steps=6, global_batch_size=8, micro_batch_size=2, learning_rate=1e-2, bf16=False,
+        warmup_steps=2, save_every=3, workers=0,
+    )  # fmt: skip
+    return TrainConfig(**numbers | changes)
+
+
+def tiny_engine(
+    world: World, train: TrainConfig, *, stage: int = 0, width: int = 7, nan_at: int | None = None
+) -> Engine:
+    torch.manual_seed(0)
+    document = {"zero_optimization": {"stage": stage}}
+    assert train.num_steps is not None
+    return build_engine(
+        TinyModel(width), TinyLoss(nan_at), train, document, num_steps=train.num_steps, world=world
+    )
+
+
+def tiny_config(train: TrainConfig) -> dict[str, Any]:
+    return {"train": asdict(train), "seed": 5}
+
+
+def tiny_fit(engine: Engine, folder: Path) -> Path:
+    return fit(
+        engine, TinySamples(), tiny_collate, folder, seed=5, config=tiny_config(engine.train_config)
+    )
+
+
+def main(arguments: list[str]) -> None:
+    folder = Path(arguments[0])
+    options = {key: int(value) for key, _, value in (a.partition("=") for a in arguments[1:])}
+    stage, nan_at = options.pop("stage", 0), options.pop("nan_at", None)
+    kill_at = options.pop("kill_at", None)
+    train = tiny_train(**{**options, "bf16": bool(options.get("bf16", 0))})
+    with distributed(seed=0) as world:
+        engine = tiny_engine(world, train, stage=stage, nan_at=nan_at)
+        if kill_at is not None:
+            _kill_at(engine, kill_at)
+        tiny_fit(engine, folder)
+
+
+def _kill_at(engine: Engine, step: int) -> None:
+    """Die as a preempted process does, in the middle of optimizer step `step` (0-based)."""
+    backward = engine.backward
+
+    def die(total: Tensor) -> None:
+        backward(total)
+        if engine.deepspeed.micro_steps // engine.accumulation >= step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    engine.backward = die  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
