@@ -59,7 +59,9 @@ def compose(folder: Path, config_name: str, schema: type[T], overrides: Sequence
     _register(config_name, schema)
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(folder.resolve())):
         try:
-            return _typed(hydra.compose(config_name=config_name, overrides=list(overrides)))
+            config = hydra.compose(config_name=config_name, overrides=list(overrides))
+            typed: T = _typed(config)
+            return typed
         except (HydraException, OmegaConfBaseException) as error:
             raise ValueError(explain(error)) from error
 
@@ -76,7 +78,7 @@ def _typed(config: DictConfig) -> Any:
 
 def _refuse_added_keys(config: DictConfig, prefix: str) -> None:
     kind = OmegaConf.get_type(config)
-    for key in config:
+    for key in map(str, config):
         if is_dataclass(kind) and key not in {field.name for field in fields(kind)}:
             raise ValueError(_unknown(f"{prefix}{key}", kind))
         # A value that is missing or an interpolation to nowhere is reported by `to_object`.
