@@ -1,0 +1,200 @@
+"""The one LLaVA: tower -> projectors -> splice -> language model on `inputs_embeds`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+
+from seal.batch import Batch
+from seal.models.projectors import ResamplerConfig
+from seal.models.splice import arrange, splice
+from seal.models.vision import ClipConfig
+
+
+@dataclass(kw_only=True, slots=True)
+class LlmConfig:
+    """Sizes of the LLaMA-family language model; the defaults are 7B."""
+
+    vocab_size: int = 32000
+    hidden_size: int = 4096
+    intermediate_size: int = 11008
+    num_hidden_layers: int = 32
+    num_attention_heads: int = 32
+    max_position_embeddings: int = 4096
+    rms_norm_eps: float = 1e-6
+    bos_token_id: int = 1
+    eos_token_id: int = 2
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size={self.hidden_size} is not a multiple of "
+                f"num_attention_heads={self.num_attention_heads}"
+            )
+
+    def build(self) -> LlamaForCausalLM:
+        return LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=self.vocab_size,
+                hidden_size=self.hidden_size,
+                intermediate_size=self.intermediate_size,
+                num_hidden_layers=self.num_hidden_layers,
+                num_attention_heads=self.num_attention_heads,
+                num_key_value_heads=self.num_attention_heads,
+                max_position_embeddings=self.max_position_embeddings,
+                rms_norm_eps=self.rms_norm_eps,
+                bos_token_id=self.bos_token_id,
+                eos_token_id=self.eos_token_id,
+                pad_token_id=None,
+                tie_word_embeddings=False,
+                attn_implementation="sdpa",
+            )
+        )
+
+
+@dataclass(kw_only=True, slots=True)
+class VLMConfig:
+    """The multimodal core. `resampler=None` leaves out the object projector."""
+
+    llm: LlmConfig = field(default_factory=LlmConfig)
+    clip: ClipConfig = field(default_factory=ClipConfig)
+    resampler: ResamplerConfig | None = None
+
+
+class VLM(nn.Module):
+    """Reads a `Batch`; what it returns is up to the model that uses it."""
+
+    def __init__(
+        self, llm: LlmConfig, clip: ClipConfig, resampler: ResamplerConfig | None = None
+    ) -> None:
+        super().__init__()
+        self.llm = llm.build()
+        self.vision_tower = clip.build()
+        self.image_projector = nn.Linear(clip.hidden_size, llm.hidden_size)
+        self.object_projector = (
+            None if resampler is None else resampler.build(clip.hidden_size, llm.hidden_size)
+        )
+        self._image_shape = (3, clip.image_size, clip.image_size)
+
+    @property
+    def device(self) -> torch.device:
+        return self.image_projector.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.image_projector.weight.dtype
+
+    def encode_images(self, pixels: Tensor) -> Tensor:
+        """(N, 3, S, S) -> (N, T, C); the tower is frozen, so no graph is kept."""
+        with torch.no_grad():
+            return self.vision_tower(pixels.to(self.dtype))
+
+    def embed(self, batch: Batch, features: Tensor | None = None) -> Tensor:
+        """(B, L, D) input embeddings, visual ones in place.
+
+        `features` (N, T, C) saves the tower's work. Every projector runs in every call, on an
+        all-zero image if no row needs it: under ZeRO-3 a rank that skips a module hangs the
+        others, and a parameter without a gradient desynchronizes the reduction.
+        """
+        if features is None:
+            pixels = batch.pixel_values
+            if pixels.shape[0] == 0:
+                pixels = pixels.new_zeros(1, *self._image_shape)
+            features = self.encode_images(pixels)
+        features = features.to(self.dtype)
+        long, long_at = self._project(self.image_projector, features, batch, long=True)
+        idle = 0.0 * long.sum() if not bool(batch.visual_long.any()) else None
+        short, short_at = long, long_at
+        if self.object_projector is not None:
+            short, short_at = self._project(self.object_projector, features, batch, long=False)
+            if bool(batch.visual_long.all()):
+                idle = 0.0 * short.sum() + (0.0 if idle is None else idle)
+        elif not bool(batch.visual_long.all()):
+            raise ValueError(
+                "a row asks for resampled tokens, but the model has no object projector"
+            )
+        where = torch.where(
+            batch.visual_long, long_at[batch.visual_image], short_at[batch.visual_image]
+        )
+        visual = arrange(long, short, batch, where)
+        embeddings = self.llm.get_input_embeddings()(batch.input_ids.clamp(min=0))
+        embeddings = splice(embeddings, batch.input_ids, visual)
+        return embeddings if idle is None else embeddings + idle.to(embeddings.dtype)
+
+    def _project(
+        self, projector: nn.Module, features: Tensor, batch: Batch, *, long: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Project the images some row shows this way; returns them and each image's place."""
+        wanted = batch.visual_image[batch.visual_long == long].unique()
+        place = torch.zeros(features.shape[0], dtype=torch.long, device=features.device)
+        place[wanted] = torch.arange(len(wanted), device=features.device)
+        chosen = features[wanted] if len(wanted) else features[:1]
+        return projector(chosen), place
+
+    def hidden_states(self, batch: Batch, features: Tensor | None = None) -> Tensor:
+        """(B, L, D) after the final norm."""
+        return self.llm.model(
+            inputs_embeds=self.embed(batch, features),
+            attention_mask=batch.attention_mask.long(),
+            position_ids=batch.position_ids,
+            use_cache=False,
+        ).last_hidden_state
+
+    def supervised_logits(self, batch: Batch, hidden: Tensor) -> Tensor:
+        """(T, vocabulary): only the positions that carry a label reach the LM head."""
+        return self.llm.lm_head(hidden[batch.supervised])
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        batch: Batch,
+        max_new_tokens: int,
+        *,
+        features: Tensor | None = None,
+        stop_ids: tuple[int, ...] = (),
+    ) -> list[list[int]]:
+        """Greedy continuation of each left-padded row, without what ended it.
+
+        A row ends at the end of sequence or at an id of `stop_ids` (which is kept). The batch
+        ends when every row has.
+        """
+        if not bool(batch.attention_mask[:, -1].all()):
+            raise ValueError("generation needs rows padded on the left: collate(..., side='left')")
+        eos = self.llm.config.eos_token_id
+        mask = batch.attention_mask.long()
+        positions = batch.position_ids
+        cache = DynamicCache()
+        inputs = {"inputs_embeds": self.embed(batch, features)}
+        rows: list[list[int]] = [[] for _ in batch.ids]
+        alive = [True] * len(rows)
+        for _ in range(max_new_tokens):
+            hidden = self.llm.model(
+                **inputs,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+            ).last_hidden_state[:, -1]
+            chosen = self.llm.lm_head(hidden).argmax(-1)
+            for i, token in enumerate(chosen.tolist()):
+                if not alive[i]:
+                    continue
+                if token == eos:
+                    alive[i] = False
+                    continue
+                rows[i].append(token)
+                alive[i] = token not in stop_ids
+            if not any(alive):
+                break
+            inputs = {"input_ids": chosen[:, None]}
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
+            positions = positions[:, -1:] + 1
+        return rows
+
+    def _touch(self, *modules: nn.Module) -> Tensor:
+        """A zero that depends on every parameter of `modules`."""
+        parts = [p.sum() * 0.0 for m in modules for p in m.parameters() if p.requires_grad]
+        return torch.stack(parts).sum() if parts else torch.zeros((), device=self.device)

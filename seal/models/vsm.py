@@ -1,0 +1,114 @@
+"""The visual search model: a LLaVA whose `[LOC]` query drives a box decoder and a cue decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from seal.batch import Batch, VSMOutput
+from seal.models.owlvit import OwlViTConfig
+from seal.models.sam import CueDecoderConfig
+from seal.models.vision import ClipConfig
+from seal.models.vlm import VLM, LlmConfig
+
+
+@dataclass(kw_only=True, slots=True)
+class VSMModelConfig:
+    """Every size of the search model; the defaults are the published 7B model."""
+
+    # <im_patch> <im_start> <im_end> [LOC] follow the 32000 pieces
+    llm: LlmConfig = field(default_factory=lambda: LlmConfig(vocab_size=32004))
+    clip: ClipConfig = field(default_factory=ClipConfig)
+    detector: OwlViTConfig = field(default_factory=OwlViTConfig)
+    cue_decoder: CueDecoderConfig = field(default_factory=CueDecoderConfig)
+
+    def build(self) -> VSM:
+        return VSM(self)
+
+
+class VSM(VLM):
+    """`forward` predicts; the losses are elsewhere."""
+
+    def __init__(self, config: VSMModelConfig) -> None:
+        super().__init__(config.llm, config.clip)
+        self.config = config
+        size = config.llm.hidden_size
+        self.detector = config.detector.build()
+        self.detection_query = _query_mlp(size, config.detector.query_size)
+        self.mask_query = _query_mlp(size, config.cue_decoder.hidden_size)
+        self.mask_head = config.cue_decoder.build(config.detector.hidden_size)
+
+    def forward(self, batch: Batch) -> VSMOutput:
+        hidden = self.hidden_states(batch)
+        logits = self.supervised_logits(batch, hidden)
+        if batch.detector_pixels is None or batch.loc_rows is None or not len(batch.loc_rows):
+            return self._without_expressions(hidden, logits)
+        states = self.query_states(batch, hidden)
+        features = self.encode_detector(batch.detector_pixels)
+        assert batch.expression_image is not None
+        pred_logits, pred_boxes = self.decode_boxes(features, states, batch.expression_image)
+        pred_masks = self.decode_masks(features, states, batch.expression_image)
+        return VSMOutput(logits, pred_logits, pred_boxes, pred_masks)
+
+    def _without_expressions(self, hidden: Tensor, logits: Tensor) -> VSMOutput:
+        # The decoders still run, on zeros, so that every rank touches every module.
+        detector = self.config.detector
+        pixels = hidden.new_zeros(1, 3, detector.image_size, detector.image_size)
+        features = self.encode_detector(pixels)
+        index = torch.zeros(1, dtype=torch.long, device=hidden.device)
+        pred_logits, pred_boxes = self.decode_boxes(features, hidden[:1, 0], index)
+        pred_masks = self.decode_masks(features, hidden[:1, 0], index)
+        idle = 0.0 * (pred_logits.sum() + pred_boxes.sum() + pred_masks.sum())
+        return VSMOutput(
+            logits + idle.to(logits.dtype), pred_logits[:0], pred_boxes[:0], pred_masks[:0]
+        )
+
+    def query_states(self, batch: Batch, hidden: Tensor | None = None) -> Tensor:
+        """(E, D): the state that predicts `[LOC]`, one position before it (oddity 9)."""
+        if hidden is None:
+            hidden = self.hidden_states(batch)
+        assert batch.loc_rows is not None and batch.loc_positions is not None
+        return hidden[batch.loc_rows, batch.loc_positions - 1]
+
+    def encode_detector(self, pixels: Tensor) -> Tensor:
+        """(M, 3, D, D) -> (M, G, G, C); frozen."""
+        with torch.no_grad():
+            return self.detector.encode(pixels.to(self.dtype))
+
+    def decode_boxes(
+        self, features: Tensor, states: Tensor, image: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """features: (M, G, G, C), states: (E, D), image: (E,) -> logits (E, Q), boxes (E, Q, 4).
+
+        Without `image`, expression i looks at image i.
+        """
+        chosen = features if image is None else features[image]
+        logits = self.detector.predict_logits(chosen, self.detection_query(states))
+        boxes = self.detector.predict_boxes(features)  # once an image: no query enters
+        return logits, boxes if image is None else boxes[image]
+
+    def decode_masks(self, features: Tensor, states: Tensor, image: Tensor | None = None) -> Tensor:
+        """As `decode_boxes` -> (E, 4G, 4G) logits."""
+        chosen = features if image is None else features[image]
+        return self.mask_head(chosen, self.mask_query(states))
+
+    def set_trainable(self, *, train_box_head: bool = False) -> None:
+        """Freeze what the paper freezes; LoRA is added separately (models.md section 2)."""
+        self.requires_grad_(False)
+        self.llm.get_input_embeddings().requires_grad_(True)
+        self.llm.lm_head.requires_grad_(True)
+        for module in (self.detection_query, self.mask_query, self.detector.class_head):
+            module.requires_grad_(True)
+        decoder = self.mask_head
+        decoder.feature_projection.requires_grad_(True)
+        decoder.prompt_encoder.no_mask_embed.requires_grad_(True)
+        decoder.mask_decoder.requires_grad_(True)
+        decoder.mask_decoder.freeze_unused()
+        if train_box_head:
+            self.detector.box_head.requires_grad_(True)
+
+
+def _query_mlp(size: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, out))
