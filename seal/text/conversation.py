@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -52,7 +52,8 @@ TEMPLATES = {template.name: template for template in (VQA, VSM, PLAIN)}
 
 _PLACEHOLDER = re.compile(f"({IMAGE_PLACEHOLDER}|{OBJECT_PLACEHOLDER})")
 # Placeholders inside a token list, before they are expanded; no id of a vocabulary is negative.
-_IMAGE_SLOT, _OBJECT_SLOT, _DUMMY_SLOT = -1, -2, -3
+IMAGE_SLOT, OBJECT_SLOT = -1, -2
+_DUMMY_SLOT = -3
 
 
 def conversation_row(
@@ -88,19 +89,21 @@ def conversation_row(
     for index, (question, answer) in enumerate(turns):
         _check_answer(template, answer, record)
         prompt = _prompt(template, question, index == 0, masked_loc, record)
-        prompt_ids, answer_ids = _continued(
-            tokenizer, prompt, _answer_text(template, answer), record
-        )
+        answered = _answer_text(template, answer)
+        prompt_ids, answer_ids = _continued(tokenizer, prompt, answered, record)
         ids += prompt_ids + answer_ids
         learnt += [False] * len(prompt_ids) + [True] * len(answer_ids)
     cut = len(ids) + len(dummies) if max_text_tokens is None else max_text_tokens
-    row = _row(tokenizer, ids, learnt, image, objects, dummies, sizes or VisualSizes(), cut, record)
-    if not (row.labels != IGNORE_INDEX).any():
+    row = _row(ids, learnt, image, objects, dummies, sizes or VisualSizes(), cut, record)
+    row = _with_loc(tokenizer, row, masked_loc=masked_loc, record=record)
+    wants_loc = LOC_TOKEN in tokenizer and any(LOC_TOKEN in answer for _, answer in turns)
+    if not (row.labels != IGNORE_INDEX).any() or (wants_loc and row.loc_position is None):
+        lost = f"the {LOC_TOKEN}" if wants_loc else "every label"
         raise ValueError(
-            f"{_named(record)}{len(ids)} text tokens, cut at {cut}, leave no label to learn; "
+            f"{_named(record)}a cut at {cut} of {len(ids)} text tokens loses {lost}; "
             "raise the maximum length or drop the record"
         )
-    return _with_loc(tokenizer, row, learnt_loc=True, masked_loc=masked_loc, record=record)
+    return row
 
 
 def prompt_row(
@@ -122,25 +125,20 @@ def prompt_row(
     for index, (asked, answer) in enumerate(history):
         _check_answer(template, answer, record)
         prompt = _prompt(template, asked, index == 0, False, record)
-        ids += _encode(tokenizer, prompt + _answer_text(template, answer))
+        ids += encode_slots(tokenizer, prompt + _answer_text(template, answer))
     prompt = _prompt(template, question, not history, False, record)
     if answer_prefix:
         prompt_ids, prefix_ids = _continued(tokenizer, prompt, " " + answer_prefix, record)
-        ids += prompt_ids + prefix_ids
     else:
-        ids += _encode(tokenizer, prompt)
-    row = _row(
-        tokenizer,
-        ids,
-        [False] * len(ids),
-        image,
-        objects,
-        (),
-        sizes or VisualSizes(),
-        len(ids),
-        record,
-    )
-    return _with_loc(tokenizer, row, learnt_loc=False, masked_loc=False, record=record)
+        prompt_ids, prefix_ids = encode_slots(tokenizer, prompt), []
+    ids += prompt_ids
+    forced = [False] * len(ids) + [True] * len(prefix_ids)
+    ids += prefix_ids
+    sizes = sizes or VisualSizes()
+    # Labels tell where the prefix is until its `[LOC]` is found; nothing here is learnt.
+    row = _row(ids, forced, image, objects, (), sizes, len(ids), record)
+    row = _with_loc(tokenizer, row, masked_loc=False, record=record)
+    return replace(row, labels=torch.full_like(row.labels, IGNORE_INDEX))
 
 
 def continuation_ids(
@@ -206,9 +204,13 @@ def _check_answer(template: Template, answer: str, record: str) -> None:
             raise ValueError(f"{_named(record)}an answer contains {mark!r}: {answer!r}")
 
 
-def _encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Ids of `text` without BOS; every placeholder is a slot and starts a new stretch of text."""
-    slots = {IMAGE_PLACEHOLDER: _IMAGE_SLOT, OBJECT_PLACEHOLDER: _OBJECT_SLOT}
+def encode_slots(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Ids of `text` without BOS; a placeholder is `IMAGE_SLOT` or `OBJECT_SLOT`.
+
+    Each of them starts a new stretch of text, with its own dummy prefix. The original took the
+    first placeholder of a text for the image whatever it said; here the text decides.
+    """
+    slots = {IMAGE_PLACEHOLDER: IMAGE_SLOT, OBJECT_PLACEHOLDER: OBJECT_SLOT}
     ids: list[int] = []
     for part in _PLACEHOLDER.split(text):
         ids.extend([slots[part]] if part in slots else tokenizer.encode(part, bos=False))
@@ -219,18 +221,20 @@ def _continued(
     tokenizer: Tokenizer, prompt: str, text: str, record: str
 ) -> tuple[list[int], list[int]]:
     """Ids of `prompt` and of what follows it, tokenized together."""
-    prompt_ids = _encode(tokenizer, prompt)
-    ids = _encode(tokenizer, prompt + text)
+    prompt_ids = encode_slots(tokenizer, prompt)
+    ids = encode_slots(tokenizer, prompt + text)
     if ids[: len(prompt_ids)] != prompt_ids:
         raise ValueError(
             f"{_named(record)}labels do not line up: the tokenizer merges the end of "
             f"{prompt[-30:]!r} with the beginning of {text[:30]!r}"
         )
+    unknown = tokenizer.decode([tokenizer.unk_id], skip_special=False)
+    if tokenizer.unk_id in ids[len(prompt_ids) :] and unknown not in text:
+        raise ValueError(f"{_named(record)}the vocabulary cannot write {text!r}")
     return prompt_ids, ids[len(prompt_ids) :]
 
 
 def _row(
-    tokenizer: Tokenizer,
     ids: list[int],
     learnt: list[bool],
     image: Visual | None,
@@ -241,20 +245,20 @@ def _row(
     record: str,
 ) -> Row:
     """Put the visuals in, cut, and expand every slot to its number of visual tokens."""
-    num_images, num_objects = ids.count(_IMAGE_SLOT), ids.count(_OBJECT_SLOT)
+    num_images, num_objects = ids.count(IMAGE_SLOT), ids.count(OBJECT_SLOT)
     if num_images != (image is not None) or num_objects != len(objects):
         raise ValueError(
             f"{_named(record)}the text has {num_images} {IMAGE_PLACEHOLDER} and {num_objects} "
             f"{OBJECT_PLACEHOLDER}, but there are {int(image is not None)} images and "
             f"{len(objects)} targets for them (at most one image)"
         )
-    behind = ids.index(_IMAGE_SLOT) + 1 if image is not None else 1
+    behind = ids.index(IMAGE_SLOT) + 1 if image is not None else 1
     ids = ids[:behind] + [_DUMMY_SLOT] * len(dummies) + ids[behind:]
     learnt = learnt[:behind] + [False] * len(dummies) + learnt[behind:]
 
     shown: dict[int, list[Visual]] = {
-        _IMAGE_SLOT: [] if image is None else [image],
-        _OBJECT_SLOT: list(objects),
+        IMAGE_SLOT: [] if image is None else [image],
+        OBJECT_SLOT: list(objects),
         _DUMMY_SLOT: list(dummies),
     }
     input_ids: list[int] = []
@@ -281,24 +285,21 @@ def _row(
     )
 
 
-def _with_loc(
-    tokenizer: Tokenizer, row: Row, *, learnt_loc: bool, masked_loc: bool, record: str
-) -> Row:
+def _with_loc(tokenizer: Tokenizer, row: Row, *, masked_loc: bool, record: str) -> Row:
     """Note where the one `[LOC]` of the answer stands; take a masked one out of attention."""
     if LOC_TOKEN not in tokenizer:
         return row
     found = row.input_ids == tokenizer.token_id(LOC_TOKEN)
+    answered = row.labels != IGNORE_INDEX
     mask = row.attention_mask
     if masked_loc:
-        mask = torch.ones_like(found) if mask is None else mask.clone()
-        mask[found & (row.labels == IGNORE_INDEX)] = False
-    if learnt_loc:
-        found = found & (row.labels != IGNORE_INDEX)
-    positions = found.nonzero().flatten().tolist()
+        mask = torch.ones_like(found) if mask is None else mask
+        mask = mask & ~(found & ~answered)
+    positions = (found & answered).nonzero().flatten().tolist()
     if len(positions) > 1:
         raise ValueError(f"{_named(record)}{len(positions)} {LOC_TOKEN} in one conversation")
     position = positions[0] if positions else None
-    return Row(row.input_ids, row.labels, row.visuals, mask, position)
+    return replace(row, attention_mask=mask, loc_position=position)
 
 
 def _named(record: str) -> str:

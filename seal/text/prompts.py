@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seal.geometry import Box
+from seal.geometry import Box, normalized_box_text
 from seal.text.tokens import OBJECT_PLACEHOLDER
 
 REFUSAL = (
@@ -33,8 +33,9 @@ def parse_missing(answer: str) -> list[str] | None:
     return [name.strip() for name in names if name.strip()]
 
 
-def object_phrase(name: str, location: str) -> str:
-    """One crop in the focus sentence, its visual tokens at the placeholder."""
+def object_phrase(name: str, box: Box, image_width: int, image_height: int) -> str:
+    """One crop in the focus sentence, its visual tokens at the placeholder. `box` in pixels."""
+    location = normalized_box_text(box, image_width, image_height)
     return f"{name} {OBJECT_PLACEHOLDER} at location {location}"
 
 
@@ -53,29 +54,6 @@ def focus_sentence(phrases: Sequence[str]) -> str:
 def focused_question(phrases: Sequence[str], question: str) -> str:
     """The question behind its focus sentence, or alone when there is nothing to focus on."""
     return f"{focus_sentence(phrases)}\n{question}" if phrases else question
-
-
-def box_in_square(box: Box, image_size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """`box` (pixels of an image of (width, height)) as xyxy fractions of the centered square.
-
-    The image stands in the middle of a square of its longer side; the result is clipped to [0, 1].
-    """
-    width, height = image_size
-    side = max(width, height)
-    dx, dy = (side - width) // 2, (side - height) // 2
-    corners = ((box.x0 + dx) / side, (box.y0 + dy) / side, (box.x1 + dx) / side)
-    x0, y0, x1, y1 = (min(max(v, 0.0), 1.0) for v in (*corners, (box.y1 + dy) / side))
-    return x0, y0, x1, y1
-
-
-def box_text(fractions: Sequence[float]) -> str:
-    """Four fractions as the models read them: `[0.100,0.200,0.300,0.400]`."""
-    return "[" + ",".join(f"{value:.3f}" for value in fractions) + "]"
-
-
-def location_text(box: Box, image_size: tuple[int, int]) -> str:
-    """Where `box` (pixels) lies in the padded square, as text."""
-    return box_text(box_in_square(box, image_size))
 
 
 def locate_question(target: str) -> str:
