@@ -1,0 +1,76 @@
+"""Both real models on batches of every kind, on one process and on two."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import mixed_batches
+import pytest
+import torch
+from mixed_batches import MODELS, MixedSamples, mixed_engine, mixed_fit, mixed_train
+
+from seal.data.collate import collate
+from seal.training.log import read_metrics
+
+PROGRAM = Path(mixed_batches.__file__)
+
+
+def losses(folder: Path, name: str) -> list[dict[str, float]]:
+    lines = read_metrics(folder / name / "metrics.jsonl")
+    return [
+        {k: v for k, v in line.items() if k.startswith("loss") or k == "step"} for line in lines
+    ]
+
+
+def on_two_processes(folder: Path, *options: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+         str(PROGRAM), str(folder), *options],
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_one_and_two_processes_have_the_same_losses_for_fifty_steps(world, tmp_path):
+    on_two_processes(tmp_path / "two", "stage=2")
+    for name in MODELS:
+        mixed_fit(mixed_engine(world, name, mixed_train(), stage=2), name, tmp_path / "one")
+        one, two = losses(tmp_path / "one", name), losses(tmp_path / "two", name)
+        assert len(one) == len(two) == 50
+        for line, other in zip(one, two, strict=True):
+            assert other == pytest.approx(line, abs=1e-4)
+        assert one[-1]["loss"] < one[0]["loss"]
+
+
+def test_zero_3_on_two_processes_neither_hangs_nor_differs(world, tmp_path):
+    on_two_processes(tmp_path / "two", "stage=3", "num_steps=10")
+    for name in MODELS:
+        engine = mixed_engine(world, name, mixed_train(num_steps=10), stage=0)
+        mixed_fit(engine, name, tmp_path / "one")
+        for line, other in zip(
+            losses(tmp_path / "one", name), losses(tmp_path / "two", name), strict=True
+        ):
+            assert other == pytest.approx(line, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("kind", range(5))
+def test_a_batch_of_any_kind_reaches_every_trained_weight(name, kind):
+    """A parameter without a gradient on one process desynchronizes the reduction."""
+    torch.manual_seed(0)
+    build, criterion = MODELS[name]
+    model = build()
+    samples = MixedSamples(name)
+    batch = partial(collate, pad_id=0)([samples[2 * kind], samples[2 * kind + 1]])
+    parts = criterion()(batch, model(batch))
+    torch.stack(list(parts.values())).sum().backward()
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    assert [n for n, p in trained.items() if p.grad is None] == []
+    assert all(torch.isfinite(p.grad).all() for p in trained.values())
+    assert [
+        n for n, p in model.named_parameters() if not p.requires_grad and p.grad is not None
+    ] == []
