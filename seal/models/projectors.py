@@ -54,7 +54,8 @@ class PerceiverResampler(nn.Module):
         """(N, T, C) -> (N, latents, C)."""
         features = features + self.media_pos_emb
         latents = self.latents.expand(features.shape[0], -1, -1)
-        for attention, feed_forward in self.layers:  # type: ignore[misc]
+        for layer in self.layers:
+            attention, feed_forward = layer.children()
             latents = latents + attention(features, latents)
             latents = latents + feed_forward(latents)
         return self.norm(latents)

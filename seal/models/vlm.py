@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ from seal.batch import Batch
 from seal.models.projectors import ResamplerConfig
 from seal.models.splice import arrange, splice
 from seal.models.vision import ClipConfig
+
+if TYPE_CHECKING:
+    from seal.models.lora import RowSeeds
 
 
 @dataclass(kw_only=True, slots=True)
@@ -50,18 +54,9 @@ class LlmConfig:
                 eos_token_id=self.eos_token_id,
                 pad_token_id=None,
                 tie_word_embeddings=False,
-                attn_implementation="sdpa",
+                attn_implementation="sdpa",  # type: ignore[call-arg]
             )
         )
-
-
-@dataclass(kw_only=True, slots=True)
-class VLMConfig:
-    """The multimodal core. `resampler=None` leaves out the object projector."""
-
-    llm: LlmConfig = field(default_factory=LlmConfig)
-    clip: ClipConfig = field(default_factory=ClipConfig)
-    resampler: ResamplerConfig | None = None
 
 
 class VLM(nn.Module):
@@ -78,6 +73,7 @@ class VLM(nn.Module):
             None if resampler is None else resampler.build(clip.hidden_size, llm.hidden_size)
         )
         self._image_shape = (3, clip.image_size, clip.image_size)
+        self.row_seeds: RowSeeds | None = None  # set with LoRA; what its dropout draws from
 
     @property
     def device(self) -> torch.device:
@@ -136,6 +132,8 @@ class VLM(nn.Module):
 
     def hidden_states(self, batch: Batch, features: Tensor | None = None) -> Tensor:
         """(B, L, D) after the final norm."""
+        if self.row_seeds is not None:
+            self.row_seeds.begin(batch.step, batch.ids)
         return self.llm.model(
             inputs_embeds=self.embed(batch, features),
             attention_mask=batch.attention_mask.long(),
@@ -193,8 +191,3 @@ class VLM(nn.Module):
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
             positions = positions[:, -1:] + 1
         return rows
-
-    def _touch(self, *modules: nn.Module) -> Tensor:
-        """A zero that depends on every parameter of `modules`."""
-        parts = [p.sum() * 0.0 for m in modules for p in m.parameters() if p.requires_grad]
-        return torch.stack(parts).sum() if parts else torch.zeros((), device=self.device)

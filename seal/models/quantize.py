@@ -1,0 +1,47 @@
+"""8-bit and 4-bit weights for the language model's layers, through bitsandbytes.
+
+Only the linear layers inside the transformer blocks are quantized: embeddings, LM head, tower,
+projectors, heads and decoders keep their precision.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from seal.models.vlm import VLM
+
+QUANTIZATIONS = ("int8", "nf4")
+
+
+def quantize_llm(model: VLM, quantization: str) -> None:
+    """Replace the blocks' linear layers, in place; they are packed when moved to the device."""
+    if quantization not in QUANTIZATIONS:
+        raise ValueError(f"quantization={quantization!r}; known: {', '.join(QUANTIZATIONS)}")
+    import bitsandbytes as bnb
+
+    for name, module in list(model.llm.model.layers.named_modules()):
+        if not isinstance(module, nn.Linear):
+            continue
+        bias = module.bias is not None
+        weight = module.weight.data
+        packed: nn.Module
+        if quantization == "int8":
+            packed = bnb.nn.Linear8bitLt(
+                module.in_features, module.out_features, bias=bias, has_fp16_weights=False
+            )
+            packed.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
+        else:
+            packed = bnb.nn.Linear4bit(
+                module.in_features,
+                module.out_features,
+                bias=bias,
+                compute_dtype=weight.dtype,
+                quant_type="nf4",
+            )
+            packed.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
+            # On CPUs with AVX512-BF16 one forward would repack the weights and cut later gradients.
+            packed.support_avx512bf16_for_cpu = False
+        if bias:
+            packed.bias = module.bias
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.llm.model.layers.get_submodule(parent), leaf, packed)
