@@ -1,0 +1,43 @@
+"""What a search returns: the verdict, the boxes, the way there and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from seal.geometry import Box
+from seal.search.tree import SearchNode
+
+
+@dataclass(slots=True, kw_only=True)
+class SearchResult:
+    """The outcome of one search. Boxes are in image pixels.
+
+    When nothing was good enough, `found` is False and `boxes` is empty: whoever wants to go on
+    with the best guess has to say so by reading `best_box`.
+    """
+
+    target: str
+    strategy: str
+    found: bool
+    boxes: list[Box]  # the instances; more than one only if seen on the whole image
+    scores: list[float]  # one per box, in the detector's order like the boxes
+    best_box: Box | None = None  # best detection seen, accepted or not
+    best_score: float = 0.0
+    num_steps: int = 0  # search length: visits up to the one that gave the best box
+    path: list[SearchNode] = field(default_factory=list)  # every visit, in order
+    image_size: tuple[int, int] = (0, 0)  # width, height
+    config: dict[str, Any] = field(default_factory=dict)  # of the search
+    # The driver fills these in.
+    calls: dict[str, int] = field(default_factory=dict)  # queries asked, by kind
+    evaluated_ahead: int = 0  # detections run ahead of their turn, used or not
+    seconds: dict[str, float] = field(default_factory=dict)  # by kind, and "search" for the rest
+
+    @property
+    def num_calls(self) -> int:
+        return sum(self.calls.values())
+
+    @property
+    def extractors(self) -> list[str]:
+        """What took the location phrases out of the cue answers."""
+        return sorted({node.cue.extractor for node in self.path if node.cue is not None})

@@ -1,0 +1,54 @@
+"""The search strategies by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seal.search.config import SearchConfig
+from seal.search.exhaustive import ExhaustiveSearch, WholeImageDetector
+from seal.search.guided import GuidedSearch
+from seal.search.protocol import Strategy
+
+STRATEGIES = (
+    "guided",
+    "no_target_cue",
+    "no_contextual_cue",
+    "sequential_bfs",
+    "sequential_dfs",
+    "random_bfs",
+    "random_dfs",
+    "whole_image_detector",
+)
+# These need more than a search model: nothing, the true boxes, recorded eye movements.
+NOT_STRATEGIES = ("none", "oracle", "human_prior")
+
+
+def build_strategy(name: str, config: SearchConfig | None = None) -> Strategy:
+    """The strategy called `name`, with the numbers of `config`.
+
+    Raises:
+        ValueError: there is no such strategy.
+    """
+    config = config or SearchConfig()
+    match name:
+        case "guided":
+            return GuidedSearch(config)
+        case "no_target_cue":
+            return GuidedSearch(replace(config, use_target_cue=False), name)
+        case "no_contextual_cue":
+            return GuidedSearch(replace(config, use_contextual_cue=False), name)
+        case "sequential_bfs" | "random_bfs":
+            return ExhaustiveSearch(config, order="bfs", shuffle=name.startswith("random"))
+        case "sequential_dfs" | "random_dfs":
+            return ExhaustiveSearch(config, order="dfs", shuffle=name.startswith("random"))
+        case "whole_image_detector":
+            return WholeImageDetector(config)
+    if name in NOT_STRATEGIES:
+        raise ValueError(
+            f"search={name} is not run by a search model alone; the pipeline and the evaluation "
+            f"set it up. Here one of {', '.join(STRATEGIES)} is needed"
+        )
+    raise ValueError(
+        f"there is no search strategy {name!r}; choose one of "
+        f"{', '.join((*STRATEGIES, *NOT_STRATEGIES))}"
+    )

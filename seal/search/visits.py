@@ -1,0 +1,94 @@
+"""What all strategies share: visiting a region, the stop rule, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from PIL.Image import Image
+
+from seal.geometry import Box
+from seal.search.config import SearchConfig
+from seal.search.protocol import Ask, Detections, Heat, Patch, Query
+from seal.search.result import SearchResult
+from seal.search.tree import SearchNode
+
+MAX_UPCOMING = 16  # patches named ahead; a driver takes as many of them as it likes
+
+
+class Visits:
+    """The visits of one search so far."""
+
+    def __init__(self, image: Image, target: str, config: SearchConfig, strategy: str) -> None:
+        self.image, self.target = image, target
+        self.config, self.strategy = config, strategy
+        self.path: list[SearchNode] = []
+
+    def root(self) -> SearchNode:
+        return SearchNode(Box(0, 0, *self.image.size))
+
+    def is_leaf(self, node: SearchNode) -> bool:
+        return self.config.is_leaf(node.box, *self.image.size)
+
+    def look(
+        self, node: SearchNode, upcoming: Sequence[Box] = ()
+    ) -> Generator[Ask, Any, tuple[SearchResult | None, Heat]]:
+        """Detect the target in a region: the result if that ends the search, and the heat."""
+        self.path.append(node)
+        patches = tuple(Patch(self.image, box) for box in upcoming)
+        query = Query("detect", Patch(self.image, node.box), self.target)
+        detections: Detections = yield Ask(query, patches)
+        node.observe(detections)
+        if node.confidence <= self.config.confidence_high:
+            return None, detections.heat
+        boxes, scores = [node.best_box], [node.confidence]
+        if len(self.path) == 1:
+            boxes, scores = self._instances(node, detections) or (boxes, scores)
+        return self._result(node, boxes, scores), detections.heat
+
+    def exhausted(self) -> SearchResult:
+        """Nothing is left to visit: the best detection, if it is good enough."""
+        best = max(self.path, key=lambda node: node.confidence)  # the earliest, among equals
+        if best.best_box is None or best.confidence == 0:
+            return self._result(None, [], [])  # no detection at all: not found
+        if best.confidence < self.config.confidence_low:
+            return self._result(best, [], [])
+        return self._result(best, [best.best_box], [best.confidence])
+
+    def _instances(
+        self, node: SearchNode, detections: Detections
+    ) -> tuple[list[Box | None], list[float]] | None:
+        """Every box above the instance threshold, in the detector's order; None if there is none.
+
+        None happens when `confidence_high` lies below `instance_threshold`: then the best box is
+        the only instance.
+        """
+        keep = [i for i, s in enumerate(detections.scores) if s > self.config.instance_threshold]
+        boxes = {i: node.to_image(detections.boxes[i]) for i in keep}
+        if self.config.nms_iou is not None:
+            kept: list[int] = []
+            for i in sorted(keep, key=lambda i: -float(detections.scores[i])):
+                if all(boxes[i].iou(boxes[j]) <= self.config.nms_iou for j in kept):
+                    kept.append(i)
+            keep = sorted(kept)
+        if not keep:
+            return None
+        return [boxes[i] for i in keep], [float(detections.scores[i]) for i in keep]
+
+    def _result(
+        self, node: SearchNode | None, boxes: list[Box | None], scores: list[float]
+    ) -> SearchResult:
+        return SearchResult(
+            target=self.target,
+            strategy=self.strategy,
+            found=bool(boxes),
+            boxes=[box for box in boxes if box is not None],
+            scores=scores,
+            best_box=node.best_box if node else None,
+            best_score=node.confidence if node else 0.0,
+            num_steps=self.path.index(node) + 1 if node else len(self.path),
+            path=self.path,
+            image_size=self.image.size,
+            config=asdict(self.config),
+        )
