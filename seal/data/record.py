@@ -175,6 +175,10 @@ class Record:
         if self.conversations and not messages:
             raise ValueError("the conversation has no question")
         for message in messages:
+            if message.speaker == ASSISTANT:
+                for mark in (IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER):
+                    if mark in message.value:
+                        raise ValueError(f"an answer contains {mark}: {message.value!r}")
             text = message.value.replace(IMAGE_PLACEHOLDER, "").replace(OBJECT_PLACEHOLDER, "")
             if not text.strip():
                 side = "a question" if message.speaker == HUMAN else "an answer"
