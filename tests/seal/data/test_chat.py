@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from golden_files import GOLDENS, golden_json, golden_path, golden_tensors, needs_goldens
+from record_sets import chat_record, draw_image, messages, text_record, tiny_tokenizer, write_set
+
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Visual
+from seal.data.chat import ChatConfig, ChatDataset, expanded_turns
+from seal.data.collate import collate
+from seal.data.interchange import read_authors
+from seal.data.records import Record, RecordSet
+from seal.geometry import Box
+from seal.images import clip_pixels, context_crop, normalize_bytes, open_image, pad_to_square
+from seal.text.tokenize import Tokenizer, load_tokenizer
+from seal.text.tokens import VisualSizes
+
+SIZES = VisualSizes(6, 2)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    return tiny_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+
+
+def dataset(
+    folder: Path, tokenizer: Tokenizer, records: list[Record], **config: Any
+) -> ChatDataset:
+    built = ChatConfig(**config)
+    return built.build(write_set(folder, records), tokenizer, image_size=14, sizes=SIZES)
+
+
+def test_a_target_is_shown_as_its_name_its_crop_and_its_place(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    record = chat_record("r", 2)
+    assert expanded_turns(record)[0][0] == (
+        "<image>\nFocus on: thing0 <object> at location [0.083,0.250,0.417,0.667]; "
+        "thing1 <object> at location [0.100,0.250,0.433,0.667].\nWhere is it?"
+    )
+    data = dataset(tmp_path, tokenizer, [record])
+    sample = data[0]
+    image = open_image(tmp_path / "images" / "r.png")
+    whole = clip_pixels(pad_to_square(image, "center")[0], 14)
+    assert (sample.images[0].numpy() == whole).all()
+    for target, crop in zip(record.targets, sample.images[1:], strict=True):
+        assert (crop.numpy() == clip_pixels(context_crop(image, target.box), 14)).all()
+    # Two crops in training: the image long, the crops short.
+    assert sample.rows[0].visuals == (Visual(0, True), Visual(1, False), Visual(2, False))
+    assert (sample.rows[0].input_ids == VISUAL_TOKEN).sum() == 6 + 2 + 2
+
+
+def test_objects_of_later_turns_show_later_targets() -> None:
+    turns = [("<image> <object>?", "a"), ("<object>?", "b")]
+    record = dataclasses.replace(chat_record("r", 2), conversations=messages(turns))
+    questions = [question for question, _ in expanded_turns(record)]
+    assert "thing0" in questions[0] and "thing1" in questions[1]
+
+
+def test_the_length_is_known_without_the_image(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    data = dataset(tmp_path, tokenizer, [chat_record("r", 1), text_record()])
+    lengths = [len(data[i].rows[0].input_ids) for i in range(2)]
+    (tmp_path / "images" / "r.png").unlink()
+    assert [data.length(i) for i in range(2)] == lengths
+    with pytest.raises(ValueError, match=r"records-00000-of-00001.jsonl:1: .*r.png.* not exist"):
+        data[0]
+
+
+@pytest.mark.parametrize("projector", ["long", "short"])
+def test_alignment_shows_every_caption_through_one_projector(
+    tmp_path: Path, tokenizer: Tokenizer, projector: str
+) -> None:
+    config = {"template": "plain", "image_projector": projector}
+    row = dataset(tmp_path, tokenizer, [chat_record("r")], **config)[0].rows[0]
+    assert row.visuals == (Visual(0, projector == "long"),)
+    learnt = row.labels[row.labels != IGNORE_INDEX].tolist()
+    assert tokenizer.decode(learnt) == "On the table.\n"
+    assert len(row.labels) == 1 + SIZES.count(projector == "long") + len(learnt)
+
+
+@pytest.mark.parametrize("num_targets", [0, 1, 3])
+def test_padded_rows_have_three_object_slots(
+    tmp_path: Path, tokenizer: Tokenizer, num_targets: int
+) -> None:
+    data = dataset(tmp_path, tokenizer, [chat_record("r", num_targets)], object_slots="padded")
+    sample = data[0]
+    dummies = [visual for visual in sample.rows[0].visuals if not visual.attended]
+    assert len(dummies) == 3 - num_targets
+    assert not any(visual.long for visual in dummies)
+    assert all(not sample.images[visual.image].any() for visual in dummies)
+
+
+def test_blank_slots_of_a_batch_are_one_image(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    records = [chat_record("a", 1), text_record("b"), chat_record("c")]
+    data = dataset(tmp_path, tokenizer, records, object_slots="padded")
+    batch = collate([data[i] for i in range(3)], pad_id=0)
+    assert len(batch.pixel_values) == 2 + 1 + 1  # two images, a crop, the blank one
+
+
+def test_four_targets_do_not_fit_the_padded_slots(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    records = [chat_record("r", 4)]
+    with pytest.raises(ValueError, match=r"jsonl:1: record 'r': 4 targets"):
+        dataset(tmp_path / "a", tokenizer, records, object_slots="padded")[0]
+    assert len(dataset(tmp_path / "b", tokenizer, records)[0].images) == 5
+
+
+def test_an_image_of_another_size_is_an_error(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    data = dataset(tmp_path, tokenizer, [chat_record("r")])
+    draw_image(tmp_path / "images" / "r.png", 30, 30)
+    with pytest.raises(ValueError, match=r"jsonl:1: record 'r': .* 30 x 30 .* 60 x 40"):
+        data[0]
+
+
+def test_a_corrupt_image_is_an_error_that_names_record_and_file(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    data = dataset(tmp_path, tokenizer, [chat_record("r")])
+    path = tmp_path / "images" / "r.png"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"jsonl:1: .*r.png"):
+        data[0]
+
+
+def test_a_row_that_loses_its_labels_names_file_and_record(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    with pytest.raises(ValueError, match=r"jsonl:1: record 'r': a cut at 9 "):
+        dataset(tmp_path, tokenizer, [chat_record("r")], max_text_tokens=9)[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"template": "vsm"},
+        {"token_policy": "none"},
+        {"image_projector": "both"},
+        {"object_slots": "three"},
+        {"max_text_tokens": 0},
+        {"crop_scale": 0.0},
+    ],
+)
+def test_a_wrong_config_names_the_field(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ChatConfig(**wrong)
+
+
+# The golden batch: six records of the authors' files through data set and collator.
+
+
+def golden_samples(tmp_path: Path, limit: int) -> list[Callable[[], Sample]]:
+    golden = golden_json("vqa_cases")["d_batch"]
+    records: list[Record] = []
+    for place, entry in enumerate(golden["dataset_list_order"]):
+        name = entry.split("(")[0].strip()
+        path = GOLDENS / "vqa_data" / f"{name}.json"
+        for record in read_authors(path, GOLDENS, source=name, license="none"):
+            records.append(dataclasses.replace(record, id=f"{place}-{record.id}"))
+    folder = tmp_path / "set"
+    write_set(folder, records)
+    opened = RecordSet.open(folder, GOLDENS)
+    config = ChatConfig(object_slots="padded", max_text_tokens=limit)
+    data = config.build(
+        opened, load_tokenizer(golden_path("tokenizer")), image_size=224, sizes=VisualSizes()
+    )
+    return [partial(data.__getitem__, index) for index in golden["dataset_indices"]]
+
+
+@needs_goldens
+@pytest.mark.goldens
+def test_six_samples_equal_the_original_batch(tmp_path: Path) -> None:
+    golden, tensors = golden_json("vqa_cases")["d_batch"], golden_tensors("vqa_cases")
+    samples = [build() for build in golden_samples(tmp_path, golden["model_max_length"])]
+    batch = collate(samples, pad_id=0, positions=ChatConfig(object_slots="padded").positions)
+
+    mask = tensors["d_batch.merged_attention_mask"].bool()
+    assert torch.equal(batch.attention_mask, mask)
+    assert torch.equal(batch.labels, tensors["d_batch.merged_labels"])
+    length = batch.input_ids.shape[1]
+    assert torch.equal(batch.position_ids[0], torch.arange(length))
+    for index, sample in enumerate(samples):
+        own = sample.rows[0].input_ids
+        text = own[own != VISUAL_TOKEN].tolist()
+        raw = tensors[f"d_batch.inst{index}.input_ids"]
+        assert text == raw[raw >= 0].tolist()
+
+    # Which picture stands in which slot, and through which projector.
+    images_long = tensors["d_batch.images_long"].flatten().tolist()
+    objects_long = tensors["d_batch.objects_long"].flatten().reshape(len(samples), -1).tolist()
+    long = [flag for i, o in zip(images_long, objects_long, strict=True) for flag in (i, *o)]
+    assert batch.visual_long.tolist() == long
+    pool = torch.cat([tensors["pool.images_u8"], tensors["d_batch.extra_u8"]])
+    per_row = np.array(golden["object_index"]).reshape(len(samples), -1)
+    slots = np.column_stack([golden["image_index"], per_row]).reshape(-1)
+    for place, slot in zip(batch.visual_image.tolist(), slots, strict=True):
+        expected = normalize_bytes(pool[slot].numpy()) if slot >= 0 else 0 * batch.pixel_values[0]
+        assert (batch.pixel_values[place].numpy() == np.asarray(expected)).all()
+
+
+@needs_goldens
+@pytest.mark.goldens
+def test_rows_cut_short_keep_the_labels_of_the_original_or_are_errors(tmp_path: Path) -> None:
+    golden, tensors = golden_json("vqa_cases")["d_batch_truncated"], golden_tensors("vqa_cases")
+    labels = tensors["d_batch_truncated.labels"]
+    for build, kept in zip(
+        golden_samples(tmp_path, golden["model_max_length"]), labels, strict=True
+    ):
+        kept = kept[kept != IGNORE_INDEX]
+        if len(kept) == 0:  # the original lost them in silence
+            with pytest.raises(ValueError, match="loses every label"):
+                build()
+            continue
+        ours = build().rows[0].labels
+        assert torch.equal(ours[ours != IGNORE_INDEX], kept)
+
+
+def test_the_box_of_a_target_does_not_move_when_it_is_read(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    data = dataset(tmp_path, tokenizer, [chat_record("r", 1)])
+    first, second = data[0], data[0]
+    assert torch.equal(first.rows[0].input_ids, second.rows[0].input_ids)
+    assert data.records[0].targets[0].box == Box(5, 5, 25, 30)

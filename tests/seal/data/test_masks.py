@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from seal.data.masks import mask_to_rle, merge_rles, rle_area, rle_to_mask, segmentation_to_rle
+
+MASKS = arrays(
+    np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 1)
+)
+SQUARE = [2, 1, 6, 1, 6, 4, 2, 4]  # x 2..6, y 1..4
+
+
+def runs(mask: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """COCO's uncompressed RLE: run lengths down the columns, beginning with zeros."""
+    counts, value = [0], 0
+    for pixel in mask.T.reshape(-1):
+        if pixel != value:
+            counts.append(0)
+            value = pixel
+        counts[-1] += 1
+    return {"size": list(mask.shape), "counts": counts}
+
+
+@given(MASKS)
+def test_a_mask_survives_both_forms_of_rle(mask: np.ndarray[Any, Any]) -> None:
+    height, width = mask.shape
+    for rle in (mask_to_rle(mask), segmentation_to_rle(runs(mask), height, width)):
+        assert (rle_to_mask(rle) == mask).all()
+        assert rle_area(rle) == mask.sum()
+        assert segmentation_to_rle(rle, height, width) == rle
+
+
+def test_polygons_are_united() -> None:
+    other = [4, 2, 9, 2, 9, 3, 4, 3]
+    mask = rle_to_mask(segmentation_to_rle([SQUARE, other], 8, 10))
+    expected = np.zeros((8, 10), np.uint8)
+    expected[1:4, 2:6] = expected[2:3, 4:9] = 1
+    assert (mask == expected).all()
+
+
+@given(MASKS)
+def test_a_union_with_nothing_changes_nothing(mask: np.ndarray[Any, Any]) -> None:
+    rle = mask_to_rle(mask)
+    assert merge_rles([rle, mask_to_rle(np.zeros_like(mask))]) == rle
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [
+        ([], "list of polygons or an RLE"),
+        (None, "list of polygons or an RLE"),
+        ([[1, 2, 3, 4]], "at least three"),
+        ([[1, 2, 3, 4, 5, 6, 7]], "at least three"),
+        ({"size": [9, 9], "counts": [81]}, "height x width 8 x 10"),
+        ({"size": [8, 10], "counts": [70]}, "do not add up"),
+    ],
+)
+def test_a_segmentation_that_means_nothing_is_refused(segmentation: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        segmentation_to_rle(segmentation, 8, 10)
+
+
+def test_a_mask_has_two_dimensions() -> None:
+    with pytest.raises(ValueError, match="two dimensions"):
+        mask_to_rle(np.zeros((1, 2, 3)))
