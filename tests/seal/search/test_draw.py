@@ -1,0 +1,111 @@
+"""Pictures show the verdict, the visits and the crops, for any size of image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from random_search import RandomModel
+
+from seal.geometry import Box
+from seal.search import canvas
+from seal.search.config import SearchConfig
+from seal.search.draw import draw_frames, draw_path, save_animation
+from seal.search.oracle import OracleLocator, OracleModel, always
+from seal.search.run import run_searches
+from seal.search.strategies import build_strategy
+from seal.search.trace import from_dict, to_dict
+
+CONFIG = SearchConfig(min_size=60, min_size_scale=16)
+
+
+def search(image, model, strategy="guided"):
+    return run_searches([build_strategy(strategy, CONFIG).explore(image, "a mug")], model)[0]
+
+
+def has_color(picture, color):
+    return bool((np.asarray(picture) == color).all(-1).any())
+
+
+@pytest.mark.parametrize("size", [(240, 200), (5000, 60), (61, 3000), (30, 20), (1400, 1000)])
+def test_a_sheet_of_the_asked_width_for_any_image(size):
+    image = Image.new("RGB", size)
+    sheet = draw_path(image, search(image, RandomModel(1, 0.25)), width=700)
+    assert sheet.width == 700
+    assert sheet.height > 100
+    assert image.getcolors() == [(size[0] * size[1], (0, 0, 0))]  # the input is left alone
+
+
+def test_a_found_box_and_a_guess_have_their_own_colors():
+    image = Image.new("RGB", (640, 480))
+    found = search(image, OracleModel(always(Box(300, 200, 400, 300))))
+    guess = search(image, RandomModel(1, 0.2))
+    assert found.found
+    assert not guess.found
+    for picture, color, other in [
+        (draw_path(image, found), canvas.FOUND, canvas.DOUBT),
+        (draw_path(image, guess), canvas.DOUBT, canvas.FOUND),
+    ]:
+        assert has_color(picture, color)
+        assert not has_color(picture, other)
+
+
+def test_long_searches_are_cut_but_keep_the_visit_with_the_box():
+    image = Image.new("RGB", (640, 480))
+    result = search(image, OracleModel(always(Box(1, 1, 30, 25))), "sequential_bfs")
+    assert result.found
+    assert result.num_steps == len(result.path) > 20
+    short, long = (draw_path(image, result, max_crops=n) for n in (4, 1000))
+    assert short.height < long.height
+    crops = short.crop((0, short.height - 300, short.width, short.height))
+    assert has_color(crops, canvas.FOUND)
+
+
+def test_heat_tints_where_it_is_warm_and_nowhere_else():
+    photo = Image.new("RGB", (80, 80), (0, 0, 255))
+    grid = np.zeros((4, 4), np.float32)
+    grid[3, 0] = 1
+    tinted = canvas.overlay_heat(photo, grid)
+    assert tinted.getpixel((75, 5)) == (0, 0, 255)
+    assert tinted.getpixel((10, 70))[0] > 100
+
+
+def test_the_crops_of_a_guided_search_carry_heat():
+    image = Image.new("RGB", (640, 480), (0, 0, 255))
+    result = search(image, RandomModel(1, 0.2))
+    without = from_dict(to_dict(result))
+    assert draw_path(image, result).tobytes() != draw_path(image, without).tobytes()
+
+
+def test_a_stored_trace_can_be_drawn():
+    image = Image.new("RGB", (640, 480))
+    result = search(image, RandomModel(1, 0.2))
+    stored = from_dict(to_dict(result, heat_cells=24))
+    assert draw_path(image, stored).size == draw_path(image, result).size
+    assert draw_path(image, from_dict(to_dict(result))).size == draw_path(image, result).size
+
+
+def test_an_oracle_result_can_be_drawn():
+    image = Image.new("RGB", (640, 480))
+    for known in (always(), always(Box(1, 1, 9, 9), Box(30, 30, 60, 60))):
+        (result,) = OracleLocator(known).locate([(image, "mug")])
+        assert has_color(draw_path(image, result), canvas.FOUND) == result.found
+
+
+def test_the_animation_has_a_frame_for_each_visit_and_the_verdict(tmp_path):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 240, 3), np.uint8))
+    result = search(image, RandomModel(1, 0.2))
+    frames = draw_frames(image, result)
+    assert len(frames) == len(result.path) + 1
+    assert len({frame.size for frame in frames}) == 1
+    assert len(draw_frames(image, result, max_frames=5)) == 6
+    save_animation(tmp_path / "path.gif", image, result, width=160)
+    with Image.open(tmp_path / "path.gif") as saved:
+        assert saved.n_frames == len(frames)
+
+
+def test_long_text_is_cut_to_its_width():
+    text = canvas.shorten("a very long description of a target " * 9, 14, 200)
+    assert text.endswith("...")
+    assert canvas.font(14).getlength(text) <= 200
+    assert canvas.shorten("short", 14, 200) == "short"
