@@ -23,6 +23,9 @@ class VSMModelConfig:
     clip: ClipConfig = field(default_factory=ClipConfig)
     detector: OwlViTConfig = field(default_factory=OwlViTConfig)
     cue_decoder: CueDecoderConfig = field(default_factory=CueDecoderConfig)
+    # The smallest region this model was made to look at; a search stops splitting there.
+    search_min_size: int = 224
+    search_min_size_scale: float = 4.0
 
     def build(self) -> VSM:
         return VSM(self)
