@@ -1,0 +1,66 @@
+"""How many regions a search looks at until it has the target, compared fairly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seal.metrics.intervals import mean
+from seal.metrics.metric import Metric
+from seal.metrics.paired import paired_difference
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLengths:
+    """Mean search lengths by strategy.
+
+    A strategy that only finds the easy targets looks short over its own hits; `common` is the
+    fair comparison, `own` what papers print.
+    """
+
+    own: dict[str, Metric]  # over the targets that the strategy itself found
+    common: dict[str, Metric]  # over the targets that every strategy found
+    difference: dict[str, Metric]  # strategy minus the reference, over the common targets
+
+    def to_dict(self) -> dict[str, Any]:
+        """What result files hold."""
+        return {
+            name: {strategy: metric.to_dict() for strategy, metric in table.items()}
+            for name, table in (
+                ("own", self.own),
+                ("common", self.common),
+                ("difference", self.difference),
+            )
+        }
+
+
+def search_lengths(
+    lengths: Mapping[str, Sequence[float | None]], reference: str, *, seed: int = 0
+) -> SearchLengths:
+    """Lengths by strategy, one a target in the same order; None: the target was not hit.
+
+    `invalid` of every number is how many targets it leaves out.
+    """
+    if reference not in lengths:
+        raise ValueError(f"no lengths of {reference!r}; there are {', '.join(lengths)}")
+    counts = {len(values) for values in lengths.values()}
+    if len(counts) != 1:
+        raise ValueError(f"strategies were run on different targets: {sorted(counts)} lengths")
+    total = counts.pop()
+    hits = {name: [v for v in values if v is not None] for name, values in lengths.items()}
+    shared = [i for i in range(total) if all(v[i] is not None for v in lengths.values())]
+    fair = {name: [float(values[i] or 0) for i in shared] for name, values in lengths.items()}
+    missing = total - len(shared)
+    return SearchLengths(
+        own={
+            name: mean(values, invalid=total - len(values), seed=seed)
+            for name, values in hits.items()
+        },
+        common={name: mean(values, invalid=missing, seed=seed) for name, values in fair.items()},
+        difference={
+            name: paired_difference(values, fair[reference], invalid=missing, seed=seed)
+            for name, values in fair.items()
+            if name != reference
+        },
+    )
