@@ -145,3 +145,66 @@ def test_a_set_of_another_schema_is_refused(tmp_path: Path) -> None:
     (tmp_path / "set.json").write_text("{")
     with pytest.raises(ValueError, match=r"set.json is not JSON"):
         RecordSet.open(tmp_path)
+
+
+def start(folder: Path, seed: int = 0) -> RecordWriter:
+    return RecordWriter(
+        folder, builder="test", seed=seed, image_root=".", records_per_shard=2, resume=True
+    )
+
+
+def write_all(folder: Path, stop_at: int | None = None, seed: int = 0) -> list[str]:
+    """Write RECORDS, a checkpoint behind each second one, from where an earlier run stopped."""
+    written = []
+    with start(folder, seed) as writer:
+        for index in range(writer.progress, len(RECORDS)):
+            if index == stop_at:
+                raise RuntimeError("stop")
+            writer.write(RECORDS[index])
+            writer.counts["read"] = index + 1
+            written.append(RECORDS[index].id)
+            if index % 2:
+                writer.checkpoint(index + 1)
+    return written
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("stop_at", [0, 1, 2, 3])
+def test_a_set_that_was_stopped_is_finished_as_if_it_were_not(tmp_path: Path, stop_at: int) -> None:
+    write_all(tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="stop"):
+        write_all(tmp_path / "stopped", stop_at)
+    again = write_all(tmp_path / "stopped")
+    assert again == [record.id for record in RECORDS[stop_at // 2 * 2 :]]
+    assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
+
+
+def test_a_stopped_set_of_other_settings_begins_anew(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        write_all(tmp_path, 3)
+    assert len(write_all(tmp_path, seed=1)) == len(RECORDS)
+
+
+def test_an_id_of_before_the_stop_is_remembered(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        write_all(tmp_path, 3)
+    with pytest.raises(ValueError, match="'a' occurs twice"), start(tmp_path) as writer:
+        writer.write(RECORDS[0])
+
+
+def test_a_discarded_set_begins_anew(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), start(tmp_path) as writer:
+        writer.write(RECORDS[0])
+        writer.checkpoint(1)
+        writer.discard()
+        raise RuntimeError
+    assert not contents(tmp_path)
+
+
+def test_files_named_by_a_run_that_died_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "records-00000-of-00009.jsonl").write_text("left over")
+    write_all(tmp_path)
+    assert len(list(tmp_path.glob("records-*"))) == 2

@@ -1,0 +1,140 @@
+"""Turn source items into a record set: workers, progress bar, counts, resume and report."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from seal.building.report import write_report
+from seal.data.records import Record, RecordSet, RecordWriter
+
+CORRUPT = "image does not decode"  # the drop that `max_corrupt` limits
+_CHECKPOINT_EVERY = 2_000  # items
+
+
+@dataclass(kw_only=True, slots=True)
+class BuildConfig:
+    """What every builder is told."""
+
+    annotations: str  # file of the source
+    images: str  # folder of its images; the image root of the set
+    out: str  # folder of the set
+    limit: int | None = None  # source items to read; None: all
+    seed: int = 0  # of whatever is drawn
+    workers: int = 0  # processes; the set does not depend on it; 0: in this one
+    max_corrupt: float = 0.01  # share of images that may not decode before the build fails
+    records_per_shard: int = 10_000
+    report_samples: int = 24  # records shown in report.html
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("limit", 1),
+            ("seed", 0),
+            ("workers", 0),
+            ("max_corrupt", 0),
+            ("records_per_shard", 1),
+            ("report_samples", 0),
+        ):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name}={value} must be at least {least}")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one source item."""
+
+    records: list[Record] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)  # drops by reason, and the like
+
+
+Make = Callable[[int], Outcome]
+
+
+def build_set(
+    config: BuildConfig,
+    make: Make,
+    num_items: int,
+    *,
+    builder: str,
+    settings: dict[str, Any],
+    counts: dict[str, int] | None = None,
+) -> RecordSet:
+    """Write `make(0)`, `make(1)`, ... in order. A build that was stopped goes on where it was.
+
+    Args:
+        make: depends on its item and the seed alone; is sent to every worker once.
+        settings: what makes the set what it is, for `set.json`.
+        counts: what the source index already dropped.
+    """
+    num_items = num_items if config.limit is None else min(num_items, config.limit)
+    out = Path(config.out)
+    with RecordWriter(
+        out,
+        builder=builder,
+        seed=config.seed,
+        image_root=Path(config.images).resolve(),
+        records_per_shard=config.records_per_shard,
+        settings=settings,
+        resume=True,
+    ) as writer:
+        if writer.progress == 0:
+            writer.counts.update({"items read": 0} | (counts or {}))
+        first = writer.progress
+        outcomes = _outcomes(make, range(first, num_items), config.workers)
+        bar = tqdm(outcomes, builder, total=num_items, initial=first, unit="item")
+        for done, outcome in enumerate(bar, start=first + 1):
+            writer.counts["items read"] = done
+            for reason, count in outcome.counts.items():
+                writer.counts[reason] = writer.counts.get(reason, 0) + count
+            for record in outcome.records:
+                writer.write(record)
+            _check_corrupt(writer, num_items, config)
+            if done % _CHECKPOINT_EVERY == 0:
+                writer.checkpoint(done)
+        writer.counts["records written"] = len(writer)
+        if len(writer) == 0:
+            writer.discard()
+            raise ValueError(f"{num_items} items gave no record: {writer.counts}")
+    records = RecordSet.open(out)
+    write_report(records, samples=config.report_samples, seed=config.seed)
+    return records
+
+
+def _check_corrupt(writer: RecordWriter, num_items: int, config: BuildConfig) -> None:
+    corrupt = writer.counts.get(CORRUPT, 0)
+    if corrupt > config.max_corrupt * num_items:
+        writer.discard()
+        raise ValueError(
+            f"{corrupt} of {num_items} images in {config.images} do not decode, more than "
+            f"max_corrupt={config.max_corrupt:g} allows; download them again or raise it"
+        )
+
+
+def _outcomes(make: Make, items: range, workers: int) -> Iterator[Outcome]:
+    """The outcomes in the order of the items, whoever makes them."""
+    if workers == 0:
+        yield from map(make, items)
+        return
+    # Forked where that exists: the index of a large source is then shared, not copied.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if "fork" in methods else None)
+    with context.Pool(workers, _start_worker, (make,)) as pool:
+        yield from pool.imap(_work, items, chunksize=16)
+
+
+def _start_worker(make: Make) -> None:
+    global _make
+    _make = make
+
+
+def _work(item: int) -> Outcome:
+    return _make(item)
+
+
+_make: Make  # of a worker process

@@ -1,0 +1,188 @@
+"""Write record sets, shard by shard; nothing bears its final name before the set is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import seal
+from seal.data.record import SCHEMA, Record
+
+SET_FILE = "set.json"
+PROGRESS_FILE = "progress.partial"
+
+
+class RecordWriter:
+    """Write one record set.
+
+        with RecordWriter(out, builder="coco", seed=0, image_root=images) as writer:
+            writer.write(record)
+
+    Leaving the block with an error keeps nothing, or, with `resume`, what the last `checkpoint`
+    saw: a writer of the same set then goes on from there, and the files come out the same.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        builder: str,
+        seed: int,
+        image_root: str | Path,
+        records_per_shard: int = 10_000,
+        settings: dict[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        """`settings`: whatever else made the set what it is; goes to `set.json`."""
+        if records_per_shard < 1:
+            raise ValueError(f"records_per_shard must be at least 1, got {records_per_shard}")
+        self.folder = Path(folder)
+        if (self.folder / SET_FILE).exists():
+            raise ValueError(f"{self.folder} already holds a record set; choose another folder")
+        self.counts: dict[str, int] = {}  # free for the builder: drops by reason and the like
+        self.progress = 0  # what the last checkpoint was told; 0: a new set
+        self._facts = {
+            "schema": SCHEMA,
+            "builder": builder,
+            "seed": seed,
+            "image_root": str(image_root),
+            "settings": settings or {},
+            "versions": {"seal": seal.__version__, "python": platform.python_version()},
+        }
+        self._per_shard = records_per_shard
+        self._resume = resume
+        self._file: IO[bytes] | None = None
+        self._in_shard: list[int] = []  # records
+        self._ids: set[str] = set()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (resume and self._restore()):
+            self._remove_partial()
+
+    def __enter__(self) -> RecordWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        self._close_file()
+        if not self._resume:
+            self._remove_partial()
+
+    def __len__(self) -> int:
+        return sum(self._in_shard)
+
+    def write(self, record: Record) -> None:
+        """Append one record; an id may occur once."""
+        if record.id in self._ids:
+            raise ValueError(f"record {record.id!r} occurs twice")
+        self._ids.add(record.id)
+        if self._file is None or self._in_shard[-1] == self._per_shard:
+            self._close_file()
+            self._in_shard.append(0)
+            self._file = self._partial(len(self._in_shard) - 1).open("wb")
+        line = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
+        self._file.write(line.encode("utf-8") + b"\n")
+        self._in_shard[-1] += 1
+
+    def checkpoint(self, progress: int) -> None:
+        """Note that the set holds everything up to `progress` of the builder's own count."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self.progress = progress
+        state = {
+            "facts": self._facts,
+            "per_shard": self._per_shard,
+            "progress": progress,
+            "counts": self.counts,
+            "in_shard": self._in_shard,
+            "bytes": [self._partial(i).stat().st_size for i in range(len(self._in_shard))],
+        }
+        _write_whole(self.folder / PROGRESS_FILE, json.dumps(state))
+
+    def discard(self) -> None:
+        """Keep nothing for another run: what was read has to change first."""
+        self._resume = False
+
+    def close(self) -> None:
+        """Give every file its name, `set.json` last."""
+        self._close_file()
+        shards = []
+        for index, records in enumerate(self._in_shard):
+            name = f"records-{index:05d}-of-{len(self._in_shard):05d}.jsonl"
+            path = self._partial(index).rename(self.folder / name)
+            shards.append(
+                {
+                    "name": name,
+                    "records": records,
+                    "bytes": path.stat().st_size,
+                    "sha256": file_checksum(path),
+                }
+            )
+        description = {**self._facts, "records": len(self), "counts": self.counts, "shards": shards}
+        _write_whole(self.folder / SET_FILE, json.dumps(description, indent=1) + "\n")
+        self._remove_partial()
+
+    def _restore(self) -> bool:
+        """Go back to the last checkpoint of the same set; False when there is none."""
+        path = self.folder / PROGRESS_FILE
+        if not path.is_file():
+            return False
+        state = json.loads(path.read_text(encoding="utf-8"))
+        if state["facts"] != self._facts or state["per_shard"] != self._per_shard:
+            return False
+        for index, size in enumerate(state["bytes"]):
+            shard = self._partial(index)
+            if not shard.is_file() or shard.stat().st_size < size:
+                return False
+            os.truncate(shard, size)
+            with shard.open("rb") as file:
+                self._ids.update(json.loads(line)["id"] for line in file)
+        self._in_shard = state["in_shard"]
+        self.counts = state["counts"]
+        self.progress = state["progress"]
+        if self._in_shard:
+            self._file = self._partial(len(self._in_shard) - 1).open("ab")
+        return True
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _remove_partial(self) -> None:
+        for left_over in self.folder.glob("*.partial"):
+            left_over.unlink()
+        if not (self.folder / SET_FILE).exists():  # a set that died while its files were named
+            for left_over in self.folder.glob("records-*-of-*.jsonl"):
+                left_over.unlink()
+
+    def _partial(self, shard: int) -> Path:
+        return self.folder / f"records-{shard:05d}.partial"
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file, as text."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write under another name and rename: readers see the old file or the new one."""
+    partial = path.with_name(f"{path.name}.new.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
