@@ -9,7 +9,7 @@ import difflib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,11 +66,20 @@ def compose(folder: Path, config_name: str, schema: type[T], overrides: Sequence
             raise ValueError(explain(error)) from error
 
 
+def from_dict(schema: type[T], values: Mapping[str, Any]) -> T:
+    """The dataclass that `dataclasses.asdict` made `values` of."""
+    try:
+        typed: T = _typed(OmegaConf.merge(OmegaConf.structured(schema), dict(values)))
+    except OmegaConfBaseException as error:
+        raise ValueError(explain(error)) from error
+    return typed
+
+
 def _register(config_name: str, schema: type[Any]) -> None:
     ConfigStore.instance().store(name=f"{config_name}_schema", node=schema)
 
 
-def _typed(config: DictConfig) -> Any:
+def _typed(config: Any) -> Any:
     """The dataclass a config describes; a key that was added with `+` is an error as well."""
     _refuse_added_keys(config, "")
     return OmegaConf.to_object(config)

@@ -25,7 +25,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from seal.training import state
-from seal.training.config import FREE_FIELDS
+from seal.training.config import FREE_FIELDS, flatten
 from seal.training.engine import Engine
 
 FORMAT = 1
@@ -45,6 +45,12 @@ def find_checkpoint(folder: Path) -> Path | None:
             f"({', '.join(_names(folder)) or 'none'}) into it, or remove it to start anew"
         )
     return checkpoint
+
+
+def read_description(checkpoint: Path) -> dict[str, Any]:
+    """What the run that wrote it was, as it was passed to `save_checkpoint`."""
+    description: dict[str, Any] = _read_meta(checkpoint)["config"]
+    return description
 
 
 def read_step(checkpoint: Path) -> int:
@@ -174,7 +180,7 @@ def require_same_shapes(
 
 def require_same_config(source: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise a ValueError if a value that shapes the training has changed; names the keys."""
-    there, here = _flat(stored), _flat(wanted)
+    there, here = flatten(stored), flatten(wanted)
     changed = [
         f"{key}: {there.get(key, 'absent')!r} there, {here.get(key, 'absent')!r} here"
         for key in sorted(there.keys() | here.keys())
@@ -188,18 +194,8 @@ def require_same_config(source: Path, stored: Mapping[str, Any], wanted: Mapping
 
 
 def _is_free(key: str) -> bool:
-    section, _, rest = key.partition(".")
+    section, _, rest = key.removeprefix("configuration.").partition(".")
     return section in FREE_SECTIONS or (section == "train" and rest in FREE_FIELDS)
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
-    return flat
 
 
 def _some(names: list[str], limit: int = 6) -> str:

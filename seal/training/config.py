@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 SCHEDULES = ("linear", "cosine", "constant")
 WANDB_MODES = ("off", "offline", "online")
@@ -93,6 +95,17 @@ class TrainConfig:
     def warmup(self, num_steps: int) -> int:
         """Steps of linear rise in a run of `num_steps`."""
         return self.warmup_steps or round(self.warmup_ratio * num_steps)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration as `a.b.c` -> value."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
+    return flat
 
 
 def derive_accumulation(global_batch_size: int, micro_batch_size: int, world_size: int) -> int:

@@ -62,7 +62,7 @@ def distributed(seed: int) -> Iterator[World]:
         if launched:
             dist.init_process_group(backend)
         else:
-            alone = dist.HashStore()  # type: ignore[attr-defined]  # in memory: no port is needed
+            alone = dist.HashStore()  # in memory: no port is needed
             dist.init_process_group(backend, store=alone, rank=0, world_size=1)
     os.environ.setdefault("LOCAL_RANK", str(local_rank))  # DeepSpeed insists on it
     _join_deepspeed(backend)
@@ -99,6 +99,8 @@ def _join_deepspeed(backend: str) -> None:
         from deepspeed.utils import logger
 
     logger.setLevel(logging.WARNING)
+    # DeepSpeed calls collectives by names that torch is about to drop; once a call, in every step.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     # On CPUs DeepSpeed would compile a shared-memory all-reduce here (about a minute, needs a
     # compiler); marked as unavailable it uses gloo, with the same numbers.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False

@@ -1,0 +1,118 @@
+"""Open what a run names: the base model and its sizes, adapters, record sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import seal
+from seal.batch import Batch, Sample
+from seal.data.collate import collate
+from seal.data.mixture import Mixture, MixtureConfig, Source
+from seal.data.records import RecordSet
+from seal.models.load import read_config
+from seal.models.vlm import VLM
+from seal.text.tokenize import Tokenizer
+from seal.training.config import flatten
+
+MINIATURE = "miniature://"  # a base model that is shipped with the package
+
+
+@dataclass(slots=True)
+class TrainingData:
+    """The samples of a run and how they become batches."""
+
+    train: Mixture
+    validation: Mixture | None
+    collate: Callable[[Sequence[Sample]], Batch]
+
+
+def open_data(
+    train: MixtureConfig,
+    validation: MixtureConfig | None,
+    make: Callable[[RecordSet], Source],
+    *,
+    root: Path,
+    seed: int,
+    tokenizer: Tokenizer,
+    positions: str,
+) -> TrainingData:
+    """Open the record sets below `root`; `make` turns one into a source of samples."""
+    return TrainingData(
+        train.build(make, root=root, seed=seed),
+        None if validation is None else validation.build(make, root=root, seed=seed),
+        partial(collate, pad_id=tokenizer.pad_id, positions=positions),
+    )
+
+
+def resolve_folder(name: str) -> Path:
+    """A model folder by path, or `miniature://NAME` for one that is shipped with the package."""
+    if name.startswith(MINIATURE):
+        folder = Path(seal.__file__).parent / "miniature" / "assets" / name.removeprefix(MINIATURE)
+        if not folder.is_dir():
+            shipped = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
+            raise ValueError(f"{name} is not shipped; there are: {', '.join(shipped) or 'none'}")
+        return folder
+    if not Path(name).is_dir():
+        raise ValueError(f"{name} is not a folder; init_from and tokenizer name model folders")
+    return Path(name)
+
+
+def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
+    """Every size of the model: the configuration's, the base folder's, or both if they agree.
+
+    A base folder that is not there yet is no error here, so that a run can be looked at before
+    the weights are fetched. The token policy is the run's own choice.
+    """
+    missing = init_from is None or not (init_from.startswith(MINIATURE) or Path(init_from).is_dir())
+    if wanted is not None and missing:
+        return wanted
+    if init_from is None:
+        raise ValueError("set init_from to a model folder, or model to the sizes of a new one")
+    stored = read_config(resolve_folder(init_from))
+    if not isinstance(stored, kind):
+        names = (type(stored).__name__, kind.__name__)
+        raise ValueError(f"init_from={init_from} holds a {names[0]}, this program needs {names[1]}")
+    if wanted is None:
+        return stored
+    there, here = flatten(asdict(stored)), flatten(asdict(wanted))
+    other = [
+        f"{key}: {there.get(key)} there, {here[key]} in the configuration"
+        for key in here
+        if there.get(key) != here[key] and key != "token_policy"
+    ]
+    if other:
+        raise ValueError(f"init_from={init_from} has other sizes than model: {', '.join(other)}")
+    return wanted
+
+
+def build_with_adapters(
+    build: Callable[[], VLM],
+    mark: Callable[[VLM], None],
+    *,
+    lora: Any,
+    gradient_checkpointing: bool,
+    seed: int,
+) -> VLM:
+    """Build or load a model, `mark` what is trained, add adapters.
+
+    Whatever is new is drawn from `seed`: the same in every process, and again when the run is
+    resumed or exported.
+    """
+    from seal.models.lora import add_lora
+
+    torch.manual_seed(seed)
+    model = build()
+    mark(model)
+    if lora is not None:
+        add_lora(model, lora)
+    if gradient_checkpointing:
+        llm: Any = model.llm
+        enable = getattr(llm, "activation_checkpointing_enable", None)  # its name before 5.20:
+        (enable or llm.gradient_checkpointing_enable)({"use_reentrant": False})
+    return model

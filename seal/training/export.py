@@ -1,0 +1,81 @@
+"""A checkpoint and its base model become one plain model folder, adapters merged."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import seal
+from seal.models.load import save_model
+from seal.models.lora import merge_lora
+from seal.training.checkpoint import read_step, read_weights, require_same_shapes
+from seal.training.recipe import VQARun, VSMRun, record_facts
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+
+
+def export_model(
+    run: VQARun | VSMRun, checkpoint: Path, out: Path, *, dtype: str | None = None
+) -> None:
+    """Write `out`: base weights with the trained ones over them, tokenizer, settings.
+
+    Args:
+        dtype: bf16, fp16 or fp32; None: what the run computed in.
+
+    Raises:
+        ValueError: the checkpoint does not hold exactly what the run trains; names the keys.
+    """
+    if dtype is not None and dtype not in DTYPES:
+        raise ValueError(f"dtype={dtype!r} is none of {', '.join(DTYPES)}")
+    wanted = DTYPES[dtype or ("bf16" if run.train.bf16 else "fp32")]
+    quantization, run.quantization = run.quantization, None  # adapters merge into whole weights
+    model = run.build_model()
+    run.quantization = quantization
+    weights = read_weights(checkpoint)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    require_same_shapes(
+        checkpoint,
+        {name: tuple(value.shape) for name, value in weights.items()},
+        {name: tuple(parameter.shape) for name, parameter in trained.items()},
+    )
+    # Adapters are merged in float32 and rounded once.
+    model.float()
+    for name, parameter in trained.items():
+        parameter.data.copy_(weights[name])
+    if run.lora is not None:
+        merge_lora(model)
+    model.to(wanted)
+    save_model(out, model, run.tokenizer_folder, training_facts(run, checkpoint))
+
+
+def training_facts(run: VQARun | VSMRun, checkpoint: Path) -> dict[str, Any]:
+    """What training.json says: enough to tell two models apart and to train this one again."""
+    return {
+        "experiment": run.run_name,
+        "steps": read_step(checkpoint),
+        "samples": read_step(checkpoint) * run.train.global_batch_size,
+        "seed": run.seed,
+        "records": record_facts(run),
+        "initialized_from": run.init_from,
+        "git_revision": git_revision(),
+        "versions": {"seal": seal.__version__, "torch": torch.__version__},
+        "configuration": asdict(run),
+    }
+
+
+def git_revision() -> str | None:
+    """The commit of the checkout this runs from; None in an installed package."""
+    root = Path(seal.__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    done = subprocess.run(
+        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or None

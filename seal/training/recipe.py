@@ -1,0 +1,260 @@
+"""What a training program is told: which model, from where, on what data, trained how."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seal.data.chat import ChatConfig
+from seal.data.grounding import GroundingConfig
+from seal.data.mixture import MixtureConfig
+from seal.losses.vqa import VQALoss
+from seal.losses.vsm import VSMLoss, VSMLossConfig
+from seal.models.load import load_model
+from seal.models.lora import LoraConfig
+from seal.models.vlm import VLM
+from seal.models.vqa import STAGES, VQAModel, VQAModelConfig
+from seal.models.vsm import VSM, VSMModelConfig
+from seal.text.tokenize import Tokenizer
+from seal.text.tokens import VisualSizes
+from seal.training.assemble import (
+    TrainingData,
+    agreed_sizes,
+    build_with_adapters,
+    open_data,
+    resolve_folder,
+)
+from seal.training.config import TrainConfig
+from seal.training.distributed import World
+from seal.training.smoke import write_smoke_data
+
+
+@dataclass(kw_only=True, slots=True)
+class PathsConfig:
+    """Where things lie."""
+
+    runs: str = "runs"  # a run writes to runs/RUN_NAME
+    records: str = "data/records"  # built record sets
+    models: str = "models"  # base models
+
+
+@dataclass(kw_only=True, slots=True)
+class Run:
+    """What both programs share."""
+
+    run_name: str  # the folder below paths.runs; the same name continues the same run
+    init_from: str | None = None  # a model folder, or miniature://NAME; None: random weights
+    tokenizer: str | None = None  # a tokenizer folder; None: the one in init_from
+    lora: LoraConfig | None = None  # None: no adapters
+    quantization: str | None = None  # int8 | nf4: of the frozen LLM under LoRA (QLoRA)
+    train: TrainConfig
+    deepspeed: dict[str, Any] = field(default_factory=dict)  # the DeepSpeed document
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    smoke_data: bool = False  # first write a few records and a tokenizer to runs/RUN_NAME/smoke
+    seed: int = 0
+    dry_run: bool = False  # show what would be trained, and on what, then stop
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of this run is written."""
+        return Path(self.paths.runs) / self.run_name
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        """Where the tokenizer's files lie; they are copied beside the trained model."""
+        name = self.tokenizer or self.init_from
+        if name is None:
+            raise ValueError("set init_from to a model folder, or tokenizer to a tokenizer folder")
+        return resolve_folder(name)
+
+    def prepare(self, world: World | None = None) -> None:
+        """Make what the run needs and can make itself; the first process does it for all."""
+        if self.smoke_data and (world is None or world.is_main):
+            write_smoke_data(self.folder / "smoke")
+        if world is not None:
+            world.barrier()
+
+    def load_base(self) -> VLM:
+        """The model in `init_from`, in the precision the run computes in."""
+        assert self.init_from is not None
+        return load_model(
+            resolve_folder(self.init_from),
+            dtype=torch.bfloat16 if self.train.bf16 else torch.float32,
+            quantization=self.quantization,
+        )
+
+    def _check_adapters(self) -> None:
+        if self.quantization is not None and self.lora is None:
+            raise ValueError(
+                f"quantization={self.quantization} freezes the LLM: set lora as well (QLoRA), "
+                f"or quantization=null"
+            )
+
+
+@dataclass(kw_only=True, slots=True)
+class VQADataConfig:
+    """The VQA LLM's records."""
+
+    train: MixtureConfig
+    validation: MixtureConfig | None = None
+    chat: ChatConfig = field(default_factory=ChatConfig)
+
+
+@dataclass(kw_only=True, slots=True)
+class VQARun(Run):
+    """What conf/train_vqa.yaml says."""
+
+    stage: str  # align_linear | align_resampler | instruct: what is trained
+    model: VQAModelConfig | None = None  # sizes; None: those of init_from
+    data: VQADataConfig
+
+    def __post_init__(self) -> None:
+        if self.stage not in STAGES:
+            raise ValueError(f"stage={self.stage!r} is none of {', '.join(STAGES)}")
+        self._check_adapters()
+
+    def model_config(self) -> VQAModelConfig:
+        """Every size of the model."""
+        config: VQAModelConfig = agreed_sizes(self.model, self.init_from, VQAModelConfig)
+        return config
+
+    def build_model(self, *, weights: bool = True) -> VQAModel:
+        """The model with what is trained marked; without weights, on the current device."""
+        config = self.model_config()
+
+        def mark(model: VLM) -> None:
+            assert isinstance(model, VQAModel)
+            model.set_trainable(self.stage)
+            model.config.token_policy = config.token_policy
+
+        model = build_with_adapters(
+            self.load_base if weights and self.init_from is not None else config.build,
+            mark,
+            lora=self.lora,
+            gradient_checkpointing=self.train.gradient_checkpointing,
+            seed=self.seed,
+        )
+        assert isinstance(model, VQAModel)
+        return model
+
+    def criterion(self) -> VQALoss:
+        """The losses."""
+        return VQALoss()
+
+    def build_data(self, tokenizer: Tokenizer) -> TrainingData:
+        """Open the record sets."""
+        config = self.model_config()
+        make = partial(
+            self.data.chat.build,
+            tokenizer=tokenizer,
+            image_size=config.clip.image_size,
+            sizes=VisualSizes(config.clip.num_tokens, config.resampler.num_latents),
+        )
+        return open_data(
+            self.data.train,
+            self.data.validation,
+            make,
+            root=Path(self.paths.records),
+            seed=self.seed,
+            tokenizer=tokenizer,
+            positions=self.data.chat.positions,
+        )
+
+
+@dataclass(kw_only=True, slots=True)
+class VSMDataConfig:
+    """The search model's records."""
+
+    train: MixtureConfig
+    validation: MixtureConfig | None = None
+    grounding: GroundingConfig = field(default_factory=GroundingConfig)
+
+
+@dataclass(kw_only=True, slots=True)
+class VSMRun(Run):
+    """What conf/train_vsm.yaml says."""
+
+    model: VSMModelConfig | None = None  # sizes; None: those of init_from
+    data: VSMDataConfig
+    loss: VSMLossConfig = field(default_factory=VSMLossConfig)
+    train_box_head: bool = False  # the paper freezes it; L1 and GIoU then train nothing
+
+    def __post_init__(self) -> None:
+        self._check_adapters()
+
+    def model_config(self) -> VSMModelConfig:
+        """Every size of the model."""
+        config: VSMModelConfig = agreed_sizes(self.model, self.init_from, VSMModelConfig)
+        return config
+
+    def build_model(self, *, weights: bool = True) -> VSM:
+        """The model with what is trained marked; without weights, on the current device."""
+
+        def mark(model: VLM) -> None:
+            assert isinstance(model, VSM)
+            model.set_trainable(train_box_head=self.train_box_head)
+
+        model = build_with_adapters(
+            self.load_base if weights and self.init_from is not None else self.model_config().build,
+            mark,
+            lora=self.lora,
+            gradient_checkpointing=self.train.gradient_checkpointing,
+            seed=self.seed,
+        )
+        assert isinstance(model, VSM)
+        return model
+
+    def criterion(self) -> VSMLoss:
+        """The losses."""
+        return VSMLoss(self.loss)
+
+    def build_data(self, tokenizer: Tokenizer) -> TrainingData:
+        """Open the record sets."""
+        config = self.model_config()
+        make = partial(
+            self.data.grounding.build,
+            tokenizer=tokenizer,
+            image_size=config.clip.image_size,
+            detector_size=config.detector.image_size,
+            sizes=VisualSizes(long=config.clip.num_tokens),
+        )
+        return open_data(
+            self.data.train,
+            self.data.validation,
+            make,
+            root=Path(self.paths.records),
+            seed=self.seed,
+            tokenizer=tokenizer,
+            positions=self.data.grounding.positions,
+        )
+
+
+KINDS: dict[str, type[VQARun] | type[VSMRun]] = {"vqa": VQARun, "vsm": VSMRun}
+
+
+def describe(run: VQARun | VSMRun) -> dict[str, Any]:
+    """What a checkpoint stores of a run: its configuration and the records it reads."""
+    return {
+        "kind": "vqa" if isinstance(run, VQARun) else "vsm",
+        "configuration": asdict(run),
+        "records": record_facts(run),
+    }
+
+
+def record_facts(run: VQARun | VSMRun) -> dict[str, Any]:
+    """Number and checksums of the records of each source."""
+    facts = {}
+    for name, source in run.data.train.sources.items():
+        path = Path(run.paths.records) / source.folder / "set.json"
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        facts[name] = {
+            "folder": source.folder,
+            "records": stored["records"],
+            "sha256": [shard["sha256"] for shard in stored["shards"]],
+        }
+    return facts

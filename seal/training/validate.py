@@ -1,0 +1,112 @@
+"""Held-out numbers while it trains: mean losses, and what the search model finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from seal.batch import Batch, Sample, VSMOutput
+from seal.metrics.boxes import HIT_IOU
+from seal.metrics.masks import overlap
+from seal.ops.boxes import box_cxcywh_to_xyxy, box_iou
+from seal.training.assemble import TrainingData
+from seal.training.config import TrainConfig
+from seal.training.engine import Engine
+from seal.training.loop import Validation
+from seal.training.sampler import SampleSource, held_out_batches
+
+# Named sums of one batch; a number that is reported is the ratio of two of them.
+Sums = dict[str, float]
+
+
+def validation_of(data: TrainingData, train: TrainConfig) -> Validation | None:
+    """What `fit` calls by interval; None if nothing is held out."""
+    if data.validation is None or train.validation_samples == 0:
+        return None
+    return held_out(data.validation, data.collate, count=train.validation_samples)
+
+
+def held_out(
+    samples: SampleSource, collate: Callable[[Sequence[Sample]], Batch], *, count: int
+) -> Validation:
+    """Losses of the first `count` samples; masks and boxes too if the model predicts them."""
+
+    def validate(engine: Engine) -> dict[str, float]:
+        world = engine.world
+        batches = held_out_batches(
+            samples,
+            collate,
+            count=count,
+            micro_batch_size=engine.train_config.micro_batch_size,
+            world=world,
+            workers=engine.train_config.workers,
+        )
+        losses: dict[str, float] = {}
+        found: Sums = dict.fromkeys(SUMS, 0.0)
+        number = 0
+        for batch in batches:
+            batch = batch.to(world.device, engine.dtype)
+            parts, output = engine.evaluate(batch)
+            number += 1
+            for name, loss in parts.items():
+                losses[name] = losses.get(name, 0.0) + float(loss)
+            if isinstance(output, VSMOutput):
+                for name, value in search_sums(batch, output).items():
+                    found[name] += value
+        means = world.mean([value / number for value in losses.values()])
+        totals = dict(zip(found, world.mean(list(found.values())), strict=True))
+        return {
+            "loss": sum(means),
+            **{f"loss/{name}": value for name, value in zip(losses, means, strict=True)},
+            **search_metrics(totals),
+        }
+
+    return validate
+
+
+SUMS = ("intersection", "union", "iou", "masks", "hits", "boxes")
+
+
+def search_sums(batch: Batch, output: VSMOutput) -> Sums:
+    """Mask pixels and box hits of the expressions that have them annotated and present.
+
+    A box is hit if the best-scored candidate is on one of the expression's boxes. Masks are
+    compared at the mask's own resolution.
+    """
+    sums: Sums = dict.fromkeys(SUMS, 0.0)
+    for index, target in enumerate(batch.targets):
+        if target.mask is not None and bool(target.mask.any()):
+            predicted = predicted_mask(output.pred_masks[index], target.mask)
+            intersection, union = overlap(predicted.cpu().numpy(), target.mask.cpu().numpy())
+            sums["intersection"] += intersection
+            sums["union"] += union
+            sums["iou"] += intersection / union
+            sums["masks"] += 1
+        if target.boxes is not None and len(target.boxes):
+            best = output.pred_boxes[index, output.pred_logits[index].argmax()].float()
+            ious = box_iou(box_cxcywh_to_xyxy(best[None]), box_cxcywh_to_xyxy(target.boxes.float()))
+            sums["hits"] += float(ious.max() > HIT_IOU)
+            sums["boxes"] += 1
+    return sums
+
+
+def predicted_mask(logits: Tensor, mask: Tensor) -> Tensor:
+    """(h, w) logits -> (H, W) bool, of the size of `mask`."""
+    size = (mask.shape[-2], mask.shape[-1])
+    resized = F.interpolate(
+        logits[None, None].float(), size=size, mode="bilinear", align_corners=False
+    )
+    return resized[0, 0] > 0
+
+
+def search_metrics(sums: Sums) -> dict[str, float]:
+    """cIoU over all pixels, gIoU as the mean over masks, and the share of boxes that were hit."""
+    metrics = {}
+    if sums["masks"]:
+        metrics["cIoU"] = sums["intersection"] / sums["union"]
+        metrics["gIoU"] = sums["iou"] / sums["masks"]
+    if sums["boxes"]:
+        metrics["box_accuracy"] = sums["hits"] / sums["boxes"]
+    return metrics

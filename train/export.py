@@ -1,0 +1,47 @@
+"""Turn a checkpoint into a plain model folder, adapters merged.
+
+    seal train/export run=runs/vsm_7b out=models/vsm
+    seal train/export run=runs/vsm_7b checkpoint=step-00050000 out=models/vsm_half dtype=fp16
+
+A finished run has done this by itself (runs/NAME/model); this is for checkpoints in between. The
+folder holds safetensors shards, config.json, tokenizer, processor settings and training.json, and
+is what `load_model`, `seal ask` and every evaluation read; eval/convert writes the authors' layout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seal.schema import from_dict, program
+from seal.training.checkpoint import find_checkpoint, read_description
+from seal.training.export import export_model
+from seal.training.recipe import KINDS
+
+
+@dataclass(kw_only=True, slots=True)
+class ExportRun:
+    """What conf/train_export.yaml says."""
+
+    run: str  # the folder of a training run
+    out: str  # the model folder to write; an existing one is replaced
+    checkpoint: str | None = None  # a name below run/checkpoints; None: the newest
+    dtype: str | None = None  # bf16 | fp16 | fp32; None: what the run computed in
+
+
+@program("train_export", ExportRun)
+def main(export: ExportRun) -> None:
+    store = Path(export.run) / "checkpoints"
+    checkpoint = find_checkpoint(store)
+    if export.checkpoint is not None:
+        checkpoint = store / export.checkpoint
+    if checkpoint is None:
+        raise ValueError(f"{store} holds no checkpoint")
+    stored = read_description(checkpoint)
+    run = from_dict(KINDS[stored["kind"]], stored["configuration"])
+    export_model(run, checkpoint, Path(export.out), dtype=export.dtype)
+    print(f"{checkpoint} -> {export.out}")
+
+
+if __name__ == "__main__":
+    main()
