@@ -1,0 +1,33 @@
+"""Sums on the device agree with the numpy reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from seal.geometry import Box
+from seal.inference.heat import DeviceHeat
+from seal.search.heatmap import NumpyHeat
+from seal.search.tree import split
+
+
+@pytest.mark.parametrize(("width", "height"), [(61, 40), (300, 301), (500, 120)])
+@pytest.mark.parametrize("offset", [0.0, 5.0, -5.0])
+def test_shares_and_peak_equal_the_reference_map(width, height, offset):
+    logits = torch.randn(16, 16, generator=torch.Generator().manual_seed(width)) * 3 + offset
+    resized = F.interpolate(logits[None, None], (height, width), mode="bilinear")[0, 0]
+    reference = NumpyHeat(resized.clamp(min=0).numpy())
+    heat = DeviceHeat(logits, width, height)
+    regions = [r for cell in split(Box(0, 0, width, height)) for r in [cell, *split(cell)]]
+    assert heat.peak() == pytest.approx(reference.peak(), abs=1e-6)
+    # Measured: 4e-7; the reference sums in float32, this one in float64.
+    np.testing.assert_allclose(heat.shares(regions), reference.shares(regions), atol=2e-6)
+    np.testing.assert_array_equal(heat.to_numpy(), reference.to_numpy())
+
+
+def test_a_map_without_a_positive_logit_has_no_mass():
+    heat = DeviceHeat(torch.full((4, 4), -1.0), 20, 10)
+    assert heat.peak() == 0
+    assert heat.shares([Box(0, 0, 20, 10)]) == [0.0]
