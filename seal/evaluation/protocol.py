@@ -1,0 +1,95 @@
+"""What a benchmark is: questions, and pure functions from stored predictions to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from seal.geometry import Box
+
+# One line of predictions.jsonl. It holds its question, so a score needs nothing else.
+Prediction: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedTarget:
+    """Something a question is about. `boxes` in image pixels; () = it is not in the image."""
+
+    name: str
+    boxes: tuple[Box, ...] = ()
+    group: str = ""  # e.g. whether it stands where such things usually stand
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuestion:
+    """One question of a benchmark. `answer` indexes `options`; None: free text is judged."""
+
+    id: str
+    text: str
+    image: str | None = None  # relative to the task's folder
+    options: tuple[str, ...] = ()
+    answer: int | None = None
+    split: str = ""
+    targets: tuple[AnnotatedTarget, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a prediction line holds."""
+        return {
+            "id": self.id,
+            "text": self.text,
+            "image": self.image,
+            "options": list(self.options),
+            "answer": self.answer,
+            "split": self.split,
+            "targets": [target_to_dict(target) for target in self.targets],
+            "meta": self.meta,
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> TaskQuestion:
+        """What `to_dict` wrote."""
+        return cls(
+            content["id"],
+            content["text"],
+            content["image"],
+            tuple(content["options"]),
+            content["answer"],
+            content["split"],
+            tuple(target_from_dict(target) for target in content["targets"]),
+            content["meta"],
+        )
+
+
+def target_to_dict(target: AnnotatedTarget) -> dict[str, Any]:
+    """JSON of an annotated target, boxes as xyxy."""
+    boxes = [[box.x0, box.y0, box.x1, box.y1] for box in target.boxes]
+    return {"name": target.name, "boxes": boxes, "group": target.group}
+
+
+def target_from_dict(content: dict[str, Any]) -> AnnotatedTarget:
+    """What `target_to_dict` wrote."""
+    boxes = tuple(Box(*edges) for edges in content["boxes"])
+    return AnnotatedTarget(content["name"], boxes, content["group"])
+
+
+class Task(Protocol):
+    """A benchmark. It never sees a model: models make predictions, a task judges them."""
+
+    name: str
+    version: str  # changes whenever a score could
+    folder: Path  # images are relative to it
+
+    def questions(self) -> list[TaskQuestion]:
+        """All of them, in a fixed order."""
+        ...
+
+    def score(self, question: TaskQuestion, prediction: Prediction) -> dict[str, Any]:
+        """What one prediction earns; a pure function."""
+        ...
+
+    def metrics(self, predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
+        """Splits -> metrics of one system's predictions; a pure function."""
+        ...

@@ -1,0 +1,127 @@
+"""V*Bench: questions about small things in large photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seal.evaluation.protocol import AnnotatedTarget, Prediction, TaskQuestion
+from seal.evaluation.scoring import choose
+from seal.evaluation.tasks.vstar_files import check_images, read_questions
+from seal.geometry import Box
+from seal.metrics.boxes import HIT_IOU, best_iou
+from seal.metrics.intervals import mean, proportion
+
+OVERALL = "overall"
+
+
+@dataclass(kw_only=True, slots=True)
+class VStarBenchConfig:
+    """Where the benchmark lies."""
+
+    folder: str  # holds the split folders, or test_questions.jsonl
+    # Folder, or category of the JSONL form -> split name in the results.
+    splits: dict[str, str] = field(
+        default_factory=lambda: {"direct_attributes": "attribute", "relative_position": "spatial"}
+    )
+    limit: int | None = None  # only the first questions of each split
+    require_images: bool = True  # False: predictions exist already and are only judged
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit={self.limit} must be at least 1; null takes all questions")
+        if not self.splits or OVERALL in self.splits.values():
+            raise ValueError(
+                f"splits={self.splits} must name at least one folder, and {OVERALL!r} is taken"
+            )
+
+    def build(self) -> VStarBench:
+        return VStarBench(self)
+
+
+class VStarBench:
+    """Accuracy by split; and how the search for the annotated targets went."""
+
+    name = "vstar_bench"
+    version = "1"
+
+    def __init__(self, config: VStarBenchConfig) -> None:
+        self.config = config
+        self.folder = Path(config.folder)
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits, in order, the one over all of them last."""
+        return list(dict.fromkeys([*self.config.splits.values(), OVERALL]))
+
+    def questions(self) -> list[TaskQuestion]:
+        """Split by split, sorted by file name (folders) or in the order of the file (JSONL)."""
+        read = read_questions(self.folder, self.config.splits)
+        chosen: list[TaskQuestion] = []
+        for split in self.splits[:-1]:
+            chosen += [q for q in read if q.split == split][: self.config.limit]
+        if self.config.require_images:
+            check_images(self.folder, chosen)
+        return chosen
+
+    def score(self, question: TaskQuestion, prediction: Prediction) -> dict[str, Any]:
+        """Whether the chosen option is the true one, and which annotated targets were found."""
+        answer = prediction["answer"]
+        if answer is None:  # the question could not be put: its image is damaged, say
+            return {"correct": False, "tie": False, "invalid": True, "chosen": None}
+        choice = choose(question, prediction)
+        score: dict[str, Any] = {
+            "correct": choice.option is not None and choice.option == question.answer,
+            "tie": choice.tie,
+            "invalid": choice.invalid,
+            "chosen": choice.option,
+        }
+        if prediction["system"] != "none":
+            searches = answer["searches"]
+            score["searched"] = bool(searches)
+            score["target_hits"] = [_steps_to(t, searches) for t in question.targets if t.boxes]
+            score["visits"] = sum(len(search["path"]) for search in searches)
+            score["calls"] = sum(sum(search["calls"].values()) for search in searches)
+        return score
+
+    def metrics(self, predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
+        scored = []
+        for prediction in predictions:
+            question = TaskQuestion.from_dict(prediction["question"])
+            scored.append((question.split, self.score(question, prediction)))
+        return {
+            name: _split_metrics([s for split, s in scored if name in (OVERALL, split)], seed)
+            for name in self.splits
+        }
+
+
+def _split_metrics(scores: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+    invalid = sum(score["invalid"] for score in scores)
+    metrics: dict[str, Any] = {
+        "accuracy": proportion([s["correct"] for s in scores], invalid=invalid).to_dict(),
+        "ties": sum(score["tie"] for score in scores),
+    }
+    searched = [score for score in scores if "searched" in score]
+    if searched:
+        hits = [steps for score in searched for steps in score["target_hits"]]
+        lengths = [float(steps) for steps in hits if steps is not None]
+        metrics |= {
+            "searched": proportion([s["searched"] for s in searched]).to_dict(),
+            "target_hit": proportion([steps is not None for steps in hits]).to_dict(),
+            "search_length": mean(lengths, invalid=len(hits) - len(lengths), seed=seed).to_dict(),
+            "visits": mean([s["visits"] for s in searched], seed=seed).to_dict(),
+            "model_calls": mean([s["calls"] for s in searched], seed=seed).to_dict(),
+        }
+    return metrics
+
+
+def _steps_to(target: AnnotatedTarget, searches: Sequence[dict[str, Any]]) -> int | None:
+    """Length of the search that found an annotated target, whatever name it was sought by."""
+    for search in searches:
+        boxes = [Box(*edges) for edges in search["boxes"]] if search["found"] else []
+        if any(best_iou(box, target.boxes) > HIT_IOU for box in boxes):
+            steps: int = search["num_steps"]
+            return steps
+    return None

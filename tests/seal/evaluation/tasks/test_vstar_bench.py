@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from golden_files import SAMPLES, needs_samples
+from vstar_folder import ANNOTATIONS, MUG, write_bench
+
+from seal.evaluation.protocol import TaskQuestion
+from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.geometry import Box
+
+
+def bench(folder, **more):
+    return VStarBenchConfig(folder=str(folder), **more).build()
+
+
+def likelihood_line(question, losses, system="none", searches=()):
+    return {
+        "system": system,
+        "scoring": "likelihood",
+        "question": question.to_dict(),
+        "answer": {"losses": losses, "searches": list(searches)},
+    }
+
+
+def found(box, steps):
+    return {"found": True, "boxes": [box], "num_steps": steps, "path": [{}] * steps,
+            "calls": {"detect": steps}}  # fmt: skip
+
+
+def test_annotations_become_questions_with_boxes_as_xyxy(tmp_path):
+    questions = bench(write_bench(tmp_path)).questions()
+    assert [q.id for q in questions] == list(ANNOTATIONS)
+    assert [q.split for q in questions] == ["attribute", "attribute", "spatial", "spatial"]
+    assert questions[0].image == "direct_attributes/a.mug.jpg"
+    assert questions[0].targets[0].boxes == (Box.from_xywh(*MUG),)
+    assert questions[0].answer == 0
+    assert [t.group for t in questions[2].targets] == ["home", "away"]
+    assert questions[3].targets[1].boxes == ()
+
+
+def test_a_question_survives_its_prediction_line(tmp_path):
+    for question in bench(write_bench(tmp_path)).questions():
+        stored = json.loads(json.dumps(question.to_dict()))
+        assert TaskQuestion.from_dict(stored) == question
+
+
+def test_limit_takes_the_first_of_each_split(tmp_path):
+    questions = bench(write_bench(tmp_path), limit=1).questions()
+    assert [q.id for q in questions] == ["direct_attributes/a.mug", "relative_position/c"]
+
+
+def test_missing_images_are_counted_before_anything_runs(tmp_path):
+    write_bench(tmp_path)
+    (tmp_path / "relative_position" / "c.jpg").unlink()
+    with pytest.raises(ValueError, match=r"1 of 4 questions have no image, .* relative_position/c"):
+        bench(tmp_path).questions()
+    assert len(bench(tmp_path, require_images=False).questions()) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"bbox": []}, "1 target_object, 0 bbox and 1 meta.groups must be as many"),
+        ({"bbox": [[1, 2, 0, 4]]}, "of some size"),
+        ({"options": ["one"]}, "two or more different options"),
+        ({"options": ["one", "one"]}, "two or more different options"),
+        ({"question": None}, None),
+    ],
+)
+def test_a_wrong_annotation_is_named(tmp_path, change, says):
+    write_bench(tmp_path)
+    path = tmp_path / "direct_attributes" / "b.json"
+    content = {**ANNOTATIONS["direct_attributes/b"], **change}
+    if says is None:
+        del content["question"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=says or "b.json lacks question"):
+        bench(tmp_path).questions()
+
+
+def test_a_folder_that_is_no_benchmark_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is not a folder"):
+        bench(tmp_path / "nowhere").questions()
+    with pytest.raises(ValueError, match="has no questions: expected"):
+        bench(tmp_path).questions()
+    with pytest.raises(ValueError, match="limit=0 must be at least 1"):
+        bench(tmp_path, limit=0)
+
+
+def test_the_jsonl_form_gives_the_same_kind_of_question(tmp_path):
+    line = {
+        "image": "direct_attributes/x.jpg", "category": "direct_attributes", "label": "B",
+        "question_id": 7,
+        "text": "What is the color of the mug?\n(A) red\n(B) blue\nAnswer with the letter.",
+    }  # fmt: skip
+    (tmp_path / "test_questions.jsonl").write_text(json.dumps(line) + "\n")
+    (question,) = bench(tmp_path, require_images=False).questions()
+    assert (question.id, question.split, question.answer) == ("7", "attribute", 1)
+    assert question.text == "What is the color of the mug?"
+    assert question.options == ("red", "blue")
+    (tmp_path / "test_questions.jsonl").write_text(json.dumps({**line, "label": "C"}) + "\n")
+    with pytest.raises(ValueError, match=r"jsonl:1: label 'C' is no option's letter"):
+        bench(tmp_path, require_images=False).questions()
+
+
+def test_a_tie_earns_nothing_and_is_counted_as_a_tie_not_as_invalid(tmp_path):
+    task = bench(write_bench(tmp_path))
+    a, b, c, d = task.questions()
+    lines = [
+        likelihood_line(a, [0.1, 0.1, 0.5]),
+        likelihood_line(b, [0.1, 0.2]),
+        likelihood_line(c, [0.3, 0.2]),
+        {**likelihood_line(d, []), "answer": None},
+    ]
+    metrics = task.metrics(lines)
+    assert metrics["attribute"]["accuracy"]["value"] == 0.5
+    assert (metrics["attribute"]["ties"], metrics["attribute"]["accuracy"]["invalid"]) == (1, 0)
+    assert metrics["spatial"]["accuracy"]["value"] == 0
+    assert (metrics["spatial"]["ties"], metrics["spatial"]["accuracy"]["invalid"]) == (0, 1)
+    assert metrics["overall"]["accuracy"]["n"] == 4
+
+
+def test_metrics_do_not_depend_on_the_order_of_options(tmp_path):
+    task = bench(write_bench(tmp_path))
+    question = task.questions()[0]
+    for first in range(3):
+        order = [first, *(i for i in range(3) if i != first)]
+        losses = {0: 0.2, 1: 0.7, 2: 0.3}
+        content = question.to_dict()
+        content["options"] = [question.options[i] for i in order]
+        content["answer"] = order.index(0)
+        line = likelihood_line(TaskQuestion.from_dict(content), [losses[i] for i in order])
+        assert task.metrics([line])["overall"]["accuracy"]["value"] == 1
+
+
+def test_a_search_counts_as_a_hit_if_its_box_is_on_the_target(tmp_path):
+    task = bench(write_bench(tmp_path))
+    a, _, c, d = task.questions()
+    mug = a.targets[0].boxes[0]
+    right = [mug.x0, mug.y0, mug.x1, mug.y1]
+    lines = [
+        likelihood_line(a, [0, 1, 1], "guided", [found(right, 3)]),
+        likelihood_line(c, [0, 1], "guided", [found(right, 5), found([0, 0, 9, 9], 1)]),
+        likelihood_line(d, [0, 1], "guided"),
+    ]
+    overall = task.metrics(lines)["overall"]
+    assert overall["target_hit"]["n"] == 4  # the kite is nowhere: it cannot be hit
+    assert overall["target_hit"]["value"] == 0.5
+    assert (overall["search_length"]["value"], overall["search_length"]["invalid"]) == (4, 2)
+    assert overall["visits"]["value"] == 3
+    assert overall["searched"]["value"] == pytest.approx(2 / 3)
+    assert "searched" not in task.metrics([likelihood_line(a, [0, 1, 1])])["overall"]
+
+
+@needs_samples
+def test_the_official_annotations_read_as_191_questions_and_245_targets():
+    questions = bench(SAMPLES / "vstar_bench", require_images=False).questions()
+    splits = [q.split for q in questions]
+    assert (splits.count("attribute"), splits.count("spatial")) == (115, 76)
+    assert sum(len(q.targets) for q in questions) == 115 + 54 * 2 + 22
+    assert {len(q.options) for q in questions} == {2, 4}
+
+
+@needs_samples
+def test_rescoring_recorded_losses_gives_the_recorded_accuracy_but_for_ties():
+    """The recorded run gave a tie to the option that stands first, which is the true one."""
+    folder = SAMPLES / "vstar_bench"
+    expected = json.loads((folder / "recorded" / "expected.json").read_text())
+    task = bench(folder, require_images=False)
+    questions = {q.id: q for q in task.questions()}
+    names = {"attribute": "direct_attributes", "spatial": "relative_position"}
+    for recorded in sorted((folder / "recorded").glob("*.jsonl")):
+        record = next(value for key, value in expected.items() if recorded.stem.endswith(key))
+        lines = [json.loads(line) for line in recorded.read_text().splitlines()]
+        metrics = task.metrics([
+            likelihood_line(
+                questions[line["input_image"].rsplit(".", 1)[0]], line["per_option_losses"]
+            )
+            for line in lines
+        ])  # fmt: skip
+        for split in task.splits:
+            ours, theirs = metrics[split]["accuracy"], names.get(split, split)
+            assert ours["n"] == record["n"][theirs]
+            right = round(record["accuracy"][theirs] * ours["n"])
+            assert round(ours["value"] * ours["n"]) + metrics[split]["ties"] == right
+        assert metrics["overall"]["ties"] > 0  # the claim is not empty
