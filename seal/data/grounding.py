@@ -115,9 +115,10 @@ class GroundingDataset:
             raise ValueError(f"{self.records.where(index)}: {error}") from error
 
     def length(self, index: int) -> int:
-        """Positions of the longest row, found without opening the image."""
+        """Positions of the longest row it may have, found without opening the image."""
         record = self.records[index]
-        return max(len(row.input_ids) for row in self._rows(record, record.expressions))
+        longest = sorted(record.expressions, key=lambda e: len(e.text))[-1:]
+        return max(len(row.input_ids) for row in self._rows(record, tuple(longest)))
 
     def _draw(self, record: Record, rng: np.random.Generator) -> tuple[Expression, ...]:
         few = self.config.max_expressions

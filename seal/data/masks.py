@@ -24,7 +24,8 @@ def rle_to_mask(rle: RLE) -> NDArray[np.uint8]:
     """RLE as (H, W) of zeros and ones."""
     from pycocotools import mask as coco_mask
 
-    mask: NDArray[np.uint8] = coco_mask.decode(_as_bytes(rle))
+    # pycocotools runs down the columns; everything that reads the mask runs along the rows.
+    mask: NDArray[np.uint8] = np.ascontiguousarray(coco_mask.decode(_as_bytes(rle)))
     return mask
 
 

@@ -207,7 +207,8 @@ class Record:
 
 
 def _corners(box: Box) -> list[float]:
-    return [box.x0, box.y0, box.x1, box.y1]
+    # Always floats: a column of a table has one type.
+    return [float(box.x0), float(box.y0), float(box.x1), float(box.y1)]
 
 
 def _box(corners: list[float]) -> Box:
