@@ -47,20 +47,18 @@ class CocoIndex:
         self.licenses: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
         image_spans, spans = array("q"), array("q")  # byte offsets, start and end by turns
-        rows: dict[str, int] = {}  # image id as text -> its row
-        owners: list[str] = []
+        numbers: dict[str, int] = {}  # image id as text -> a number, in order of first mention
+        listed, owners = array("q"), array("q")  # the number of each image, of each annotation's
         arrays = set()
         for element in stream_arrays(path):
             arrays.add(element.key)
             entry = element.value
             try:
                 if element.key == "images":
-                    if str(entry["id"]) in rows:
-                        raise ValueError(f"image id {entry['id']} occurs twice")
-                    rows[str(entry["id"])] = len(rows)
+                    listed.append(numbers.setdefault(str(entry["id"]), len(numbers)))
                     image_spans.extend((element.start, element.end))
                 elif element.key == "annotations":
-                    owners.append(str(entry["image_id"]))
+                    owners.append(numbers.setdefault(str(entry["image_id"]), len(numbers)))
                     spans.extend((element.start, element.end))
                 elif element.key == "categories":
                     self.categories[str(entry["id"])] = entry["name"].lower()
@@ -77,12 +75,17 @@ class CocoIndex:
         if missing := {"images", "annotations", "categories"} - arrays:
             raise ValueError(f"{path} has no {', '.join(sorted(missing))}: not COCO annotations")
         self.names = _alternatives(self.categories)
-        self.image_spans = np.array(image_spans).reshape(-1, 2)
-        owner = np.array([rows.get(image, -1) for image in owners], dtype=np.int64)
+        self.image_spans = np.array(image_spans, dtype=np.int64).reshape(-1, 2)
+        row_of = np.full(len(numbers), -1, dtype=np.int64)
+        row_of[listed] = np.arange(len(listed))
+        if (row_of >= 0).sum() != len(listed):
+            twice = Counter(listed).most_common(1)[0][0]
+            raise ValueError(f"{path}: image id {list(numbers)[twice]} occurs twice")
+        owner = row_of[owners]
         self.counts["annotations of unlisted images"] = int((owner < 0).sum())
-        self._spans = np.array(spans).reshape(-1, 2)
+        self._spans = np.array(spans, dtype=np.int64).reshape(-1, 2)
         self._order = np.argsort(owner, kind="stable")
-        self._starts = np.searchsorted(owner[self._order], np.arange(len(rows) + 1))
+        self._starts = np.searchsorted(owner[self._order], np.arange(len(listed) + 1))
 
     def __len__(self) -> int:
         return len(self.image_spans)

@@ -33,7 +33,9 @@ def read_authors(
         raise ValueError(f"{path} must hold a list, got {type(entries).__name__}")
     for index, entry in enumerate(entries):
         try:
-            yield _record(entry, Path(image_root), f"{source}-{index}", source, license)
+            yield from_authors(
+                entry, image_root, name=f"{source}-{index}", source=source, license=license
+            )
         except KeyError as error:
             raise ValueError(f"{path}: entry {index}: no key {error}") from error
         except ValueError as error:
@@ -65,12 +67,18 @@ def to_authors(record: Record) -> dict[str, Any]:
     return entry
 
 
-def _record(
-    entry: dict[str, Any], image_root: Path, name: str, source: str, license: str
+def from_authors(
+    entry: dict[str, Any], image_root: str | Path, *, name: str, source: str, license: str
 ) -> Record:
+    """One entry of theirs. `name` is the id of an entry that has none.
+
+    Raises:
+        ValueError: the entry breaks a rule of records, say by a box outside its image.
+        KeyError: it lacks a key.
+    """
     instances = entry.get("target_instances") or []
     image: str | None = entry.get("image")
-    width, height = _image_size(image_root / image) if image else (0, 0)
+    width, height = _image_size(Path(image_root) / image) if image else (0, 0)
     messages: list[Message] = []
     targets: list[RecordTarget] = []
     for message in entry["conversations"]:
