@@ -76,7 +76,7 @@ class GridHeat:
         total = self._integral[-1, -1]
         if total == 0:
             return [0.0] * len(regions)
-        return [float(self._mass(region) / total) for region in regions]
+        return [float(self.mass(region) / total) for region in regions]
 
     def to_numpy(self) -> np.ndarray:
         rows, columns = self.grid.shape
@@ -84,7 +84,8 @@ class GridHeat:
         x = np.arange(int(self.width)) * columns // max(int(self.width), 1)
         return self.grid[y[:, None], x] * np.float32(self._peak)
 
-    def _mass(self, region: Box) -> float:
+    def mass(self, region: Box) -> float:
+        """Normalized heat inside a region; only ratios of it mean something."""
         rows, columns = self.grid.shape
         x0, x1 = (min(max(x / self.width, 0), 1) * columns for x in (region.x0, region.x1))
         y0, y1 = (min(max(y / self.height, 0), 1) * rows for y in (region.y0, region.y1))

@@ -25,7 +25,7 @@ class SearchResult:
     best_box: Box | None = None  # best detection seen, accepted or not
     best_score: float = 0.0
     num_steps: int = 0  # search length: visits up to the one that gave the best box
-    path: list[SearchNode] = field(default_factory=list)  # every visit, in order
+    path: list[SearchNode] = field(default_factory=list)  # every visit, in order; holds the maps
     image_size: tuple[int, int] = (0, 0)  # width, height
     config: dict[str, Any] = field(default_factory=dict)  # of the search
     # The driver fills these in.

@@ -19,7 +19,8 @@ STRATEGIES = (
     "random_dfs",
     "whole_image_detector",
 )
-# These need more than a search model: nothing, the true boxes, recorded eye movements.
+# Not a matter of the search model alone: no search at all, the true boxes (`oracle`), recorded eye
+# movements (`prior`).
 NOT_STRATEGIES = ("none", "oracle", "human_prior")
 
 
