@@ -6,6 +6,7 @@ Must agree bit for bit with the golden hashes of `preprocess` and the crop arith
 from __future__ import annotations
 
 import math
+import struct
 from pathlib import Path
 from typing import Literal
 
@@ -56,7 +57,8 @@ def open_image(path: str | Path) -> Image.Image:
         raise ValueError(f"{path}: not an image in a format that Pillow reads") from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: {error}; make it smaller or cut it into parts") from error
-    except (OSError, SyntaxError, EOFError) as error:  # Pillow's ways to say truncated or corrupt
+    except (OSError, SyntaxError, EOFError, ValueError, struct.error) as error:
+        # Pillow's ways to say truncated or corrupt, one for each of its decoders.
         raise ValueError(f"{path}: the image is damaged and cannot be decoded: {error}") from error
 
 

@@ -36,6 +36,7 @@ class SearchNode:
         if len(detections.scores):
             best = int(detections.scores.argmax())
             self.confidence = float(detections.scores[best])
+            assert 0 <= self.confidence <= 1, f"a model gave the score {self.confidence}"
             self.best_box = self.to_image(detections.boxes[best])
 
     def to_image(self, box_xyxy: np.ndarray) -> Box:

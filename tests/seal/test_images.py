@@ -53,10 +53,12 @@ def test_pixels_equal_the_original_bit_for_bit(case):
 def test_public_functions_give_those_pixels():
     case = PREPROCESS[0]
     image = images.open_image(GOLDENS / case["png"])
+    size = {output: expected["shape"][-1] for output, expected in case["outputs"].items()}
+    square = images.pad_to_square(image)[0]
     made = {
-        "clip_raw": images.clip_pixels(image, 224, "center_crop"),
-        "clip_centered": images.clip_pixels(images.pad_to_square(image)[0], 224),
-        "owl": images.owl_pixels(image, case["outputs"]["owl"]["shape"][-1]),
+        "clip_raw": images.clip_pixels(image, size["clip_raw"], "center_crop"),
+        "clip_centered": images.clip_pixels(square, size["clip_centered"]),
+        "owl": images.owl_pixels(image, size["owl"]),
     }
     for output, pixels in made.items():
         assert sha256(pixels) == case["outputs"][output]["sha256_float32"], output
@@ -92,8 +94,10 @@ def test_crop_windows_equal_the_original():
 @pytest.mark.goldens
 @needs_goldens
 def test_a_crop_that_would_be_empty_is_refused_with_its_box():
-    image = Image.new("RGB", (100, 100))
-    for case in golden_cases("splits", "get_object_crop_crashes"):
+    cases = golden_cases("splits", "get_object_crop_crashes")
+    # The image's size is not recorded; windows are cut at its right and lower border.
+    image = Image.new("RGB", tuple(max(case["ltrb"][edge] for case in cases) for edge in (2, 3)))
+    for case in cases:
         box = Box.from_xywh(*case["bbox"])
         left, top, right, bottom = case["ltrb"]
         if right > left and bottom > top:
@@ -165,6 +169,7 @@ def jpeg_bytes():
         ("empty.jpg", b"", "0 bytes"),
         ("text.png", b"this is no image at all", "not an image"),
         ("cut.jpg", jpeg_bytes()[:900], "damaged"),
+        ("bad.ppm", b"P6 5x 4 255\n" + bytes(60), "damaged"),
         ("cut.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00", "damaged|not an image"),
     ],
 )
