@@ -23,6 +23,7 @@ from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Target, Visual
 from seal.data.collate import collate
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss
+from seal.models.lora import LoraConfig, add_lora
 from seal.models.owlvit import OwlViTConfig
 from seal.models.projectors import ResamplerConfig
 from seal.models.sam import CueDecoderConfig
@@ -62,6 +63,7 @@ def vsm_model() -> nn.Module:
     cue = CueDecoderConfig(hidden_size=16, depth=1, num_heads=2, mlp_size=16)
     model = VSMModelConfig(llm=LLM, clip=CLIP, detector=OWL, cue_decoder=cue).build()
     model.set_trainable()
+    add_lora(model, LoraConfig(rank=2))  # with dropout, drawn from (seed, step, sample id)
     return model
 
 

@@ -136,16 +136,16 @@ def main(arguments: list[str]) -> None:
         tiny_fit(engine, folder)
 
 
-def _kill_at(engine: Engine, step: int) -> None:
-    """Die as a preempted process does, in the middle of optimizer step `step` (0-based)."""
-    backward = engine.backward
+def _kill_at(engine: Engine, moment: int) -> None:
+    """Die as a preempted process does, between the gradient and the update of a step (0-based)."""
+    update = engine.step
 
-    def die(total: Tensor) -> None:
-        backward(total)
-        if engine.deepspeed.micro_steps // engine.accumulation >= step:
+    def die(step: int) -> float:
+        if step >= moment:
             os.kill(os.getpid(), signal.SIGKILL)
+        return update(step)
 
-    engine.backward = die  # type: ignore[method-assign]
+    engine.step = die  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -130,16 +130,15 @@ def write_checkpoint(
     return final
 
 
-def load_checkpoint(checkpoint: Path, engine: Engine, config: Mapping[str, Any]) -> int:
+def load_checkpoint(checkpoint: Path, engine: Engine) -> int:
     """Overwrite the engine's state with a checkpoint's and return the steps it had done.
 
     The engine must have taken a step (`Engine.skip_step`), so that its optimizer has a state.
 
     Raises:
-        ValueError: the checkpoint is of another model or another configuration; names the keys.
+        ValueError: the checkpoint is of another model; names the keys.
     """
     meta = _read_meta(checkpoint)
-    require_same_config(checkpoint, meta["config"], config)
     shapes = state.shapes(engine)
     require_same_shapes(checkpoint, {k: tuple(v) for k, v in meta["shapes"].items()}, shapes)
     for kind in state.KINDS:

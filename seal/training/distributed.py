@@ -99,6 +99,9 @@ def _join_deepspeed(backend: str) -> None:
         from deepspeed.utils import logger
 
     logger.setLevel(logging.WARNING)
+    # ZeRO-3 cannot look into a model's output; it only matters to modules with weights of their
+    # own, and the models have none outside their children.
+    logger.addFilter(lambda record: "unknown inputs or outputs" not in record.getMessage())
     # DeepSpeed calls collectives by names that torch is about to drop; once a call, in every step.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     # On CPUs DeepSpeed would compile a shared-memory all-reduce here (about a minute, needs a

@@ -42,7 +42,10 @@ def fit(
     train, world = engine.train_config, engine.world
     store = folder / "checkpoints"
     found = checkpoints.find_checkpoint(store)
-    first = 0 if found is None else checkpoints.read_step(found)
+    first = 0
+    if found is not None:
+        checkpoints.require_same_config(found, checkpoints.read_description(found), config)
+        first = checkpoints.read_step(found)
     last = min(engine.num_steps, train.stop_after or engine.num_steps)
     if found is not None and first >= last:
         if world.is_main:
@@ -74,7 +77,7 @@ def fit(
             if found is not None and step == first:
                 # A throw-away step at rate 0 makes DeepSpeed allocate the optimizer's state.
                 optimizer_step(engine, micro_batches, step, seed=seed, skip=True)
-                checkpoints.load_checkpoint(found, engine, config)
+                checkpoints.load_checkpoint(found, engine)
             losses, norm = optimizer_step(engine, micro_batches, step, seed=seed)
             window.add(losses, norm, micro_batches, time.perf_counter() - began, waited)
             done = step + 1

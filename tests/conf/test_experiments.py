@@ -1,0 +1,87 @@
+"""Every experiment composes into its dataclass; the big ones build without memory."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from programs_here import ROOT
+
+from seal.schema import compose
+from seal.training.recipe import VQARun, VSMRun
+
+CONF = ROOT / "conf"
+STAGES = ("vqa_align_linear", "vqa_align_resampler", "vqa_instruct", "vsm")
+SIZES = ("7b", "13b", "miniature", "smoke")
+# Parameters of the published networks, less what is not stored in their checkpoints.
+LLAMA = {"7b": 6_738_415_616, "13b": 13_015_864_320}
+
+
+def composed(name: str, *overrides: str) -> VQARun | VSMRun:
+    kind, schema = ("vsm", VSMRun) if name.startswith("vsm") else ("vqa", VQARun)
+    return compose(CONF, f"train_{kind}", schema, [f"experiment={name}", *overrides])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_experiment_composes_and_names_its_run(stage, size):
+    run = composed(f"{stage}_{size}")
+    assert run.run_name == f"{stage}_{size}"
+    assert run.deepspeed["train_batch_size"] == run.train.global_batch_size
+    if isinstance(run, VQARun):
+        assert f"vqa_{run.stage}" == stage
+
+
+@pytest.mark.parametrize("size", LLAMA)
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_big_experiment_builds_on_the_meta_device_and_trains_what_the_paper_trains(stage, size):
+    run = composed(f"{stage}_{size}")
+    with torch.device("meta"):
+        model = run.build_model(weights=False)
+    assert all(p.is_meta for p in model.parameters())
+    trained = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
+    assert (
+        trained
+        == {
+            "vqa_align_linear": {"image_projector"},
+            "vqa_align_resampler": {"object_projector"},
+            "vqa_instruct": {"llm", "image_projector", "object_projector"},
+            "vsm": {"llm", "detector", "detection_query", "mask_query", "mask_head"},
+        }[stage]
+    )
+    llm = sum(p.numel() for name, p in model.llm.named_parameters() if ".lora_" not in name)
+    added = model.llm.config.vocab_size - 32000  # rows of embedding and head
+    assert llm == LLAMA[size] + 2 * added * model.llm.config.hidden_size
+
+
+def test_the_published_recipes_are_the_papers():
+    instruct = composed("vqa_instruct_7b")
+    train = instruct.train
+    assert (train.num_epochs, train.global_batch_size, train.learning_rate) == (2, 128, 2e-5)
+    assert (train.schedule, train.warmup_ratio, train.beta2) == ("cosine", 0.03, 0.999)
+    assert instruct.data.train.sources["spatial"].repeat == 2
+    assert composed("vqa_align_linear_7b").train.learning_rate == 2e-3
+    resampler = composed("vqa_align_resampler_7b")
+    assert (resampler.train.num_epochs, resampler.train.learning_rate) == (5, 2e-4)
+    search = composed("vsm_7b")
+    train = search.train
+    assert (train.num_steps, train.global_batch_size, train.learning_rate) == (100_000, 64, 1e-4)
+    assert (train.schedule, train.warmup_steps, train.beta2) == ("linear", 100, 0.95)
+    assert search.data.train.groups == {"detection": 15, "referring": 4, "grounding": 4, "chat": 15}
+    assert (search.lora.rank, search.lora.alpha, search.lora.dropout) == (8, 16, 0.05)
+    assert search.lora.targets == ["q_proj", "v_proj"]
+
+
+@pytest.mark.parametrize("stage", range(4))
+@pytest.mark.parametrize("offload", ["", "_offload"])
+def test_a_zero_stage_is_a_word(stage, offload):
+    if stage == 0 and offload:
+        return
+    run = composed("vsm_smoke", f"deepspeed=zero{stage}{offload}", "train.gradient_clipping=0.5")
+    assert run.deepspeed["zero_optimization"]["stage"] == stage
+    assert run.deepspeed["gradient_clipping"] == 0.5
+    assert ("offload_optimizer" in run.deepspeed["zero_optimization"]) == bool(offload)
+
+
+def test_an_unknown_key_of_a_real_experiment_names_its_neighbors():
+    with pytest.raises(ValueError, match=r"data\.chat\.token_polcy; nearest: token_policy"):
+        composed("vqa_instruct_7b", "data.chat.token_polcy=consistent")

@@ -1,0 +1,163 @@
+"""The training programs from the command line, on data they make themselves."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from programs_here import run_program
+
+from seal.models.load import load_model
+from seal.training.checkpoint import read_weights
+from seal.training.log import read_metrics
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    """A folder with a finished smoke run of each model."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("vqa_instruct", "vsm"):
+        program = f"train/{name[:3]}"
+        assert run_program(program, f"experiment={name}_smoke", f"paths.runs={folder}") == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", ["vqa_instruct_smoke", "vsm_smoke"])
+def test_a_run_leaves_losses_checkpoints_and_a_model_that_loads(runs, name):
+    lines = read_metrics(runs / name / "metrics.jsonl")
+    losses = [line["loss"] for line in lines if "loss" in line]
+    assert len(losses) == 20 and losses[-1] < losses[0]
+    held_out = [line for line in lines if "validation/loss" in line]
+    assert [line["step"] for line in held_out] == [10, 20]
+    if name.startswith("vsm"):
+        assert {f"validation/{metric}" for metric in ("cIoU", "gIoU", "box_accuracy")} <= set(
+            held_out[0]
+        )
+    model = load_model(runs / name / "model")
+    weights = read_weights(runs / name / "checkpoints" / "step-00000020")
+    plain = [key for key in weights if ".lora_" not in key]
+    assert plain
+    for key in plain:
+        assert torch.equal(model.state_dict()[key], weights[key])
+
+
+def test_training_json_says_what_was_trained_on_what(runs):
+    facts = json.loads((runs / "vsm_smoke" / "model" / "training.json").read_text())
+    assert (facts["experiment"], facts["steps"], facts["samples"]) == ("vsm_smoke", 20, 80)
+    assert facts["records"]["smoke"]["records"] == 24
+    assert facts["configuration"]["lora"]["rank"] == 2
+
+
+def test_the_same_command_again_trains_nothing_and_changes_nothing(runs, capsys):
+    model = runs / "vqa_instruct_smoke" / "model" / "model.safetensors"
+    before = model.read_bytes()
+    options = ["experiment=vqa_instruct_smoke", f"paths.runs={runs}"]
+    assert run_program("train/vqa", *options) == 0
+    assert "nothing left to train" in capsys.readouterr().out
+    assert model.read_bytes() == before
+
+
+def test_other_records_under_the_same_name_are_refused(runs, capsys):
+    options = ["experiment=vqa_instruct_smoke", f"paths.runs={runs}", "train.num_steps=40"]
+    assert run_program("train/vqa", *options) == 2
+    error = capsys.readouterr().err
+    assert "configuration.train.num_steps: 20 there, 40 here" in error
+    options = ["experiment=vqa_instruct_smoke", f"paths.runs={runs}", "train.stop_after=30"]
+    options.append("data.train.sources.smoke.folder=instruct/validation")
+    assert run_program("train/vqa", *options) == 2
+    assert "configuration.data.train.sources.smoke.folder" in capsys.readouterr().err
+
+
+def test_a_stage_starts_from_the_model_of_the_one_before(runs, capsys):
+    options = [f"paths.runs={runs}", "train.num_steps=2", "train.validation_samples=0"]
+    first = ["experiment=vqa_align_linear_smoke", *options]
+    assert run_program("train/vqa", *first) == 0
+    model = runs / "vqa_align_linear_smoke" / "model"
+    second = ["experiment=vqa_align_resampler_smoke", f"init_from={model}", "tokenizer=null"]
+    assert run_program("train/vqa", *second, *options) == 0
+    old, new = (
+        load_model(runs / f"vqa_align_{stage}_smoke" / "model").state_dict()
+        for stage in ("linear", "resampler")
+    )
+    changed = {key.split(".")[0] for key in old if not torch.equal(old[key], new[key])}
+    assert changed == {"object_projector"}
+    other = ["model.llm.hidden_size=64", f"init_from={model}"]
+    assert run_program("train/vqa", "experiment=vqa_instruct_smoke", *other, *options) == 2
+    assert "llm.hidden_size: 32 there, 64 in the configuration" in capsys.readouterr().err
+
+
+def test_low_rank_adapters_on_a_4_bit_model_learn_also_after_a_validation(runs):
+    """On CPUs one forward pass in evaluation mode could cut their gradient."""
+    options = [f"init_from={runs / 'vsm_smoke' / 'model'}", f"paths.runs={runs}", "run_name=qlora"]
+    options += ["experiment=vsm_smoke", "quantization=nf4", "deepspeed=zero1", "train.bf16=true"]
+    options += ["train.num_steps=4", "train.validate_every=1", "train.save_every=2"]
+    assert run_program("train/vsm", *options) == 0
+    before, after = (
+        read_weights(runs / "qlora" / "checkpoints" / f"step-0000000{step}") for step in (2, 4)
+    )
+    adapters = [key for key in after if ".lora_B" in key]
+    assert adapters
+    assert all((after[key] != before[key]).any() for key in adapters)
+
+
+def test_export_writes_the_same_folder_and_earlier_ones(runs, tmp_path, capsys):
+    run = f"run={runs / 'vsm_smoke'}"
+    assert run_program("train/export", run, f"out={tmp_path / 'last'}") == 0
+    name = "model.safetensors"
+    exported = (tmp_path / "last" / name).read_bytes()
+    assert exported == (runs / "vsm_smoke" / "model" / name).read_bytes()
+    options = [run, f"out={tmp_path / 'half'}", "checkpoint=step-00000010", "dtype=bf16"]
+    assert run_program("train/export", *options) == 0
+    half = load_model(tmp_path / "half", dtype=torch.bfloat16)
+    weights = read_weights(runs / "vsm_smoke" / "checkpoints" / "step-00000010")
+    key = "mask_query.0.weight"
+    assert torch.equal(half.state_dict()[key], weights[key].bfloat16())
+    assert run_program("train/export", f"run={tmp_path}", f"out={tmp_path / 'x'}") == 2
+    assert "holds no checkpoint" in capsys.readouterr().err
+
+
+def test_a_dry_run_tells_parameters_memory_and_steps_and_shows_a_batch(tmp_path, capsys):
+    options = ["experiment=vsm_smoke", f"paths.runs={tmp_path}", "dry_run=true"]
+    assert run_program("train/vsm", *options) == 0
+    out = capsys.readouterr().out
+    assert "150,578          45,938" in out
+    assert "ZeRO 3" in out
+    assert "20 steps of 4; warm-up 2" in out
+    page = (tmp_path / "vsm_smoke" / "preview.html").read_text()
+    assert re.search(r"\[LOC\] *\.&lt;/s&gt;</mark>", page)
+    assert "<code>16 visual tokens</code>" in page
+    assert page.count("data:image/png") == 3  # one of two images has expressions
+    assert not (tmp_path / "vsm_smoke" / "checkpoints").exists()
+
+
+def test_a_dry_run_needs_no_weights_and_no_data(tmp_path, capsys):
+    options = ["experiment=vqa_instruct_7b", f"paths.models={tmp_path}", f"paths.runs={tmp_path}"]
+    assert run_program("train/vqa", *options, "dry_run=true") == 0
+    out = capsys.readouterr().out
+    assert "6,738,415,616" in out
+    assert "no batch, steps and hours are shown" in out
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.lerning_rate=1", "unknown configuration key train.lerning_rate; nearest: learning"),
+        (
+            "train.global_batch_size=5",
+            "global_batch_size=5 is not a multiple of micro_batch_size=2",
+        ),
+        ("stage=align", "stage='align' is none of align_linear"),
+        ("init_from=miniature://nothing", "miniature://nothing is not shipped"),
+        ("quantization=nf4", "set lora as well"),
+    ],
+)
+def test_a_wrong_word_is_one_line_and_exit_code_2(tmp_path, capsys, override, says):
+    options = ["experiment=vqa_instruct_smoke", f"paths.runs={tmp_path}", override]
+    assert run_program("train/vqa", *options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"vqa: {says}") or says in error
+    assert error.count("\n") == 1

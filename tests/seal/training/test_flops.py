@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seal.batch import IGNORE_INDEX, Batch
+from seal.models.vqa import VQAModelConfig
+from seal.training.flops import state_bytes, training_flops
+
+
+def text_batch(rows: int, length: int) -> Batch:
+    """Rows of text, all supervised."""
+    ids = torch.ones(rows, length, dtype=torch.int64)
+    return Batch(
+        ids=["x"] * rows,
+        input_ids=ids,
+        labels=ids.clone(),
+        attention_mask=torch.ones(rows, length, dtype=torch.bool),
+        position_ids=torch.arange(length).repeat(rows, 1),
+        pixel_values=torch.zeros(0, 3, 0, 0),
+        visual_image=torch.zeros(0, dtype=torch.int64),
+        visual_long=torch.zeros(0, dtype=torch.bool),
+    )
+
+
+@pytest.fixture(scope="module")
+def vicuna():
+    with torch.device("meta"):
+        model = VQAModelConfig().build()
+    model.set_trainable("instruct")
+    return model
+
+
+@pytest.mark.parametrize(("length", "teraflops"), [(700, 453), (2048, 1354)])
+def test_a_7b_step_needs_what_the_closed_form_says(vicuna, length, teraflops):
+    """The towers' share, 2 to 3 of them, is not in a batch of text."""
+    found = training_flops(vicuna, text_batch(16, length)) / 1e12
+    assert teraflops - 4 < found < teraflops
+
+
+def test_a_frozen_model_and_unlearnt_rows_need_less(vicuna):
+    whole = training_flops(vicuna, text_batch(2, 100))
+    unlearnt = text_batch(2, 100)
+    unlearnt.labels[:, 2:] = IGNORE_INDEX
+    assert training_flops(vicuna, unlearnt) < whole
+    vicuna.set_trainable("align_linear")
+    frozen = training_flops(vicuna, text_batch(2, 100))
+    vicuna.set_trainable("instruct")
+    assert frozen == pytest.approx(whole * 2 / 3, rel=0.01)
+
+
+def test_a_full_7b_fine_tune_needs_the_memory_it_is_known_to_need():
+    """bf16 weights and gradients, float32 master weights and AdamW: 16 bytes a parameter."""
+    alone = state_bytes(6.74e9, 0.3e9, stage=2, processes=1, bf16=True)
+    assert alone / 1e9 == pytest.approx(108, abs=1)
+    spread = state_bytes(6.74e9, 0.3e9, stage=3, processes=8, bf16=True)
+    assert spread == pytest.approx(alone / 8)
+    assert state_bytes(0, 1e9, stage=1, processes=1, bf16=True, frozen_bytes=0.5) == 0.5e9

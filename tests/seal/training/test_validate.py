@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from functools import partial
+
+import mixed_batches
+import pytest
+import torch
+from mixed_batches import MixedSamples, mixed_engine, mixed_train
+
+from seal.batch import Target, VSMOutput
+from seal.data.collate import collate
+from seal.training.validate import held_out, search_metrics, search_sums
+
+
+def perfect(target: Target) -> VSMOutput:
+    """The best-scored candidate is the first box, the mask is the mask."""
+    boxes = torch.cat([torch.zeros(1, 4), target.boxes[:1]])[None]
+    masks = (target.mask[None] - 0.5) * 20
+    return VSMOutput(torch.zeros(0, 5), torch.tensor([[-1.0, 1.0]]), boxes, masks)
+
+
+def batch_of(target: Target):
+    batch = collate([mixed_batches.vsm_sample(2, torch.Generator().manual_seed(0))], pad_id=0)
+    batch.targets = [target]
+    return batch
+
+
+def test_a_perfect_prediction_scores_one_and_a_wrong_one_nothing():
+    mask = torch.zeros(8, 8)
+    mask[2:5, 1:7] = 1
+    target = Target(torch.tensor([[0.5, 0.5, 0.2, 0.2]]), mask)
+    output = perfect(target)
+    assert search_metrics(search_sums(batch_of(target), output)) == {
+        "cIoU": 1.0, "gIoU": 1.0, "box_accuracy": 1.0
+    }  # fmt: skip
+    output.pred_masks, output.pred_logits = -output.pred_masks, -output.pred_logits
+    assert search_metrics(search_sums(batch_of(target), output)) == {
+        "cIoU": 0.0, "gIoU": 0.0, "box_accuracy": 0.0
+    }  # fmt: skip
+
+
+def test_ciou_adds_pixels_and_giou_averages_masks():
+    small, large = torch.zeros(4, 4), torch.ones(4, 4)
+    small[0, 0] = 1
+    sums = dict.fromkeys(("intersection", "union", "iou", "masks", "hits", "boxes"), 0.0)
+    for mask, shown in ((small, torch.ones(4, 4)), (large, torch.ones(4, 4))):
+        target = Target(None, mask)
+        output = perfect(Target(torch.zeros(1, 4), shown))
+        for name, value in search_sums(batch_of(target), output).items():
+            sums[name] += value
+    metrics = search_metrics(sums)
+    assert metrics["cIoU"] == pytest.approx(17 / 32)
+    assert metrics["gIoU"] == pytest.approx((1 / 16 + 1) / 2)
+    assert "box_accuracy" not in metrics
+
+
+def test_held_out_losses_are_the_mean_over_the_batches(world):
+    engine = mixed_engine(world, "vsm", mixed_train(), stage=0)
+    samples = MixedSamples("vsm")
+    values = held_out(samples, partial(collate, pad_id=0), count=10)(engine)
+    batches = [collate([samples[i], samples[i + 1]], pad_id=0) for i in range(0, 10, 2)]
+    parts = [engine.evaluate(batch)[0] for batch in batches]
+    for name in ("ce", "dice", "l1"):
+        assert values[f"loss/{name}"] == pytest.approx(
+            sum(float(part[name]) for part in parts) / 5, rel=1e-6
+        )
+    assert values["loss"] == pytest.approx(
+        sum(value for name, value in values.items() if name.startswith("loss/"))
+    )
+    assert {"cIoU", "gIoU", "box_accuracy"} <= set(values)
