@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
 
-from seal.images import open_image
+from seal.geometry import Box
+from seal.images import context_box, open_image, to_rgb
+from seal.inference.hub import model_folder
+from seal.inference.locators import build_locator, check_search
 from seal.inference.protocol import AnswerModel
 from seal.memory import MemoryTarget, VisualWorkingMemory
 from seal.search.config import SearchConfig
+from seal.search.oracle import Known
 from seal.search.protocol import Locator
 from seal.search.result import SearchResult
-from seal.search.run import SearchLocator
-from seal.search.strategies import STRATEGIES, build_strategy
+from seal.search.strategies import STRATEGIES
 from seal.search.trace import to_dict
 from seal.text.prompts import parse_missing
 
+if TYPE_CHECKING:
+    import torch
+
 ON_NOT_FOUND = ("say_so", "use_best_box")
+PROTOCOLS = ("default", "as_released")
 MAX_ANSWER_TOKENS = 200
 
 
@@ -31,7 +39,9 @@ class ProtocolConfig:
 
     name: str = "default"
     on_not_found: str = "say_so"  # use_best_box: a failed search hands over its best guess (21)
-    no_search_image: str = "padded"  # as_released: options of a first pass see a center crop (22)
+    no_search_image: str = "padded"  # as_released: options without a search see a center crop (22)
+    token_policy: str | None = None  # which projector serves what (3); None: as the model says
+    nms_iou: float | None = None  # drop overlapping instances on the whole image (23); None: keep
 
     def __post_init__(self) -> None:
         if self.on_not_found not in ON_NOT_FOUND:
@@ -45,8 +55,13 @@ class ProtocolConfig:
         if name == "default":
             return cls()
         if name == "as_released":
-            return cls(name=name, on_not_found="use_best_box", no_search_image="as_released")
-        raise ValueError(f"protocol={name!r}; known: default, as_released")
+            return cls(
+                name=name,
+                on_not_found="use_best_box",
+                no_search_image="as_released",
+                token_policy="paper_inference",
+            )
+        raise ValueError(f"protocol={name!r}; known: {', '.join(PROTOCOLS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +71,18 @@ class Question:
     image: Image | None
     text: str
     options: tuple[str, ...] = ()
+    targets: tuple[str, ...] | None = None  # to search for; None: what the first answer lacks
+    final_text: str | None = None  # how it is put after the search, if otherwise
 
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise ValueError("the question is empty: say what you want to know about the image")
         if len(set(self.options)) != len(self.options):
             raise ValueError(f"an option appears twice: {list(self.options)}")
+        if any(not option.strip() for option in self.options):
+            raise ValueError(f"an option is empty: {list(self.options)}")
+        if self.targets and self.image is None:
+            raise ValueError(f"there is no image to search for {', '.join(self.targets)}")
 
 
 @dataclass(slots=True)
@@ -72,10 +93,10 @@ class Answer:
     first_text: str  # what the model said before any search; "" if it was not asked
     option: int | None = None  # index of the chosen option; None: free-form, or a tie
     losses: list[float] = field(default_factory=list)  # of each option, lower is likelier
-    missing: list[str] = field(default_factory=list)  # what the first answer lacked
+    missing: list[str] = field(default_factory=list)  # what was searched for, or should have been
     memory: VisualWorkingMemory | None = None  # what the final answer was given
     searches: list[SearchResult] = field(default_factory=list)  # one per missing target
-    cost: dict[str, Any] = field(default_factory=dict)  # model calls by kind, summed
+    cost: dict[str, Any] = field(default_factory=dict)  # visits, model calls, seconds
 
     @property
     def not_found(self) -> list[str]:
@@ -124,173 +145,189 @@ class Seal:
         *,
         search: str = "guided",
         quantization: str | None = None,
-        dtype: Any = None,
+        dtype: torch.dtype | None = None,
         device: str | None = None,
-        protocol: str = "default",
+        protocol: str | ProtocolConfig = "default",
+        search_config: SearchConfig | None = None,
+        known: Known | None = None,
     ) -> Seal:
         """Load both models from folders or hub ids.
 
-        `search`: a strategy, or "none" to answer from the whole image alone. `vqa=None` leaves
-        only `locate`; `vsm=None` needs `search="none"`. `dtype`: a torch dtype; None is the
-        file's, float32 on a CPU.
+        Args:
+            vqa: the VQA LLM; None leaves only `locate`.
+            vsm: the search model; None needs a search that uses none.
+            search: a strategy, "none" (answer from the whole image alone) or "oracle".
+            quantization: "int8" or "nf4".
+            dtype: None is the files' own, float32 on a CPU.
+            search_config: None is the published one, at the sizes the search model was made for.
+            known: the true boxes, for search="oracle".
 
         Raises:
             ValueError: an unknown strategy or protocol, or a folder that is no model folder.
         """
-        chosen = ProtocolConfig.named(protocol)
-        if search not in STRATEGIES and search != "none":
-            raise ValueError(
-                f"unknown search strategy {search!r}; known: {', '.join((*STRATEGIES, 'none'))}"
-            )
-        import torch
+        if isinstance(protocol, str):
+            protocol = ProtocolConfig.named(protocol)
+        check_search(search)
+        from seal.inference.load import load_answer_model, load_search_model
 
-        from seal.inference.vqa import NetworkAnswerModel
-        from seal.inference.vsm import NetworkSearchModel
-        from seal.models.load import load_model
-        from seal.models.vqa import VQAModel
-        from seal.models.vsm import VSM
-        from seal.text.tokenize import load_tokenizer
-
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        locator: Locator | None = None
-        if search != "none":
+        options: dict[str, Any] = {
+            "device": device, "dtype": dtype, "quantization": quantization,
+        }  # fmt: skip
+        search_model = None
+        if search in STRATEGIES:
             if vsm is None:
                 raise ValueError(f"search={search} needs a search model: give vsm=FOLDER")
-            folder = model_folder(vsm)
-            model = load_model(folder, device=device, dtype=dtype, quantization=quantization)
-            if not isinstance(model, VSM):
-                raise ValueError(f"{folder} holds a {type(model).__name__}, not a search model")
-            strategy = build_strategy(
-                search,
-                SearchConfig(
-                    min_size=model.config.search_min_size,
-                    min_size_scale=model.config.search_min_size_scale,
-                ),
-            )
-            locator = SearchLocator(strategy, NetworkSearchModel(model, load_tokenizer(folder)))
+            search_model = load_search_model(model_folder(vsm), **options)
+            search_config = search_config or search_model.search_config()
+        locator = build_locator(
+            search, search_model, search_config, known=known, nms_iou=protocol.nms_iou
+        )
         answers: AnswerModel | None = None
         if vqa is not None:
-            folder = model_folder(vqa)
-            model = load_model(folder, device=device, dtype=dtype, quantization=quantization)
-            if not isinstance(model, VQAModel):
-                raise ValueError(f"{folder} holds a {type(model).__name__}, not a VQA LLM")
-            answers = NetworkAnswerModel(
-                model, load_tokenizer(folder), no_search_image=chosen.no_search_image
+            answers = load_answer_model(
+                model_folder(vqa),
+                no_search_image=protocol.no_search_image,
+                token_policy=protocol.token_policy,
+                **options,
             )
-        return cls(answers, locator, protocol=chosen)
+        return cls(answers, locator, protocol=protocol)
 
     def ask(
-        self, image: str | Path | Image | None, question: str, options: Sequence[str] | None = None
+        self,
+        image: str | Path | Image | None,
+        question: str,
+        options: Sequence[str] | None = None,
+        targets: Sequence[str] | None = None,
     ) -> Answer:
-        """Answer one question; with `options`, choose the likeliest."""
-        return self.ask_many([Question(_opened(image), question, tuple(options or ()))])[0]
+        """Answer one question; with `options`, choose the likeliest.
+
+        `targets` are searched for whatever the first answer would be.
+        """
+        chosen = None if targets is None else tuple(targets)
+        asked = Question(_opened(image), question, tuple(options or ()), chosen)
+        return self.ask_many([asked])[0]
 
     def locate(self, image: str | Path | Image, target: str) -> SearchResult:
         """Search one image for `target`, any phrase."""
-        if not target.strip():
-            raise ValueError("the target is empty: say what to look for")
-        if self.locator is None:
-            raise ValueError("this Seal has no search model: load it with vsm=FOLDER and a search")
         opened = _opened(image)
         assert opened is not None
-        return self.locator.locate([(opened, target)])[0]
+        return self.locate_many([(opened, target)])[0]
+
+    def locate_many(self, requests: Sequence[tuple[Image, str]]) -> list[SearchResult]:
+        """Search each image for its target; the searches advance side by side."""
+        if any(not target.strip() for _, target in requests):
+            raise ValueError("the target is empty: say what to look for")
+        if self.locator is None:
+            raise ValueError("this Seal does not search: load it with vsm=FOLDER and a search")
+        return self.locator.locate(requests)
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer many questions; their searches advance side by side."""
         if self.answer_model is None:
             raise ValueError("this Seal has no VQA LLM: load it with vqa=FOLDER")
+        started = time.perf_counter()
         plain = [VisualWorkingMemory(question.text, question.image) for question in questions]
         answers = [Answer("", "", memory=memory) for memory in plain]
-        if self.locator is not None:
-            self._search(questions, answers)
+        self._show(questions, answers)
+        shown = time.perf_counter()
+        self._search(questions, answers)
+        searched = time.perf_counter()
         self._tell(questions, answers)
+        told = time.perf_counter()
+        for answer in answers:
+            answer.cost = _cost(answer.searches)
+            # Questions share every pass, so each is charged its part of the whole.
+            answer.cost["seconds"] = {
+                name: round(seconds / len(answers), 6)
+                for name, seconds in (
+                    ("show", shown - started),
+                    ("search", searched - shown),
+                    ("tell", told - searched),
+                )
+            }
         return answers
 
-    def _search(self, questions: Sequence[Question], answers: list[Answer]) -> None:
-        """First answers; where one is a refusal, fill the memory with what it lacked."""
-        assert self.answer_model is not None and self.locator is not None
-        shown = [i for i, question in enumerate(questions) if question.image is not None]
-        memories = [answers[i].memory for i in shown]
+    def _show(self, questions: Sequence[Question], answers: list[Answer]) -> None:
+        """First answers, where they decide something: what to search for, or the free text."""
+        assert self.answer_model is not None
+        asked = []
+        for i, question in enumerate(questions):
+            if question.targets is not None:
+                answers[i].missing = list(dict.fromkeys(question.targets))
+            elif not question.options or (self.locator is not None and question.image is not None):
+                asked.append(i)
         first = self.answer_model.generate(
-            [memory for memory in memories if memory is not None],
-            max_new_tokens=MAX_ANSWER_TOKENS,
+            [_memory(answers[i]) for i in asked], max_new_tokens=MAX_ANSWER_TOKENS
         )
-        requests: list[tuple[Image, str]] = []
-        owners: list[int] = []
-        for i, said in zip(shown, first, strict=True):
+        for i, said in zip(asked, first, strict=True):
             answers[i].first_text = said.text
             answers[i].missing = list(dict.fromkeys(parse_missing(said.text) or []))
-            image = questions[i].image
-            assert image is not None
-            requests += [(image, name) for name in answers[i].missing]
-            owners += [i] * len(answers[i].missing)
+
+    def _search(self, questions: Sequence[Question], answers: list[Answer]) -> None:
+        """Fill the memory with what was missing."""
+        if self.locator is None:
+            return
+        owners: list[int] = []
+        requests: list[tuple[Image, str]] = []
+        for i, question in enumerate(questions):
+            if question.image is not None:
+                owners += [i] * len(answers[i].missing)
+                requests += [(question.image, name) for name in answers[i].missing]
         for i, result in zip(owners, self.locator.locate(requests), strict=True):
             answers[i].searches.append(result)
         for i in dict.fromkeys(owners):
-            answer, question = answers[i], questions[i]
-            targets = tuple(self._target(result) for result in answer.searches)
-            answer.memory = VisualWorkingMemory(question.text, question.image, targets)
-            answer.cost = _summed(answer.searches)
+            targets = tuple(self._target(result) for result in answers[i].searches)
+            answers[i].memory = VisualWorkingMemory(questions[i].text, questions[i].image, targets)
 
     def _target(self, result: SearchResult) -> MemoryTarget:
-        if result.found:
-            return MemoryTarget(result.target, tuple(result.boxes))
-        if self.protocol.on_not_found == "use_best_box" and result.best_box is not None:
-            return MemoryTarget(result.target, (result.best_box,))
-        return MemoryTarget(result.target)
+        boxes = result.boxes
+        use_best = self.protocol.on_not_found == "use_best_box"
+        if not result.found and use_best and result.best_box is not None:
+            boxes = [result.best_box]
+        return MemoryTarget(
+            result.target, tuple(_croppable(box, *result.image_size) for box in boxes)
+        )
 
     def _tell(self, questions: Sequence[Question], answers: list[Answer]) -> None:
         """Final answers: the likeliest option, or free text."""
         assert self.answer_model is not None
+        for question, answer in zip(questions, answers, strict=True):
+            if question.final_text is not None:
+                memory = _memory(answer)
+                answer.memory = VisualWorkingMemory(
+                    question.final_text, memory.image, memory.targets
+                )
         choosing = [i for i, question in enumerate(questions) if question.options]
         scored = self.answer_model.loglikelihood(
             [(_memory(answers[i]), questions[i].options) for i in choosing]
         )
         for i, losses in zip(choosing, scored, strict=True):
-            best = min(losses)
-            tied = losses.count(best) > 1
-            answers[i].losses = losses
-            answers[i].option = None if tied else losses.index(best)
-            answers[i].text = "" if tied else questions[i].options[losses.index(best)]
-        # Free text that needed no search has been said already.
-        speaking = [
-            i
-            for i, question in enumerate(questions)
-            if not question.options and (answers[i].searches or not answers[i].first_text)
-        ]
+            _choose(answers[i], questions[i].options, losses)
+        # What the first answer said stands if nothing came to it since.
+        speaking = []
+        for i, question in enumerate(questions):
+            if question.options:
+                continue
+            same = question.final_text is None and not _memory(answers[i]).targets
+            if same and answers[i].first_text:
+                answers[i].text = answers[i].first_text
+            else:
+                speaking.append(i)
         said = self.answer_model.generate(
             [_memory(answers[i]) for i in speaking], max_new_tokens=MAX_ANSWER_TOKENS
         )
         for i, generation in zip(speaking, said, strict=True):
             answers[i].text = generation.text
-        for i, question in enumerate(questions):
-            if not question.options and not answers[i].text:
-                answers[i].text = answers[i].first_text
-
-
-def model_folder(name: str | Path) -> Path:
-    """A folder as it is, or a hub id's local copy (downloaded if need be)."""
-    if Path(name).is_dir():
-        return Path(name)
-    if Path(name).exists() or str(name).count("/") != 1 or str(name).startswith((".", "/")):
-        raise ValueError(f"{name}: no such model folder (a hub id looks like owner/name)")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(str(name)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"{name}: neither a folder here nor to be had from the hub ({why}); "
-            "give the path of a model folder, for example runs/demo/vqa"
-        ) from error
 
 
 def _opened(image: str | Path | Image | None) -> Image | None:
+    if image is None:
+        return None
     if isinstance(image, str | Path):
         return open_image(image)
-    return image
+    if min(image.size) < 1:
+        raise ValueError(f"the image is empty: {image.width} x {image.height} pixels")
+    return image if image.mode == "RGB" else to_rgb(image)
 
 
 def _memory(answer: Answer) -> VisualWorkingMemory:
@@ -298,12 +335,27 @@ def _memory(answer: Answer) -> VisualWorkingMemory:
     return answer.memory
 
 
-def _summed(results: Sequence[SearchResult]) -> dict[str, Any]:
-    total: dict[str, Any] = {"calls": {}, "seconds": {}, "visits": 0}
+def _choose(answer: Answer, options: Sequence[str], losses: list[float]) -> None:
+    """The lowest loss wins; a tie is told, never resolved by position."""
+    answer.losses = losses
+    best = [i for i, loss in enumerate(losses) if loss == min(losses)]
+    answer.option = best[0] if len(best) == 1 else None
+    tied = "undecided: " if len(best) != 1 else ""
+    answer.text = tied + " | ".join(options[i] for i in best)
+
+
+def _croppable(box: Box, width: int, height: int) -> Box:
+    """The box itself, unless it lies so far at the border that no pixel would be cropped."""
+    left, top, right, bottom = context_box(box, width, height)
+    if right > left and bottom > top:
+        return box
+    x0 = min(max(box.x0, 0.0), width - 1.0)
+    y0 = min(max(box.y0, 0.0), height - 1.0)
+    return Box(x0, y0, min(max(box.x1, x0 + 1), width), min(max(box.y1, y0 + 1), height))
+
+
+def _cost(results: Sequence[SearchResult]) -> dict[str, Any]:
+    calls: Counter[str] = Counter()
     for result in results:
-        total["visits"] += len(result.path)
-        for kind, count in result.calls.items():
-            total["calls"][kind] = total["calls"].get(kind, 0) + count
-        for kind, seconds in result.seconds.items():
-            total["seconds"][kind] = total["seconds"].get(kind, 0.0) + seconds
-    return json.loads(json.dumps(total))
+        calls.update(result.calls)
+    return {"visits": sum(len(result.path) for result in results), "calls": dict(calls)}

@@ -1,7 +1,11 @@
-"""A cue heatmap that stays on its device: callers ask for sums, not for pixels."""
+"""A cue heatmap that stays on its device: callers ask for sums, not for pixels.
+
+Must agree with `seal.search.heatmap.NumpyHeat` of the same map; the tolerance is in the test.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,48 +17,69 @@ from seal.geometry import Box
 
 
 class DeviceHeat:
-    """Mask logits, resized (bilinear, float32) to the patch and clamped at 0 when first needed."""
+    """Mask logits, resized (bilinear, float32) to the patch and clamped at 0 whenever needed.
 
-    def __init__(self, logits: Tensor, width: int, height: int) -> None:
+    A search keeps the heat of every node it visits, and a map of a large photograph takes tens of
+    megabytes: only the logits stay, and what `Maps` has room for.
+    """
+
+    def __init__(self, logits: Tensor, width: int, height: int, maps: Maps | None = None) -> None:
         """logits: (h, w) of a patch of width x height pixels."""
-        self.logits = logits.float()
+        self._logits = logits.float()
         self.width, self.height = width, height
-        self._map: Tensor | None = None
-        self._peak: float | None = None
-        self._low = 0.0
-        self._mass = 0.0
+        self._maps = maps or Maps()
+        self._measured: tuple[float, float, float] | None = None
 
     def peak(self) -> float:
-        self._measure()
-        assert self._peak is not None
-        return self._peak
+        return self._measure()[1]
 
     def shares(self, regions: Sequence[Box]) -> list[float]:
-        heat = self._measure()
-        if self._mass <= 0:
+        low, high, total = self._measure()
+        if low == high:  # a constant map normalizes to zeros: no mass anywhere
             return [0.0] * len(regions)
-        shares = []
-        for region in regions:
-            x0, y0, x1, y1 = region.as_ints()
-            inside = heat[y0:y1, x0:x1]
-            # Min-max normalization is linear: subtract the floor, and its span cancels.
-            mass = float(inside.sum(dtype=torch.float64)) - self._low * inside.numel()
-            shares.append(mass / self._mass)
-        return shares
+        heat = self._maps.get(self)
+        parts = [heat[y0:y1, x0:x1] for x0, y0, x1, y1 in (r.as_ints() for r in regions)]
+        sums = torch.stack([part.sum(dtype=torch.float64) for part in parts]).tolist()
+        # Min-max normalization is linear: subtract the floor everywhere, and the span cancels.
+        mass = total - low * heat.numel()
+        return [(s - low * part.numel()) / mass for s, part in zip(sums, parts, strict=True)]
 
     def to_numpy(self) -> np.ndarray:
-        return self._measure().cpu().numpy()
+        return self._maps.get(self).cpu().numpy()
 
-    def _measure(self) -> Tensor:
-        if self._map is None:
-            size = (self.height, self.width)
-            resized = F.interpolate(self.logits[None, None], size, mode="bilinear")[0, 0]
-            self._map = resized.clamp_(min=0)
-        if self._peak is None:
-            self._peak = float(self._map.max())
-            self._low = float(self._map.min())
-            total = float(self._map.sum(dtype=torch.float64))
-            # A constant map normalizes to zeros: no mass anywhere.
-            flat = self._peak == self._low
-            self._mass = 0.0 if flat else total - self._low * self._map.numel()
-        return self._map
+    def resized(self) -> Tensor:
+        """(height, width) float32 on the device, >= 0."""
+        size = (self.height, self.width)
+        resized = F.interpolate(self._logits[None, None], size, mode="bilinear")[0, 0]
+        return resized.clamp_(min=0)
+
+    def _measure(self) -> tuple[float, float, float]:
+        """Smallest and largest value, and the sum; fetched at once, for each fetch waits."""
+        if self._measured is None:
+            heat = self._maps.get(self)
+            low, high = heat.aminmax()
+            numbers = torch.stack([low.double(), high.double(), heat.sum(dtype=torch.float64)])
+            low_, high_, total = numbers.tolist()
+            self._measured = low_, high_, total
+        return self._measured
+
+
+class Maps:
+    """The maps that were used last, up to a number of bytes; others are made again when needed."""
+
+    def __init__(self, max_bytes: int = 256 << 20) -> None:
+        self.max_bytes = max_bytes
+        self.num_bytes = 0
+        self._recent: OrderedDict[DeviceHeat, Tensor] = OrderedDict()
+
+    def get(self, heat: DeviceHeat) -> Tensor:
+        """(height, width) map of `heat`; not to be changed."""
+        if heat in self._recent:
+            self._recent.move_to_end(heat)
+            return self._recent[heat]
+        made = heat.resized()
+        self._recent[heat] = made
+        self.num_bytes += made.nbytes
+        while self.num_bytes > self.max_bytes and len(self._recent) > 1:
+            self.num_bytes -= self._recent.popitem(last=False)[1].nbytes
+        return made

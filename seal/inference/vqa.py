@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from PIL.Image import Image
 from torch import Tensor
-from transformers import DynamicCache
 
 from seal.batch import Batch, Row, Sample, Visual
 from seal.data.collate import collate
 from seal.images import clip_pixels, context_crop, pad_to_square
+from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
+from seal.inference.prompt import memory_question
 from seal.inference.protocol import Generation
 from seal.memory import VisualWorkingMemory
 from seal.models.vqa import VQAModel
 from seal.text.conversation import VQA as TEMPLATE
-from seal.text.conversation import continuation_ids, prompt_row
-from seal.text.prompts import focused_question, missing_phrase, object_phrase
+from seal.text.conversation import continuation_ids, prompt_row, prompt_text
 from seal.text.tokenize import Tokenizer
-from seal.text.tokens import IMAGE_PLACEHOLDER, VisualSizes, choose_tokens
+from seal.text.tokens import VisualSizes, choose_tokens
 
-UNPADDED = ("padded", "as_released")
+# How the whole image is shown when options are scored without a search: squared as everywhere, or
+# cut to its middle as the original did there (oddity 22).
+NO_SEARCH_IMAGES = ("padded", "as_released")
+KEPT_PICTURES = 64  # whole images, prepared: a question shows its image in the first pass and later
+
+
+@dataclass(slots=True)
+class Cost:
+    """What an answer model has done so far."""
+
+    prompts_read: int = 0
+    options_scored: int = 0
+    tokens_generated: int = 0
 
 
 class NetworkAnswerModel:
@@ -36,9 +51,11 @@ class NetworkAnswerModel:
         no_search_image: str = "padded",
         max_batch: int = 16,
     ) -> None:
-        """`token_policy`: the model's own if None; `no_search_image`: oddity 22."""
-        if no_search_image not in UNPADDED:
-            raise ValueError(f"no_search_image={no_search_image!r}; known: {', '.join(UNPADDED)}")
+        """`token_policy=None` is the model's own; `max_batch`: rows in one pass."""
+        if no_search_image not in NO_SEARCH_IMAGES:
+            raise ValueError(
+                f"no_search_image={no_search_image!r}; known: {', '.join(NO_SEARCH_IMAGES)}"
+            )
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.token_policy = token_policy or model.config.token_policy
@@ -47,6 +64,8 @@ class NetworkAnswerModel:
         self.sizes = VisualSizes(
             long=model.config.clip.num_tokens, short=model.config.resampler.num_latents
         )
+        self.cost = Cost()
+        self._pictures: OrderedDict[tuple[int, bool], tuple[Image, Tensor]] = OrderedDict()
 
     @torch.inference_mode()
     def loglikelihood(
@@ -64,105 +83,103 @@ class NetworkAnswerModel:
         answers = []
         for start in range(0, len(requests), self.max_batch):
             part = requests[start : start + self.max_batch]
+            self.cost.prompts_read += len(part)
             for ids in self.model.generate(self.batch(part), max_new_tokens):
                 finished = len(ids) < max_new_tokens
+                self.cost.tokens_generated += len(ids) + finished
                 text = self.tokenizer.decode(ids).strip()
                 answers.append(Generation(text, len(ids) + finished, finished))
         return answers
 
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        """The whole prompt as text, placeholders not expanded."""
+        return prompt_text(TEMPLATE, memory_question(memory))
+
     def batch(self, memories: Sequence[VisualWorkingMemory], *, scoring: bool = False) -> Batch:
-        """Left-padded prompts. `scoring` tells oddity 22 where it applies."""
+        """Left-padded prompts; `scoring`: options follow, to which `no_search_image` applies."""
         samples = [self._sample(str(i), m, scoring) for i, m in enumerate(memories)]
         return collate(samples, pad_id=self.tokenizer.pad_id, side="left").to(self.model.device)
+
+    def row(self, memory: VisualWorkingMemory) -> Row:
+        """The prompt as tokens."""
+        image_long, objects_long = choose_tokens(self.token_policy, memory.num_crops)
+        return prompt_row(
+            self.tokenizer,
+            TEMPLATE,
+            memory_question(memory),
+            image=Visual(0, image_long) if memory.image is not None else None,
+            objects=[Visual(1 + i, objects_long) for i in range(memory.num_crops)],
+            sizes=self.sizes,
+        )
 
     def _sample(self, name: str, memory: VisualWorkingMemory, scoring: bool) -> Sample:
         row = self.row(memory)
         if memory.image is None:
             return Sample(name, (row,))
+        cut = scoring and not memory.targets and self.no_search_image == "as_released"
         size = self.model.config.clip.image_size
-        if scoring and not memory.targets and self.no_search_image == "as_released":
-            whole = clip_pixels(memory.image, size, "center_crop")
-        else:
-            whole = clip_pixels(pad_to_square(memory.image, "center")[0], size)
-        pictures = [torch.from_numpy(whole)]
+        pictures = [self._whole(memory.image, cut)]
         for target in memory.targets:
             for box in target.boxes:
                 crop = clip_pixels(context_crop(memory.image, box), size)
                 pictures.append(torch.from_numpy(crop))
         return Sample(name, (row,), tuple(pictures))
 
-    def row(self, memory: VisualWorkingMemory) -> Row:
-        """The prompt: the image, what the search brought back, the question."""
-        phrases = []
-        for target in memory.targets:
-            if not target.boxes:
-                phrases.append(missing_phrase(target.name))
-            assert memory.image is not None or not target.boxes
-            for box in target.boxes:
-                assert memory.image is not None
-                phrases.append(object_phrase(target.name, box, *memory.image.size))
-        question = focused_question(phrases, memory.question)
-        image_long, objects_long = choose_tokens(self.token_policy, memory.num_crops)
-        if memory.image is None:
-            return prompt_row(self.tokenizer, TEMPLATE, question, sizes=self.sizes)
-        return prompt_row(
-            self.tokenizer,
-            TEMPLATE,
-            f"{IMAGE_PLACEHOLDER}\n{question}",
-            image=Visual(0, image_long),
-            objects=[Visual(1 + i, objects_long) for i in range(memory.num_crops)],
-            sizes=self.sizes,
-        )
+    def _whole(self, image: Image, cut: bool) -> Tensor:
+        """(3, S, S): the whole image; one tensor while it is remembered, so batches encode it
+        once however many rows show it."""
+        key = id(image), cut
+        if key not in self._pictures:
+            size = self.model.config.clip.image_size
+            if cut:
+                pixels = clip_pixels(image, size, "center_crop")
+            else:
+                pixels = clip_pixels(pad_to_square(image, "center")[0], size)
+            self._pictures[key] = image, torch.from_numpy(pixels)  # kept alive: `id` is the key
+        self._pictures.move_to_end(key)
+        while len(self._pictures) > KEPT_PICTURES:
+            self._pictures.popitem(last=False)
+        return self._pictures[key][1]
 
     def _score(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
-        """Every prompt is read once; its options share the key-value cache."""
+        """Every prompt is read once; its options share what was read.
+
+        Options are scored in alphabetical order whatever order they come in, and equal ones once:
+        neither place nor rounding can decide between them.
+        """
         batch = self.batch([memory for memory, _ in requests], scoring=True)
-        llm = self.model.llm
-        cache = DynamicCache()
-        prompt = llm.model(
-            inputs_embeds=self.model.embed(batch),
-            attention_mask=batch.attention_mask.long(),
-            position_ids=batch.position_ids,
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state[:, -1]
-        owners = [i for i, (_, options) in enumerate(requests) for _ in options]
-        ids = [
-            continuation_ids(self.tokenizer, TEMPLATE, option)
-            for _, options in requests
-            for option in options
+        self.cost.prompts_read += len(requests)
+        prefix, last = read_prefix(
+            self.model, self.model.embed(batch), batch.attention_mask, batch.position_ids
+        )
+        pairs = [
+            (i, option) for i, (_, options) in enumerate(requests) for option in sorted({*options})
         ]
-        if not ids:
-            return [[] for _ in requests]
-        device = self.model.device
-        owner = torch.tensor(owners, device=device)
-        length = max(map(len, ids))
-        tokens = torch.zeros(len(ids), length, dtype=torch.long, device=device)
-        real = torch.zeros(len(ids), length, dtype=torch.bool, device=device)
-        for i, option in enumerate(ids):
-            tokens[i, : len(option)] = torch.tensor(option, device=device)
-            real[i, : len(option)] = True
-        cache.batch_select_indices(owner)
-        hidden = llm.model(
-            input_ids=tokens,
-            attention_mask=torch.cat([batch.attention_mask[owner], real], dim=1).long(),
-            position_ids=batch.position_ids[owner, -1:] + 1 + torch.arange(length, device=device),
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
-        states = torch.cat([prompt[owner][:, None], hidden[:, :-1]], dim=1)  # predict `tokens`
-        means = _mean_cross_entropy(llm.lm_head(states[real]), tokens[real], real).tolist()
-        losses: list[list[float]] = [[] for _ in requests]
-        for i, mean in zip(owners, means, strict=True):
-            losses[i].append(mean)
-        return losses
+        self.cost.options_scored += len(pairs)
+        losses: dict[tuple[int, str], float] = {}
+        for start in range(0, len(pairs), self.max_batch):
+            part = pairs[start : start + self.max_batch]
+            for pair, loss in zip(part, self._score_options(prefix, last, part), strict=True):
+                losses[pair] = loss
+        return [
+            [losses[i, option] for option in options] for i, (_, options) in enumerate(requests)
+        ]
 
-
-def _mean_cross_entropy(logits: Tensor, labels: Tensor, real: Tensor) -> Tensor:
-    """logits: (K, vocabulary) and labels: (K,) of the True positions of real (B, L) -> (B,)."""
-    each = F.cross_entropy(logits.float(), labels, reduction="none")
-    rows = real.nonzero()[:, 0]
-    sums = torch.zeros(real.shape[0], device=logits.device).index_add_(0, rows, each)
-    return sums / real.sum(1)
+    def _score_options(
+        self, prefix: Prefix, last: Tensor, pairs: Sequence[tuple[int, str]]
+    ) -> list[float]:
+        """Mean cross-entropy of options, each behind the row of `prefix` it is paired with."""
+        rows = [continuation_ids(self.tokenizer, TEMPLATE, option) for _, option in pairs]
+        ids, mask = pad_right(rows, last.device)  # (B, L)
+        owner = torch.tensor([i for i, _ in pairs], device=last.device)
+        states = last[owner][:, None]  # (B, 1, D): predicts the first token
+        if ids.shape[1] > 1:
+            rest = extend(self.model, prefix.rows(owner), ids[:, :-1], mask[:, :-1])
+            states = torch.cat([states, rest], dim=1)  # (B, L, D)
+        logits = self.model.llm.lm_head(states[mask]).float()  # (K, vocabulary)
+        each = torch.zeros(mask.shape, device=last.device)
+        each[mask] = F.cross_entropy(logits, ids[mask], reduction="none")
+        means: list[float] = (each.sum(1) / mask.sum(1)).tolist()
+        return means

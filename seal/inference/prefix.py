@@ -1,0 +1,154 @@
+"""Run a language model behind a shared beginning: its keys and values are computed once.
+
+Questions about one image share everything up to the image's last token; options of one question
+share the whole prompt. Must agree with a pass over the whole sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from seal.models.vlm import VLM
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The beginnings of B sequences, P positions wide. Never changed: extending copies."""
+
+    layers: tuple[tuple[Tensor, Tensor], ...]  # keys and values, (B, heads, P, head size) each
+    mask: Tensor  # (B, P) bool: False at padding
+    next_position: Tensor  # (B,) int64: of the first token that follows
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory held on the device."""
+        return sum(t.numel() * t.element_size() for pair in self.layers for t in pair)
+
+    def rows(self, index: Tensor) -> Prefix:
+        """Some of the sequences, in any order and as often as wanted; copies."""
+        layers = tuple((keys[index], values[index]) for keys, values in self.layers)
+        return Prefix(layers, self.mask[index], self.next_position[index])
+
+    def split(self) -> list[Prefix]:
+        """Each sequence by itself, in memory of its own."""
+        return [self.rows(index) for index in torch.arange(len(self.mask)).split(1)]
+
+    @classmethod
+    def stack(cls, parts: Sequence[Prefix]) -> Prefix:
+        """Sequences of equal width beside each other; the opposite of `split`."""
+        layers = tuple(
+            (torch.cat([keys for keys, _ in layer]), torch.cat([values for _, values in layer]))
+            for layer in zip(*(part.layers for part in parts), strict=True)
+        )
+        return cls(
+            layers,
+            torch.cat([part.mask for part in parts]),
+            torch.cat([part.next_position for part in parts]),
+        )
+
+    def cache(self) -> DynamicCache:
+        """A copy the language model may append to."""
+        cache = DynamicCache()
+        for index, (keys, values) in enumerate(self.layers):
+            cache.update(keys, values, index)
+        return cache
+
+
+def read_prefix(
+    vlm: VLM, embeddings: Tensor, mask: Tensor, positions: Tensor
+) -> tuple[Prefix, Tensor]:
+    """embeddings: (B, P, D), mask and positions: (B, P); padded on either side.
+
+    Returns the prefix, and (B, D): the last real state of each row, which predicts what follows.
+    """
+    cache = DynamicCache()
+    hidden = vlm.llm.model(
+        inputs_embeds=embeddings,
+        attention_mask=mask.long(),
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state
+    filled: list[Any] = cache.layers  # of attention: each has keys and values
+    layers = tuple((layer.keys, layer.values) for layer in filled)
+    last = _last(mask)
+    rows = torch.arange(len(mask), device=mask.device)
+    return Prefix(layers, mask, positions[rows, last] + 1), hidden[rows, last]
+
+
+def extend(vlm: VLM, prefix: Prefix, ids: Tensor, mask: Tensor) -> Tensor:
+    """ids, mask: (B, L), padded on the right -> (B, L, D) states of what follows the prefix."""
+    return _extend(vlm, prefix.cache(), prefix, ids, mask)
+
+
+def continue_greedily(
+    vlm: VLM,
+    prefix: Prefix,
+    ids: Tensor,
+    mask: Tensor,
+    *,
+    max_new_tokens: int,
+    stop_ids: frozenset[int] = frozenset(),
+) -> list[list[int]]:
+    """The likeliest tokens behind prefix and ids (B, L), without the end of sequence.
+
+    A row ends there, at an id of `stop_ids` (which is kept) or at the limit.
+    """
+    cache = prefix.cache()
+    rows = torch.arange(len(ids), device=ids.device)
+    hidden = _extend(vlm, cache, prefix, ids, mask)[rows, _last(mask)]
+    positions = prefix.next_position + mask.sum(1)  # (B,) of the next token
+    attended = torch.cat([prefix.mask, mask], dim=1)
+    answers: list[list[int]] = [[] for _ in ids]
+    alive = [True] * len(ids)
+    eos = vlm.llm.config.eos_token_id
+    for step in range(max_new_tokens):
+        chosen = vlm.llm.lm_head(hidden).argmax(-1)  # (B,)
+        for i, token in enumerate(chosen.tolist()):
+            if alive[i] and token != eos:
+                answers[i].append(token)
+            alive[i] = alive[i] and token != eos and token not in stop_ids
+        if not any(alive) or step + 1 == max_new_tokens:
+            break
+        attended = torch.cat([attended, attended.new_ones(len(ids), 1)], dim=1)
+        hidden = vlm.llm.model(
+            input_ids=chosen[:, None],
+            attention_mask=attended.long(),
+            position_ids=positions[:, None] + step,
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state[:, -1]
+    return answers
+
+
+def pad_right(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token lists -> ids and mask, both (B, longest)."""
+    length = max(map(len, rows))
+    ids = torch.zeros(len(rows), length, dtype=torch.int64)
+    mask = torch.zeros(len(rows), length, dtype=torch.bool)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row, dtype=torch.int64)
+        mask[i, : len(row)] = True
+    return ids.to(device), mask.to(device)
+
+
+def _extend(vlm: VLM, cache: DynamicCache, prefix: Prefix, ids: Tensor, mask: Tensor) -> Tensor:
+    return vlm.llm.model(
+        input_ids=ids,
+        attention_mask=torch.cat([prefix.mask, mask], dim=1).long(),
+        position_ids=prefix.next_position[:, None] + (mask.cumsum(1) - 1).clamp(min=0),
+        past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state
+
+
+def _last(mask: Tensor) -> Tensor:
+    """(B, L) bool -> (B,): the last True of each row."""
+    steps = torch.arange(mask.shape[1], device=mask.device)
+    return (steps * mask).argmax(1)

@@ -1,0 +1,24 @@
+"""The question the VQA LLM is put, from what is in its visual working memory."""
+
+from __future__ import annotations
+
+from seal.memory import VisualWorkingMemory
+from seal.text.prompts import focused_question, missing_phrase, object_phrase
+from seal.text.tokens import IMAGE_PLACEHOLDER
+
+
+def memory_question(memory: VisualWorkingMemory) -> str:
+    """The image, what the search brought back or did not find, and the question."""
+    if memory.image is None:
+        if memory.num_crops:
+            raise ValueError(
+                f"{memory.question!r}: crops of {[t.name for t in memory.targets if t.boxes]} "
+                "need the image they are cut from"
+            )
+        return focused_question([missing_phrase(t.name) for t in memory.targets], memory.question)
+    phrases = []
+    for target in memory.targets:
+        if not target.boxes:
+            phrases.append(missing_phrase(target.name))
+        phrases += [object_phrase(target.name, box, *memory.image.size) for box in target.boxes]
+    return f"{IMAGE_PLACEHOLDER}\n{focused_question(phrases, memory.question)}"
