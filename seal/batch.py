@@ -22,6 +22,8 @@ class Target:
 
     boxes: Tensor | None  # (n, 4) cxcywh in [0, 1] of the image; n = 0: the thing is absent
     mask: Tensor | None  # (H, W) float 0/1, any resolution; None: no mask supervision
+    # (K,) embedding the box decoder's query is pulled to; a scaffold (VSMLossConfig), else unused
+    query: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Batch:
             Target(
                 None if t.boxes is None else t.boxes.to(device, non_blocking=True),
                 None if t.mask is None else t.mask.to(device, non_blocking=True),
+                None if t.query is None else t.query.to(device, non_blocking=True),
             )
             for t in self.targets
         ]
@@ -125,3 +128,4 @@ class VSMOutput:
     pred_logits: Tensor  # (E, Q)
     pred_boxes: Tensor  # (E, Q, 4) cxcywh in [0, 1]
     pred_masks: Tensor  # (E, h, w) logits
+    pred_queries: Tensor | None = None  # (E, K) of the box decoder, what its class head is given

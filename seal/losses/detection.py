@@ -1,4 +1,4 @@
-"""Losses of the box decoder: focal on every candidate, L1 and GIoU on matched pairs."""
+"""Losses of the box decoder, one number an item. Must agree with goldens `losses`."""
 
 from __future__ import annotations
 

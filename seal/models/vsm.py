@@ -51,9 +51,10 @@ class VSM(VLM):
         states = self.query_states(batch, hidden)
         features = self.encode_detector(batch.detector_pixels)
         assert batch.expression_image is not None
-        pred_logits, pred_boxes = self.decode_boxes(features, states, batch.expression_image)
+        queries = self.detection_query(states)
+        pred_logits, pred_boxes = self._locate(features, queries, batch.expression_image)
         pred_masks = self.decode_masks(features, states, batch.expression_image)
-        return VSMOutput(logits, pred_logits, pred_boxes, pred_masks)
+        return VSMOutput(logits, pred_logits, pred_boxes, pred_masks, queries)
 
     def _without_expressions(self, hidden: Tensor, logits: Tensor) -> VSMOutput:
         # The decoders still run, on zeros, so that every rank touches every module.
@@ -87,8 +88,13 @@ class VSM(VLM):
 
         Without `image`, expression i looks at image i.
         """
+        return self._locate(features, self.detection_query(states), image)
+
+    def _locate(
+        self, features: Tensor, queries: Tensor, image: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         chosen = features if image is None else features[image]
-        logits = self.detector.predict_logits(chosen, self.detection_query(states))
+        logits = self.detector.predict_logits(chosen, queries)
         boxes = self.detector.predict_boxes(features)  # once an image: no query enters
         return logits, boxes if image is None else boxes[image]
 

@@ -1,0 +1,68 @@
+"""The authors' names of the tensors, and ours: the only place that knows the former."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+_LLAMA_NAMES = {
+    "model.embed_tokens.": "llm.model.embed_tokens.",
+    "model.layers.": "llm.model.layers.",
+    "model.norm.": "llm.model.norm.",
+    "lm_head.": "llm.lm_head.",
+    "model.mm_projector.": "image_projector.",
+}
+VSM_NAMES = _LLAMA_NAMES | {
+    "model.owlvit.": "detector.",
+    "model.text_hidden_fcs_det.0.": "detection_query.",
+    "model.text_hidden_fcs_seg.0.": "mask_query.",
+    "model.visual_projection.": "mask_head.feature_projection.",
+    "model.prompt_encoder.": "mask_head.prompt_encoder.",
+    "model.mask_decoder.": "mask_head.mask_decoder.",
+}
+VQA_NAMES = _LLAMA_NAMES | {"model.mm_projector_object.": "object_projector."}
+# In the released VQA file, not in the released search model's: there CLIP is fetched apart.
+TOWER_NAMES = {"model.vision_tower.vision_tower.": "vision_tower."}
+# Buffers of old versions of transformers; ours are computed, not loaded.
+RECOMPUTED = (".rotary_emb.inv_freq", ".embeddings.position_ids")
+
+
+def rename(keys: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Map every key of the authors' to ours by its one prefix in `names`.
+
+    The tower's rule counts in addition, and may stay unused.
+
+    Raises:
+        ValueError: a key that no rule, or more than one, covers; a rule of `names` no key used;
+            two keys that get one name.
+    """
+    return _rename(keys, dict(names), optional=TOWER_NAMES)
+
+
+def rename_back(keys: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Map every key of ours to the authors'; raises as `rename` does."""
+    return _rename(keys, _inverse(names), optional=_inverse(TOWER_NAMES))
+
+
+def _inverse(names: Mapping[str, str]) -> dict[str, str]:
+    return {ours: theirs for theirs, ours in names.items()}
+
+
+def _rename(keys: Iterable[str], names: dict[str, str], optional: dict[str, str]) -> dict[str, str]:
+    rules = names | optional
+    renamed: dict[str, str] = {}
+    unused = set(names)
+    for key in keys:
+        if key.endswith(RECOMPUTED):
+            continue
+        prefixes = [prefix for prefix in rules if key.startswith(prefix)]
+        if len(prefixes) != 1:
+            raise ValueError(f"{key}: expected one rule, {len(prefixes)} apply: {prefixes}")
+        unused.discard(prefixes[0])
+        renamed[key] = rules[prefixes[0]] + key[len(prefixes[0]) :]
+    if unused:
+        raise ValueError(
+            f"no key begins with {', '.join(sorted(unused))}: not a checkpoint of this model"
+        )
+    if len(set(renamed.values())) != len(renamed):
+        raise ValueError("two keys get the same name")
+    return renamed
