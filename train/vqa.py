@@ -17,6 +17,7 @@ from seal.text.tokenize import load_tokenizer
 from seal.training.distributed import distributed
 from seal.training.engine import build_engine
 from seal.training.export import export_model
+from seal.training.flops import count_flops
 from seal.training.loop import fit
 from seal.training.preview import preview
 from seal.training.recipe import VQARun, describe
@@ -33,8 +34,10 @@ def main(run: VQARun) -> None:
         run.prepare(world)
         tokenizer = load_tokenizer(run.tokenizer_folder)
         data = run.build_data(tokenizer)
+        model = run.build_model()
+        flops = count_flops(model)
         engine = build_engine(
-            run.build_model(),
+            model,
             run.criterion(),
             run.train,
             run.deepspeed,
@@ -49,6 +52,7 @@ def main(run: VQARun) -> None:
             seed=run.seed,
             config=describe(run),
             validation=validation_of(data, run.train),
+            flops=flops,
         )
         if world.is_main:
             export_model(run, checkpoint, run.folder / "model")

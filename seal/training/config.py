@@ -20,6 +20,7 @@ FREE_FIELDS = frozenset(
         "validation_samples",
         "workers",
         "prefetch",
+        "peak_tflops",
         "wandb",
         "wandb_project",
         "stop_after",
@@ -54,6 +55,7 @@ class TrainConfig:
     stop_after: int | None = None  # stop at this step with a checkpoint, schedule unchanged
     workers: int = 4  # processes that prepare samples; 0: in this one
     prefetch: int = 2  # batches each worker keeps ready
+    peak_tflops: float | None = None  # of one GPU, measured; set, the log says how much is used
     wandb: str = "off"  # off | offline | online
     wandb_project: str = "seal"
 

@@ -2,61 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from seal.batch import Batch
+from seal.models.owlvit import OwlViTConfig
+from seal.models.vision import ClipConfig
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 
 
-def training_flops(model: VQAModel | VSM, batch: Batch) -> float:
-    """Floating-point operations one training step on `batch` needs, recomputation left out.
+def count_flops(model: VQAModel | VSM) -> Callable[[Batch], float]:
+    """A function of a batch: floating-point operations one training step on it needs.
 
-    Forward and backward of the language model's blocks on the attended positions (causal
-    attention: half the square), its head on the supervised ones, projectors, and the forward of
-    the frozen towers. Biases, norms and the small heads of the search model are left out.
+    Recomputation is left out. Counted are the language model's blocks on the attended positions
+    (causal attention: half the square), its head on the supervised ones, the projectors, and the
+    forward of the frozen towers; biases, norms and the search model's small heads are not. Sizes
+    are read here, once, before ZeRO takes the weights apart.
     """
     config = model.llm.config
-    lengths = batch.attention_mask.sum(1).double()
-    tokens = float(lengths.sum())
-    blocks = model.llm.model.layers
     # Backward: once more for the input's gradient, and once more for what is trained.
-    backward = 1.0 + _trained_share(blocks)
-    attention = 2.0 * config.num_hidden_layers * config.hidden_size * float((lengths**2).sum())
-    flops = (1.0 + backward) * 2.0 * _matrix_parameters(blocks) * tokens + 3.0 * attention
-    head = model.llm.lm_head
-    rows = float(batch.supervised.sum())
-    flops += (2.0 + _trained_share(head)) * 2.0 * _matrix_parameters(head) * rows
-    images = batch.pixel_values.shape[0]
+    blocks = _Matrices(model.llm.model.layers)
+    per_token = 2.0 * (2.0 * blocks.total + blocks.trained)
+    per_square = 3.0 * 2.0 * config.num_hidden_layers * config.hidden_size
+    head = _Matrices(model.llm.lm_head)
+    per_row = 2.0 * (2.0 * head.total + head.trained)
     clip = model.config.clip
-    flops += images * _tower_flops(model.vision_tower, clip, clip.num_tokens + 1)
-    for name in ("image_projector", "object_projector"):
-        projector = getattr(model, name)
+    per_image = _tower_flops(model.vision_tower, clip, clip.num_tokens + 1)
+    for projector in (model.image_projector, model.object_projector):
         if projector is not None:
-            passes = 1.0 + 2.0 * _trained_share(projector)
-            flops += passes * 2.0 * _matrix_parameters(projector) * images * clip.num_tokens
-    if isinstance(model, VSM) and batch.detector_pixels is not None:
+            matrices = _Matrices(projector)
+            per_image += 2.0 * (matrices.total + 2.0 * matrices.trained) * clip.num_tokens
+    per_detection = 0.0
+    if isinstance(model, VSM):
         detector = model.config.detector
-        count = batch.detector_pixels.shape[0]
-        flops += count * _tower_flops(model.detector, detector, detector.grid_size**2 + 1)
+        per_detection = _tower_flops(model.detector, detector, detector.grid_size**2 + 1)
+
+    def flops(batch: Batch) -> float:
+        lengths = batch.attention_mask.sum(1).double()
+        pixels = batch.detector_pixels
+        return (
+            per_token * float(lengths.sum())
+            + per_square * float((lengths**2).sum())
+            + per_row * float(batch.supervised.sum())
+            + per_image * batch.pixel_values.shape[0]
+            + per_detection * (0 if pixels is None else pixels.shape[0])
+        )
+
     return flops
 
 
-def _tower_flops(tower: nn.Module, config: object, tokens: int) -> float:
+class _Matrices:
+    """Multiplications by one token in the linear layers of a module, quantized ones included."""
+
+    def __init__(self, module: nn.Module) -> None:
+        linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+        self.total = float(sum(layer.in_features * layer.out_features for layer in linear))
+        self.trained = float(
+            sum(
+                layer.in_features * layer.out_features
+                for layer in linear
+                if layer.weight.requires_grad
+            )
+        )
+
+
+def _tower_flops(tower: nn.Module, config: ClipConfig | OwlViTConfig, tokens: int) -> float:
     """Forward of a vision transformer on one image."""
-    layers: int = config.num_hidden_layers  # type: ignore[attr-defined]
-    size: int = config.hidden_size  # type: ignore[attr-defined]
-    return 2.0 * _matrix_parameters(tower) * tokens + 4.0 * layers * size * tokens**2
-
-
-def _matrix_parameters(module: nn.Module) -> float:
-    return float(sum(p.numel() for p in module.parameters() if p.ndim >= 2))
-
-
-def _trained_share(module: nn.Module) -> float:
-    total = _matrix_parameters(module)
-    trained = sum(p.numel() for p in module.parameters() if p.ndim >= 2 and p.requires_grad)
-    return trained / total if total else 0.0
+    attention = 4.0 * config.num_hidden_layers * config.hidden_size * tokens**2
+    return 2.0 * _Matrices(tower).total * tokens + attention
 
 
 def state_bytes(

@@ -29,11 +29,16 @@ def fit(
     seed: int,
     config: Mapping[str, Any],
     validation: Validation | None = None,
+    flops: Callable[[Batch], float] | None = None,
 ) -> Path:
     """Train to the end, from the newest checkpoint in `folder` if there is one; return the last.
 
-    `config` is the configuration of the run; a checkpoint of another one is refused. The same
-    command, started again after any kind of end, continues bit for bit (on CPUs).
+    The same command, started again after any kind of end, continues bit for bit (on CPUs).
+
+    Args:
+        config: the configuration of the run; a checkpoint of another one is refused.
+        validation: called by interval and at the end.
+        flops: operations a batch needs, for the log.
 
     Raises:
         FloatingPointError: a loss is not finite; no weight has been updated with it.
@@ -68,7 +73,7 @@ def fit(
             folder, first=first, num_steps=last, wandb=train.wandb,
             wandb_project=train.wandb_project, config=config,
         )  # fmt: skip
-    window = _Window(engine)
+    window = _Window(engine, flops)
     try:
         for step in range(first, last):
             began = time.perf_counter()
@@ -164,8 +169,9 @@ def require_finite(losses: Losses, batch: Batch, step: int) -> dict[str, float]:
 class _Window:
     """Sums over the steps since the last log line."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, flops: Callable[[Batch], float] | None) -> None:
         self.engine = engine
+        self.count = flops
         self._reset()
 
     def _reset(self) -> None:
@@ -173,6 +179,7 @@ class _Window:
         self.losses: dict[str, float] = {}
         self.norm = 0.0
         self.tokens = 0.0
+        self.flops = 0.0
         self.seconds = 0.0
         self.waited = 0.0
 
@@ -185,6 +192,8 @@ class _Window:
             self.losses[name] = self.losses.get(name, 0.0) + value
         self.norm += norm
         self.tokens += sum(int(batch.attention_mask.sum()) for batch in batches)
+        if self.count is not None:
+            self.flops += sum(map(self.count, batches))
         self.seconds += seconds
         self.waited += waited
 
@@ -193,7 +202,7 @@ class _Window:
         world = self.engine.world
         names = list(self.losses)
         mine = [value / self.steps for value in self.losses.values()]
-        *losses, tokens, waited = world.mean([*mine, self.tokens, self.waited])
+        *losses, tokens, waited, flops = world.mean([*mine, self.tokens, self.waited, self.flops])
         samples = self.steps * self.engine.train_config.global_batch_size
         summary = {
             "loss": math.fsum(losses),
@@ -206,6 +215,10 @@ class _Window:
             "data_wait": waited / self.seconds,
             "peak_memory_gib": _peak_memory_gib(world.device),
         }
+        if self.count is not None:
+            summary["tflops"] = flops / self.seconds / 1e12  # of one process
+            if (peak := self.engine.train_config.peak_tflops) is not None:
+                summary["mfu"] = summary["tflops"] / peak
         self._reset()
         return summary
 

@@ -18,7 +18,7 @@ from seal.models.vsm import VSM
 from seal.text.tokenize import Tokenizer, load_tokenizer
 from seal.training.assemble import TrainingData
 from seal.training.config import TrainConfig
-from seal.training.flops import state_bytes, training_flops
+from seal.training.flops import count_flops, state_bytes
 from seal.training.recipe import Run, VQARun, VSMRun
 
 GPUS = (1, 2, 4, 8)
@@ -91,7 +91,7 @@ def step_lines(
 ) -> list[str]:
     """Steps, and how long they may take, judged by the first micro-batch."""
     padding = 1.0 - float(batch.attention_mask.float().mean())
-    per_sample = training_flops(model, batch) / train.micro_batch_size
+    per_sample = count_flops(model)(batch) / train.micro_batch_size
     total = per_sample * train.global_batch_size * steps
     hours = total / (ASSUMED_TFLOPS * 1e12) / 3600
     return [

@@ -22,7 +22,8 @@ def runs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name in ("vqa_instruct", "vsm"):
         program = f"train/{name[:3]}"
-        assert run_program(program, f"experiment={name}_smoke", f"paths.runs={folder}") == 0
+        options = [f"experiment={name}_smoke", f"paths.runs={folder}", "train.peak_tflops=0.5"]
+        assert run_program(program, *options) == 0
     return folder
 
 
@@ -31,6 +32,8 @@ def test_a_run_leaves_losses_checkpoints_and_a_model_that_loads(runs, name):
     lines = read_metrics(runs / name / "metrics.jsonl")
     losses = [line["loss"] for line in lines if "loss" in line]
     assert len(losses) == 20 and losses[-1] < losses[0]
+    trained = [line for line in lines if "loss" in line]
+    assert all(line["mfu"] == line["tflops"] / 0.5 > 0 for line in trained)
     held_out = [line for line in lines if "validation/loss" in line]
     assert [line["step"] for line in held_out] == [10, 20]
     if name.startswith("vsm"):

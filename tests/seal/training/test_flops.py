@@ -5,7 +5,7 @@ import torch
 
 from seal.batch import IGNORE_INDEX, Batch
 from seal.models.vqa import VQAModelConfig
-from seal.training.flops import state_bytes, training_flops
+from seal.training.flops import count_flops, state_bytes
 
 
 def text_batch(rows: int, length: int) -> Batch:
@@ -34,17 +34,17 @@ def vicuna():
 @pytest.mark.parametrize(("length", "teraflops"), [(700, 453), (2048, 1354)])
 def test_a_7b_step_needs_what_the_closed_form_says(vicuna, length, teraflops):
     """The towers' share, 2 to 3 of them, is not in a batch of text."""
-    found = training_flops(vicuna, text_batch(16, length)) / 1e12
+    found = count_flops(vicuna)(text_batch(16, length)) / 1e12
     assert teraflops - 4 < found < teraflops
 
 
 def test_a_frozen_model_and_unlearnt_rows_need_less(vicuna):
-    whole = training_flops(vicuna, text_batch(2, 100))
+    whole = count_flops(vicuna)(text_batch(2, 100))
     unlearnt = text_batch(2, 100)
     unlearnt.labels[:, 2:] = IGNORE_INDEX
-    assert training_flops(vicuna, unlearnt) < whole
+    assert count_flops(vicuna)(unlearnt) < whole
     vicuna.set_trainable("align_linear")
-    frozen = training_flops(vicuna, text_batch(2, 100))
+    frozen = count_flops(vicuna)(text_batch(2, 100))
     vicuna.set_trainable("instruct")
     assert frozen == pytest.approx(whole * 2 / 3, rel=0.01)
 
