@@ -254,7 +254,9 @@ class Seal:
         for i, question in enumerate(questions):
             if question.targets is not None:
                 answers[i].missing = list(dict.fromkeys(question.targets))
-            elif not question.options or (self.locator is not None and question.image is not None):
+                continue
+            searchable = self.locator is not None and question.image is not None
+            if searchable or (not question.options and question.final_text is None):
                 asked.append(i)
         first = self.answer_model.generate(
             [_memory(answers[i]) for i in asked], max_new_tokens=MAX_ANSWER_TOKENS

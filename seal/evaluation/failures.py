@@ -1,0 +1,74 @@
+"""failures.html: what a system got wrong, what it was shown, and what it looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from seal.evaluation.page import Page
+from seal.evaluation.protocol import Prediction, Task, TaskQuestion
+from seal.images import open_image
+from seal.search.draw import draw_path
+from seal.search.trace import from_dict
+
+FAILURES = "failures.html"
+
+
+def write_failures(
+    folder: Path, task: Task, predictions: Sequence[Prediction], *, limit: int = 30
+) -> Path:
+    """The first `limit` wrong answers of each system, with pictures as far as images are there."""
+    page = Page(
+        f"{task.name}: wrong answers",
+        "Options are listed with their losses; the true one is marked with +, the chosen one with "
+        "a star. Ties choose nothing.",
+    )
+    for system in dict.fromkeys(line["system"] for line in predictions):
+        lines = [line for line in predictions if line["system"] == system]
+        scored = [(TaskQuestion.from_dict(line["question"]), line) for line in lines]
+        wrong = [(q, line) for q, line in scored if not task.score(q, line)["correct"]]
+        page.heading(f"{system}: {len(wrong)} of {len(lines)} wrong")
+        for question, line in wrong[:limit]:
+            _show(page, task, question, line)
+        if len(wrong) > limit:
+            page.note(f"and {len(wrong) - limit} more in predictions.jsonl")
+    page.write(folder / FAILURES)
+    return folder / FAILURES
+
+
+def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> None:
+    page.text(f"{question.id}: {question.text}")
+    if line["error"]:
+        page.note(line["error"])
+        return
+    answer, score = line["answer"], task.score(question, line)
+    page.table(["", "option", "loss"], _options(question, answer["losses"], score["chosen"]))
+    said = answer["first_text"] or answer["text"]
+    page.note(f"said: {said}" + ("; a tie" if score["tie"] else ""))
+    if answer["not_found"]:
+        page.note(f"not found: {', '.join(answer['not_found'])}")
+    image = _image(task, question)
+    if image is None:
+        return
+    for search in answer["searches"]:
+        result = from_dict(search)
+        page.picture(draw_path(image, result, max_crops=4), f"search for {result.target}")
+
+
+def _options(
+    question: TaskQuestion, losses: Sequence[float], chosen: int | None
+) -> list[list[str]]:
+    rows = []
+    for i, option in enumerate(question.options):
+        mark = ("+" if i == question.answer else "") + ("*" if i == chosen else "")
+        rows.append([mark, option, f"{losses[i]:.4f}" if losses else ""])
+    return rows
+
+
+def _image(task: Task, question: TaskQuestion) -> Image.Image | None:
+    """None if it is not there: results may be looked at where the images are not."""
+    path: Any = question.image and task.folder / question.image
+    return open_image(path) if path and path.is_file() else None

@@ -1,0 +1,211 @@
+"""Put a benchmark's questions to systems: predictions go to disk, numbers are made from those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+from tqdm import tqdm
+
+from seal.evaluation.protocol import Prediction, Task, TaskQuestion
+from seal.evaluation.scoring import letter_question, presented_order
+from seal.evaluation.shards import Shard
+from seal.evaluation.store import METRICS, Key, PredictionStore, write_json
+from seal.evaluation.systems import Systems
+from seal.images import open_image
+from seal.inference.prompt import memory_question
+from seal.metrics.paired import compare
+from seal.pipeline import Answer, Question
+
+TARGET_SOURCES = ("model", "annotated")
+
+
+class Benchmark:
+    """One task and how it is put; what comes out goes to `folder`."""
+
+    def __init__(
+        self,
+        task: Task,
+        folder: Path,
+        *,
+        protocol: str = "default",
+        scoring: str = "likelihood",
+        targets: str = "model",
+        seed: int = 0,
+    ) -> None:
+        """`targets`: who says what to search for, the VQA LLM or the annotation.
+
+        The oracle always gets the annotated targets: it stands for a perfect search of the right
+        things.
+        """
+        if targets not in TARGET_SOURCES:
+            raise ValueError(f"targets={targets!r} is none of {', '.join(TARGET_SOURCES)}")
+        self.task, self.folder = task, folder
+        self.protocol, self.scoring, self.targets, self.seed = protocol, scoring, targets, seed
+
+    def predict(
+        self, systems: Systems, *, batch: int = 8, shard: Shard | None = None
+    ) -> list[Prediction]:
+        """Ask what has not been asked yet, `batch` questions at a time; returns all lines."""
+        shard = shard or Shard()
+        questions = self.task.questions()
+        store = PredictionStore(self.folder, line_key, rank=shard.rank, world_size=shard.world_size)
+        shard.wait()  # nobody writes before everybody has read what was there
+        mine = shard.take(questions)
+        bar = tqdm(total=len(mine), desc=self.task.name, unit="question", disable=shard.rank > 0)
+        for start in range(0, len(mine), batch):
+            part = mine[start : start + batch]
+            self._predict_part(part, systems, store)
+            bar.update(len(part))
+        bar.close()
+        shard.wait()
+        order: dict[Key, int] = {
+            (question.id, name): number
+            for number, (question, name) in enumerate(product(questions, systems.seals))
+        }
+        lines = store.merge(order) if shard.rank == 0 else []
+        shard.wait()
+        return lines
+
+    def _predict_part(
+        self, questions: Sequence[TaskQuestion], systems: Systems, store: PredictionStore
+    ) -> None:
+        names = [
+            name
+            for name in systems.seals
+            if any((question.id, name) not in store.done for question in questions)
+        ]
+        if not names:
+            return
+        images, errors = self._open(questions)
+        for question in questions:
+            if question.image is not None and question.image in images:
+                systems.known.tell(images[question.image], question.targets)
+        for name in names:
+            new = [q for q in questions if (q.id, name) not in store.done]
+            asked = [q for q in new if q.image not in errors]
+            put = [self._put(question, name, images) for question in asked]
+            answers = systems.seals[name].ask_many(put) if put else []
+            lines = [
+                self._line(question, name, answer)
+                for question, answer in zip(asked, answers, strict=True)
+            ]
+            lines += [
+                self._line(q, name, None, errors[q.image])
+                for q in new
+                if q.image is not None and q.image in errors
+            ]
+            store.add(lines)
+        systems.forget(images.values())
+
+    def _open(self, questions: Sequence[TaskQuestion]) -> tuple[dict[str, Image], dict[str, str]]:
+        """Images by path, each once; a damaged one is an error of its questions, not of the run."""
+        images: dict[str, Image] = {}
+        errors: dict[str, str] = {}
+        for path in dict.fromkeys(q.image for q in questions if q.image is not None):
+            try:
+                images[path] = open_image(self.task.folder / path)
+            except ValueError as error:
+                errors[path] = str(error)
+        return images, errors
+
+    def _put(self, question: TaskQuestion, system: str, images: Mapping[str, Image]) -> Question:
+        named = None
+        if system == "oracle" or (self.targets == "annotated" and system != "none"):
+            named = tuple(target.name for target in question.targets)
+        final = None
+        if self.scoring == "letter":
+            final = letter_question(question.text, question.options, self._order(question))
+        return Question(
+            image=images[question.image] if question.image is not None else None,
+            text=question.text,
+            options=question.options if self.scoring == "likelihood" else (),
+            targets=named,
+            final_text=final,
+        )
+
+    def _order(self, question: TaskQuestion) -> list[int]:
+        return presented_order(len(question.options), question.id, self.seed)
+
+    def _line(
+        self, question: TaskQuestion, system: str, answer: Answer | None, error: str | None = None
+    ) -> Prediction:
+        """Everything that a score, or a look at what went wrong, can need."""
+        from seal.text.conversation import VQA, prompt_text
+
+        prompt = None
+        if answer is not None and answer.memory is not None:
+            prompt = prompt_text(VQA, memory_question(answer.memory))
+        return {
+            "id": question.id,
+            "system": system,
+            "task": self.task.name,
+            "task_version": self.task.version,
+            "protocol": self.protocol,
+            "scoring": self.scoring,
+            "presented": self._order(question) if self.scoring == "letter" else None,
+            "question": question.to_dict(),
+            "prompt": prompt,
+            "answer": None if answer is None else answer.to_dict(),
+            "error": error,
+        }
+
+
+def line_key(line: Prediction) -> Key:
+    """Which question was put to which system."""
+    return line["id"], line["system"]
+
+
+def benchmark_metrics(
+    task: Task, predictions: Sequence[Prediction], *, baseline: str = "none", seed: int = 0
+) -> dict[str, Any]:
+    """Everything in metrics.json; a pure function of the predictions."""
+    by_system: dict[str, list[Prediction]] = {}
+    for line in predictions:
+        by_system.setdefault(line["system"], []).append(line)
+    paired = {
+        f"{name}_vs_{baseline}": paired_splits(task, lines, by_system[baseline], seed=seed)
+        for name, lines in by_system.items()
+        if baseline in by_system and name != baseline
+    }
+    return {
+        "task": task.name,
+        "task_version": task.version,
+        "protocol": ", ".join(sorted({line["protocol"] for line in predictions})),
+        "scoring": ", ".join(sorted({line["scoring"] for line in predictions})),
+        "seed": seed,
+        "num_questions": len({line["id"] for line in predictions}),
+        "errors": sorted({line["error"] for line in predictions if line["error"]}),
+        "systems": {name: task.metrics(lines, seed=seed) for name, lines in by_system.items()},
+        "paired": paired,
+    }
+
+
+def paired_splits(
+    task: Task, first: Sequence[Prediction], second: Sequence[Prediction], *, seed: int = 0
+) -> dict[str, Any]:
+    """Split -> paired comparison of two systems, over the questions that both were asked."""
+    outcomes: dict[str, list[tuple[bool, bool]]] = {}
+    others = {line["id"]: line for line in second}
+    for line in first:
+        if line["id"] not in others:
+            continue
+        question = TaskQuestion.from_dict(line["question"])
+        pair = (
+            bool(task.score(question, line)["correct"]),
+            bool(task.score(question, others[line["id"]])["correct"]),
+        )
+        for split in (question.split, "overall"):
+            outcomes.setdefault(split, []).append(pair)
+    return {
+        split: compare([a for a, _ in pairs], [b for _, b in pairs], seed=seed).to_dict()
+        for split, pairs in outcomes.items()
+    }
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    """metrics.json"""
+    write_json(folder / METRICS, metrics)

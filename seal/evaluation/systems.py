@@ -1,0 +1,123 @@
+"""The systems a benchmark compares: one pair of models, several ways to search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from PIL.Image import Image
+
+from seal.evaluation.protocol import AnnotatedTarget
+from seal.geometry import Box
+from seal.inference.locators import build_locator, check_search
+from seal.inference.protocol import AnswerModel, Generation
+from seal.memory import VisualWorkingMemory
+from seal.pipeline import ProtocolConfig, Seal
+from seal.search.cache import CachedModel
+from seal.search.config import SearchConfig
+from seal.search.protocol import SearchModel
+
+
+class FirstAnswers:
+    """An `AnswerModel` that gives a first answer once, however many systems ask for it."""
+
+    def __init__(self, model: AnswerModel) -> None:
+        self.model = model
+        # By identity of the image, which is kept alive so that its identity is not reused.
+        self._known: dict[tuple[int, str], tuple[Image | None, Generation]] = {}
+
+    def loglikelihood(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        return self.model.loglikelihood(requests)
+
+    def generate(
+        self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
+    ) -> list[Generation]:
+        new = {
+            _key(memory): memory
+            for memory in requests
+            if not memory.targets and _key(memory) not in self._known
+        }
+        later = [memory for memory in requests if memory.targets]
+        said = iter(self.model.generate([*new.values(), *later], max_new_tokens=max_new_tokens))
+        for key, memory in new.items():
+            self._known[key] = memory.image, next(said)
+        return [
+            next(said) if memory.targets else self._known[_key(memory)][1] for memory in requests
+        ]
+
+    def forget(self) -> None:
+        """Drop everything."""
+        self._known.clear()
+
+
+class Known:
+    """The annotated boxes of the images at hand."""
+
+    def __init__(self) -> None:
+        self._targets: dict[int, dict[str, tuple[Box, ...]]] = {}
+
+    def __call__(self, image: Image, target: str) -> Sequence[Box]:
+        return self._targets.get(id(image), {}).get(target, ())
+
+    def tell(self, image: Image, targets: Iterable[AnnotatedTarget]) -> None:
+        """What is in an image; adds to what is known about it."""
+        known = self._targets.setdefault(id(image), {})
+        known.update({target.name: target.boxes for target in targets})
+
+    def forget(self) -> None:
+        """Drop everything."""
+        self._targets.clear()
+
+
+class Systems:
+    """`Seal`s by the name of their search; they share first answers and what was seen."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        answer_model: AnswerModel,
+        search_model: SearchModel | None,
+        *,
+        protocol: ProtocolConfig,
+        search_config: SearchConfig | None = None,
+    ) -> None:
+        check_systems(names)
+        self.known = Known()
+        self._answers = FirstAnswers(answer_model)
+        self._search_model = search_model
+        self._cached = None if search_model is None else CachedModel(search_model)
+        self.seals: Mapping[str, Seal] = {
+            name: Seal(
+                self._answers,
+                build_locator(
+                    name, self._cached, search_config, known=self.known, nms_iou=protocol.nms_iou
+                ),
+                protocol=protocol,
+            )
+            for name in names
+        }
+
+    def forget(self, images: Iterable[Image]) -> None:
+        """Make room: these images are done."""
+        self._answers.forget()
+        self.known.forget()
+        for image in images:
+            if self._cached is not None:
+                self._cached.forget(image)
+            # Only a network keeps crops; other search models have nothing to forget.
+            forget = getattr(self._search_model, "forget", None)
+            if forget is not None:
+                forget(image)
+
+
+def check_systems(names: Sequence[str]) -> None:
+    """Refuse a system twice, none at all, or one that there is not."""
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"systems={list(names)} must name one or more systems, each once")
+    for name in names:
+        check_search(name)
+
+
+def _key(memory: VisualWorkingMemory) -> tuple[int, str]:
+    return id(memory.image), memory.question

@@ -1,0 +1,168 @@
+"""Tables as a view of metrics.json, published numbers beside the measured ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Text cells; an empty one is a number that does not exist."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def benchmark_table(metrics: Mapping[str, Any]) -> Table:
+    """Accuracy of every system by split, and how it compares with the baseline."""
+    systems: Mapping[str, Any] = metrics["systems"]
+    splits = list(next(iter(systems.values()))) if systems else []
+    compared = {name.partition("_vs_")[0]: value for name, value in metrics["paired"].items()}
+    baselines = sorted({name.partition("_vs_")[2] for name in metrics["paired"]})
+    head = ["system", *splits, "ties"]
+    head += [f"vs {baseline} (p)" for baseline in baselines]
+    rows = []
+    for name, by_split in systems.items():
+        row = [name, *(percent(by_split[split]["accuracy"]) for split in splits)]
+        row.append(str(by_split[splits[-1]]["ties"]))
+        if baselines:
+            row.append(_difference(compared.get(name, {}).get("overall")))
+        rows.append(tuple(row))
+    n = metrics["num_questions"]
+    title = (
+        f"{metrics['task']}, accuracy in percent over {n} questions "
+        f"(protocol {metrics['protocol']}, scoring {metrics['scoring']})"
+    )
+    return Table(title, tuple(head), tuple(rows))
+
+
+def search_table(metrics: Mapping[str, Any]) -> Table:
+    """How each strategy finds the targets, and how many regions it looks at."""
+    lengths = metrics["search_length"]
+    reference = metrics["reference"]
+    rows = []
+    for name, of in metrics["strategies"].items():
+        rows.append((
+            name,
+            percent(of["hit"]),
+            percent(of["precision"]),
+            percent(of["false_alarm"]),
+            number(lengths["own"].get(name)),
+            number(lengths["common"].get(name)),
+            number(lengths["difference"].get(name), sign=True),
+            number(of["model_calls"], 1),
+        ))  # fmt: skip
+    head = (
+        "strategy", "found", "found boxes right", "false alarms", "length (own hits)",
+        "length (all found)", f"minus {reference}", "model calls",
+    )  # fmt: skip
+    title = f"search for {metrics['num_targets']} targets"
+    return Table(title, head, tuple(rows))
+
+
+def published_table(
+    title: str,
+    published: Mapping[str, Mapping[str, float]],
+    measured: Mapping[str, Mapping[str, Any] | None],
+    *,
+    scale: float = 100.0,
+    digits: int = 2,
+) -> Table:
+    """Rows of a published table beside what was measured.
+
+    Args:
+        published: row -> column -> number, as printed.
+        measured: row -> column -> metric; a row or column that was not run stays empty.
+        scale: from a stored metric to a printed number.
+    """
+    columns = list(dict.fromkeys(column for row in published.values() for column in row))
+    head = ["system"]
+    for column in columns:
+        head += [column, "published", "difference"]
+    rows = []
+    for name, numbers in published.items():
+        row = [name]
+        for column in columns:
+            metric = (measured.get(name) or {}).get(column)
+            row.append(_scaled(metric, scale, digits))
+            row.append(f"{numbers[column]:.{digits}f}" if column in numbers else "")
+            both = metric is not None and metric["value"] is not None and column in numbers
+            row.append(
+                f"{metric['value'] * scale - numbers[column]:+.{digits}f}"
+                if both and metric is not None
+                else ""
+            )
+        rows.append(tuple(row))
+    return Table(title, tuple(head), tuple(rows))
+
+
+def markdown(table: Table) -> str:
+    """A GitHub table; columns padded so that it reads as plain text as well."""
+    rows = [table.head, *table.rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.head))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.replace("|", "\\|").ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "| " + " | ".join(cells) + " |"
+
+    rule = "|" + "|".join(
+        "-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)
+    ) + "|"  # fmt: skip
+    return "\n".join([f"{table.title}", "", line(table.head), rule, *map(line, table.rows)])
+
+
+def latex(table: Table) -> str:
+    """A booktabs tabular."""
+    body = [" & ".join(map(_escaped, row)) + r" \\" for row in table.rows]
+    return "\n".join([
+        f"% {table.title}",
+        r"\begin{tabular}{l" + "r" * (len(table.head) - 1) + "}",
+        r"\toprule",
+        " & ".join(map(_escaped, table.head)) + r" \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ])  # fmt: skip
+
+
+def percent(metric: Mapping[str, Any] | None, digits: int = 1) -> str:
+    """A stored fraction as `74.8 [70.1, 79.0]`; empty if there is none."""
+    return _scaled(metric, 100.0, digits)
+
+
+def number(metric: Mapping[str, Any] | None, digits: int = 2, *, sign: bool = False) -> str:
+    """A stored mean with its interval; empty if there is none."""
+    return _scaled(metric, 1.0, digits, sign=sign)
+
+
+def _scaled(
+    metric: Mapping[str, Any] | None, scale: float, digits: int, *, sign: bool = False
+) -> str:
+    if metric is None or metric["value"] is None:
+        return ""
+    plus = "+" if sign else ""
+    text = f"{metric['value'] * scale:{plus}.{digits}f}"
+    if metric["low"] is None:
+        return text
+    low, high = (f"{metric[end] * scale:{plus}.{digits}f}" for end in ("low", "high"))
+    return f"{text} [{low}, {high}]"
+
+
+def _difference(comparison: Mapping[str, Any] | None) -> str:
+    if comparison is None:
+        return ""
+    metric = {k: v for k, v in comparison["difference"].items()}
+    return f"{_scaled(metric, 100.0, 1, sign=True)} ({comparison['p_value']:.2g})"
+
+
+def _escaped(cell: str) -> str:
+    for mark in ("&", "%", "_", "#", "$"):
+        cell = cell.replace(mark, f"\\{mark}")
+    return cell

@@ -1,0 +1,184 @@
+"""Benchmarks on fakes: what is stored, resumed, shared and compared."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fakes import FakeAnswerModel, FakeSearchModel
+from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
+
+from seal.evaluation.failures import write_failures
+from seal.evaluation.protocol import TaskQuestion
+from seal.evaluation.run import Benchmark, benchmark_metrics
+from seal.evaluation.shards import Shard
+from seal.evaluation.store import read_predictions, settle
+from seal.evaluation.systems import Systems
+from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.geometry import Box
+from seal.memory import VisualWorkingMemory
+from seal.pipeline import ProtocolConfig
+
+BOXES = {
+    "mug": [Box.from_xywh(*MUG)], "boat": [Box.from_xywh(*BOAT)], "sign": [Box.from_xywh(*SIGN)],
+}  # fmt: skip
+NEEDS = {
+    a["question"]: [n for n in a["target_object"] if n != "kite"] for a in ANNOTATIONS.values()
+}
+ANSWERS = {a["question"]: a["options"][0] for a in ANNOTATIONS.values()}
+NAMES = ("none", "guided", "oracle")
+
+
+def task(folder):
+    return VStarBenchConfig(folder=str(folder)).build()
+
+
+def systems(names=NAMES, found=BOXES):
+    answers = FakeAnswerModel(NEEDS, ANSWERS)
+    return Systems(names, answers, FakeSearchModel(found), protocol=ProtocolConfig())
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return write_bench(tmp_path / "bench")
+
+
+def test_search_answers_what_the_whole_image_does_not(bench, tmp_path):
+    benchmark = Benchmark(task(bench), tmp_path / "out")
+    metrics = benchmark_metrics(benchmark.task, benchmark.predict(systems()))
+    accuracy = {name: of["overall"]["accuracy"]["value"] for name, of in metrics["systems"].items()}
+    assert accuracy == {"none": 0, "guided": 1, "oracle": 1}
+    assert metrics["systems"]["none"]["overall"]["ties"] == 4
+    paired = metrics["paired"]["guided_vs_none"]
+    assert (paired["overall"]["only_first"], paired["overall"]["only_second"]) == (4, 0)
+    assert paired["overall"]["p_value"] == pytest.approx(2 / 16)
+    assert set(paired) == {"attribute", "spatial", "overall"}
+    assert metrics["systems"]["guided"]["overall"]["target_hit"]["value"] == 1
+
+
+def test_a_line_holds_everything_that_a_score_needs(bench, tmp_path):
+    benchmark = Benchmark(task(bench), tmp_path)
+    made = benchmark.predict(systems())
+    stored = read_predictions(tmp_path)
+    assert stored == json.loads(json.dumps(made))
+    assert [(line["id"], line["system"]) for line in stored] == [
+        (name, system) for name in ANNOTATIONS for system in NAMES
+    ]
+    line = next(line for line in stored if line["system"] == "guided")
+    assert line["prompt"].startswith("A chat between") and "<object> at location" in line["prompt"]
+    assert line["answer"]["first_text"].startswith("Sorry")
+    assert len(line["answer"]["losses"]) == 3
+    assert line["answer"]["searches"][0]["path"]
+    # Without the benchmark's folder at hand:
+    elsewhere = VStarBenchConfig(folder="nowhere").build()
+    assert benchmark_metrics(elsewhere, stored) == benchmark_metrics(benchmark.task, made)
+
+
+def test_first_answers_are_given_once_for_all_systems(bench, tmp_path):
+    all_systems = systems(("guided", "sequential_bfs", "random_dfs"))
+    Benchmark(task(bench), tmp_path).predict(all_systems, batch=4)
+    asked = [m for part in all_systems._answers.model.generated for m in part if not m.targets]
+    assert len(asked) == 4
+
+
+def test_a_stopped_run_goes_on_where_it_was(bench, tmp_path):
+    whole = Benchmark(task(bench), tmp_path / "whole").predict(systems())
+    out = tmp_path / "stopped"
+    Benchmark(task(bench), out).predict(systems())
+    path = out / "predictions.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:5]) + lines[5][:40])  # killed in the middle of a line
+    again = systems()
+    assert untimed(Benchmark(task(bench), out).predict(again)) == untimed(whole)
+    scored = [memory for part in again._answers.model.scored for memory, _ in part]
+    assert len(scored) == len(whole) - 5
+    more = Benchmark(task(bench), out).predict(systems((*NAMES, "sequential_bfs")))
+    assert len(more) == len(whole) + 4
+
+
+def test_shards_together_make_the_same_file(bench, tmp_path):
+    alone = Benchmark(task(bench), tmp_path / "alone").predict(systems())
+    together = Benchmark(task(bench), tmp_path / "shards")
+    for rank in (1, 0):  # the first one merges, when the others are done
+
+        class Place(Shard):
+            def wait(self):
+                pass
+
+        lines = together.predict(systems(), shard=Place(rank, 2))
+    assert untimed(lines) == untimed(alone)
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == ["predictions.jsonl"]
+
+
+def test_the_batch_does_not_change_the_predictions(bench, tmp_path):
+    one = Benchmark(task(bench), tmp_path / "one").predict(systems(), batch=1)
+    all_at_once = Benchmark(task(bench), tmp_path / "all").predict(systems(), batch=4)
+    assert untimed(one) == untimed(all_at_once)
+
+
+def test_a_damaged_image_costs_its_questions_and_is_named(bench, tmp_path):
+    (bench / "direct_attributes" / "b.jpg").write_bytes(b"no image")
+    benchmark = Benchmark(task(bench), tmp_path / "out")
+    lines = benchmark.predict(systems())
+    metrics = benchmark_metrics(benchmark.task, lines)
+    attribute = metrics["systems"]["oracle"]["attribute"]["accuracy"]
+    assert (attribute["value"], attribute["n"], attribute["invalid"]) == (0.5, 2, 1)
+    assert len(metrics["errors"]) == 1 and "b.jpg: not an image" in metrics["errors"][0]
+    assert write_failures(tmp_path, benchmark.task, lines).read_text().count("b.jpg") == len(NAMES)
+
+
+def test_letters_are_put_in_a_seeded_order_and_read_back(bench, tmp_path):
+    benchmark = Benchmark(task(bench), tmp_path, scoring="letter", seed=3)
+    all_systems = systems(("oracle",))
+
+    def say(memory: VisualWorkingMemory) -> str:
+        text, *rest = memory.question.split("\n")
+        return next(line[1] for line in rest if line.endswith(ANSWERS[text]))
+
+    all_systems._answers.model._say = say
+    lines = benchmark.predict(all_systems)
+    assert {len(line["presented"]) for line in lines} == {2, 3}
+    metrics = benchmark_metrics(benchmark.task, lines)
+    assert metrics["scoring"] == "letter"
+    assert metrics["systems"]["oracle"]["overall"]["accuracy"]["value"] == 1
+    assert len({tuple(line["presented"]) for line in lines}) > 1
+
+
+def test_who_names_the_targets_is_an_option(bench, tmp_path):
+    answers = FakeAnswerModel({}, ANSWERS)  # never lacks anything
+    for source, searched in (("model", 0), ("annotated", 4)):
+        some = Systems(("guided",), answers, FakeSearchModel(BOXES), protocol=ProtocolConfig())
+        lines = Benchmark(task(bench), tmp_path / source, targets=source).predict(some)
+        assert sum(bool(line["answer"]["searches"]) for line in lines) == searched
+
+
+def test_predictions_of_other_settings_are_not_mixed(bench, tmp_path):
+    settle(tmp_path, {"protocol": "default", "limit": 3}, free=("limit",))
+    Benchmark(task(bench), tmp_path).predict(systems())
+    settle(tmp_path, {"protocol": "default", "limit": 9}, free=("limit",))
+    with pytest.raises(ValueError, match="made with protocol='default', not 'as_released'"):
+        settle(tmp_path, {"protocol": "as_released", "limit": 9}, free=("limit",))
+
+
+def test_failures_show_what_was_shown(bench, tmp_path):
+    benchmark = Benchmark(task(bench), tmp_path)
+    lines = benchmark.predict(systems(("none", "guided"), found={"mug": BOXES["mug"]}))
+    page = write_failures(tmp_path, benchmark.task, lines).read_text()
+    assert "none: 4 of 4 wrong" in page and "guided: 3 of 4 wrong" in page
+    assert "not found: boat" in page and "data:image/jpeg;base64," in page
+    assert str(tmp_path) not in page
+
+
+def untimed(lines):
+    """Without what a clock, or the number of questions beside it, decides."""
+    lines = json.loads(json.dumps(lines))
+    for line in lines:
+        line["answer"]["cost"].pop("seconds")
+        for search in line["answer"]["searches"]:
+            search.pop("seconds")
+    return lines
+
+
+def test_questions_come_back_from_their_lines(bench, tmp_path):
+    lines = Benchmark(task(bench), tmp_path).predict(systems(("none",)))
+    assert [TaskQuestion.from_dict(line["question"]) for line in lines] == task(bench).questions()
