@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,19 @@ def expanded_row(
         mask,
         positions[0] if positions else None,
     )
+
+
+def golden_detector_pixels() -> Tensor:
+    """(M, 3, D, D): each pixel of the stored images repeated up to the detector's size."""
+    images = pixels(golden_tensors("vsm_cases")["owl_u8"])
+    repeat = golden_vsm().detector.config.image_size // images.shape[-1]
+    return images.repeat_interleave(repeat, -1).repeat_interleave(repeat, -2)
+
+
+def stored_stride(full: int, kept: int, note: str = "") -> int:
+    """The step at which a golden keeps every so-many-th of `full` values, `kept` of them.
+
+    `note` is what the golden's json says of it; it holds `::step` where the numbers leave a choice.
+    """
+    noted = re.findall(r"::(\d+)", note)
+    return int(noted[0]) if noted else next(s for s in range(1, full + 1) if -(-full // s) == kept)
