@@ -50,9 +50,9 @@ def search_table(metrics: Mapping[str, Any]) -> Table:
             percent(of["hit"]),
             percent(of["precision"]),
             percent(of["false_alarm"]),
-            number(lengths["own"].get(name)),
-            number(lengths["common"].get(name)),
-            number(lengths["difference"].get(name), sign=True),
+            number(of["length"]),
+            number(lengths.get("common", {}).get(name)),
+            number(lengths.get("difference", {}).get(name), sign=True),
             number(of["model_calls"], 1),
         ))  # fmt: skip
     head = (

@@ -1,0 +1,235 @@
+"""What eval/search is told, and what it does: every strategy over one set of model answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+from tqdm import tqdm
+
+from seal.evaluation.benchmark import FREE, ModelChoice, search_config
+from seal.evaluation.environment import environment, fingerprint
+from seal.evaluation.protocol import Prediction
+from seal.evaluation.shards import Shard, shard_of_run
+from seal.evaluation.store import ENVIRONMENT, METRICS, PredictionStore, settle, write_json
+from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, search_metrics
+from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.images import open_image
+from seal.inference.hub import model_folder
+from seal.search.cache import CachedModel
+from seal.search.config import SearchConfig
+from seal.search.draw import draw_path
+from seal.search.protocol import SearchModel
+from seal.search.run import SearchLocator
+from seal.search.strategies import STRATEGIES, build_strategy
+from seal.search.trace import from_dict, to_dict
+
+TRACES = "traces"
+HEAT_CELLS = 24  # of the maps kept for pictures
+
+
+@dataclass(kw_only=True, slots=True)
+class SearchRun(ModelChoice):
+    """conf/eval_search.yaml"""
+
+    benchmark: str  # folder in V*Bench's form; its annotated targets are sought
+    vsm: str  # model folder or hub id of the search model
+    out: str  # where everything goes; the same command continues what is there
+    strategies: list[str] = field(default_factory=lambda: list(STRATEGIES))
+    reference: str = "guided"  # whose search length the others are compared with
+    search: dict[str, Any] = field(default_factory=dict)  # numbers that differ from the model's own
+    limit: int | None = None  # questions of each split; None: all
+    batch: int = 8  # images at a time
+    traces: int = 12  # searches of `reference` that are kept with their maps, and drawn
+    seed: int = 0  # of intervals and random strategies
+    dry_run: bool = False  # say what would be run, then stop
+
+    def __post_init__(self) -> None:
+        ModelChoice.__post_init__(self)  # `super()` does not work in a class with slots
+        if not self.strategies or len(set(self.strategies)) != len(self.strategies):
+            raise ValueError(f"strategies={self.strategies} must name some, each once")
+        for name in self.strategies:
+            build_strategy(name)
+        if self.batch < 1 or self.traces < 0:
+            raise ValueError(
+                f"batch={self.batch} must be at least 1 and traces={self.traces} not negative"
+            )
+
+    def build_task(self) -> VisualSearch:
+        config = VStarBenchConfig(folder=self.benchmark, limit=self.limit)
+        return VisualSearch(Path(self.benchmark), config.build().questions())
+
+
+class StrategyReplay:
+    """Searches every target by every strategy; a question to the model is asked once."""
+
+    def __init__(
+        self,
+        task: VisualSearch,
+        folder: Path,
+        model: SearchModel,
+        config: SearchConfig,
+        strategies: Sequence[str],
+    ) -> None:
+        self.task, self.folder = task, folder
+        self.model, self.cached = model, CachedModel(model)
+        self.locators = {
+            name: SearchLocator(build_strategy(name, config), self.cached) for name in strategies
+        }
+
+    def predict(
+        self, *, batch: int = 8, shard: Shard | None = None, traced: Sequence[str] = ()
+    ) -> list[Prediction]:
+        """Search what has not been searched yet, `batch` images at a time; returns all lines.
+
+        traced: ids whose lines keep the maps.
+        """
+        shard = shard or Shard()
+        targets = self.task.targets()
+        store = PredictionStore(
+            self.folder, search_key, rank=shard.rank, world_size=shard.world_size
+        )
+        shard.wait()  # nobody writes before everybody has read what was there
+        by_image: dict[str, list[SearchTarget]] = {}
+        for target in targets:
+            by_image.setdefault(target.image, []).append(target)
+        mine = shard.take(list(by_image))
+        bar = tqdm(total=len(mine), desc=self.task.name, unit="image", disable=shard.rank > 0)
+        for start in range(0, len(mine), batch):
+            part = mine[start : start + batch]
+            self._search_part([t for path in part for t in by_image[path]], store, set(traced))
+            bar.update(len(part))
+        bar.close()
+        shard.wait()
+        order: dict[tuple[str, ...], int] = {
+            (target.id, name): number
+            for number, (target, name) in enumerate(product(targets, self.locators))
+        }
+        lines = store.merge(order) if shard.rank == 0 else []
+        shard.wait()
+        return lines
+
+    def _search_part(
+        self, targets: Sequence[SearchTarget], store: PredictionStore, traced: set[str]
+    ) -> None:
+        new = {
+            name: [target for target in targets if (target.id, name) not in store.done]
+            for name in self.locators
+        }
+        images, errors = self._open(sorted({t.image for ts in new.values() for t in ts}))
+        for name, wanted in new.items():
+            sought = [target for target in wanted if target.image in images]
+            results = self.locators[name].locate(
+                [(images[target.image], target.target.name) for target in sought]
+            )
+            lines = []
+            for target, result in zip(sought, results, strict=True):
+                trace = to_dict(result, heat_cells=HEAT_CELLS if target.id in traced else 0)
+                lines.append(self._line(target, name, trace))
+            lines += [
+                self._line(target, name, None, errors[target.image])
+                for target in wanted
+                if target.image in errors
+            ]
+            store.add(lines)
+        for image in images.values():
+            self.cached.forget(image)
+            # Only a network keeps crops; other search models have nothing to forget.
+            forget = getattr(self.model, "forget", None)
+            if forget is not None:
+                forget(image)
+
+    def _open(self, paths: Sequence[str]) -> tuple[dict[str, Image], dict[str, str]]:
+        images: dict[str, Image] = {}
+        errors: dict[str, str] = {}
+        for path in paths:
+            try:
+                images[path] = open_image(self.task.folder / path)
+            except ValueError as error:
+                errors[path] = str(error)
+        return images, errors
+
+    def _line(
+        self,
+        target: SearchTarget,
+        strategy: str,
+        result: dict[str, Any] | None,
+        error: str | None = None,
+    ) -> Prediction:
+        return {
+            "id": target.id,
+            "strategy": strategy,
+            "task": self.task.name,
+            "task_version": self.task.version,
+            "target": target.to_dict(),
+            "result": result,
+            "error": error,
+        }
+
+
+def search_key(line: Prediction) -> tuple[str, ...]:
+    """Which target was sought how."""
+    return line["id"], line["strategy"]
+
+
+def run_search(run: SearchRun) -> dict[str, Any] | None:
+    """Search, judge and write; the metrics, on the first process only."""
+    from seal.inference.load import load_search_model
+
+    task, folder = run.build_task(), Path(run.out)
+    vsm = model_folder(run.vsm)
+    with shard_of_run() as shard:
+        device = shard.device(run.device)
+        if shard.rank == 0:
+            settings = asdict(run) | {"weights": fingerprint(vsm), "task_version": task.version}
+            settle(folder, settings, (*FREE, "strategies", "reference", "traces"))
+            write_json(folder / ENVIRONMENT, environment(device) | {"seed": run.seed})
+        shard.wait()
+        model = load_search_model(vsm, cache_mb=run.cache_mb, **run.options(shard))
+        config = search_config(model.search_config(), {"seed": run.seed, **run.search})
+        replay = StrategyReplay(task, folder, model, config, run.strategies)
+        traced = [target.id for target in task.targets()[: run.traces]]
+        lines = replay.predict(batch=run.batch, shard=shard, traced=traced)
+        if shard.rank > 0:
+            return None
+    metrics = search_metrics(lines, reference=run.reference, seed=run.seed)
+    write_json(folder / METRICS, metrics)
+    write_traces(folder, task, lines, metrics["reference"], traced)
+    return metrics
+
+
+def write_traces(
+    folder: Path,
+    task: VisualSearch,
+    lines: Sequence[Prediction],
+    strategy: str,
+    traced: Sequence[str],
+) -> list[Path]:
+    """traces/NUMBER.json and .png: some searches of one strategy, with what they looked at."""
+    chosen = {line["id"]: line for line in lines if line["strategy"] == strategy}
+    pictures = []
+    for number, name in enumerate(traced):
+        line = chosen.get(name)
+        if line is None or line["result"] is None:
+            continue
+        stem = folder / TRACES / f"{number:03d}"
+        write_json(stem.with_suffix(".json"), line)
+        image = open_image(task.folder / line["target"]["image"])
+        picture = draw_path(image, from_dict(line["result"]))
+        picture.save(stem.with_suffix(".png"))
+        pictures.append(stem.with_suffix(".png"))
+    return pictures
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """metrics.json of a run folder."""
+    path = folder / METRICS
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist: {folder} holds no finished evaluation")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,185 @@
+"""Every strategy replays from one set of answers; what comes out is judged from the lines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fakes import FakeSearchModel
+from vstar_folder import BOAT, MUG, SIGN, write_bench
+
+from seal.evaluation.search import SearchRun, StrategyReplay, write_traces
+from seal.evaluation.store import read_predictions
+from seal.evaluation.tables import markdown, search_table
+from seal.evaluation.tasks.visual_search import VisualSearch, search_metrics
+from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.geometry import Box
+from seal.search.config import SearchConfig
+from seal.search.guided import GuidedSearch
+from seal.search.run import run_searches
+from seal.search.strategies import STRATEGIES
+
+BOXES = {
+    "mug": [Box.from_xywh(*MUG)], "boat": [Box.from_xywh(*BOAT)], "sign": [Box.from_xywh(*SIGN)],
+}  # fmt: skip
+CONFIG = SearchConfig(min_size=64, min_size_scale=16)
+
+
+@pytest.fixture
+def task(tmp_path):
+    folder = write_bench(tmp_path / "bench")
+    return VisualSearch(folder, VStarBenchConfig(folder=str(folder)).build().questions())
+
+
+def replay(task, folder, model, strategies=STRATEGIES):
+    return StrategyReplay(task, folder, model, CONFIG, strategies)
+
+
+def test_a_target_is_sought_once_an_image(task):
+    ids = [target.id for target in task.targets()]
+    assert len(ids) == len(set(ids)) == 6
+    twice = VisualSearch(task.folder, [*task.questions, *task.questions])
+    assert [target.id for target in twice.targets()] == ids
+
+
+def test_all_strategies_find_the_targets_and_guided_looks_at_fewest_regions(task, tmp_path):
+    model = FakeSearchModel(BOXES)
+    lines = replay(task, tmp_path, model).predict()
+    metrics = search_metrics(lines)
+    of = metrics["strategies"]
+    assert {name: of[name]["hit"]["value"] for name in of} == {
+        **dict.fromkeys(STRATEGIES, 1.0), "whole_image_detector": 0.0,
+    }  # fmt: skip
+    common = metrics["search_length"]["common"]
+    assert set(common) == set(STRATEGIES) - {"whole_image_detector"}
+    assert {metric["n"] for metric in common.values()} == {5}
+    assert all(common["guided"]["value"] <= metric["value"] for metric in common.values())
+    assert metrics["search_length"]["difference"]["sequential_dfs"]["value"] > 0
+    assert "guided" not in metrics["search_length"]["difference"]
+
+
+def test_the_model_is_asked_each_question_once_whatever_the_number_of_strategies(task, tmp_path):
+    model = FakeSearchModel(BOXES)
+    names = ["sequential_bfs", "random_bfs", "random_dfs", "sequential_dfs"]
+    lines = replay(task, tmp_path, model, names).predict()
+    visits = [(x["id"], tuple(node["box"])) for x in lines for node in x["result"]["path"]]
+    asked = sum(size for _, size in model.batches)
+    assert asked == len(set(visits)) < len(visits)
+    assert len(visits) == sum(x["result"]["calls"]["detect"] for x in lines)  # what each would pay
+
+
+def test_a_replayed_search_is_the_search(task, tmp_path):
+    lines = replay(task, tmp_path, FakeSearchModel(BOXES), ["random_dfs", "guided"]).predict()
+    from seal.images import open_image
+
+    for target in task.targets():
+        image = open_image(task.folder / target.image)
+        search = GuidedSearch(CONFIG).explore(image, target.target.name)
+        (alone,) = run_searches([search], FakeSearchModel(BOXES))
+        line = next(x for x in lines if (x["id"], x["strategy"]) == (target.id, "guided"))
+        assert line["result"]["num_steps"] == alone.num_steps
+        assert len(line["result"]["path"]) == len(alone.path)
+
+
+def line(name, strategy, *, box, truth, found=True, steps=1, depth=1, group=""):
+    edges = None if box is None else [box.x0, box.y0, box.x1, box.y1]
+    result = {
+        "found": found, "boxes": [edges] if found and edges else [], "best_box": edges,
+        "num_steps": steps, "path": [{"depth": depth}] * steps, "calls": {"detect": steps},
+    }  # fmt: skip
+    boxes = [] if truth is None else [[truth.x0, truth.y0, truth.x1, truth.y1]]
+    target = {"name": name, "boxes": boxes, "group": group}
+    return {"id": name, "strategy": strategy, "target": target, "result": result, "error": None}
+
+
+HERE, THERE = Box(0, 0, 10, 10), Box(50, 50, 60, 60)
+
+
+def test_what_is_found_is_not_always_right():
+    lines = [
+        line("a", "guided", box=HERE, truth=HERE, steps=2, depth=2, group="home"),
+        line("b", "guided", box=THERE, truth=HERE, steps=4, depth=2, group="away"),
+        line("c", "guided", box=HERE, truth=HERE, found=False, group="away"),
+        line("d", "guided", box=THERE, truth=None, group="absent"),
+        line("e", "guided", box=None, truth=None, found=False, group="absent"),
+    ]
+    of = search_metrics(lines)["strategies"]["guided"]
+    assert (of["hit"]["value"], of["hit"]["n"]) == (pytest.approx(1 / 3), 3)
+    assert of["found"]["value"] == pytest.approx(2 / 3)
+    assert (of["precision"]["value"], of["precision"]["n"]) == (pytest.approx(1 / 3), 3)
+    assert (of["false_alarm"]["value"], of["false_alarm"]["n"]) == (0.5, 2)
+    assert of["by_depth"]["2"] == {"found": 2, "precision": {**of["by_depth"]["2"]["precision"]}}
+    assert of["by_depth"]["2"]["precision"]["value"] == 0.5
+    assert of["by_group"]["home"]["hit"]["value"] == 1
+    assert of["by_group"]["away"]["hit"]["value"] == 0
+    assert of["by_group"]["absent"]["hit"]["value"] is None
+    assert (of["length"]["value"], of["length"]["invalid"]) == (2, 2)
+    assert of["recall_at"]["1"]["value"] == 0 and of["recall_at"]["3"]["value"] > 0
+
+
+def test_lengths_are_compared_over_what_all_found():
+    lines = [
+        line("a", "guided", box=HERE, truth=HERE, steps=2),
+        line("b", "guided", box=HERE, truth=HERE, steps=3),
+        line("a", "random_bfs", box=HERE, truth=HERE, steps=7),
+        line("b", "random_bfs", box=THERE, truth=HERE, steps=1),
+    ]
+    metrics = search_metrics(lines)
+    assert metrics["search_length"]["common"]["guided"]["value"] == 2
+    assert metrics["search_length"]["difference"]["random_bfs"]["value"] == 5
+    assert metrics["search_length"]["own"]["guided"]["value"] == 2.5
+    assert "| random_bfs" in markdown(search_table(metrics))
+
+
+def test_an_unfinished_run_is_not_judged():
+    lines = [
+        line("a", "guided", box=HERE, truth=HERE),
+        line("b", "guided", box=HERE, truth=HERE),
+        line("a", "random_bfs", box=HERE, truth=HERE),
+    ]
+    with pytest.raises(ValueError, match="some strategies lack targets"):
+        search_metrics(lines)
+
+
+def test_a_stopped_run_goes_on_and_new_strategies_join(task, tmp_path):
+    names = ["guided", "sequential_bfs"]
+    lines = replay(task, tmp_path, FakeSearchModel(BOXES), names).predict()
+    path = tmp_path / "predictions.jsonl"
+    kept = path.read_text().splitlines(keepends=True)[:5]
+    path.write_text("".join(kept))
+    again = replay(task, tmp_path, FakeSearchModel(BOXES), [*names, "random_bfs"]).predict()
+    assert [(x["id"], x["strategy"]) for x in again][:2] == [(lines[0]["id"], n) for n in names]
+    assert len(again) == 18 and read_predictions(tmp_path) == json.loads(json.dumps(again))
+
+
+def test_a_damaged_image_is_counted_as_invalid(task, tmp_path):
+    (task.folder / "direct_attributes" / "b.jpg").write_bytes(b"")
+    metrics = search_metrics(replay(task, tmp_path, FakeSearchModel(BOXES), ["guided"]).predict())
+    hit = metrics["strategies"]["guided"]["hit"]
+    assert (hit["n"], hit["invalid"], hit["value"]) == (5, 1, 0.8)
+    assert "b.jpg: the file is empty" in metrics["errors"][0]
+
+
+def test_traces_are_drawn_with_what_was_looked_at(task, tmp_path):
+    traced = [target.id for target in task.targets()[:2]]
+    strategies = replay(task, tmp_path, FakeSearchModel(BOXES), ["guided"])
+    lines = strategies.predict(traced=traced)
+    assert [("heat" in x["result"]["path"][0]) for x in lines] == [True, True] + [False] * 4
+    pictures = write_traces(tmp_path, task, lines, "guided", traced)
+    assert [path.name for path in pictures] == ["000.png", "001.png"]
+    assert json.loads((tmp_path / "traces" / "000.json").read_text())["id"] == traced[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"strategies": ["gided"]}, "no search strategy 'gided'"),
+        ({"strategies": ["oracle"]}, "oracle"),
+        ({"strategies": []}, "must name some"),
+        ({"batch": 0}, "batch=0 must be at least 1"),
+        ({"dtype": "half"}, "float32, bfloat16, float16"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_anything_is_loaded(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        SearchRun(**{"benchmark": "x", "vsm": "y", "out": "z", **wrong})
