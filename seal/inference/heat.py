@@ -35,7 +35,8 @@ class DeviceHeat:
 
     def shares(self, regions: Sequence[Box]) -> list[float]:
         low, high, total = self._measure()
-        if low == high:  # a constant map normalizes to zeros: no mass anywhere
+        # A constant map normalizes to zeros: no mass anywhere. Resizing leaves it only about constant.
+        if high - low <= 1e-6 * high:
             return [0.0] * len(regions)
         heat = self._maps.get(self)
         parts = [heat[y0:y1, x0:x1] for x0, y0, x1, y1 in (r.as_ints() for r in regions)]

@@ -110,7 +110,8 @@ class NetworkSearchModel:
         ids, mask, _ = self._questions([(locate_question(query.text), "")])
         (said,) = continue_greedily(self.model, _prefixes(crops), ids, mask, max_new_tokens=16)
         text = self.tokenizer.decode(said)
-        return None if text.split() == LOCATE_ANSWER.split() else text
+        # Added tokens are decoded between spaces.
+        return None if "".join(text.split()) == "".join(LOCATE_ANSWER.split()) else text
 
     @torch.inference_mode()
     def _in_parts(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from seal.geometry import Box
-from seal.inference.heat import DeviceHeat
+from seal.inference.heat import DeviceHeat, Maps
 from seal.search.heatmap import NumpyHeat
 from seal.search.tree import split
 
@@ -31,3 +31,21 @@ def test_a_map_without_a_positive_logit_has_no_mass():
     heat = DeviceHeat(torch.full((4, 4), -1.0), 20, 10)
     assert heat.peak() == 0
     assert heat.shares([Box(0, 0, 20, 10)]) == [0.0]
+
+
+def test_maps_that_were_let_go_are_made_again_and_the_same():
+    maps = Maps(max_bytes=2 * 30 * 20 * 4)
+    logits = torch.randn(5, 8, 8, generator=torch.Generator().manual_seed(1))
+    heats = [DeviceHeat(each, 30, 20, maps) for each in logits]
+    regions = split(Box(0, 0, 30, 20))
+    first = [heat.shares(regions) for heat in heats]
+    assert maps.num_bytes <= maps.max_bytes
+    assert [heat.shares(regions) for heat in heats] == first
+    assert [heat.shares(regions) for heat in reversed(heats)] == first[::-1]
+
+
+def test_a_constant_map_has_no_shares_as_in_the_reference():
+    heat = DeviceHeat(torch.full((4, 4), 2.0), 20, 10)
+    reference = NumpyHeat(np.full((10, 20), 2.0, np.float32))
+    assert heat.peak() == reference.peak() == 2.0
+    assert heat.shares([Box(0, 0, 5, 5)]) == reference.shares([Box(0, 0, 5, 5)]) == [0.0]

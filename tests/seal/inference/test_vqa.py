@@ -76,3 +76,38 @@ def test_the_unpadded_first_pass_is_an_option_that_changes_only_pictures_without
         request = [(MEMORIES[name], OPTIONS)]
         same = released.loglikelihood(request) == default.loglikelihood(request)
         assert same is not changes
+
+
+def test_neither_order_nor_repetition_nor_the_size_of_a_pass_can_decide_between_options():
+    """Bit for bit: equal options tie, and a permutation permutes the losses."""
+    small = NetworkAnswerModel(vqa_model(), tokenizer(), max_batch=2)
+    (forward,) = small.loglikelihood([(MEMORIES["one"], OPTIONS)])
+    (backward,) = small.loglikelihood([(MEMORIES["one"], OPTIONS[::-1])])
+    assert backward == forward[::-1]
+    (twice,) = small.loglikelihood([(MEMORIES["one"], [*OPTIONS, OPTIONS[0]])])
+    assert twice == [*forward, forward[0]]
+    large = NetworkAnswerModel(vqa_model(), tokenizer(), max_batch=64)
+    assert large.loglikelihood([(MEMORIES["one"], OPTIONS)])[0] == pytest.approx(forward, abs=1e-5)
+
+
+def test_an_image_is_prepared_once_for_all_its_questions():
+    model = NetworkAnswerModel(vqa_model(), tokenizer())
+    image = noise()
+    memories = [VisualWorkingMemory(f"Is it {word}?", image) for word in ("red", "blue", "white")]
+    batch = model.batch(memories)
+    assert batch.pixel_values.shape[0] == 1 and batch.visual_image.tolist() == [0, 0, 0]
+
+
+def test_crops_without_an_image_are_refused():
+    memory = VisualWorkingMemory("What?", None, (MemoryTarget("boat", (BOX,)),))
+    with pytest.raises(ValueError, match="crops of \\['boat'\\] need the image"):
+        NetworkAnswerModel(vqa_model(), tokenizer()).generate([memory])
+
+
+def test_half_precision_scores_about_the_same():
+    exact = NetworkAnswerModel(vqa_model(), tokenizer())
+    rough = NetworkAnswerModel(vqa_model().to(torch.bfloat16), tokenizer())
+    request = [(MEMORIES["two names"], OPTIONS)]
+    assert rough.loglikelihood(request)[0] == pytest.approx(
+        exact.loglikelihood(request)[0], abs=0.1
+    )

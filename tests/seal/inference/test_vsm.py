@@ -99,3 +99,74 @@ def test_a_whole_search_runs_and_is_the_same_in_lockstep(model):
 
 def test_random_weights_do_not_pass_the_constant_answer_check(model):
     assert model.check_constant_answer(queries("detect")[0]) is not None
+
+
+def test_all_questions_about_a_crop_share_what_precedes_them():
+    model = NetworkSearchModel(vsm_model(), tokenizer())
+    patch = queries("detect")[0].patch
+    targets = ["boat", "mug", "red boat"]
+    model.detect([Query("detect", patch, target) for target in targets])
+    model.contextual_cue([Query("contextual_cue", patch, "boat")])
+    model.cue_heatmap([Query("cue_heatmap", patch, "the water")])
+    assert model.cost.prompts_read == 1 and model.cost.questions_read == 5
+    assert model.cost.queries == {"detect": 3, "contextual_cue": 1, "cue_heatmap": 1}
+
+
+@pytest.mark.parametrize("cache_mb", [0, 4096])
+def test_what_is_forgotten_is_made_again_and_the_same(cache_mb):
+    model = NetworkSearchModel(vsm_model(), tokenizer(), cache_mb=cache_mb)
+    asked = queries("detect")
+    first, second = model.detect(asked), model.detect(asked)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.scores, b.scores)
+    assert model.cost.crops_encoded == (8 if cache_mb == 0 else 4)
+
+
+def test_an_image_is_forgotten_on_demand():
+    model = NetworkSearchModel(vsm_model(), tokenizer())
+    asked = queries("detect")
+    model.detect(asked)
+    model.forget(asked[0].patch.image)
+    assert model._crops.num_bytes == 0
+    model.detect(asked)
+    assert model.cost.crops_encoded == 2 * len(asked)
+
+
+def test_the_constant_answer_check_accepts_the_constant_answer():
+    network = vsm_model()
+    script = iter([*tokenizer().encode(LOCATE_ANSWER, bos=False), tokenizer().eos_id])
+
+    def say(module, inputs, output):
+        scripted = torch.zeros_like(output)
+        scripted[..., next(script)] = 1
+        return scripted
+
+    network.llm.lm_head.register_forward_hook(say)
+    model = NetworkSearchModel(network, tokenizer())
+    assert model.check_constant_answer(queries("detect")[0]) is None
+
+
+def test_numbers_that_are_not_finite_stop_the_search_and_name_the_precision():
+    network = vsm_model()
+    torch.nn.init.constant_(network.detector.class_head.dense0.weight, float("nan"))
+    model = NetworkSearchModel(network, tokenizer())
+    with pytest.raises(FloatingPointError, match=r"not finite in torch\.float32"):
+        model.detect(queries("detect"))
+
+
+def test_half_precision_runs_and_gives_float32_answers():
+    model = NetworkSearchModel(vsm_model().to(torch.bfloat16), tokenizer())
+    exact = NetworkSearchModel(vsm_model(), tokenizer())
+    for rough, fine in zip(
+        model.detect(queries("detect")), exact.detect(queries("detect")), strict=True
+    ):
+        assert rough.scores.dtype == rough.boxes.dtype == np.float32
+        np.testing.assert_allclose(rough.scores, fine.scores, atol=0.05)
+    (cue,) = model.contextual_cue(queries("contextual_cue")[:1])
+    assert cue.answer.startswith("The boat is most likely to appear")
+
+
+def test_a_detection_does_not_keep_the_whole_batch_in_memory(model):
+    found = model.detect(queries("detect"))
+    assert all(d.boxes.base is None and d.scores.base is None for d in found)
+    assert all(d.heat._logits.untyped_storage().nbytes() == d.heat._logits.nbytes for d in found)
