@@ -35,7 +35,7 @@ class DeviceHeat:
 
     def shares(self, regions: Sequence[Box]) -> list[float]:
         low, high, total = self._measure()
-        # A constant map normalizes to zeros: no mass anywhere. Resizing leaves it only about constant.
+        # A constant map normalizes to zeros; resizing leaves it constant but for rounding.
         if high - low <= 1e-6 * high:
             return [0.0] * len(regions)
         heat = self._maps.get(self)
