@@ -67,12 +67,13 @@ class RowDropout(nn.Module):
             raise RuntimeError(
                 f"dropout was told of {len(self.seeds.rows)} rows but sees {x.shape[0]}"
             )
-        keep = torch.empty_like(x, dtype=torch.float32)
+        keep = torch.empty_like(x)
         generator = torch.Generator(device=x.device)
         for row in range(x.shape[0]):
             generator.manual_seed(self.seeds.draw(row, self.layer))
             keep[row].bernoulli_(1 - self.p, generator=generator)
-        return x * (keep / (1 - self.p)).to(x.dtype)
+        # Scaled last: 1 / (1 - p) itself is not exact in bfloat16.
+        return x * keep * (1 / (1 - self.p))
 
 
 def add_lora(model: VLM, config: LoraConfig) -> None:
@@ -113,6 +114,8 @@ def merge_lora(model: VLM) -> None:
         if not isinstance(module, LoraLayer):
             continue
         module.merge(safe_merge=True)
-        parent = model.get_submodule(name.rpartition(".")[0])
-        setattr(parent, name.rpartition(".")[2], module.get_base_layer())
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, module.get_base_layer())
+    if hasattr(model.llm, "peft_config"):  # what injection left behind
+        del model.llm.peft_config
     model.row_seeds = None

@@ -154,18 +154,18 @@ class VLM(nn.Module):
         features: Tensor | None = None,
         stop_ids: tuple[int, ...] = (),
     ) -> list[list[int]]:
-        """Greedy continuation of each left-padded row, without what ended it.
+        """Greedy continuation of each row, padded on either side, without what ended it.
 
-        A row ends at the end of sequence or at an id of `stop_ids` (which is kept). The batch
-        ends when every row has.
+        A prefix the answer must begin with is the end of the row. A row ends at the end of sequence
+        or at an id of `stop_ids` (which is kept); the batch ends when every row has.
         """
-        if not bool(batch.attention_mask[:, -1].all()):
-            raise ValueError("generation needs rows padded on the left: collate(..., side='left')")
         eos = self.llm.config.eos_token_id
-        mask = batch.attention_mask.long()
-        positions = batch.position_ids
+        embeddings, mask, positions = pad_left(
+            self.embed(batch, features), batch.attention_mask, batch.position_ids
+        )
+        mask = mask.long()
         cache = DynamicCache()
-        inputs = {"inputs_embeds": self.embed(batch, features)}
+        inputs = {"inputs_embeds": embeddings}
         rows: list[list[int]] = [[] for _ in batch.ids]
         alive = [True] * len(rows)
         for _ in range(max_new_tokens):
@@ -191,3 +191,25 @@ class VLM(nn.Module):
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
             positions = positions[:, -1:] + 1
         return rows
+
+
+def pad_left(embeddings: Tensor, mask: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Turn each row until it ends at the last position: what is generated follows on.
+
+    embeddings: (B, L, D), mask: (B, L) bool, positions: (B, L) -> the same shapes.
+
+    Raises:
+        ValueError: a row in which nothing is attended.
+    """
+    if not bool(mask.any(1).all()):
+        raise ValueError("a row to be continued attends to nothing")
+    length = mask.shape[1]
+    trailing = mask.flip(1).long().argmax(1)  # (B,) padding after the last attended position
+    if not bool(trailing.any()):
+        return embeddings, mask, positions
+    index = (torch.arange(length, device=mask.device) - trailing[:, None]) % length  # (B, L)
+    return (
+        embeddings.gather(1, index[..., None].expand_as(embeddings)),
+        mask.gather(1, index),
+        positions.gather(1, index),
+    )
