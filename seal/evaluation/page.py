@@ -7,9 +7,10 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
+
+from seal.evaluation.tables import Table
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2.5rem auto;max-width:1080px;padding:0 1.5rem;
@@ -19,7 +20,8 @@ table{border-collapse:collapse;margin:.8rem 0}
 th,td{padding:.3rem .9rem;text-align:right;border-bottom:1px solid #e2e2de}
 th{font-weight:600;border-bottom:2px solid #b9b9b3}
 th:first-child,td:first-child{text-align:left}
-small,figcaption,.note{color:#6a6e73}figure{margin:1.4rem 0}
+caption{text-align:left;padding:.3rem 0}
+small,caption,figcaption,.note{color:#6a6e73}figure{margin:1.4rem 0}
 img{max-width:100%;border:1px solid #e2e2de;border-radius:4px}
 code{background:#f0f0ec;padding:.1rem .3rem;border-radius:3px}
 details{margin:.8rem 0}summary{cursor:pointer}
@@ -45,14 +47,14 @@ class Page:
     def note(self, text: str) -> None:
         self._parts.append(f'<p class="note">{html.escape(text)}</p>')
 
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Cells are plain text; an empty cell is a number that does not exist."""
-        header = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    def table(self, table: Table) -> None:
+        header = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.head)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in rows
+            for row in table.rows
         )
-        self._parts.append(f"<table><tr>{header}</tr>{body}</table>")
+        caption = f"<caption>{html.escape(table.title)}</caption>"
+        self._parts.append(f"<table>{caption}<tr>{header}</tr>{body}</table>")
 
     def picture(self, image: Image.Image, caption: str) -> None:
         if image.width > _PICTURE_WIDTH:
@@ -103,25 +105,6 @@ class Page:
             f'<figure><img alt="{html.escape(caption)}" src="data:{kind};base64,{data}">'
             f"<figcaption>{html.escape(caption)}</figcaption></figure>"
         )
-
-
-def percent(metric: Mapping[str, Any] | None) -> str:
-    """A stored proportion as `74.8 [70.1, 79.0]` percent; empty if there is none."""
-    return _interval(metric, 100.0, 1)
-
-
-def number(metric: Mapping[str, Any] | None, digits: int = 2) -> str:
-    """A stored mean with its interval; empty if there is none."""
-    return _interval(metric, 1.0, digits)
-
-
-def _interval(metric: Mapping[str, Any] | None, scale: float, digits: int) -> str:
-    if metric is None or metric.get("value") is None:
-        return ""
-    text = f"{metric['value'] * scale:.{digits}f}"
-    if metric.get("low") is None:
-        return text
-    return f"{text} [{metric['low'] * scale:.{digits}f}, {metric['high'] * scale:.{digits}f}]"
 
 
 def _losses(lines: Sequence[Mapping[str, float]]) -> list[str]:

@@ -1,0 +1,144 @@
+"""The demo: build scenes, train every model, search, answer, and write one page about it.
+
+Each stage is a command that a user could type; two lanes run side by side, one thread each.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from seal.miniature.stages import Stage, StageRunner
+from seal.miniature.summary import summarize
+
+STRATEGIES = (
+    "guided",
+    "no_target_cue",
+    "no_contextual_cue",
+    "sequential_bfs",
+    "sequential_dfs",
+    "random_bfs",
+    "random_dfs",
+)
+# Two trainings run side by side, so each gets one thread; the evaluation likewise.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+    "WANDB_MODE": "disabled",
+}
+
+
+def run_demo(out: Path, *, seed: int = 0, fresh: bool = False) -> Path:
+    """Run what is not finished yet; returns the report's path. `fresh` repeats everything."""
+    out = out.resolve()
+    if fresh:
+        shutil.rmtree(out, ignore_errors=True)
+    runner = StageRunner(out, ENVIRONMENT)
+    demo = Demo(out, seed, runner)
+    rounds = [
+        ("Building the scenes", [[demo.scenes()]]),
+        ("Training the VQA LLM and the search model", [demo.train_vqa(), demo.train_vsm()]),
+        ("Answering and searching held-out scenes", [demo.answer(), demo.search()]),
+    ]
+    left = sum(max(sum(s.expected_seconds for s in lane) for lane in lanes) for _, lanes in rounds)
+    print(f"SEAL in miniature, in {out}: about {left / 60:.0f} minutes on 2 cores", flush=True)
+    for number, (title, lanes) in enumerate(rounds, start=1):
+        print(f"{number}/{len(rounds)} {title}: about {left / 60:.0f} minutes left", flush=True)
+        runner.run(lanes)
+        left -= max(sum(stage.expected_seconds for stage in lane) for lane in lanes)
+    for name in ("vqa", "vsm"):
+        shutil.rmtree(out / name, ignore_errors=True)
+        shutil.copytree(demo.model(demo.final[name]), out / name)
+    report = summarize(
+        out, seconds=runner.seconds, peak_memory_mb=runner.peak_memory_mb, runs=demo.runs
+    )
+    print(f"done: open {report}", flush=True)
+    return report
+
+
+class Demo:
+    """The stages and where they read and write."""
+
+    final = {"vqa": "vqa_instruct", "vsm": "vsm"}  # noqa: RUF012  # never changed
+
+    def __init__(self, out: Path, seed: int, runner: StageRunner) -> None:
+        self.out, self.seed, self.runner = out, seed, runner
+        self.data, self.runs = out / "data", out / "runs"
+
+    def model(self, run: str) -> Path:
+        """The model folder that a training run leaves."""
+        return self.runs / run / "model"
+
+    def scenes(self) -> Stage:
+        command = ("seal", "data_builders/scenes", f"out={self.data}", "workers=2")
+        return Stage("scenes", command, 60)
+
+    def train_vqa(self) -> list[Stage]:
+        """Align both projectors, instruct; then the same without crops, as a baseline."""
+        linear, resampler = "vqa_align_linear", "vqa_align_resampler"
+        instruct, baseline = "vqa_instruct", "vqa_no_crops"
+        return [
+            self._train("train/vqa", linear, 25, ("scenes",)),
+            self._train("train/vqa", resampler, 35, (linear,), self._from(linear)),
+            self._train("train/vqa", instruct, 200, (resampler,), self._from(resampler)),
+            self._train("train/vqa", baseline, 90, (resampler,), self._from(resampler)),
+        ]
+
+    def train_vsm(self) -> list[Stage]:
+        return [self._train("train/vsm", "vsm", 350, ("scenes",))]
+
+    def answer(self) -> list[Stage]:
+        vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
+        return [
+            self._evaluate(
+                "eval/benchmark", "benchmark", 60, ("vqa_instruct", "vsm"),
+                f"benchmark={self.data / 'benchmark'}", f"vqa={vqa}", f"vsm={vsm}",
+                "systems=[none,guided,oracle]",
+            ),
+            self._evaluate(
+                "eval/benchmark", "benchmark_no_crops", 15, ("vqa_no_crops",),
+                f"benchmark={self.data / 'benchmark'}", f"vqa={self.model('vqa_no_crops')}",
+                "systems=[none]",
+            ),
+        ]  # fmt: skip
+
+    def search(self) -> list[Stage]:
+        vsm = f"vsm={self.model('vsm')}"
+        strategies = f"strategies=[{','.join(STRATEGIES)}]"
+        reading = self.out / "results" / "cue_reading.json"
+        return [
+            self._evaluate(
+                "eval/search", "search", 90, ("vsm",),
+                f"benchmark={self.data / 'benchmark'}", vsm, strategies, "traces=12",
+            ),
+            self._evaluate(
+                "eval/search", "search_shuffled", 60, ("vsm",),
+                f"benchmark={self.data / 'benchmark_shuffled'}", vsm, strategies, "traces=0",
+            ),
+            Stage(
+                "cue_reading",
+                ("seal", "eval/cue_reading", vsm, f"out={reading}"),
+                20,
+                (self.runner.stamp("vsm"),),
+            ),
+        ]  # fmt: skip
+
+    def _train(
+        self, program: str, run: str, seconds: float, reads: tuple[str, ...], *overrides: str
+    ) -> Stage:
+        command = (
+            "torch.distributed.run", "--standalone", "--nproc-per-node", "1", "-m", "seal",
+            program, f"experiment={run}_miniature", f"run_name={run}", f"seed={self.seed}",
+            f"paths.runs={self.runs}", f"paths.records={self.data}", *overrides,
+        )  # fmt: skip
+        return Stage(run, command, seconds, tuple(map(self.runner.stamp, reads)))
+
+    def _evaluate(
+        self, program: str, name: str, seconds: float, reads: tuple[str, ...], *overrides: str
+    ) -> Stage:
+        command = ("seal", program, *overrides, f"out={self.out / 'results' / name}")
+        return Stage(name, command, seconds, tuple(map(self.runner.stamp, reads)))
+
+    def _from(self, run: str) -> str:
+        return f"init_from={self.model(run)}"
