@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +61,12 @@ class GroundingConfig:
         image_size: int,
         detector_size: int,
         sizes: VisualSizes,
+        queries: Mapping[str, Tensor] | None = None,
     ) -> GroundingDataset:
-        """`image_size`, `detector_size`: pixels a side of the CLIP and the OWL-ViT input."""
+        """`image_size`, `detector_size`: pixels a side of the CLIP and the OWL-ViT input.
+
+        `queries`: by expression text, what `Target.query` is set to; a scaffold of the miniature.
+        """
         return GroundingDataset(
             records,
             tokenizer,
@@ -69,6 +74,7 @@ class GroundingConfig:
             image_size=image_size,
             detector_size=detector_size,
             sizes=sizes,
+            queries=queries,
         )
 
 
@@ -84,6 +90,7 @@ class GroundingDataset:
         image_size: int,
         detector_size: int,
         sizes: VisualSizes,
+        queries: Mapping[str, Tensor] | None = None,
         seed: int = 0,
     ) -> None:
         if LOC_TOKEN not in tokenizer:
@@ -98,6 +105,7 @@ class GroundingDataset:
         self.image_size = image_size
         self.detector_size = detector_size
         self.sizes = sizes
+        self.queries = queries or {}
         self.seed = seed
 
     def __len__(self) -> int:
@@ -191,7 +199,9 @@ class GroundingDataset:
                 pixels = self._dilated(pixels, expression)
             mask = torch.from_numpy(pixels).float()
         return Target(
-            None if boxes is None else boxes_cxcywh(boxes, record.width, record.height), mask
+            None if boxes is None else boxes_cxcywh(boxes, record.width, record.height),
+            mask,
+            self.queries.get(expression.text),
         )
 
     def _can_be_seen(self, box: Box, record: Record) -> bool:

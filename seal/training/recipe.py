@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from seal.data.chat import ChatConfig
 from seal.data.grounding import GroundingConfig
@@ -183,9 +185,19 @@ class VSMRun(Run):
     data: VSMDataConfig
     loss: VSMLossConfig = field(default_factory=VSMLossConfig)
     train_box_head: bool = False  # the paper freezes it; L1 and GIoU then train nothing
+    query_table: str | None = None  # file of init_from with the vectors of loss.query_alignment
 
     def __post_init__(self) -> None:
         self._check_adapters()
+        if (self.query_table is None) != (self.loss.query_alignment == 0):
+            raise ValueError(
+                f"query_table={self.query_table} and loss.query_alignment="
+                f"{self.loss.query_alignment}: set both, or neither"
+            )
+        if self.query_table is not None and self.init_from is None:
+            raise ValueError(
+                f"query_table={self.query_table} is a file of init_from, which is not set"
+            )
 
     def model_config(self) -> VSMModelConfig:
         """Every size of the model."""
@@ -222,6 +234,7 @@ class VSMRun(Run):
             image_size=config.clip.image_size,
             detector_size=config.detector.image_size,
             sizes=VisualSizes(long=config.clip.num_tokens),
+            queries=self._queries(),
         )
         return open_data(
             self.data.train,
@@ -232,6 +245,16 @@ class VSMRun(Run):
             tokenizer=tokenizer,
             positions=self.data.grounding.positions,
         )
+
+    def _queries(self) -> dict[str, Tensor] | None:
+        """The detector's class embeddings, which the scaffold pulls the queries towards."""
+        if self.query_table is None:
+            return None
+        assert self.init_from is not None
+        path = resolve_folder(self.init_from) / self.query_table
+        if not path.is_file():
+            raise ValueError(f"query_table={self.query_table}: {path} does not exist")
+        return load_file(path)
 
 
 KINDS: dict[str, type[VQARun] | type[VSMRun]] = {"vqa": VQARun, "vsm": VSMRun}

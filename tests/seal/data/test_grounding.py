@@ -244,3 +244,21 @@ def test_a_tokenizer_without_loc_and_a_length_without_text_are_refused(
     plain = train_tokenizer(["some text here, some more"] * 3, 275, tmp_path / "t")
     with pytest.raises(ValueError, match=r"needs \[LOC\]"):
         dataset(tmp_path / "b", plain, search_record("s"))
+
+
+def test_the_table_of_queries_serves_the_expressions_it_names(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    record = search_record("s", Expression("cup", (CUP,)), Expression("kite", ()))
+    vector = torch.arange(3.0)
+    built = GroundingConfig().build(
+        write_set(tmp_path, [record]),
+        tokenizer,
+        image_size=14,
+        detector_size=24,
+        sizes=SIZES,
+        queries={"cup": vector},
+    )
+    cup, kite = built[0].targets
+    assert cup.query is vector
+    assert kite.query is None
