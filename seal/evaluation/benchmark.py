@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.choices import ModelChoice, SearchNumbers
 from seal.evaluation.environment import environment, fingerprint
 from seal.evaluation.failures import write_failures
 from seal.evaluation.protocol import Task
@@ -17,47 +18,14 @@ from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.inference.hub import model_folder
 from seal.pipeline import ProtocolConfig
-from seal.search.config import SearchConfig
 from seal.search.strategies import STRATEGIES
 
 TASKS = ("vstar_bench",)
-DTYPES = ("float32", "bfloat16", "float16")
 # Settings that change how a run is carried out, not one of its predictions.
 FREE = (
     "out", "vqa", "vsm", "systems", "baseline", "limit", "batch", "max_batch", "cache_mb",
     "device", "dry_run",
 )  # fmt: skip
-
-
-@dataclass(kw_only=True, slots=True)
-class ModelChoice:
-    """How models are loaded; shared by all programs that run them."""
-
-    quantization: str | None = None  # int8 | nf4: of the language models' layers
-    dtype: str | None = None  # float32 | bfloat16 | float16; None: the files' own
-    device: str | None = None  # cpu | cuda | cuda:N; None: a GPU if there is one
-    max_batch: int = 16  # rows in one pass of a network
-    cache_mb: int = 4096  # what the search model keeps of the crops it has seen
-
-    def __post_init__(self) -> None:
-        if self.dtype is not None and self.dtype not in DTYPES:
-            raise ValueError(f"dtype={self.dtype!r} is none of {', '.join(DTYPES)}")
-        if self.max_batch < 1 or self.cache_mb < 0:
-            raise ValueError(
-                f"max_batch={self.max_batch} must be at least 1 and cache_mb={self.cache_mb} "
-                "not negative"
-            )
-
-    def options(self, shard: Shard) -> dict[str, Any]:
-        """Keyword arguments for loading."""
-        import torch
-
-        return {
-            "device": shard.device(self.device),
-            "dtype": None if self.dtype is None else getattr(torch, self.dtype),
-            "quantization": self.quantization,
-            "max_batch": self.max_batch,
-        }
 
 
 @dataclass(kw_only=True, slots=True)
@@ -74,7 +42,7 @@ class BenchmarkRun(ModelChoice):
     protocol: str = "default"  # default | as_released: the original's quirks
     scoring: str = "likelihood"  # likelihood | letter | string: how an option is chosen
     targets: str = "model"  # model | annotated: who says what to search for
-    search: dict[str, Any] = field(default_factory=dict)  # numbers that differ from the model's own
+    search: SearchNumbers = field(default_factory=SearchNumbers)
     limit: int | None = None  # questions of each split; None: all
     batch: int = 8  # questions at a time; their searches advance side by side
     seed: int = 0  # of intervals and of the order in which options are presented
@@ -102,15 +70,6 @@ class BenchmarkRun(ModelChoice):
 
     def build_task(self) -> Task:
         return VStarBenchConfig(folder=self.benchmark, limit=self.limit).build()
-
-
-def search_config(base: SearchConfig, changes: dict[str, Any]) -> SearchConfig:
-    """`base` with some numbers changed; a name that there is not is an error."""
-    known = [field.name for field in fields(SearchConfig)]
-    for name in changes:
-        if name not in known:
-            raise ValueError(f"search.{name} is none of {', '.join(known)}")
-    return replace(base, **changes)
 
 
 def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
@@ -160,5 +119,5 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
     if run.needs_search_model:
         assert run.vsm is not None
         search_model = load_search_model(model_folder(run.vsm), cache_mb=run.cache_mb, **options)
-        config = search_config(search_model.search_config(), run.search)
+        config = run.search.applied_to(search_model.search_config(), seed=run.seed)
     return Systems(run.systems, answer_model, search_model, protocol=protocol, search_config=config)

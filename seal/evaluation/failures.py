@@ -10,6 +10,7 @@ from PIL import Image
 
 from seal.evaluation.page import Page
 from seal.evaluation.protocol import Prediction, Task, TaskQuestion
+from seal.evaluation.tables import Table
 from seal.images import open_image
 from seal.search.draw import draw_path
 from seal.search.trace import from_dict
@@ -45,7 +46,7 @@ def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> N
         page.note(line["error"])
         return
     answer, score = line["answer"], task.score(question, line)
-    page.table(["", "option", "loss"], _options(question, answer["losses"], score["chosen"]))
+    page.table(_options(question, answer["losses"], score["chosen"]))
     said = answer["first_text"] or answer["text"]
     page.note(f"said: {said}" + ("; a tie" if score["tie"] else ""))
     if answer["not_found"]:
@@ -58,14 +59,12 @@ def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> N
         page.picture(draw_path(image, result, max_crops=4), f"search for {result.target}")
 
 
-def _options(
-    question: TaskQuestion, losses: Sequence[float], chosen: int | None
-) -> list[list[str]]:
+def _options(question: TaskQuestion, losses: Sequence[float], chosen: int | None) -> Table:
     rows = []
     for i, option in enumerate(question.options):
         mark = ("+" if i == question.answer else "") + ("*" if i == chosen else "")
-        rows.append([mark, option, f"{losses[i]:.4f}" if losses else ""])
-    return rows
+        rows.append((mark, option, f"{losses[i]:.4f}" if losses else ""))
+    return Table("", ("", "option", "loss"), tuple(rows))
 
 
 def _image(task: Task, question: TaskQuestion) -> Image.Image | None:

@@ -86,6 +86,10 @@ class Task(Protocol):
         """All of them, in a fixed order."""
         ...
 
+    def splits_of(self, question: TaskQuestion) -> tuple[str, ...]:
+        """The splits, in the results, that a question counts in."""
+        ...
+
     def score(self, question: TaskQuestion, prediction: Prediction) -> dict[str, Any]:
         """What one prediction earns; a pure function."""
         ...

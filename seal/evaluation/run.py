@@ -198,7 +198,7 @@ def paired_splits(
             bool(task.score(question, line)["correct"]),
             bool(task.score(question, others[line["id"]])["correct"]),
         )
-        for split in (question.split, "overall"):
+        for split in task.splits_of(question):
             outcomes.setdefault(split, []).append(pair)
     return {
         split: compare([a for a, _ in pairs], [b for _, b in pairs], seed=seed).to_dict()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
@@ -12,7 +11,8 @@ from typing import Any
 from PIL.Image import Image
 from tqdm import tqdm
 
-from seal.evaluation.benchmark import FREE, ModelChoice, search_config
+from seal.evaluation.benchmark import FREE
+from seal.evaluation.choices import ModelChoice, SearchNumbers
 from seal.evaluation.environment import environment, fingerprint
 from seal.evaluation.protocol import Prediction
 from seal.evaluation.shards import Shard, shard_of_run
@@ -42,7 +42,7 @@ class SearchRun(ModelChoice):
     out: str  # where everything goes; the same command continues what is there
     strategies: list[str] = field(default_factory=lambda: list(STRATEGIES))
     reference: str = "guided"  # whose search length the others are compared with
-    search: dict[str, Any] = field(default_factory=dict)  # numbers that differ from the model's own
+    search: SearchNumbers = field(default_factory=SearchNumbers)
     limit: int | None = None  # questions of each split; None: all
     batch: int = 8  # images at a time
     traces: int = 12  # searches of `reference` that are kept with their maps, and drawn
@@ -191,7 +191,7 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
             write_json(folder / ENVIRONMENT, environment(device) | {"seed": run.seed})
         shard.wait()
         model = load_search_model(vsm, cache_mb=run.cache_mb, **run.options(shard))
-        config = search_config(model.search_config(), {"seed": run.seed, **run.search})
+        config = run.search.applied_to(model.search_config(), seed=run.seed)
         replay = StrategyReplay(task, folder, model, config, run.strategies)
         traced = [target.id for target in task.targets()[: run.traces]]
         lines = replay.predict(batch=run.batch, shard=shard, traced=traced)
@@ -224,12 +224,3 @@ def write_traces(
         picture.save(stem.with_suffix(".png"))
         pictures.append(stem.with_suffix(".png"))
     return pictures
-
-
-def read_metrics(folder: Path) -> dict[str, Any]:
-    """metrics.json of a run folder."""
-    path = folder / METRICS
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist: {folder} holds no finished evaluation")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content

@@ -68,6 +68,7 @@ def published_table(
     published: Mapping[str, Mapping[str, float]],
     measured: Mapping[str, Mapping[str, Any] | None],
     *,
+    columns: Sequence[str],
     scale: float = 100.0,
     digits: int = 2,
 ) -> Table:
@@ -78,7 +79,6 @@ def published_table(
         measured: row -> column -> metric; a row or column that was not run stays empty.
         scale: from a stored metric to a printed number.
     """
-    columns = list(dict.fromkeys(column for row in published.values() for column in row))
     head = ["system"]
     for column in columns:
         head += [column, "published", "difference"]

@@ -15,6 +15,9 @@ from seal.metrics.boxes import HIT_IOU, best_iou
 from seal.metrics.intervals import mean, proportion
 
 OVERALL = "overall"
+# Our own addition, read where it is there: targets that are not in the image. It measures
+# something else, so it stays out of the overall number.
+ABSENT = "absent"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,7 +27,11 @@ class VStarBenchConfig:
     folder: str  # holds the split folders, or test_questions.jsonl
     # Folder, or category of the JSONL form -> split name in the results.
     splits: dict[str, str] = field(
-        default_factory=lambda: {"direct_attributes": "attribute", "relative_position": "spatial"}
+        default_factory=lambda: {
+            "direct_attributes": "attribute",
+            "relative_position": "spatial",
+            "absent_targets": ABSENT,
+        }
     )
     limit: int | None = None  # only the first questions of each split
     require_images: bool = True  # False: predictions exist already and are only judged
@@ -51,16 +58,14 @@ class VStarBench:
         self.config = config
         self.folder = Path(config.folder)
 
-    @property
-    def splits(self) -> list[str]:
-        """Names of the splits, in order, the one over all of them last."""
-        return list(dict.fromkeys([*self.config.splits.values(), OVERALL]))
+    def splits_of(self, question: TaskQuestion) -> tuple[str, ...]:
+        return (question.split,) if question.split == ABSENT else (question.split, OVERALL)
 
     def questions(self) -> list[TaskQuestion]:
         """Split by split, sorted by file name (folders) or in the order of the file (JSONL)."""
         read = read_questions(self.folder, self.config.splits)
         chosen: list[TaskQuestion] = []
-        for split in self.splits[:-1]:
+        for split in dict.fromkeys(self.config.splits.values()):
             chosen += [q for q in read if q.split == split][: self.config.limit]
         if self.config.require_images:
             check_images(self.folder, chosen)
@@ -87,13 +92,17 @@ class VStarBench:
         return score
 
     def metrics(self, predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
-        scored = []
+        by_split: dict[str, list[dict[str, Any]]] = {
+            name: [] for name in dict.fromkeys([*self.config.splits.values(), OVERALL])
+        }
         for prediction in predictions:
             question = TaskQuestion.from_dict(prediction["question"])
-            scored.append((question.split, self.score(question, prediction)))
+            for split in self.splits_of(question):
+                by_split[split].append(self.score(question, prediction))
         return {
-            name: _split_metrics([s for split, s in scored if name in (OVERALL, split)], seed)
-            for name in self.splits
+            split: _split_metrics(scores, seed)
+            for split, scores in by_split.items()
+            if scores or split != ABSENT
         }
 
 

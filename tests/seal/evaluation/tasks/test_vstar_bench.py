@@ -135,6 +135,23 @@ def test_metrics_do_not_depend_on_the_order_of_options(tmp_path):
         assert task.metrics([line])["overall"]["accuracy"]["value"] == 1
 
 
+def test_absent_targets_are_a_split_of_their_own_outside_the_overall_number(tmp_path):
+    write_bench(tmp_path)
+    (tmp_path / "absent_targets").mkdir()
+    for suffix in ("json", "jpg"):
+        source = tmp_path / "relative_position" / f"d.{suffix}"
+        (tmp_path / "absent_targets" / f"d.{suffix}").write_bytes(source.read_bytes())
+    task = bench(tmp_path)
+    questions = task.questions()
+    assert [q.split for q in questions].count("absent") == 1
+    lines = [likelihood_line(q, [0.1, 0.2, 0.3][: len(q.options)]) for q in questions[:-1]]
+    assert "absent" not in task.metrics(lines)
+    lines.append(likelihood_line(questions[-1], [0.2, 0.1]))
+    metrics = task.metrics(lines)
+    assert (metrics["overall"]["accuracy"]["n"], metrics["overall"]["accuracy"]["value"]) == (4, 1)
+    assert (metrics["absent"]["accuracy"]["n"], metrics["absent"]["accuracy"]["value"]) == (1, 0)
+
+
 def test_a_search_counts_as_a_hit_if_its_box_is_on_the_target(tmp_path):
     task = bench(write_bench(tmp_path))
     a, _, c, d = task.questions()
@@ -180,7 +197,7 @@ def test_rescoring_recorded_losses_gives_the_recorded_accuracy_but_for_ties():
             )
             for line in lines
         ])  # fmt: skip
-        for split in task.splits:
+        for split in ("attribute", "spatial", "overall"):
             ours, theirs = metrics[split]["accuracy"], names.get(split, split)
             assert ours["n"] == record["n"][theirs]
             right = round(record["accuracy"][theirs] * ours["n"])

@@ -1,0 +1,64 @@
+"""What every program that runs models lets one choose: how they are loaded, how they search."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from seal.evaluation.shards import Shard
+from seal.search.config import SearchConfig
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(kw_only=True, slots=True)
+class ModelChoice:
+    """How models are loaded; shared by all programs that run them."""
+
+    quantization: str | None = None  # int8 | nf4: of the language models' layers
+    dtype: str | None = None  # float32 | bfloat16 | float16; None: the files' own
+    device: str | None = None  # cpu | cuda | cuda:N; None: a GPU if there is one
+    max_batch: int = 16  # rows in one pass of a network
+    cache_mb: int = 4096  # what the search model keeps of the crops it has seen
+
+    def __post_init__(self) -> None:
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise ValueError(f"dtype={self.dtype!r} is none of {', '.join(DTYPES)}")
+        if self.max_batch < 1 or self.cache_mb < 0:
+            raise ValueError(
+                f"max_batch={self.max_batch} must be at least 1 and cache_mb={self.cache_mb} "
+                "not negative"
+            )
+
+    def options(self, shard: Shard) -> dict[str, Any]:
+        """Keyword arguments for loading."""
+        import torch
+
+        return {
+            "device": shard.device(self.device),
+            "dtype": None if self.dtype is None else getattr(torch, self.dtype),
+            "quantization": self.quantization,
+            "max_batch": self.max_batch,
+        }
+
+
+@dataclass(kw_only=True, slots=True)
+class SearchNumbers:
+    """The numbers of `SearchConfig`; None: the published one, at the search model's own sizes."""
+
+    confidence_high: float | None = None
+    confidence_low: float | None = None
+    instance_threshold: float | None = None
+    nms_iou: float | None = None
+    cue_threshold: float | None = None
+    cue_threshold_decay: float | None = None
+    cue_threshold_min: float | None = None
+    use_target_cue: bool | None = None
+    use_contextual_cue: bool | None = None
+    min_size: int | None = None
+    min_size_scale: float | None = None
+
+    def applied_to(self, base: SearchConfig, *, seed: int = 0) -> SearchConfig:
+        """`base` with what is set here."""
+        chosen = {name: value for name, value in asdict(self).items() if value is not None}
+        return replace(base, **chosen, seed=seed)

@@ -1,0 +1,180 @@
+"""The evaluation programs on tiny random models: what they write, continue, share and refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from programs_here import ROOT, run_program
+from tiny_models import tokenizer, vqa_model, vsm_model
+from vstar_folder import write_bench
+
+from seal.evaluation.benchmark import BenchmarkRun
+from seal.evaluation.published import TablesRun
+from seal.evaluation.search import SearchRun
+from seal.models.load import save_model
+from seal.schema import compose
+
+CONF = ROOT / "conf"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("eval")
+    save_model(folder / "vqa", vqa_model(), tokenizer().folder)
+    save_model(folder / "vsm", vsm_model(), tokenizer().folder)
+    write_bench(folder / "bench")
+    return folder
+
+
+def benchmark(place, out, *more):
+    return run_program(
+        "eval/benchmark",
+        f"benchmark={place / 'bench'}",
+        f"vqa={place / 'vqa'}",
+        f"vsm={place / 'vsm'}",
+        f"out={out}",
+        "device=cpu",
+        *more,
+    )
+
+
+@pytest.fixture(scope="module")
+def done(place):
+    out = place / "benchmark"
+    assert benchmark(place, out, "systems=[none,guided,oracle]", "targets=annotated") == 0
+    return out
+
+
+def test_a_benchmark_writes_what_a_result_is(done):
+    names = {path.name for path in done.iterdir()}
+    assert names == {
+        "predictions.jsonl", "metrics.json", "config.yaml", "environment.json", "failures.html",
+    }  # fmt: skip
+    metrics = json.loads((done / "metrics.json").read_text())
+    assert set(metrics["systems"]) == {"none", "guided", "oracle"}
+    for of in metrics["systems"].values():
+        assert list(of) == ["attribute", "spatial", "overall"]
+        for split in of.values():
+            assert set(split["accuracy"]) == {"value", "n", "invalid", "low", "high"}
+            assert 0 <= split["accuracy"]["value"] <= 1 and split["accuracy"]["invalid"] == 0
+    assert set(metrics["paired"]) == {"guided_vs_none", "oracle_vs_none"}
+    made_with = json.loads((done / "environment.json").read_text())
+    assert made_with["device"] == "cpu" and made_with["packages"]["torch"] and "seed" in made_with
+
+
+def test_the_same_command_again_asks_nothing_and_gives_the_same_numbers(place, done, capsys):
+    before = (done / "metrics.json").read_text(), (done / "predictions.jsonl").read_text()
+    assert benchmark(place, done, "systems=[none,guided,oracle]", "targets=annotated") == 0
+    assert ((done / "metrics.json").read_text(), (done / "predictions.jsonl").read_text()) == before
+    assert "| guided" in capsys.readouterr().out
+
+
+def test_other_settings_do_not_mix_into_a_run(place, done, capsys):
+    assert benchmark(place, done, "targets=annotated", "protocol=as_released") == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "made with protocol='default', not 'as_released'" in error
+
+
+def test_two_processes_predict_what_one_does(place, done, tmp_path):
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+        "--master-port", "29643", str(ROOT / "eval" / "benchmark.py"),
+        f"benchmark={place / 'bench'}", f"vqa={place / 'vqa'}", f"vsm={place / 'vsm'}",
+        f"out={tmp_path}", "device=cpu", "systems=[none,oracle]", "targets=annotated",
+    ]  # fmt: skip
+    finished = subprocess.run(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+        timeout=200,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    alone, shared = (
+        {
+            (line["id"], line["system"]): line["answer"]["losses"]
+            for line in map(json.loads, (folder / "predictions.jsonl").read_text().splitlines())
+        }
+        for folder in (done, tmp_path)
+    )
+    assert set(shared) == {key for key in alone if key[1] != "guided"}
+    for key, losses in shared.items():
+        assert losses == pytest.approx(alone[key], abs=1e-5)
+    assert not list(tmp_path.glob("predictions.rank*"))
+
+
+def test_strategies_are_compared_and_drawn(place, tmp_path, capsys):
+    code = run_program(
+        "eval/search", f"benchmark={place / 'bench'}", f"vsm={place / 'vsm'}", f"out={tmp_path}",
+        "strategies=[guided,random_bfs]", "traces=1", "device=cpu", "search.confidence_high=1.0",
+        "search.confidence_low=1.0",
+    )  # fmt: skip
+    assert code == 0
+    assert "| random_bfs" in capsys.readouterr().out
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert set(metrics["strategies"]) == {"guided", "random_bfs"}
+    lines = [json.loads(x) for x in (tmp_path / "predictions.jsonl").read_text().splitlines()]
+    assert len(lines) == 6 * 2
+    assert all(len(line["result"]["path"]) > 4 for line in lines)  # nothing is sure enough
+    assert lines[0]["result"]["config"]["confidence_low"] == 1.0
+    assert {path.name for path in (tmp_path / "traces").iterdir()} == {"000.json", "000.png"}
+
+
+def test_tables_show_what_was_measured_beside_what_was_published(done, capsys):
+    overrides = ["table=vstar_bench", f"table.rows.SEAL.run={done}"]
+    assert run_program("eval/tables", *overrides) == 0
+    seal = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("| SEAL"))
+    overall = json.loads((done / "metrics.json").read_text())["systems"]["guided"]["overall"]
+    measured = overall["accuracy"]["value"] * 100
+    assert f"{measured:.2f} [" in seal and "75.39" in seal and f"{measured - 75.39:+.2f}" in seal
+    assert run_program("eval/tables", f"compare=[{done}:guided,{done}:none]") == 0
+    assert "| overall" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("program", "overrides", "says"),
+    [
+        ("benchmark", ["systems=[gided]"], "no search strategy 'gided'; choose one of guided"),
+        ("benchmark", ["systems=[]"], "must name one or more systems"),
+        ("benchmark", ["scoring=guess"], "likelihood, letter, string"),
+        ("benchmark", ["benchmark=nowhere"], "nowhere is not a folder"),
+        ("benchmark", ["vqa=nowhere"], "nowhere: no such model folder"),
+        ("benchmark", ["limt=3"], "unknown configuration key limt; nearest: limit"),
+        ("search", ["search.min_sise=3"], "unknown configuration key search.min_sise; nearest"),
+        ("search", ["strategies=[oracle]"], "search=oracle is not run by a search model alone"),
+        ("search", ["vsm=${vqa}"], "vqa"),
+        ("tables", [], "say which table="),
+        ("tables", ["compare=[runs/x,runs/y]"], "'runs/x' is not FOLDER:SYSTEM"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(place, tmp_path, capsys, program, overrides, says):
+    common = {
+        "benchmark": [f"vqa={place / 'vqa'}", f"vsm={place / 'vsm'}"],
+        "search": [f"vsm={place / 'vsm'}"],
+        "tables": [],
+    }[program]
+    if common:
+        common = [f"benchmark={place / 'bench'}", f"out={tmp_path}", *common]
+    assert run_program(f"eval/{program}", *common, *overrides) == 2
+    assert says in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["seal_vstar_bench", "seal_vstar_bench_as_released"])
+def test_a_benchmark_experiment_composes_and_names_its_run(name):
+    run = compose(CONF, "eval", BenchmarkRun, [f"experiment={name}"])
+    assert run.out == f"runs/{name}" and "guided" in run.systems
+    assert run.protocol == ("as_released" if name.endswith("as_released") else "default")
+
+
+def test_a_search_experiment_composes_and_names_its_run():
+    run = compose(CONF, "eval_search", SearchRun, ["experiment=vsm_vstar_search"])
+    assert run.out == "runs/vsm_vstar_search" and len(run.strategies) == 8
+
+
+def test_every_published_table_composes_and_leaves_what_was_not_run_empty():
+    for path in sorted((CONF / "table").glob("*.yaml")):
+        (table,) = compose(CONF, "tables", TablesRun, [f"table={path.stem}"]).build()
+        assert all(len(row) == len(table.head) for row in table.rows)
+        assert all(cell == "" for row in table.rows for cell in row[1::3] + row[3::3])
+        assert any(cell for row in table.rows for cell in row[2::3])

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from seal.evaluation.environment import environment, fingerprint
+from seal.evaluation.store import PredictionStore, read_predictions, settle, write_text
+
+
+def key(line):
+    return (line["id"],)
+
+
+def test_a_torn_last_line_is_dropped_before_more_is_appended(tmp_path):
+    (tmp_path / "predictions.jsonl").write_text('{"id": "a"}\n{"id": "b')
+    store = PredictionStore(tmp_path, key)
+    assert store.done == {("a",)}
+    store.add([{"id": "c"}])
+    assert [line["id"] for line in read_predictions(tmp_path)] == ["a", "c"]
+
+
+def test_a_spoiled_line_in_the_middle_is_named(tmp_path):
+    (tmp_path / "predictions.jsonl").write_text('{"id": "a"}\n{"id\n{"id": "c"}\n')
+    with pytest.raises(ValueError, match=r"predictions\.jsonl:2 is not JSON"):
+        PredictionStore(tmp_path, key)
+
+
+def test_shards_are_read_by_all_and_merged_in_order(tmp_path):
+    for rank in (1, 0):
+        PredictionStore(tmp_path, key, rank=rank, world_size=2).add([{"id": str(rank)}])
+    store = PredictionStore(tmp_path, key)  # another number of processes goes on with them
+    assert store.done == {("0",), ("1",)}
+    order = {("0",): 0, ("1",): 1}
+    assert [line["id"] for line in store.merge(order)] == ["0", "1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.jsonl"]
+
+
+def test_lines_of_questions_not_asked_this_time_are_kept_but_not_judged(tmp_path):
+    store = PredictionStore(tmp_path, key)
+    store.add([{"id": "old"}, {"id": "new"}])
+    assert store.merge({("new",): 0}) == [{"id": "new"}]
+    assert [line["id"] for line in read_predictions(tmp_path)] == ["new", "old"]
+
+
+def test_settings_may_change_as_long_as_nothing_was_predicted(tmp_path):
+    settle(tmp_path, {"seed": 0}, free=())
+    settle(tmp_path, {"seed": 1}, free=())
+    PredictionStore(tmp_path, key).add([{"id": "a"}])
+    with pytest.raises(ValueError, match="made with seed=1, not 2"):
+        settle(tmp_path, {"seed": 2}, free=())
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    write_text(tmp_path / "deep" / "a.txt", "x")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.txt"]
+
+
+def test_the_environment_is_json_without_the_machine_s_name(tmp_path):
+    import platform
+
+    text = json.dumps(environment("cpu"))
+    assert platform.node() not in text
+    assert {"torch", "transformers"} <= set(json.loads(text)["packages"])
+
+
+def test_a_fingerprint_follows_the_weights_and_not_the_place(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"x" * 200_000)
+        (tmp_path / name / "config.json").write_text("{}")
+    assert fingerprint(tmp_path / "a") == fingerprint(tmp_path / "b")
+    (tmp_path / "b" / "model.safetensors").write_bytes(b"x" * 199_999 + b"y")
+    assert fingerprint(tmp_path / "a") != fingerprint(tmp_path / "b")
