@@ -50,7 +50,7 @@ class TrainConfig:
     log_every: int = 1  # steps; a line holds means over the steps since the last
     save_every: int = 500  # steps between checkpoints; the last step is always saved
     keep: int = 2  # newest checkpoints that stay on disk
-    validate_every: int = 0  # steps; 0: only at the end
+    validate_every: int = 0  # steps, the untrained model first; 0: only at the end
     validation_samples: int = 0  # held-out samples read each time; 0: no validation
     stop_after: int | None = None  # stop at this step with a checkpoint, schedule unchanged
     workers: int = 4  # processes that prepare samples; 0: in this one

@@ -75,6 +75,10 @@ def fit(
         )  # fmt: skip
     window = _Window(engine, flops)
     try:
+        if validation is not None and train.validate_every and first == 0:
+            before = validation(engine)  # of the untrained model, to compare with
+            if log is not None:
+                log.validation(0, before)
         for step in range(first, last):
             began = time.perf_counter()
             micro_batches = list(islice(batches, engine.accumulation))

@@ -108,7 +108,7 @@ def test_a_batch_without_a_label_is_refused_with_its_samples(world):
         optimizer_step(engine, [batch], 0, seed=0)
 
 
-def test_validation_runs_by_interval_and_at_the_end(world, tmp_path):
+def test_validation_runs_before_training_by_interval_and_at_the_end(world, tmp_path):
     engine = tiny_engine(world, tiny_train(validate_every=4))
     seen = []
 
@@ -120,10 +120,10 @@ def test_validation_runs_by_interval_and_at_the_end(world, tmp_path):
         engine, TinySamples(), tiny_collate, tmp_path, seed=5,
         config=tiny_config(engine.train_config), validation=validation,
     )  # fmt: skip
-    assert seen == [4, 6]
+    assert seen == [0, 4, 6]
     lines = read_metrics(tmp_path / "metrics.jsonl")
     found = [(line["step"], line["validation/loss"]) for line in lines if "loss" not in line]
-    assert found == [(4, 1.5), (6, 1.5)]
+    assert found == [(0, 1.5), (4, 1.5), (6, 1.5)]
 
 
 def kill_and_resume(folder: Path, kills: list[int], options: list[str]) -> None:
