@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.choices import ModelChoice, SearchNumbers
+from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
 from seal.evaluation.environment import environment, fingerprint
 from seal.evaluation.failures import write_failures
 from seal.evaluation.protocol import Task
@@ -83,9 +83,11 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
                 models["vsm"] = fingerprint(model_folder(run.vsm))
             settings = asdict(run) | {"weights": models, "task_version": task.version}
             settle(folder, settings, FREE)
-            device = shard.device(run.device)
-            write_json(folder / ENVIRONMENT, environment(device) | {"seed": run.seed})
         shard.wait()
+        systems = load_systems(run, shard)
+        if shard.rank == 0:
+            made_with = environment(shard.device(run.device)) | {"seed": run.seed}
+            write_json(folder / ENVIRONMENT, made_with | _locate_answer(task, systems))
         benchmark = Benchmark(
             task,
             folder,
@@ -94,7 +96,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
             targets=run.targets,
             seed=run.seed,
         )
-        lines = benchmark.predict(load_systems(run, shard), batch=run.batch, shard=shard)
+        lines = benchmark.predict(systems, batch=run.batch, shard=shard)
         if shard.rank > 0:
             return None
     metrics = benchmark_metrics(task, lines, baseline=run.baseline, seed=run.seed)
@@ -121,3 +123,14 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
         search_model = load_search_model(model_folder(run.vsm), cache_mb=run.cache_mb, **options)
         config = run.search.applied_to(search_model.search_config(), seed=run.seed)
     return Systems(run.systems, answer_model, search_model, protocol=protocol, search_config=config)
+
+
+def _locate_answer(task: Task, systems: Systems) -> dict[str, Any]:
+    """The search model's answer to the first question that names something in an image."""
+    if systems.search_model is None:
+        return {}
+    for question in task.questions():
+        if question.image is not None and question.targets:
+            image, target = task.folder / question.image, question.targets[0].name
+            return {"locate_answer": check_constant_answer(systems.search_model, image, target)}
+    return {}

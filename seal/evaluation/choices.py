@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from seal.evaluation.shards import Shard
+from seal.geometry import Box
+from seal.images import open_image
 from seal.search.config import SearchConfig
+from seal.search.protocol import Patch, Query, SearchModel
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -62,3 +67,29 @@ class SearchNumbers:
         """`base` with what is set here."""
         chosen = {name: value for name, value in asdict(self).items() if value is not None}
         return replace(base, **chosen, seed=seed)
+
+
+def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[str, Any]:
+    """Whether the search model says what `detect` takes for granted; for environment.json.
+
+    A model that does not was trained otherwise, or not enough; the search goes on, but whoever
+    reads the result must know.
+    """
+    from seal.inference.vsm import NetworkSearchModel
+
+    if not isinstance(model, NetworkSearchModel):  # only a network answers in words
+        return {"checked": False}
+    try:
+        opened = open_image(image)
+    except ValueError:
+        return {"checked": False}
+    query = Query("detect", Patch(opened, Box(0, 0, *opened.size)), target)
+    said = model.check_constant_answer(query)
+    model.forget(opened)
+    if said is not None:
+        print(
+            f"warning: asked to locate the {target}, the search model says {said!r}: its query "
+            "vector is not what it was trained to be",
+            file=sys.stderr,
+        )
+    return {"checked": True, "constant": said is None, "said": said}

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from tqdm import tqdm
 
 from seal.evaluation.benchmark import FREE
-from seal.evaluation.choices import ModelChoice, SearchNumbers
+from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
 from seal.evaluation.environment import environment, fingerprint
 from seal.evaluation.protocol import Prediction
 from seal.evaluation.shards import Shard, shard_of_run
@@ -188,12 +188,18 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
         if shard.rank == 0:
             settings = asdict(run) | {"weights": fingerprint(vsm), "task_version": task.version}
             settle(folder, settings, (*FREE, "strategies", "reference", "traces"))
-            write_json(folder / ENVIRONMENT, environment(device) | {"seed": run.seed})
+            made_with = environment(device) | {"seed": run.seed}
+            write_json(folder / ENVIRONMENT, made_with)
         shard.wait()
         model = load_search_model(vsm, cache_mb=run.cache_mb, **run.options(shard))
+        targets = task.targets()
+        if shard.rank == 0 and targets:
+            first = targets[0]
+            locating = check_constant_answer(model, task.folder / first.image, first.target.name)
+            write_json(folder / ENVIRONMENT, made_with | {"locate_answer": locating})
         config = run.search.applied_to(model.search_config(), seed=run.seed)
         replay = StrategyReplay(task, folder, model, config, run.strategies)
-        traced = [target.id for target in task.targets()[: run.traces]]
+        traced = [target.id for target in targets[: run.traces]]
         lines = replay.predict(batch=run.batch, shard=shard, traced=traced)
         if shard.rank > 0:
             return None

@@ -85,7 +85,7 @@ class Systems:
         check_systems(names)
         self.known = Known()
         self._answers = FirstAnswers(answer_model)
-        self._search_model = search_model
+        self.search_model = search_model
         self._cached = None if search_model is None else CachedModel(search_model)
         self.seals: Mapping[str, Seal] = {
             name: Seal(
@@ -106,7 +106,7 @@ class Systems:
             if self._cached is not None:
                 self._cached.forget(image)
             # Only a network keeps crops; other search models have nothing to forget.
-            forget = getattr(self._search_model, "forget", None)
+            forget = getattr(self.search_model, "forget", None)
             if forget is not None:
                 forget(image)
 

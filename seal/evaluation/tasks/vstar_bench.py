@@ -83,6 +83,8 @@ class VStarBench:
             "invalid": choice.invalid,
             "chosen": choice.option,
         }
+        if "seconds" in answer.get("cost", {}):
+            score["seconds"] = sum(answer["cost"]["seconds"].values())
         if prediction["system"] != "none":
             searches = answer["searches"]
             score["searched"] = bool(searches)
@@ -112,6 +114,10 @@ def _split_metrics(scores: list[dict[str, Any]], seed: int) -> dict[str, Any]:
         "accuracy": proportion([s["correct"] for s in scores], invalid=invalid).to_dict(),
         "ties": sum(score["tie"] for score in scores),
     }
+    timed = [score["seconds"] for score in scores if "seconds" in score]
+    if timed:
+        # Systems of one run share what they can: to time a system, run it alone.
+        metrics["seconds"] = mean(timed, seed=seed).to_dict()
     searched = [score for score in scores if "searched" in score]
     if searched:
         hits = [steps for score in searched for steps in score["target_hits"]]

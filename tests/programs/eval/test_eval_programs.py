@@ -63,6 +63,7 @@ def test_a_benchmark_writes_what_a_result_is(done):
             assert 0 <= split["accuracy"]["value"] <= 1 and split["accuracy"]["invalid"] == 0
     assert set(metrics["paired"]) == {"guided_vs_none", "oracle_vs_none"}
     made_with = json.loads((done / "environment.json").read_text())
+    assert made_with["locate_answer"]["constant"] is False  # random weights say anything
     assert made_with["device"] == "cpu" and made_with["packages"]["torch"] and "seed" in made_with
 
 
@@ -81,8 +82,8 @@ def test_other_settings_do_not_mix_into_a_run(place, done, capsys):
 
 def test_two_processes_predict_what_one_does(place, done, tmp_path):
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-        "--master-port", "29643", str(ROOT / "eval" / "benchmark.py"),
+        sys.executable, "-m", "torch.distributed.run", "--standalone",
+        "--nproc-per-node", "2", str(ROOT / "eval" / "benchmark.py"),
         f"benchmark={place / 'bench'}", f"vqa={place / 'vqa'}", f"vsm={place / 'vsm'}",
         f"out={tmp_path}", "device=cpu", "systems=[none,oracle]", "targets=annotated",
     ]  # fmt: skip
