@@ -1,14 +1,14 @@
 """Save a model as a plain folder and load it back, strictly; nothing is unpickled.
 
-A model folder holds config.json (class and every size), safetensors shards with their index,
-the tokenizer's files byte for byte, and the image processors' settings.
+A model folder holds config.json (class, every size, prompt style, token policy, preset),
+safetensors shards with their index, the tokenizer's files byte for byte, and the image processors'
+settings.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,20 @@ from torch import Tensor, nn
 
 from seal import __version__
 from seal.models.owlvit import OwlViTConfig
+from seal.models.presets import preset_name
 from seal.models.projectors import ResamplerConfig
 from seal.models.sam import CueDecoderConfig
 from seal.models.vision import ClipConfig
 from seal.models.vlm import VLM, LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
+from seal.text.conversation import VQA as VQA_TEMPLATE
+from seal.text.conversation import VSM as VSM_TEMPLATE
+from seal.text.tokenize import MODEL_FILE, TOKENIZER_FILES
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
-TOKENIZER_FILES = (
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _PARTS: dict[str, Any] = {
@@ -61,35 +59,72 @@ def save_model(
 
     Raises:
         OSError: the disk is full or not writable; what was in `folder` is still there.
+        ValueError: adapters are not merged, weights are quantized, or there is no tokenizer.
     """
-    from huggingface_hub import save_torch_state_dict
-
     folder, tokenizer_folder = Path(folder), Path(tokenizer_folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    _require_plain(model)
+    if not (tokenizer_folder / MODEL_FILE).is_file():
+        raise ValueError(
+            f"{tokenizer_folder} has no {MODEL_FILE}: a model folder carries its tokenizer"
+        )
+    new, old = _beside(folder)
     try:
-        temporary.mkdir(parents=True)
-        state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-        save_torch_state_dict(state, temporary, max_shard_size=max_shard_size)
-        _write_json(temporary / CONFIG_FILE, config_to_dict(model.config))
-        for name, settings in _processors(model).items():
-            _write_json(temporary / name, settings)
-        for name in TOKENIZER_FILES:
-            if (tokenizer_folder / name).exists():
-                shutil.copyfile(tokenizer_folder / name, temporary / name)
-        if extra is not None:
-            _write_json(temporary / "training.json", extra)
-        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+        shutil.rmtree(new, ignore_errors=True)  # of a save that was killed
+        new.mkdir(parents=True)
+        _write_folder(new, model, tokenizer_folder, extra, max_shard_size)
         if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
-        temporary.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
         raise OSError(
             f"could not save the model to {folder}: {error}; free some space or choose another "
             "folder (what was there before is untouched)"
         ) from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    """Where a folder is written, and where the one it replaces waits until it is."""
+    return folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.old")
+
+
+def _require_plain(model: nn.Module) -> None:
+    adapters = [name for name, _ in model.named_parameters() if ".lora_" in name]
+    if adapters:
+        raise ValueError(f"merge_lora before saving: the model still has {adapters[0]}")
+    packed = [n for n, p in model.named_parameters() if not p.is_floating_point()]
+    if packed:
+        raise ValueError(
+            f"quantized weights cannot be saved ({packed[0]}): load the model without quantization"
+        )
+
+
+def _write_folder(
+    folder: Path,
+    model: VQAModel | VSM,
+    tokenizer_folder: Path,
+    extra: dict[str, Any] | None,
+    max_shard_size: str,
+) -> None:
+    from huggingface_hub import save_torch_state_dict
+
+    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    save_torch_state_dict(state, folder, max_shard_size=max_shard_size)
+    _write_json(folder / CONFIG_FILE, config_to_dict(model.config))
+    for name, settings in _processors(model).items():
+        _write_json(folder / name, settings)
+    for name in TOKENIZER_FILES:
+        if (tokenizer_folder / name).exists():
+            shutil.copyfile(tokenizer_folder / name, folder / name)
+    if extra is not None:
+        _write_json(folder / "training.json", extra)
 
 
 def load_model(
@@ -132,7 +167,8 @@ def load_model(
                     state[key] = tensor.to(_dtype(tensor, dtype, device))
         except SafetensorError as error:
             raise ValueError(f"{shard}: not a complete safetensors file: {error}") from error
-    problems += [f"missing key {key}" for key in expected if key not in state]
+    wrong = {problem.split()[0] for problem in problems}
+    problems += [f"missing key {key}" for key in expected if key not in state and key not in wrong]
     if problems:
         shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" * (len(problems) > 8))
         raise ValueError(f"{folder} does not fit its config.json: {shown}")
@@ -155,20 +191,26 @@ def _dtype(tensor: Tensor, wanted: torch.dtype | None, device: torch.device | st
 
 def config_to_dict(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
     """What config.json holds."""
-    name = "VQAModel" if isinstance(config, VQAModelConfig) else "VSM"
-    return {"model_class": name, "seal_version": __version__, **dataclasses.asdict(config)}
+    is_vqa = isinstance(config, VQAModelConfig)
+    return {
+        "model_class": "VQAModel" if is_vqa else "VSM",
+        "preset": preset_name(config),
+        "prompt_style": (VQA_TEMPLATE if is_vqa else VSM_TEMPLATE).name,
+        "seal_version": __version__,
+        **dataclasses.asdict(config),
+    }
 
 
 def read_config(folder: Path | str) -> VQAModelConfig | VSMModelConfig:
     """The model configuration of a folder; every wrong key or value is named."""
     path = Path(folder) / CONFIG_FILE
     if not path.exists():
-        raise ValueError(f"{path} does not exist: {folder} is not a model folder")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
-    content.pop("seal_version", None)
+        _, old = _beside(Path(folder))
+        kept = f"; a save was cut short: rename {old} to {folder}" if old.exists() else ""
+        raise ValueError(f"{path} does not exist: {folder} is not a model folder{kept}")
+    content = _read_json(path)
+    for told in ("preset", "prompt_style", "seal_version"):  # follows from the rest
+        content.pop(told, None)
     name = content.pop("model_class", None)
     if name not in _MODELS:
         raise ValueError(f"{path}: model_class={name!r}; known: {', '.join(_MODELS)}")
@@ -177,12 +219,12 @@ def read_config(folder: Path | str) -> VQAModelConfig | VSMModelConfig:
             key: _PARTS[key](**value) if key in _PARTS else value for key, value in content.items()
         }
         return _MODELS[name](**values)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:
-    """(part, parameters, trainable ones) for each child of the model; works on the meta device."""
+    """(part, parameters, trainable ones) for each child of the model, on any device or meta."""
     return [
         (
             name,
@@ -195,8 +237,8 @@ def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:
 
 def _shards(folder: Path) -> list[Path]:
     if (folder / INDEX_FILE).exists():
-        index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
-        names = sorted(set(index["weight_map"].values()))
+        index = _read_json(folder / INDEX_FILE)
+        names = sorted(set(index.get("weight_map", {}).values()))
     else:
         names = [WEIGHTS_FILE]
     for name in names:
@@ -225,6 +267,16 @@ def _processors(model: VLM) -> dict[str, dict[str, Any]]:
             **shared,
         }
     return processors
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected an object, found {type(content).__name__}")
+    return content
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

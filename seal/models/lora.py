@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from seal.models.vlm import VLM
 
+REPLACED = ("llm.model.layers.", "llm.model.norm.")  # what adapters train instead of
+
 
 @dataclass(kw_only=True, slots=True)
 class LoraConfig:
@@ -77,7 +79,11 @@ class RowDropout(nn.Module):
 
 
 def add_lora(model: VLM, config: LoraConfig) -> None:
-    """Put trainable adapters on the language model, in place; other parameters stay as they are."""
+    """Put trainable adapters on the language model, in place.
+
+    They train instead of its blocks and final norm, which are frozen; whether embeddings, LM head
+    and the other parts train stays as it was.
+    """
     from peft import LoraConfig as PeftLoraConfig
     from peft import inject_adapter_in_model
     from peft.tuners.lora import LoraLayer
@@ -94,8 +100,9 @@ def add_lora(model: VLM, config: LoraConfig) -> None:
         model.llm,
     )
     for name, parameter in model.named_parameters():
-        # Injection freezes everything else; what trains is the caller's decision.
-        parameter.requires_grad_(id(parameter) in trainable or ".lora_" in name)
+        # Injection froze everything else.
+        chosen = id(parameter) in trainable and not name.startswith(REPLACED)
+        parameter.requires_grad_(chosen or ".lora_" in name)
     seeds = RowSeeds(config.seed)
     layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
     for index, layer in enumerate(layers):

@@ -6,6 +6,8 @@ projectors, heads and decoders keep their precision.
 
 from __future__ import annotations
 
+import logging
+
 from torch import nn
 
 from seal.models.vlm import VLM
@@ -19,6 +21,8 @@ def quantize_llm(model: VLM, quantization: str) -> None:
         raise ValueError(f"quantization={quantization!r}; known: {', '.join(QUANTIZATIONS)}")
     import bitsandbytes as bnb
 
+    # It would tell of its cast to half precision once a layer and step.
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     for name, module in list(model.llm.model.layers.named_modules()):
         if not isinstance(module, nn.Linear):
             continue

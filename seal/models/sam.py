@@ -1,4 +1,4 @@
-"""The cue decoder D_cl: a SAM-style prompt encoder and two-way mask decoder (D_cl)."""
+"""The cue decoder D_cl: a SAM-style prompt encoder and two-way mask decoder."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ class RandomPositionCode(nn.Module):
         self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, num_features))
 
     def forward(self, grid: int) -> Tensor:
-        """(2 * num_features, grid, grid)."""
-        matrix = self.positional_encoding_gaussian_matrix
+        """(2 * num_features, grid, grid) float32: half precision would blur the angles."""
+        matrix = self.positional_encoding_gaussian_matrix.float()
         centers = (torch.arange(grid, device=matrix.device, dtype=matrix.dtype) + 0.5) / grid
         y, x = torch.meshgrid(centers, centers, indexing="ij")
         coords = 2 * torch.stack([x, y], dim=-1) - 1  # (grid, grid, 2) in [-1, 1]

@@ -46,4 +46,6 @@ class VQAModel(VLM):
         if stage != "align_linear":
             self.object_projector.requires_grad_(True)
         if stage == "instruct":
-            self.llm.requires_grad_(True)
+            for parameter in self.llm.parameters():
+                # Packed weights (QLoRA) are integers; adapters train in their place.
+                parameter.requires_grad_(parameter.is_floating_point())

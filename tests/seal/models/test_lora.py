@@ -76,6 +76,16 @@ def test_the_adapters_are_trained_in_addition_to_what_was_chosen():
     assert any("embed_tokens" in n for n in chosen) and any("lm_head" in n for n in chosen)
 
 
+def test_adapters_train_instead_of_the_blocks():
+    model = vqa_model()
+    model.set_trainable("instruct")
+    add_lora(model, CONFIG)
+    trained = [n for n, p in model.named_parameters() if p.requires_grad]
+    blocks = [n for n in trained if n.startswith(("llm.model.layers.", "llm.model.norm."))]
+    assert blocks and all(".lora_" in n for n in blocks)
+    assert {n.split(".")[0] for n in trained} == {"llm", "image_projector", "object_projector"}
+
+
 def test_gradients_reach_every_adapter():
     model = adapted().train()
     batch = a_batch(2, 9)

@@ -1,0 +1,114 @@
+"""Named sizes of both models: 7b is the published one and every dataclass's default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from seal.models.owlvit import OwlViTConfig
+from seal.models.projectors import ResamplerConfig
+from seal.models.sam import CueDecoderConfig
+from seal.models.vision import ClipConfig
+from seal.models.vlm import LlmConfig
+from seal.models.vqa import VQAModelConfig
+from seal.models.vsm import VSMModelConfig
+
+# Pieces of the vocabulary, then <im_patch> <im_start> <im_end> [LOC] in a search model.
+RELEASED_PIECES, MINIATURE_PIECES, NUM_ADDED_TOKENS = 32000, 640, 4
+_Config = TypeVar("_Config")
+
+
+def vqa_preset(size: str) -> VQAModelConfig:
+    """Every size of the VQA LLM: 7b, 13b or miniature."""
+    return _choose(VQA_PRESETS, size)
+
+
+def vsm_preset(size: str) -> VSMModelConfig:
+    """Every size of the search model: 7b, 13b or miniature."""
+    return _choose(VSM_PRESETS, size)
+
+
+def preset_name(config: VQAModelConfig | VSMModelConfig) -> str | None:
+    """The preset `config` is; None: sizes of its own."""
+    prefix, presets = (
+        ("vqa", VQA_PRESETS) if isinstance(config, VQAModelConfig) else ("vsm", VSM_PRESETS)
+    )
+    sizes = [size for size, build in presets.items() if build() == config]
+    return f"{prefix}_{sizes[0]}" if sizes else None
+
+
+def _choose(presets: dict[str, Callable[[], _Config]], size: str) -> _Config:
+    if size not in presets:
+        raise ValueError(f"there is no preset {size!r}; known: {', '.join(presets)}")
+    return presets[size]()
+
+
+def _llm_13b(vocab_size: int) -> LlmConfig:
+    return LlmConfig(
+        vocab_size=vocab_size,
+        hidden_size=5120,
+        intermediate_size=13824,
+        num_hidden_layers=40,
+        num_attention_heads=40,
+    )
+
+
+def _llm_miniature(vocab_size: int, num_hidden_layers: int) -> LlmConfig:
+    return LlmConfig(
+        vocab_size=vocab_size,
+        hidden_size=64,
+        intermediate_size=192,
+        num_hidden_layers=num_hidden_layers,
+        num_attention_heads=4,
+        max_position_embeddings=1024,
+    )
+
+
+def _clip_miniature() -> ClipConfig:
+    return ClipConfig(
+        hidden_size=96,
+        intermediate_size=192,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        image_size=112,
+        patch_size=14,
+    )
+
+
+def _vqa_miniature() -> VQAModelConfig:
+    return VQAModelConfig(
+        llm=_llm_miniature(MINIATURE_PIECES, 3),
+        clip=_clip_miniature(),
+        resampler=ResamplerConfig(num_latents=8, depth=2, num_heads=4, head_size=24),
+        token_policy="consistent",
+    )
+
+
+def _vsm_miniature() -> VSMModelConfig:
+    return VSMModelConfig(
+        llm=_llm_miniature(MINIATURE_PIECES + NUM_ADDED_TOKENS, 2),
+        clip=_clip_miniature(),
+        detector=OwlViTConfig(
+            hidden_size=96,
+            intermediate_size=192,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            image_size=128,
+            patch_size=8,
+            query_size=64,
+        ),
+        cue_decoder=CueDecoderConfig(hidden_size=64, depth=2, num_heads=4, mlp_size=128),
+        search_min_size=128,
+    )
+
+
+VQA_PRESETS: dict[str, Callable[[], VQAModelConfig]] = {
+    "7b": VQAModelConfig,
+    "13b": lambda: VQAModelConfig(llm=_llm_13b(RELEASED_PIECES)),
+    "miniature": _vqa_miniature,
+}
+VSM_PRESETS: dict[str, Callable[[], VSMModelConfig]] = {
+    "7b": VSMModelConfig,
+    "13b": lambda: VSMModelConfig(llm=_llm_13b(RELEASED_PIECES + NUM_ADDED_TOKENS)),
+    "miniature": _vsm_miniature,
+}

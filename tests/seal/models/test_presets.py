@@ -1,0 +1,63 @@
+"""The presets have the sizes they are named for and build without allocating anything."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from seal.models.load import parameter_table
+from seal.models.presets import (
+    VQA_PRESETS,
+    VSM_PRESETS,
+    preset_name,
+    vqa_preset,
+    vsm_preset,
+)
+from seal.models.vqa import VQAModelConfig
+
+
+def counts(config) -> dict[str, int]:
+    with torch.device("meta"):
+        model = config.build()
+    assert all(parameter.is_meta for parameter in model.parameters())
+    return {part: count for part, count, _ in parameter_table(model)}
+
+
+@pytest.mark.parametrize(("size", "billions"), [("7b", 6.74), ("13b", 13.02)])
+@pytest.mark.parametrize("preset", [vqa_preset, vsm_preset])
+def test_the_language_model_has_as_many_parameters_as_its_name_says(preset, size, billions):
+    began = time.monotonic()
+    parts = counts(preset(size))
+    assert parts["llm"] / 1e9 == pytest.approx(billions, abs=0.01)
+    assert parts["vision_tower"] / 1e6 == pytest.approx(303.2, abs=0.2)  # CLIP ViT-L/14
+    assert time.monotonic() - began < 20
+
+
+def test_the_miniature_is_tiny_and_its_decoders_have_the_documented_sizes():
+    config = vsm_preset("miniature")
+    assert config.detector.grid_size == 16 and config.clip.num_tokens == 64
+    model = config.build().eval()
+    features = torch.zeros(1, 16, 16, config.detector.hidden_size)
+    with torch.no_grad():
+        masks = model.decode_masks(features, torch.zeros(1, config.llm.hidden_size))
+    assert masks.shape == (1, 64, 64)
+    assert sum(counts(config).values()) < 3e6
+    assert sum(counts(vqa_preset("miniature")).values()) < 2e6
+
+
+@pytest.mark.parametrize("size", VQA_PRESETS)
+def test_a_configuration_knows_its_preset(size):
+    assert preset_name(vqa_preset(size)) == f"vqa_{size}"
+    assert preset_name(vsm_preset(size)) == f"vsm_{size}"
+    assert set(VQA_PRESETS) == set(VSM_PRESETS)
+
+
+def test_other_sizes_are_no_preset():
+    assert preset_name(VQAModelConfig(token_policy="consistent")) is None
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="7b, 13b, miniature"):
+        vqa_preset("70b")
