@@ -54,9 +54,11 @@ def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> N
     image = _image(task, question)
     if image is None:
         return
-    for search in answer["searches"]:
+    for search in answer["searches"] if line["system"] != "oracle" else ():
         result = from_dict(search)
-        page.picture(draw_path(image, result, max_crops=4), f"search for {result.target}")
+        page.picture(
+            draw_path(image, result, width=640, max_crops=4), f"search for {result.target}"
+        )
 
 
 def _options(question: TaskQuestion, losses: Sequence[float], chosen: int | None) -> Table:

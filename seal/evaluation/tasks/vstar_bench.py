@@ -85,7 +85,8 @@ class VStarBench:
         }
         if "seconds" in answer.get("cost", {}):
             score["seconds"] = sum(answer["cost"]["seconds"].values())
-        if prediction["system"] != "none":
+        # Answers of other programs come without searches, and `none` makes none.
+        if prediction["system"] != "none" and "searches" in answer:
             searches = answer["searches"]
             score["searched"] = bool(searches)
             score["target_hits"] = [_steps_to(t, searches) for t in question.targets if t.boxes]

@@ -1,0 +1,130 @@
+"""What eval/score is told: judge answers that exist already, ours or another program's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seal.evaluation.benchmark import TASKS
+from seal.evaluation.protocol import Prediction, Task, TaskQuestion
+from seal.evaluation.run import benchmark_metrics, write_metrics
+from seal.evaluation.store import PREDICTIONS, read_predictions, write_text
+from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+
+ID_KEYS = ("id", "question_id", "input_image", "image")
+LOSS_KEYS = ("losses", "per_option_losses")
+TEXT_KEYS = ("text", "answer", "prediction", "output")
+
+
+@dataclass(kw_only=True, slots=True)
+class ScoreRun:
+    """conf/eval_score.yaml"""
+
+    task: str = "vstar_bench"
+    answers: str  # a run folder or its predictions.jsonl; or JSONL lines of another program
+    out: str  # where metrics.json goes
+    annotations: str | None = None  # the benchmark's folder; not needed for our own predictions
+    scoring: str | None = None  # of foreign answers; None: likelihood if they hold losses
+    name: str = "answers"  # what foreign answers are called in the results
+    baseline: str = "none"  # the system that the others are compared with
+    seed: int = 0  # of intervals
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"task={self.task!r} is none of {', '.join(TASKS)}")
+
+
+def run_score(run: ScoreRun) -> dict[str, Any]:
+    """Judge, and write metrics.json; foreign answers are kept in our form beside it."""
+    path, out = Path(run.answers), Path(run.out)
+    lines = _read(path)
+    task = VStarBenchConfig(folder=run.annotations or "", require_images=False).build()
+    if "question" not in lines[0]:
+        if run.annotations is None:
+            raise ValueError(
+                f"{path}: answers without their questions need annotations=FOLDER, the benchmark's"
+            )
+        lines = foreign_predictions(task, lines, path, run)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        write_text(out / PREDICTIONS, text)
+    metrics = benchmark_metrics(task, lines, baseline=run.baseline, seed=run.seed)
+    write_metrics(out, metrics)
+    return metrics
+
+
+def foreign_predictions(
+    task: Task, lines: list[dict[str, Any]], path: Path, run: ScoreRun
+) -> list[Prediction]:
+    """Answers of another program as prediction lines; a question without one is an error of it."""
+    questions = {question.id: question for question in task.questions()}
+    made: dict[str, Prediction] = {}
+    for number, line in enumerate(lines, start=1):
+        name = _question_id(line, questions)
+        if name is None:
+            raise ValueError(
+                f"{path}:{number}: none of {', '.join(ID_KEYS)} names a question of the benchmark"
+            )
+        losses = next((line[key] for key in LOSS_KEYS if key in line), None)
+        text = next((str(line[key]) for key in TEXT_KEYS if key in line), "")
+        question = questions[name]
+        if losses is not None and len(losses) != len(question.options):
+            raise ValueError(
+                f"{path}:{number}: {len(losses)} losses for {len(question.options)} options"
+            )
+        scoring = run.scoring or ("likelihood" if losses is not None else "letter")
+        made[name] = _prediction(task, question, run, scoring) | {
+            "answer": {"losses": losses or [], "text": text}
+        }
+    scoring = next(iter(made.values()))["scoring"]
+    for name, question in questions.items():
+        if name not in made:
+            made[name] = _prediction(task, question, run, scoring) | {
+                "answer": None, "error": f"{path} has no answer to {name}",
+            }  # fmt: skip
+    return [made[name] for name in questions]
+
+
+def _prediction(task: Task, question: TaskQuestion, run: ScoreRun, scoring: str) -> Prediction:
+    # Another program shows options in the order of the file, unless it says otherwise.
+    order = list(range(len(question.options)))
+    return {
+        "id": question.id,
+        "system": run.name,
+        "task": task.name,
+        "task_version": task.version,
+        "protocol": "foreign",
+        "scoring": scoring,
+        "presented": order if scoring == "letter" else None,
+        "question": question.to_dict(),
+        "prompt": None,
+        "error": None,
+    }
+
+
+def _question_id(line: Mapping[str, Any], questions: Mapping[str, Any]) -> str | None:
+    for key in ID_KEYS:
+        name = str(line.get(key, ""))
+        for candidate in (name, name.rpartition(".")[0]):
+            if candidate in questions:
+                return candidate
+    return None
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if path.is_dir():
+        lines = read_predictions(path)
+    elif path.is_file():
+        lines = []
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}:{number} is not JSON: {error}") from error
+    else:
+        raise ValueError(f"{path} does not exist: answers= names a run folder or a JSONL file")
+    if not lines:
+        raise ValueError(f"{path} holds no answers")
+    return lines
