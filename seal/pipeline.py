@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,13 +204,13 @@ class Seal:
         `targets` are searched for whatever the first answer would be.
         """
         chosen = None if targets is None else tuple(targets)
-        asked = Question(_opened(image), question, tuple(options or ()), chosen)
+        opened = open_image(image) if isinstance(image, str | Path) else image
+        asked = Question(opened, question, tuple(options or ()), chosen)
         return self.ask_many([asked])[0]
 
     def locate(self, image: str | Path | Image, target: str) -> SearchResult:
         """Search one image for `target`, any phrase."""
-        opened = _opened(image)
-        assert opened is not None
+        opened = open_image(image) if isinstance(image, str | Path) else image
         return self.locate_many([(opened, target)])[0]
 
     def locate_many(self, requests: Sequence[tuple[Image, str]]) -> list[SearchResult]:
@@ -219,13 +219,19 @@ class Seal:
             raise ValueError("the target is empty: say what to look for")
         if self.locator is None:
             raise ValueError("this Seal does not search: load it with vsm=FOLDER and a search")
-        return self.locator.locate(requests)
+        return self.locator.locate([(_checked(image), target) for image, target in requests])
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer many questions; their searches advance side by side."""
         if self.answer_model is None:
             raise ValueError("this Seal has no VQA LLM: load it with vqa=FOLDER")
         started = time.perf_counter()
+        questions = [
+            question
+            if question.image is None
+            else replace(question, image=_checked(question.image))
+            for question in questions
+        ]
         plain = [VisualWorkingMemory(question.text, question.image) for question in questions]
         answers = [Answer("", "", memory=memory) for memory in plain]
         self._show(questions, answers)
@@ -322,13 +328,15 @@ class Seal:
             answers[i].text = generation.text
 
 
-def _opened(image: str | Path | Image | None) -> Image | None:
-    if image is None:
-        return None
-    if isinstance(image, str | Path):
-        return open_image(image)
+def _checked(image: Image) -> Image:
+    """Loaded RGB, or an error that says what is wrong."""
     if min(image.size) < 1:
         raise ValueError(f"the image is empty: {image.width} x {image.height} pixels")
+    try:
+        image.load()  # a file opened lazily would be read, or found damaged, deep inside
+    except OSError as error:
+        raise ValueError(f"the image is damaged and cannot be decoded: {error}") from error
+    # The same object if it can be: what is known about an image goes by its identity.
     return image if image.mode == "RGB" else to_rgb(image)
 
 

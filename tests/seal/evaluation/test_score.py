@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from golden_files import SAMPLES, needs_samples
@@ -90,3 +92,11 @@ def test_a_recorded_run_is_judged_as_it_was_but_for_its_ties(tmp_path):
         right = round(overall["accuracy"]["value"] * n)
         assert n == record["n"]["overall"]
         assert right + overall["ties"] == round(record["accuracy"]["overall"] * n)
+
+
+def test_judging_needs_no_network_library():
+    modules = "seal.evaluation.score, seal.evaluation.published, seal.evaluation.search"
+    heavy = ("torch", "transformers", "deepspeed", "wandb", "hydra")
+    code = f"import sys, {modules}; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
