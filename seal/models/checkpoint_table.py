@@ -1,4 +1,7 @@
-"""The authors' names of the tensors, and ours: the only place that knows the former."""
+"""Others' names of the tensors, and ours: the only place that knows the former.
+
+The authors' for released checkpoints; Hugging Face's for the public parts training begins from.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,15 @@ VSM_NAMES = _LLAMA_NAMES | {
 VQA_NAMES = _LLAMA_NAMES | {"model.mm_projector_object.": "object_projector."}
 # In the released VQA file, not in the released search model's: there CLIP is fetched apart.
 TOWER_NAMES = {"model.vision_tower.vision_tower.": "vision_tower."}
+# Public models that training begins from; keys that no rule covers (text encoders) are left out.
+LLM_NAMES = _LLAMA_NAMES  # LLaMA, Vicuna; the projector in LLaVA alone
+CLIP_NAMES = {"vision_model.": "vision_tower.vision_model."}
+OWLVIT_NAMES = {
+    "owlvit.vision_model.": "detector.vision_model.",
+    "layer_norm.": "detector.layer_norm.",
+    "class_head.": "detector.class_head.",
+    "box_head.": "detector.box_head.",
+}
 # Buffers of old versions of transformers; ours are computed, not loaded.
 RECOMPUTED = (".rotary_emb.inv_freq", ".embeddings.position_ids")
 
@@ -41,6 +53,16 @@ def rename(keys: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
 def rename_back(keys: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
     """Map every key of ours to the authors'; raises as `rename` does."""
     return _rename(keys, _inverse(names), optional=_inverse(TOWER_NAMES))
+
+
+def rename_part(keys: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Map those keys of a public model that a rule of `names` covers."""
+    return {
+        key: ours + key[len(theirs) :]
+        for key in keys
+        for theirs, ours in names.items()
+        if key.startswith(theirs) and not key.endswith(RECOMPUTED)
+    }
 
 
 def _inverse(names: Mapping[str, str]) -> dict[str, str]:

@@ -133,46 +133,28 @@ def load_model(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
     quantization: str | None = None,
+    keep_dtype: bool = False,
 ) -> VQAModel | VSM:
     """Build the class that config.json names and fill every tensor of it from the shards.
 
-    `dtype=None` keeps the files' type, except that half precision becomes float32 on a CPU.
+    `dtype=None` keeps the files' type, except that half precision becomes float32 on a CPU unless
+    `keep_dtype`.
 
     Raises:
         ValueError: config.json is missing or wrong; a key is missing, extra, or of another shape.
     """
-    from accelerate import init_empty_weights
-
     folder = Path(folder)
     config = read_config(folder)
-    with init_empty_weights(include_buffers=False):  # buffers that are not saved stay real
-        model = config.build()
-    expected = model.state_dict()
     state: dict[str, Tensor] = {}
-    problems: list[str] = []
     for shard in _shards(folder):
         try:
             with safe_open(shard, framework="pt") as tensors:
                 for key in tensors.keys():  # noqa: SIM118  # not a dict
-                    if key not in expected:
-                        problems.append(f"extra key {key}")
-                        continue
                     tensor = tensors.get_tensor(key)
-                    if tensor.shape != expected[key].shape:
-                        problems.append(
-                            f"{key} has shape {list(tensor.shape)}, the model "
-                            f"{list(expected[key].shape)}"
-                        )
-                        continue
-                    state[key] = tensor.to(_dtype(tensor, dtype, device))
+                    state[key] = tensor if keep_dtype else _cast(tensor, dtype, device)
         except SafetensorError as error:
             raise ValueError(f"{shard}: not a complete safetensors file: {error}") from error
-    wrong = {problem.split()[0] for problem in problems}
-    problems += [f"missing key {key}" for key in expected if key not in state and key not in wrong]
-    if problems:
-        shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" * (len(problems) > 8))
-        raise ValueError(f"{folder} does not fit its config.json: {shown}")
-    model.load_state_dict(state, strict=True, assign=True)
+    model = build_from(config, state, f"{folder} does not fit its config.json")
     del state
     if quantization is not None:
         from seal.models.quantize import quantize_llm
@@ -181,12 +163,40 @@ def load_model(
     return model.to(device).eval()
 
 
-def _dtype(tensor: Tensor, wanted: torch.dtype | None, device: torch.device | str) -> torch.dtype:
+def build_from(
+    config: VQAModelConfig | VSMModelConfig, state: dict[str, Tensor], complaint: str
+) -> VQAModel | VSM:
+    """The model of `config` with exactly the tensors of `state`; nothing else is allocated.
+
+    Raises:
+        ValueError: `complaint`, then the keys that are missing, extra or of another shape.
+    """
+    from accelerate import init_empty_weights
+
+    with init_empty_weights(include_buffers=False):  # buffers that are not saved stay real
+        model = config.build()
+    expected = model.state_dict()
+    problems = []
+    for key, tensor in state.items():
+        if key not in expected:
+            problems.append(f"extra key {key}")
+        elif tensor.shape != expected[key].shape:
+            there, here = list(tensor.shape), list(expected[key].shape)
+            problems.append(f"{key} has shape {there}, the model {here}")
+    problems += [f"missing key {key}" for key in expected if key not in state]
+    if problems:
+        shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" * (len(problems) > 8))
+        raise ValueError(f"{complaint}: {shown}")
+    model.load_state_dict(state, strict=True, assign=True)
+    return model
+
+
+def _cast(tensor: Tensor, wanted: torch.dtype | None, device: torch.device | str) -> Tensor:
     if not tensor.is_floating_point():
-        return tensor.dtype
-    if wanted is not None:
-        return wanted
-    return torch.float32 if torch.device(device).type == "cpu" else tensor.dtype
+        return tensor
+    if wanted is None and torch.device(device).type == "cpu":
+        wanted = torch.float32
+    return tensor if wanted is None else tensor.to(wanted)
 
 
 def config_to_dict(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def _vsm_miniature() -> VSMModelConfig:
         ),
         cue_decoder=CueDecoderConfig(hidden_size=64, depth=2, num_heads=4, mlp_size=128),
         search_min_size=128,
+        search_min_size_scale=8.0,
     )
 
 
