@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seal.models.quantize import quiet_bitsandbytes
 from seal.models.vlm import VLM
 
 REPLACED = ("llm.model.layers.", "llm.model.norm.")  # what adapters train instead of
@@ -84,6 +85,7 @@ def add_lora(model: VLM, config: LoraConfig) -> None:
     They train instead of its blocks and final norm, which are frozen; whether embeddings, LM head
     and the other parts train stays as it was.
     """
+    quiet_bitsandbytes()  # peft imports it
     from peft import LoraConfig as PeftLoraConfig
     from peft import inject_adapter_in_model
     from peft.tuners.lora import LoraLayer
@@ -115,6 +117,7 @@ def add_lora(model: VLM, config: LoraConfig) -> None:
 
 def merge_lora(model: VLM) -> None:
     """Fold the adapters into the weights, in place; the modules are plain again."""
+    quiet_bitsandbytes()
     from peft.tuners.lora import LoraLayer
 
     for name, module in list(model.named_modules()):

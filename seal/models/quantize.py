@@ -15,32 +15,31 @@ from seal.models.vlm import VLM
 QUANTIZATIONS = ("int8", "nf4")
 
 
+def quiet_bitsandbytes() -> None:
+    """Before its import: it tells of kernels it lacks, and of each cast in each layer and step."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
 def quantize_llm(model: VLM, quantization: str) -> None:
     """Replace the blocks' linear layers, in place; they are packed when moved to the device."""
     if quantization not in QUANTIZATIONS:
         raise ValueError(f"quantization={quantization!r}; known: {', '.join(QUANTIZATIONS)}")
+    quiet_bitsandbytes()
     import bitsandbytes as bnb
 
-    # It would tell of its cast to half precision once a layer and step.
-    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     for name, module in list(model.llm.model.layers.named_modules()):
         if not isinstance(module, nn.Linear):
             continue
         bias = module.bias is not None
         weight = module.weight.data
-        packed: nn.Module
+        sizes = module.in_features, module.out_features
+        packed: nn.Module  # its own weight is never allocated
         if quantization == "int8":
-            packed = bnb.nn.Linear8bitLt(
-                module.in_features, module.out_features, bias=bias, has_fp16_weights=False
-            )
+            packed = bnb.nn.Linear8bitLt(*sizes, bias=bias, has_fp16_weights=False, device="meta")
             packed.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
         else:
             packed = bnb.nn.Linear4bit(
-                module.in_features,
-                module.out_features,
-                bias=bias,
-                compute_dtype=weight.dtype,
-                quant_type="nf4",
+                *sizes, bias=bias, compute_dtype=weight.dtype, quant_type="nf4", device="meta"
             )
             packed.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
             # On CPUs with AVX512-BF16 one forward would repack the weights and cut later gradients.
