@@ -30,15 +30,21 @@ def fill(pixels: NDArray[np.uint8], region: str, offset: tuple[int, int], shade:
 @cache
 def _tile(region: str, shade: int) -> NDArray[np.uint8]:
     """(TILE, TILE, 3) uint8 that wraps around."""
-    rng = np.random.default_rng(list(region.encode()))
-    y, x = np.mgrid[:TILE, :TILE] * (2 * np.pi / TILE)
-    noise = rng.normal(size=(TILE, TILE))
-    relief, color = _TEXTURES[region](x, y, noise)
-    pixels = (np.asarray(color, dtype=float) + relief[..., None]) * BRIGHTNESS[shade]
+    relief, color = _surface(region)
+    pixels = (np.asarray(color, np.float32) + relief[..., None]) * np.float32(BRIGHTNESS[shade])
     return pixels.clip(0, 255).astype(np.uint8)
 
 
-Texture = tuple[NDArray[np.float64], tuple[int, int, int]]
+@cache
+def _surface(region: str) -> Texture:
+    """Relief and color of a region under even light."""
+    rng = np.random.default_rng(list(region.encode()))
+    y, x = np.mgrid[:TILE, :TILE] * (2 * np.pi / TILE)
+    relief, color = _TEXTURES[region](x, y, rng.normal(size=(TILE, TILE)))
+    return relief.astype(np.float32), color
+
+
+Texture = tuple[NDArray[np.floating], tuple[int, int, int]]
 
 
 def _sky(x: NDArray, y: NDArray, noise: NDArray) -> Texture:

@@ -195,7 +195,10 @@ def make_scene(
     )
     by_name = {region.name: region for region in regions}
     things: list[Thing] = []
-    for name in rng.permutation(list(KINDS))[: rng.integers(num_objects[0], num_objects[1] + 1)]:
+    count = int(rng.integers(num_objects[0], num_objects[1] + 1))
+    # Beyond one of each, kinds repeat: crowded scenes, for pretraining alone.
+    rounds = [rng.permutation(list(KINDS)) for _ in range(-(-count // len(KINDS)))]
+    for name in np.concatenate(rounds)[:count]:
         kind = KINDS[str(name)]
         where = home(kind.name, shown)
         if homes == "shuffled":
@@ -207,7 +210,6 @@ def make_scene(
         badge = str(rng.choice(list(BADGE_COLORS)))
         thing = _place(rng, kind.name, kind.color, kind.shape, badge, by_name[place], things)
         things.append(replace(thing, at_home=place == where))
-    count = len(things)
     # Regions by area: distractors do not know about them.
     areas = np.array([region.box.area for region in regions])
     for number in range(num_distractors):

@@ -1,0 +1,70 @@
+"""Everything the miniature is trained and judged on, in one folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seal.miniature.benchmark import FOLDERS, build_benchmark
+from seal.miniature.scenes import SETS, build_scene_set
+
+BENCHMARKS = ("benchmark", "benchmark_shuffled")
+# Another world: no scene of it is trained on.
+VALIDATION_SEED = 1000
+
+
+@dataclass(kw_only=True, slots=True)
+class ScenesConfig:
+    """What data_builders/scenes is told. Numbers are scenes; each gives several records."""
+
+    out: str  # the folder that everything goes below
+    only: list[str] = field(default_factory=lambda: [*SETS, *BENCHMARKS])  # what to build
+    vqa_align: int = 300
+    vqa_instruct: int = 1000
+    vqa_no_crops: int = 400
+    vsm: int = 1100
+    validation: int = 16  # scenes of each validation set
+    # Questions of the benchmark, and of the control with shuffled homes.
+    direct_attributes: int = 120
+    relative_position: int = 120
+    absent_targets: int = 40
+    shuffled: int = 80  # attribute questions
+    seed: int = 0
+    workers: int = 0  # processes; 0: this one
+
+    def __post_init__(self) -> None:
+        for name in self.only:
+            if name not in (*SETS, *BENCHMARKS):
+                raise ValueError(f"only={name!r}; known: {', '.join((*SETS, *BENCHMARKS))}")
+        for name in (*SETS, *FOLDERS, "validation", "shuffled", "workers", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+
+
+def build_scenes(config: ScenesConfig) -> dict[str, int]:
+    """Build what `config.only` names; how many records or questions each set has."""
+    out = Path(config.out)
+    counts: dict[str, int] = {}
+    for name in SETS:
+        if name not in config.only:
+            continue
+        for folder, number, seed in (
+            (out / name, getattr(config, name), config.seed),
+            (out / "validation" / name, config.validation, config.seed + VALIDATION_SEED),
+        ):
+            if number:
+                records = build_scene_set(
+                    name, folder, num_scenes=number, seed=seed, workers=config.workers
+                )
+                counts[str(folder.relative_to(out))] = len(records)
+    questions = {name: getattr(config, name) for name in FOLDERS}
+    if "benchmark" in config.only:
+        counts["benchmark"] = build_benchmark(out / "benchmark", counts=questions, seed=config.seed)
+    if "benchmark_shuffled" in config.only:
+        counts["benchmark_shuffled"] = build_benchmark(
+            out / "benchmark_shuffled",
+            counts={"direct_attributes": config.shuffled},
+            seed=config.seed,
+            homes="shuffled",
+        )
+    return counts

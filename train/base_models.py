@@ -1,0 +1,23 @@
+"""Pretrain the miniature's base models: small stand-ins for Vicuna, CLIP, OWL-ViT and LLaVA.
+
+    seal train/base_models out=base                     # about half an hour on one CPU core
+    seal train/base_models out=base seed=901            # other weights, from other scenes
+
+Writes OUT/vqa_base and OUT/vsm_base. Those in the package were made with the defaults; give
+init_from=OUT/vsm_base to train/vsm to start from others.
+"""
+
+from __future__ import annotations
+
+from seal.miniature.base_models import BaseModelsConfig, build_base_models
+from seal.schema import program
+
+
+@program("build", BaseModelsConfig)
+def main(config: BaseModelsConfig) -> None:
+    build_base_models(config)
+    print(f"base models: {config.out}")
+
+
+if __name__ == "__main__":
+    main()
