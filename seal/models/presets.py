@@ -79,7 +79,7 @@ def _vqa_miniature() -> VQAModelConfig:
     return VQAModelConfig(
         llm=_llm_miniature(MINIATURE_PIECES, 3),
         clip=_clip_miniature(),
-        resampler=ResamplerConfig(num_latents=8, depth=2, num_heads=4, head_size=24),
+        resampler=ResamplerConfig(num_latents=8, depth=2, num_heads=4, head_size=24, expansion=2),
         token_policy="consistent",
     )
 
