@@ -63,18 +63,13 @@ def _weights_gib(size: str, llm_bytes: float) -> float:
     """Weights of both models; built on the meta device, so nothing is allocated."""
     import torch
 
-    from seal.commands.programs import programs_root
-    from seal.schema import compose
-    from seal.training.recipe import VQARun, VSMRun
+    from seal.models.presets import vqa_preset, vsm_preset
 
-    conf = programs_root() / "conf"
-    vqa = compose(conf, "train_vqa", VQARun, [f"experiment=vqa_instruct_{size}"])
-    vsm = compose(conf, "train_vsm", VSMRun, [f"experiment=vsm_{size}"])
     with torch.device("meta"):
-        models = [vqa.model_config().build(), vsm.model_config().build()]
+        models = [vqa_preset(size).build(), vsm_preset(size).build()]
     total = 0.0
     for model in models:
-        for key, parameter in model.named_parameters():
-            quantized = key.startswith("llm.") and ".layers." in key and parameter.ndim == 2
+        for name, parameter in model.named_parameters():
+            quantized = name.startswith("llm.") and ".layers." in name and parameter.ndim == 2
             total += parameter.numel() * (llm_bytes if quantized else 2.0)
     return total / 2**30

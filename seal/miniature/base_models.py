@@ -19,13 +19,9 @@ from seal.miniature.pretrain_text import make_tokenizers, pretrain_text
 from seal.miniature.pretrain_vision import pretrain_clip, pretrain_detector
 from seal.miniature.world import KINDS
 from seal.models.load import save_model
-from seal.models.owlvit import OwlViTConfig
-from seal.models.projectors import ResamplerConfig
-from seal.models.sam import CueDecoderConfig
-from seal.models.vision import ClipConfig
-from seal.models.vlm import LlmConfig
-from seal.models.vqa import VQAModel, VQAModelConfig
-from seal.models.vsm import VSM, VSMModelConfig
+from seal.models.presets import vqa_preset, vsm_preset
+from seal.models.vqa import VQAModel
+from seal.models.vsm import VSM
 from seal.text.conversation import VQA as VQA_TEMPLATE
 from seal.text.conversation import VSM as VSM_TEMPLATE
 
@@ -51,73 +47,19 @@ class BaseModelsConfig:
                 raise ValueError(f"{name}_steps must be at least 1")
 
 
-def clip_config() -> ClipConfig:
-    """112 px in patches of 14: 64 tokens."""
-    return ClipConfig(
-        hidden_size=96,
-        intermediate_size=192,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        image_size=112,
-        patch_size=14,
-    )
-
-
-def detector_config() -> OwlViTConfig:
-    """128 px in patches of 8: 256 candidates."""
-    return OwlViTConfig(
-        hidden_size=96,
-        intermediate_size=192,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        image_size=128,
-        patch_size=8,
-        query_size=64,
-    )
-
-
-def llm_config(vocab_size: int, num_hidden_layers: int) -> LlmConfig:
-    return LlmConfig(
-        vocab_size=vocab_size,
-        hidden_size=64,
-        intermediate_size=192,
-        num_hidden_layers=num_hidden_layers,
-        num_attention_heads=4,
-        max_position_embeddings=1024,
-    )
-
-
-def vqa_config(vocab_size: int) -> VQAModelConfig:
-    return VQAModelConfig(
-        llm=llm_config(vocab_size, 3),
-        clip=clip_config(),
-        resampler=ResamplerConfig(num_latents=8, depth=2, num_heads=4, head_size=24, expansion=2),
-        token_policy="consistent",
-    )
-
-
-def vsm_config(vocab_size: int) -> VSMModelConfig:
-    return VSMModelConfig(
-        llm=llm_config(vocab_size, 2),
-        clip=clip_config(),
-        detector=detector_config(),
-        cue_decoder=CueDecoderConfig(hidden_size=64, depth=2, num_heads=4, mlp_size=128),
-        search_min_size=128,
-        search_min_size_scale=8.0,
-    )
-
-
 def build_base_models(config: BaseModelsConfig) -> None:
     """Pretrain everything, one after the other, and write both model folders."""
     with tempfile.TemporaryDirectory() as scratch:
         vqa_tokenizer, vsm_tokenizer = make_tokenizers(Path(scratch), config.seed)
+        vqa_config, vsm_config = vqa_preset("miniature"), vsm_preset("miniature")
+        for tokenizer, model_config in ((vqa_tokenizer, vqa_config), (vsm_tokenizer, vsm_config)):
+            assert tokenizer.vocab_size == model_config.llm.vocab_size
         detector, queries = pretrain_detector(
-            detector_config(), seed=config.seed, num_steps=config.detector_steps
+            vsm_config.detector, seed=config.seed, num_steps=config.detector_steps
         )
-        tower = pretrain_clip(clip_config(), seed=config.seed, num_steps=config.clip_steps)
+        tower = pretrain_clip(vsm_config.clip, seed=config.seed, num_steps=config.clip_steps)
         torch.manual_seed(config.seed)
-        vqa = vqa_config(vqa_tokenizer.vocab_size).build()
-        vsm = vsm_config(vsm_tokenizer.vocab_size).build()
+        vqa, vsm = vqa_config.build(), vsm_config.build()
         vqa.llm = pretrain_text(
             vqa.config.llm,
             vqa_tokenizer,

@@ -1,0 +1,110 @@
+"""The demo's stages are commands that exist, and its summary keeps every promised number."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from seal.commands.programs import program_path, programs_root
+from seal.miniature.demo import STRATEGIES, Demo
+from seal.miniature.stages import StageRunner
+from seal.miniature.summary import summarize
+from seal.schema import compose
+from seal.training.recipe import VQARun, VSMRun
+
+METRIC = {"value": 0.5, "n": 10, "invalid": 0, "low": 0.2, "high": 0.8}
+
+
+@pytest.fixture
+def stages(tmp_path):
+    demo = Demo(tmp_path, 0, StageRunner(tmp_path))
+    return [
+        demo.scenes(), *demo.train_vqa(), *demo.train_vsm(), *demo.answer(), *demo.search()
+    ]  # fmt: skip
+
+
+def test_every_stage_runs_a_program_that_exists(stages):
+    for stage in stages:
+        (name,) = [part for part in stage.command if part.count("/") == 1 and "=" not in part]
+        assert program_path(name).is_file()
+
+
+def test_every_training_stage_composes_with_its_overrides(stages):
+    composed = 0
+    for stage in stages:
+        overrides = [part for part in stage.command if "=" in part]
+        for kind, schema in (("vqa", VQARun), ("vsm", VSMRun)):
+            if f"train/{kind}" in stage.command:
+                run = compose(programs_root() / "conf", f"train_{kind}", schema, overrides)
+                assert run.run_name == stage.name
+                composed += 1
+    assert composed == 5
+
+
+def test_a_stage_is_repeated_when_what_it_reads_was_made_again(stages):
+    for stage in stages[1:]:
+        assert stage.inputs, stage.name
+
+
+def search_results(strategies):
+    of = {
+        "hit": METRIC, "found": METRIC, "precision": METRIC, "false_alarm": METRIC,
+        "length": METRIC, "visits": METRIC, "model_calls": METRIC, "recall_at": {"1": METRIC},
+        "by_depth": {"3": {"found": 4, "precision": METRIC}}, "by_group": {"home": None},
+    }  # fmt: skip
+    of["by_group"] = {
+        "home": {key: of[key] for key in ("hit", "precision", "false_alarm", "length")}
+    }
+    return {
+        "num_targets": 10,
+        "reference": "guided",
+        "strategies": dict.fromkeys(strategies, of),
+        "search_length": {
+            "own": dict.fromkeys(strategies, METRIC),
+            "common": dict.fromkeys(strategies, METRIC),
+            "difference": dict.fromkeys(strategies[1:], METRIC),
+        },
+    }
+
+
+def benchmark_results(systems):
+    split = {"accuracy": METRIC, "ties": 0}
+    return {
+        "task": "vstar_bench", "protocol": "default", "scoring": "likelihood", "num_questions": 10,
+        "systems": {
+            name: dict.fromkeys(("attribute", "spatial", "overall"), split) for name in systems
+        },
+        "paired": {},
+    }  # fmt: skip
+
+
+def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
+    results = tmp_path / "results"
+    for name, content in {
+        "benchmark": benchmark_results(["none", "guided", "oracle"]),
+        "benchmark_no_crops": benchmark_results(["none"]),
+        "search": search_results(STRATEGIES),
+        "search_shuffled": search_results(STRATEGIES),
+    }.items():
+        (results / name).mkdir(parents=True)
+        (results / name / "metrics.json").write_text(json.dumps(content))
+    (results / "cue_reading.json").write_text(json.dumps({"before": METRIC, "after": METRIC}))
+    run = tmp_path / "runs" / "vsm"
+    run.mkdir(parents=True)
+    (run / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n')
+    report = summarize(tmp_path, seconds={"vsm": 3.0}, peak_memory_mb=7, runs=tmp_path / "runs")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    for system in ("none", "guided", "oracle", "no_crops"):
+        for split in ("attribute", "spatial", "overall"):
+            assert set(metrics["accuracy"][system][split]) == {
+                "value",
+                "n",
+                "invalid",
+                "low",
+                "high",
+            }
+    for strategy in STRATEGIES:
+        assert {"low", "high", "n"} < set(metrics["search_length"][strategy])
+    assert {"found", "paired", "seconds", "peak_memory_mb", "contextual_cue"} <= set(metrics)
+    assert "SEAL in miniature" in report.read_text()
