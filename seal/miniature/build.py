@@ -25,10 +25,10 @@ class ScenesConfig:
     vsm: int = 1100
     validation: int = 16  # scenes of each validation set
     # Questions of the benchmark, and of the control with shuffled homes.
-    direct_attributes: int = 120
-    relative_position: int = 120
-    absent_targets: int = 40
-    shuffled: int = 80  # attribute questions
+    direct_attributes: int = 100
+    relative_position: int = 100
+    absent_targets: int = 30
+    shuffled: int = 50  # attribute questions
     seed: int = 0
     workers: int = 0  # processes; 0: this one
 

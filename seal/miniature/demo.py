@@ -81,12 +81,12 @@ class Demo:
         return [
             self._train("train/vqa", linear, 25, ("scenes",)),
             self._train("train/vqa", resampler, 35, (linear,), self._from(linear)),
-            self._train("train/vqa", instruct, 200, (resampler,), self._from(resampler)),
-            self._train("train/vqa", baseline, 90, (resampler,), self._from(resampler)),
+            self._train("train/vqa", instruct, 300, (resampler,), self._from(resampler)),
+            self._train("train/vqa", baseline, 60, (resampler,), self._from(resampler)),
         ]
 
     def train_vsm(self) -> list[Stage]:
-        return [self._train("train/vsm", "vsm", 350, ("scenes",))]
+        return [self._train("train/vsm", "vsm", 400, ("scenes",))]
 
     def answer(self) -> list[Stage]:
         vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
@@ -110,7 +110,7 @@ class Demo:
         return [
             self._evaluate(
                 "eval/search", "search", 90, ("vsm",),
-                f"benchmark={self.data / 'benchmark'}", vsm, strategies, "traces=12",
+                f"benchmark={self.data / 'benchmark'}", vsm, strategies, "traces=12", "limit=40",
             ),
             self._evaluate(
                 "eval/search", "search_shuffled", 60, ("vsm",),
