@@ -39,9 +39,8 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(arguments, said, capsys
 
 
 def test_traceback_is_shown_only_when_asked(capsys, monkeypatch):
-    monkeypatch.delenv("SEAL_TRACEBACK", raising=False)
+    monkeypatch.setenv("SEAL_TRACEBACK", "0")  # and put back what it was, whatever main sets
     main(["train/nothing"])
     assert "Traceback" not in capsys.readouterr().err
     main(["--traceback", "train/nothing"])
     assert "Traceback" in capsys.readouterr().err
-    monkeypatch.delenv("SEAL_TRACEBACK", raising=False)
