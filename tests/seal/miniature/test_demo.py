@@ -7,6 +7,7 @@ import json
 import pytest
 
 from seal.commands.programs import program_path, programs_root
+from seal.evaluation.protocol import TaskQuestion
 from seal.miniature.demo import STRATEGIES, Demo
 from seal.miniature.stages import StageRunner
 from seal.miniature.summary import summarize
@@ -79,6 +80,15 @@ def benchmark_results(systems):
     }  # fmt: skip
 
 
+def prediction(system, number, loss_of_truth):
+    split = "attribute" if number % 2 else "spatial"
+    question = TaskQuestion(str(number), "What?", None, ("yes", "no"), 0, split)
+    answer = {"losses": [loss_of_truth, 0.5]}
+    return {
+        "system": system, "scoring": "likelihood", "question": question.to_dict(), "answer": answer
+    }  # fmt: skip
+
+
 def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     results = tmp_path / "results"
     for name, content in {
@@ -89,6 +99,9 @@ def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     }.items():
         (results / name).mkdir(parents=True)
         (results / name / "metrics.json").write_text(json.dumps(content))
+    for name, system, loss in (("benchmark", "guided", 0.1), ("benchmark_no_crops", "none", 0.9)):
+        lines = [json.dumps(prediction(system, number, loss)) for number in range(8)]
+        (results / name / "predictions.jsonl").write_text("\n".join(lines) + "\n")
     (results / "cue_reading.json").write_text(json.dumps({"before": METRIC, "after": METRIC}))
     run = tmp_path / "runs" / "vsm"
     run.mkdir(parents=True)
@@ -107,4 +120,8 @@ def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     for strategy in STRATEGIES:
         assert {"low", "high", "n"} < set(metrics["search_length"][strategy])
     assert {"found", "paired", "seconds", "peak_memory_mb", "contextual_cue"} <= set(metrics)
+    against = metrics["paired"]["guided_vs_no_crops"]
+    assert against["overall"]["difference"]["value"] == 1.0
+    assert (against["overall"]["only_first"], against["overall"]["only_second"]) == (8, 0)
+    assert against["overall"]["p_value"] < 0.01 < against["spatial"]["p_value"]
     assert "SEAL in miniature" in report.read_text()
