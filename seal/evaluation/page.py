@@ -73,13 +73,13 @@ class Page:
         for panel, (name, lines) in zip(panels, runs.items(), strict=False):
             for key in _losses(lines):
                 points = [(line["step"], line[key]) for line in lines if key in line]
-                style = "--" if key.startswith("validation/") else "-"
-                panel.plot(*zip(*points, strict=True), style, label=key, linewidth=1.2)
+                style = "o--" if key.startswith("validation/") else "-"
+                panel.plot(*zip(*points, strict=True), style, label=key, linewidth=1.0, ms=4)
             panel.set_title(name, fontsize=10)
             panel.set_yscale("log")
             panel.set_xlabel("step", fontsize=8)
             panel.tick_params(labelsize=8)
-            panel.legend(fontsize=7, ncols=2, frameon=False)
+            panel.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
             panel.grid(alpha=0.25)
         for panel in list(figure.axes)[len(runs) :]:
             panel.set_visible(False)
