@@ -35,11 +35,12 @@ class BaseModelsConfig:
 
     out: str = str(ASSETS)
     seed: int = 900  # of weights and of worlds that nothing else uses
+    detector_seed: int = 0  # the same for the detector, which was made apart
     detector_steps: int = 2400
     clip_steps: int = 900
     vqa_text_steps: int = 1000
-    vsm_text_steps: int = 600
-    llava_steps: int = 600
+    vsm_text_steps: int = 500
+    llava_steps: int = 500
 
     def __post_init__(self) -> None:
         for name in ("detector", "clip", "vqa_text", "vsm_text", "llava"):
