@@ -8,18 +8,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from seal.evaluation.tasks.visual_search import NOT_SEARCHES
 from seal.miniature.stages import Stage, StageRunner
 from seal.miniature.summary import summarize
+from seal.search.strategies import STRATEGIES
 
-STRATEGIES = (
-    "guided",
-    "no_target_cue",
-    "no_contextual_cue",
-    "sequential_bfs",
-    "sequential_dfs",
-    "random_bfs",
-    "random_dfs",
-)
+# Looking once at the whole image is no search to compare lengths with.
+SEARCHES = tuple(name for name in STRATEGIES if name not in NOT_SEARCHES)
 # Two trainings run side by side, so each gets one thread; the evaluation likewise.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -105,7 +100,7 @@ class Demo:
 
     def search(self) -> list[Stage]:
         vsm = f"vsm={self.model('vsm')}"
-        strategies = f"strategies=[{','.join(STRATEGIES)}]"
+        strategies = f"strategies=[{','.join(SEARCHES)}]"
         reading = self.out / "results" / "cue_reading.json"
         return [
             self._evaluate(

@@ -8,7 +8,7 @@ import pytest
 
 from seal.commands.programs import program_path, programs_root
 from seal.evaluation.protocol import TaskQuestion
-from seal.miniature.demo import STRATEGIES, Demo
+from seal.miniature.demo import SEARCHES, Demo
 from seal.miniature.stages import StageRunner
 from seal.miniature.summary import summarize
 from seal.schema import compose
@@ -94,8 +94,8 @@ def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     for name, content in {
         "benchmark": benchmark_results(["none", "guided", "oracle"]),
         "benchmark_no_crops": benchmark_results(["none"]),
-        "search": search_results(STRATEGIES),
-        "search_shuffled": search_results(STRATEGIES),
+        "search": search_results(SEARCHES),
+        "search_shuffled": search_results(SEARCHES),
     }.items():
         (results / name).mkdir(parents=True)
         (results / name / "metrics.json").write_text(json.dumps(content))
@@ -117,7 +117,7 @@ def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
                 "low",
                 "high",
             }
-    for strategy in STRATEGIES:
+    for strategy in SEARCHES:
         assert {"low", "high", "n"} < set(metrics["search_length"][strategy])
     assert {"found", "paired", "seconds", "peak_memory_mb", "contextual_cue"} <= set(metrics)
     against = metrics["paired"]["guided_vs_no_crops"]
