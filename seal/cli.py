@@ -11,8 +11,8 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from seal import __version__
 from seal.commands import demo, doctor, programs, query
+from seal.version import __version__
 
 EPILOG = """\
 first steps, on any laptop:

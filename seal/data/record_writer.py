@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import seal
 from seal.data.record import SCHEMA, Record
+from seal.version import __version__
 
 SET_FILE = "set.json"
 PROGRESS_FILE = "progress.partial"
@@ -52,7 +52,7 @@ class RecordWriter:
             "seed": seed,
             "image_root": str(image_root),
             "settings": settings or {},
-            "versions": {"seal": seal.__version__, "python": platform.python_version()},
+            "versions": {"seal": __version__, "python": platform.python_version()},
         }
         self._per_shard = records_per_shard
         self._resume = resume

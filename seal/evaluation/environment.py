@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import seal
+from seal.version import __version__, git_revision
 
 PACKAGES = ("torch", "transformers", "numpy", "pillow", "sentencepiece", "bitsandbytes", "spacy")
 _SAMPLE = 1 << 16  # bytes at either end of a weight file
@@ -24,7 +23,7 @@ def environment(device: str) -> dict[str, Any]:
     if device.startswith("cuda") and torch.cuda.is_available():
         name = torch.cuda.get_device_name(torch.device(device))
     return {
-        "seal": seal.__version__,
+        "seal": __version__,
         "git": git_revision(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -34,17 +33,6 @@ def environment(device: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "command": sys.argv,
     }
-
-
-def git_revision() -> str | None:
-    """The commit of the code, `+` behind it if files were changed; None outside a checkout."""
-    root = Path(seal.__file__).parents[1]
-    try:
-        head = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return head + ("+" if changed else "")
 
 
 def fingerprint(folder: Path) -> str:
@@ -67,10 +55,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
-    )
-    return done.stdout.strip()

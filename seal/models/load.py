@@ -17,7 +17,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from seal import __version__
 from seal.models.owlvit import OwlViTConfig
 from seal.models.presets import preset_name
 from seal.models.projectors import ResamplerConfig
@@ -29,6 +28,7 @@ from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.conversation import VQA as VQA_TEMPLATE
 from seal.text.conversation import VSM as VSM_TEMPLATE
 from seal.text.tokenize import MODEL_FILE, TOKENIZER_FILES
+from seal.version import __version__
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-import seal
 from seal.batch import Batch, Sample
 from seal.data.collate import collate
 from seal.data.mixture import Mixture, MixtureConfig, Source
@@ -19,6 +18,7 @@ from seal.models.load import read_config
 from seal.models.vlm import VLM
 from seal.text.tokenize import Tokenizer
 from seal.training.config import flatten
+from seal.version import PACKAGE
 
 MINIATURE = "miniature://"  # a base model that is shipped with the package
 
@@ -53,7 +53,7 @@ def open_data(
 def resolve_folder(name: str) -> Path:
     """A model folder by path, or `miniature://NAME` for one that is shipped with the package."""
     if name.startswith(MINIATURE):
-        folder = Path(seal.__file__).parent / "miniature" / "assets" / name.removeprefix(MINIATURE)
+        folder = PACKAGE / "miniature" / "assets" / name.removeprefix(MINIATURE)
         if not folder.is_dir():
             shipped = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
             raise ValueError(f"{name} is not shipped; there are: {', '.join(shipped) or 'none'}")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import seal
 from seal.models.load import save_model
 from seal.models.lora import merge_lora
 from seal.training.checkpoint import read_step, read_weights, require_same_shapes
 from seal.training.recipe import VQARun, VSMRun, record_facts
+from seal.version import __version__, git_revision
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -62,20 +61,6 @@ def training_facts(run: VQARun | VSMRun, checkpoint: Path) -> dict[str, Any]:
         "records": record_facts(run),
         "initialized_from": run.init_from,
         "git_revision": git_revision(),
-        "versions": {"seal": seal.__version__, "torch": torch.__version__},
+        "versions": {"seal": __version__, "torch": torch.__version__},
         "configuration": asdict(run),
     }
-
-
-def git_revision() -> str | None:
-    """The commit of the checkout this runs from; None in an installed package."""
-    root = Path(seal.__file__).resolve().parents[1]
-    if not (root / ".git").exists():
-        return None
-    done = subprocess.run(
-        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or None
