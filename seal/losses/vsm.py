@@ -41,6 +41,9 @@ class VSMLossConfig:
     # Oddity 12. as_released divides by all conversations of the micro-batch, so that those without
     # boxes lower the weight of the others; supervised divides by the annotated expressions.
     focal_reduction: str = "as_released"
+    # The Dice of an empty mask is near 1 whatever the model says, until it says next to nothing at
+    # every pixel; False leaves the silence on absent things to the BCE.
+    dice_of_empty: bool = True
     # Not in the paper: a scaffold of the miniature. Pulls the box decoder's query towards
     # `Target.query` (1 - cosine) in the first steps, lest it ignore the name it is asked for.
     query_alignment: float = 0.0
@@ -75,7 +78,9 @@ class VSMLoss:
     def __call__(self, batch: Batch, output: VSMOutput) -> dict[str, Tensor]:
         c = self.config
         ce = F.cross_entropy(output.logits.float(), batch.supervised_labels)
-        bce, dice = mask_losses(output.pred_masks.float(), batch.targets)
+        bce, dice = mask_losses(
+            output.pred_masks.float(), batch.targets, dice_of_empty=c.dice_of_empty
+        )
         focal, l1, giou = self._detection(
             output.pred_logits.float(), output.pred_boxes.float(), batch.targets, len(batch.ids)
         )
@@ -133,10 +138,13 @@ class VSMLoss:
         return chosen, boxes[chosen], truth[which].to(boxes.dtype)
 
 
-def mask_losses(pred_masks: Tensor, targets: list[Target]) -> tuple[Tensor, Tensor]:
-    """BCE and Dice, each summed over the masks that have supervision and divided by their number.
+def mask_losses(
+    pred_masks: Tensor, targets: list[Target], *, dice_of_empty: bool = True
+) -> tuple[Tensor, Tensor]:
+    """BCE and Dice, each summed over the masks that count for it and divided by their number.
 
     pred_masks: (E, h, w). The logits are resized (bilinear) to each mask's own height x width.
+    `dice_of_empty=False` leaves masks without a pixel out of the Dice.
     """
     bce, dice = ([pred_masks.sum() * 0.0] for _ in range(2))
     for logits, target in zip(pred_masks, targets, strict=True):
@@ -147,9 +155,11 @@ def mask_losses(pred_masks: Tensor, targets: list[Target]) -> tuple[Tensor, Tens
             logits[None, None], size=mask.shape[1:], mode="bilinear", align_corners=False
         )[0]
         bce.append(bce_loss(resized, mask)[0])
-        dice.append(dice_loss(resized, mask)[0])
-    count = max(len(bce) - 1, 1)
-    return torch.stack(bce).sum() / count, torch.stack(dice).sum() / count
+        if dice_of_empty or bool(mask.any()):
+            dice.append(dice_loss(resized, mask)[0])
+    # The first term is the zero that keeps the gradient alive where there is no mask.
+    count_bce, count_dice = (max(len(terms) - 1, 1) for terms in (bce, dice))
+    return torch.stack(bce).sum() / count_bce, torch.stack(dice).sum() / count_dice
 
 
 def query_alignment_loss(output: VSMOutput, targets: list[Target]) -> Tensor:

@@ -151,6 +151,17 @@ def test_masks_are_judged_at_their_own_size_and_averaged_over_those_that_exist()
     torch.testing.assert_close(dice, (alone[0][1] + alone[1][1]) / 2)
 
 
+def test_the_dice_of_empty_masks_can_be_left_out_and_their_bce_stays():
+    masks = [torch.ones(4, 4), torch.zeros(4, 4)]
+    logits = torch.randn(2, 8, 8)
+    targets = [Target(None, mask) for mask in masks]
+    (bce, dice), (bce_without, dice_without) = (
+        mask_losses(logits, targets, dice_of_empty=chosen) for chosen in (True, False)
+    )
+    assert bce_without == bce and dice_without != dice
+    assert dice_without == mask_losses(logits[:1], targets[:1])[1]
+
+
 def test_query_alignment_is_off_by_default_and_ends_after_its_steps():
     direction = torch.ones(5)
     targets = [Target(BOX, None, direction), Target(BOX, None)]
