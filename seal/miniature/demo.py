@@ -15,6 +15,7 @@ from seal.search.strategies import STRATEGIES
 
 # Looking once at the whole image is no search to compare lengths with.
 SEARCHES = tuple(name for name in STRATEGIES if name not in NOT_SEARCHES)
+BASE_MODELS = Path(__file__).parent / "assets"  # what train/base_models writes
 # Two trainings run side by side, so each gets one thread; the evaluation likewise.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -24,13 +25,30 @@ ENVIRONMENT = {
 }
 
 
-def run_demo(out: Path, *, seed: int = 0, fresh: bool = False) -> Path:
-    """Run what is not finished yet; returns the report's path. `fresh` repeats everything."""
-    out = out.resolve()
+def run_demo(
+    out: Path,
+    *,
+    seed: int = 0,
+    base: Path = BASE_MODELS,
+    fresh: bool = False,
+    settings: tuple[Path, ...] = (),
+) -> Path:
+    """Run what is not finished yet; returns the report's path.
+
+    Args:
+        base: the folder of vqa_base and vsm_base.
+        fresh: repeat everything.
+        settings: files of the configuration; when one of them changes everything is repeated.
+    """
+    out, base = out.resolve(), base.resolve()
+    weights = [base / name / "model.safetensors" for name in ("vqa_base", "vsm_base")]
+    missing = [str(path) for path in weights if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"there is no {' and no '.join(missing)}: run train/base_models")
     if fresh:
         shutil.rmtree(out, ignore_errors=True)
-    runner = StageRunner(out, ENVIRONMENT)
-    demo = Demo(out, seed, runner)
+    runner = StageRunner(out, ENVIRONMENT, (*settings, *weights))
+    demo = Demo(out, seed, runner, base)
     rounds = [
         ("Building the scenes", [[demo.scenes()]]),
         ("Training the VQA LLM and the search model", [demo.train_vqa(), demo.train_vsm()]),
@@ -57,8 +75,8 @@ class Demo:
 
     final = {"vqa": "vqa_instruct", "vsm": "vsm"}  # noqa: RUF012  # never changed
 
-    def __init__(self, out: Path, seed: int, runner: StageRunner) -> None:
-        self.out, self.seed, self.runner = out, seed, runner
+    def __init__(self, out: Path, seed: int, runner: StageRunner, base: Path = BASE_MODELS) -> None:
+        self.out, self.seed, self.runner, self.base = out, seed, runner, base
         self.data, self.runs = out / "data", out / "runs"
 
     def model(self, run: str) -> Path:
@@ -74,14 +92,14 @@ class Demo:
         linear, resampler = "vqa_align_linear", "vqa_align_resampler"
         instruct, baseline = "vqa_instruct", "vqa_no_crops"
         return [
-            self._train("train/vqa", linear, 25, ("scenes",)),
-            self._train("train/vqa", resampler, 35, (linear,), self._from(linear)),
-            self._train("train/vqa", instruct, 300, (resampler,), self._from(resampler)),
-            self._train("train/vqa", baseline, 60, (resampler,), self._from(resampler)),
+            self._train("train/vqa", linear, 25, "scenes", self.base / "vqa_base"),
+            self._train("train/vqa", resampler, 35, linear, self.model(linear)),
+            self._train("train/vqa", instruct, 300, resampler, self.model(resampler)),
+            self._train("train/vqa", baseline, 60, resampler, self.model(resampler)),
         ]
 
     def train_vsm(self) -> list[Stage]:
-        return [self._train("train/vsm", "vsm", 400, ("scenes",))]
+        return [self._train("train/vsm", "vsm", 400, "scenes", self.base / "vsm_base")]
 
     def answer(self) -> list[Stage]:
         vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
@@ -119,21 +137,16 @@ class Demo:
             ),
         ]  # fmt: skip
 
-    def _train(
-        self, program: str, run: str, seconds: float, reads: tuple[str, ...], *overrides: str
-    ) -> Stage:
+    def _train(self, program: str, run: str, seconds: float, after: str, init_from: Path) -> Stage:
         command = (
             "torch.distributed.run", "--standalone", "--nproc-per-node", "1", "-m", "seal",
             program, f"experiment={run}_miniature", f"run_name={run}", f"seed={self.seed}",
-            f"paths.runs={self.runs}", f"paths.records={self.data}", *overrides,
+            f"paths.runs={self.runs}", f"paths.records={self.data}", f"init_from={init_from}",
         )  # fmt: skip
-        return Stage(run, command, seconds, tuple(map(self.runner.stamp, reads)))
+        return Stage(run, command, seconds, (self.runner.stamp(after),))
 
     def _evaluate(
         self, program: str, name: str, seconds: float, reads: tuple[str, ...], *overrides: str
     ) -> Stage:
         command = ("seal", program, *overrides, f"out={self.out / 'results' / name}")
         return Stage(name, command, seconds, tuple(map(self.runner.stamp, reads)))
-
-    def _from(self, run: str) -> str:
-        return f"init_from={self.model(run)}"

@@ -30,17 +30,17 @@ class Stage:
     name: str
     command: tuple[str, ...]  # as a user would type it after `python -m`
     expected_seconds: float
-    inputs: tuple[
-        Path, ...
-    ] = ()  # stamps of the stages this one reads: a new run of them renews it
+    # Stamps of the stages this one reads: a new run of them renews it.
+    inputs: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True)
 class StageRunner:
-    """Runs stages under `folder`, each once: a finished stage with the same command is kept."""
+    """Runs stages under `folder`; one that finished with the same command and inputs is kept."""
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    settings: tuple[Path, ...] = ()  # files that say how every stage runs: a change renews them all
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, kept ones included
     peak_memory_mb: float = 0.0  # largest sum over this process and all it started
     _running: dict[str, tuple[Stage, float, subprocess.Popen[bytes]]] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class StageRunner:
 
     def _fingerprint(self, stage: Stage) -> str:
         digest = hashlib.sha256(json.dumps(stage.command).encode())
-        for path in stage.inputs:
+        for path in (*self.settings, *stage.inputs):
             digest.update(path.read_bytes() if path.exists() else b"missing")
         return digest.hexdigest()
 

@@ -37,6 +37,14 @@ def test_a_stage_runs_again_when_one_it_reads_did(tmp_path):
     assert second.read_text() == "rr"
 
 
+def test_changed_settings_renew_every_stage(tmp_path):
+    out, settings = tmp_path / "out", tmp_path / "settings.yaml"
+    for text in ("steps: 1", "steps: 1", "steps: 2"):
+        settings.write_text(text)
+        StageRunner(tmp_path, settings=(settings,)).run([[write(out)]])
+    assert out.read_text() == "xx"
+
+
 def test_lanes_run_side_by_side(tmp_path):
     # Each waits for the other's file: in sequence they would never end.
     def meet(mine, other):
