@@ -1,7 +1,7 @@
 """Pretrain the miniature's base models: small stand-ins for Vicuna, CLIP, OWL-ViT and LLaVA.
 
     seal train/base_models out=base                     # about half an hour on one CPU core
-    seal train/base_models out=base seed=901 detector_seed=1    # other weights and scenes
+    seal train/base_models out=base seed=901   # other weights and scenes
 
 Writes OUT/vqa_base and OUT/vsm_base. Those in the package were made with these steps and seeds, one
 stage at a time; on another machine rounding differs, so expect their quality and not their bytes.

@@ -35,8 +35,7 @@ class BaseModelsConfig:
 
     out: str = str(ASSETS)
     seed: int = 900  # of weights and of worlds that nothing else uses
-    detector_seed: int = 0  # the same for the detector, which was made apart
-    detector_steps: int = 2400
+    detector_steps: int = 5000
     clip_steps: int = 900
     vqa_text_steps: int = 1000
     vsm_text_steps: int = 500

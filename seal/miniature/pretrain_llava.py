@@ -6,8 +6,6 @@ That the second follows from the first is left to the training of the search mod
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,7 +15,7 @@ from seal.batch import Sample, Visual
 from seal.data.collate import collate
 from seal.images import clip_pixels, pad_to_square
 from seal.miniature.corpus import DESCRIBE, VSM_SHARES, Turn, named_answer, write
-from seal.miniature.pretrain_vision import cosine_rate
+from seal.miniature.pretraining import pretrain
 from seal.miniature.questions import presence_question, scene_caption
 from seal.miniature.views import LEVELS, View, random_view
 from seal.miniature.world import KINDS, REGIONS, SIZES, make_scene
@@ -80,10 +78,8 @@ def pretrain_llava(
         for start in range(0, num_views, 100)
     ])  # fmt: skip
     sizes = VisualSizes(long=model.config.clip.num_tokens)
-    parameters = [*model.image_projector.parameters(), *model.llm.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
-    began = time.monotonic()
-    for step in range(num_steps):
+
+    def losses(step: int) -> dict[str, Tensor]:
         samples = []
         for index in range(step * batch_size, (step + 1) * batch_size):
             if rng.random() < TEXT_SHARE:
@@ -104,18 +100,11 @@ def pretrain_llava(
             samples.append(Sample(str(index), (row,), (features[chosen],)))
         batch = collate(samples, pad_id=tokenizer.pad_id)
         hidden = model.hidden_states(batch, batch.pixel_values)
-        loss = F.cross_entropy(model.supervised_logits(batch, hidden), batch.supervised_labels)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(step, num_steps, rate)
-        optimizer.step()
-        if step % 50 == 0 or step == num_steps - 1:
-            print(
-                f"llava {step}/{num_steps}: {loss.item():.4f} ({time.monotonic() - began:.0f} s)",
-                flush=True,
-            )
+        logits = model.supervised_logits(batch, hidden)
+        return {"ce": F.cross_entropy(logits, batch.supervised_labels)}
+
+    trained = nn.ModuleList([model.image_projector, model.llm])
+    pretrain("llava", trained.named_parameters(), losses, num_steps=num_steps, rate=rate)
 
 
 def _turn(rng: np.random.Generator, shown: frozenset[str]) -> Turn:

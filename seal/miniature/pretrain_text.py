@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from seal.batch import Sample
 from seal.data.collate import collate
 from seal.miniature.corpus import Writer, vocabulary, write
-from seal.miniature.pretrain_vision import cosine_rate
+from seal.miniature.pretraining import pretrain
 from seal.models.vlm import LlmConfig
 from seal.text.conversation import VQA, VSM, Template, conversation_row, conversation_text
 from seal.text.tokenize import Tokenizer
@@ -46,9 +45,8 @@ def pretrain_text(
     """A language model that answers in `template` from text alone."""
     torch.manual_seed(seed)
     model = config.build()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
-    began = time.monotonic()
-    for step in range(num_steps):
+
+    def losses(step: int) -> dict[str, Tensor]:
         samples = []
         for index in range(step * batch_size, (step + 1) * batch_size):
             turn = write(shares, seed, index)
@@ -60,16 +58,8 @@ def pretrain_text(
             position_ids=batch.position_ids,
             use_cache=False,
         ).last_hidden_state
-        loss = F.cross_entropy(model.lm_head(hidden[batch.supervised]), batch.supervised_labels)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(step, num_steps, rate)
-        optimizer.step()
-        if step % 50 == 0 or step == num_steps - 1:
-            print(
-                f"text {step}/{num_steps}: {loss.item():.4f} ({time.monotonic() - began:.0f} s)",
-                flush=True,
-            )
+        logits = model.lm_head(hidden[batch.supervised])
+        return {"ce": F.cross_entropy(logits, batch.supervised_labels)}
+
+    pretrain("text", model.named_parameters(), losses, num_steps=num_steps, rate=rate)
     return model.eval()

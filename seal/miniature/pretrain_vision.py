@@ -7,7 +7,6 @@ candidate on its center, both to tell from every patch token what lies in its ce
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,17 +20,19 @@ from torch import Tensor, nn
 from seal.geometry import Box
 from seal.images import normalize_bytes, pad_to_square, resized_bytes
 from seal.losses.detection import focal_loss, giou_loss, l1_loss
-from seal.miniature.views import MIN_PART, Seen, View, intersect, random_view
+from seal.miniature.pretraining import pretrain
+from seal.miniature.views import MIN_PART, View, intersect, random_view
 from seal.miniature.world import BADGE_COLORS, BODY_COLORS, KINDS, REGIONS, SIZES, make_scene
 from seal.models.owlvit import OwlViT, OwlViTConfig
 from seal.models.vision import ClipConfig, ClipTower
 
-LABELS = (*REGIONS, *KINDS, *BODY_COLORS, "disc", *BADGE_COLORS)
+BADGES = tuple(f"{color} badge" for color in BADGE_COLORS)
+LABELS = (*REGIONS, *KINDS, *BODY_COLORS, "disc", *BADGES)
 MIN_BOX_PIXELS = 6.0  # on the detector's input; smaller objects have no box (cf. GroundingConfig)
+RATE, MATRIX_RATE = 2e-3, 2e-2  # peaks
 # Most scenes are smaller and crowded: the same things at the same sizes, many more in a view.
 CROWDED, CROWDED_OBJECTS, CROWDED_SHARE = (512, 512), (18, 28), 0.7
 _PLACE = {name: index for index, name in enumerate(LABELS)}
-_BADGE_PLACE = {name: _PLACE["disc"] + 1 + i for i, name in enumerate(BADGE_COLORS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,14 @@ def examples(
         for _ in range(24):
             crowded = rng.random() < CROWDED_SHARE
             if crowded:
+                # Half of them without habits, lest an object be seen only where it is expected.
                 scene = make_scene(
-                    seed, index, CROWDED, num_objects=CROWDED_OBJECTS, num_distractors=24
+                    seed,
+                    index,
+                    CROWDED,
+                    homes="shuffled" if rng.random() < 0.5 else "habitual",
+                    num_objects=CROWDED_OBJECTS,
+                    num_distractors=24,
                 )
             else:
                 scene = make_scene(seed, index, SIZES[int(rng.integers(len(SIZES)))])
@@ -117,7 +124,9 @@ def _example(
     names = list(KINDS)
     for seen in view.things():
         box = placed(seen.box)
-        _mark(cells, seen, box, grid)
+        _mark(cells, (seen.thing.kind or "disc", seen.thing.color), box)
+        if seen.badge is not None:
+            _mark(cells, (f"{seen.thing.badge} badge",), placed(seen.badge))
         if seen.thing.kind is None:
             continue
         number = names.index(seen.thing.kind)
@@ -131,20 +140,15 @@ def _example(
 
 
 def _mark(
-    cells: NDArray[np.float32], seen: Seen, box: tuple[float, float, float, float], grid: int
+    cells: NDArray[np.float32],
+    labels: tuple[str, ...],
+    box: tuple[float, float, float, float],
 ) -> None:
     """A thing is in a cell by the share of the smaller of the two that lies in the other."""
+    grid = len(cells)
     share = _coverage(box, grid) / min(1.0, max(box[2] * box[3] * grid**2, 1e-6))
-    names = [seen.thing.kind or "disc", seen.thing.color]
-    for name in names:
-        layer = cells[..., _PLACE[name]]
-        np.maximum(layer, share, out=layer)
-    if seen.thing.badge is not None and seen.part > 0.5:
-        # The badge is in the middle, a third of the thing wide.
-        x, y, w, h = box
-        badge = (x, y, w / 3, h / 3)
-        share = _coverage(badge, grid) / min(1.0, max(w * h / 9 * grid**2, 1e-6))
-        layer = cells[..., _BADGE_PLACE[seen.thing.badge]]
+    for label in labels:
+        layer = cells[..., _PLACE[label]]
         np.maximum(layer, share, out=layer)
 
 
@@ -206,9 +210,8 @@ def _detection_loss(
             known[row, y0 : y1 + 1, x0 : x1 + 1, kind] = 0
         for kind, box in zip(example.kinds, example.boxes, strict=True):
             column, line = (min(int(v * grid), grid - 1) for v in box[:2])
-            lines = slice(max(0, line - 1), line + 2)
-            columns = slice(max(0, column - 1), column + 2)
-            known[row, lines, columns, kind] = 0
+            around = slice(max(0, line - 1), line + 2), slice(max(0, column - 1), column + 2)
+            known[row][around][..., kind] = 0
             known[row, line, column, kind] = 1
             wanted[row, line, column, kind] = 1
             places.append((row, line * grid + column))
@@ -223,14 +226,8 @@ def _detection_loss(
     return focal.sum() / count, box_loss
 
 
-def cosine_rate(step: int, num_steps: int, peak: float) -> float:
-    """Warm-up over 50 steps, then half a cosine to zero."""
-    warm = min(1.0, (step + 1) / 50)
-    return peak * warm * 0.5 * (1 + math.cos(math.pi * step / num_steps))
-
-
 def pretrain_detector(
-    config: OwlViTConfig, *, seed: int, num_steps: int, batch_size: int = 16, rate: float = 2e-3
+    config: OwlViTConfig, *, seed: int, num_steps: int, batch_size: int = 16
 ) -> tuple[OwlViT, Tensor]:
     """The detector and its (kinds, query_size) class embeddings."""
     torch.manual_seed(seed)
@@ -246,62 +243,54 @@ def pretrain_detector(
         ):
             head.weight.mul_(0.1)
             head.bias.fill_(bias)
-    parameters = [*detector.parameters(), *table.parameters(), *cell_head.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
     stream = examples(
         seed, config.image_size, grid, (0.08, 0.22, 0.4, 0.3), squared=False, closeups=0.0
     )
-    began = time.monotonic()
-    for step in range(num_steps):
+
+    def losses(step: int) -> dict[str, Tensor]:
         batch = [next(stream) for _ in range(batch_size)]
         features = detector.encode(_pixels(batch))
         logits = table(detector, features)
         focal, box = _detection_loss(logits, detector.predict_boxes(features), batch, grid)
-        cell = _cell_loss(cell_head(features), batch)
-        loss = focal + box + 0.2 * cell  # cells are many and easy
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(step, num_steps, rate)
-        optimizer.step()
-        if step % 50 == 0 or step == num_steps - 1:
-            print(
-                f"detector {step}/{num_steps}: focal {focal.item():.3f} box {box.item():.3f} "
-                f"cells {cell.item():.3f} ({time.monotonic() - began:.0f} s)",
-                flush=True,
-            )
+        cells = _cell_loss(cell_head(features), batch)
+        return {"focal": focal, "box": box, "cells": 0.2 * cells}  # cells are many and easy
+
+    trained = nn.ModuleList([detector, table, cell_head])
+    pretrain(
+        "detector",
+        trained.named_parameters(),
+        losses,
+        num_steps=num_steps,
+        rate=RATE,
+        matrix_rate=MATRIX_RATE,
+    )
     return detector.eval(), F.normalize(table.weight.detach(), dim=-1)
 
 
 def pretrain_clip(
-    config: ClipConfig, *, seed: int, num_steps: int, batch_size: int = 32, rate: float = 1.5e-3
+    config: ClipConfig, *, seed: int, num_steps: int, batch_size: int = 32
 ) -> ClipTower:
     """A tower whose read layer tells what lies in each patch."""
     torch.manual_seed(seed)
     tower = config.build()
     grid = config.image_size // config.patch_size
     cell_head = nn.Linear(config.hidden_size, len(LABELS))
-    parameters = [*tower.parameters(), *cell_head.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
     stream = examples(
         seed + 1, config.image_size, grid, (0.3, 0.3, 0.2, 0.2), squared=True, closeups=0.4
     )
-    began = time.monotonic()
-    for step in range(num_steps):
+
+    def losses(step: int) -> dict[str, Tensor]:
         batch = [next(stream) for _ in range(batch_size)]
         features = tower(_pixels(batch)).unflatten(1, (grid, grid))
-        loss = _cell_loss(cell_head(features), batch)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_([p for p in parameters if p.grad is not None], 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(step, num_steps, rate)
-        optimizer.step()
-        if step % 50 == 0 or step == num_steps - 1:
-            print(
-                f"clip {step}/{num_steps}: cells {loss.item():.3f} "
-                f"({time.monotonic() - began:.0f} s)",
-                flush=True,
-            )
+        return {"cells": _cell_loss(cell_head(features), batch)}
+
+    trained = nn.ModuleList([tower, cell_head])
+    pretrain(
+        "clip",
+        trained.named_parameters(),
+        losses,
+        num_steps=num_steps,
+        rate=RATE,
+        matrix_rate=MATRIX_RATE,
+    )
     return tower.eval()

@@ -287,7 +287,10 @@ class SearchScenes(_Scenes):
 
 
 def _expressions(view: View, rng: np.random.Generator, size: tuple[int, int]) -> list[Expression]:
-    """Two objects that are there, one that is not (or more, in their stead), and one region."""
+    """Two objects that are there, one that is not (or more, in their stead), and two regions.
+
+    Two of a sort: what is asked about one thing alone in a picture is answered without its name.
+    """
     seen = view.objects()
     chosen = [seen[i] for i in rng.permutation(len(seen))[:2]]
     found = [
@@ -296,11 +299,10 @@ def _expressions(view: View, rng: np.random.Generator, size: tuple[int, int]) ->
     ]
     for kind in _absent(view, rng)[: 3 - len(found)]:
         found.append(Expression(kind, (), _mask([], size)))
-    region, part = _draw_region(view, rng)
-    text = (region, f"the {region}", f"region {place(region)}")[
-        int(rng.choice(3, p=(0.8, 0.1, 0.1)))
-    ]
-    found.append(Expression(text, None, _mask([_scaled(part, view, size)], size)))
+    for region, part in _draw_regions(view, rng)[:2]:
+        texts = (region, f"the {region}", f"region {place(region)}")
+        text = texts[int(rng.choice(3, p=(0.8, 0.1, 0.1)))]
+        found.append(Expression(text, None, _mask([_scaled(part, view, size)], size)))
     return found
 
 
@@ -311,10 +313,10 @@ def _absent(view: View, rng: np.random.Generator) -> list[str]:
     return sorted(missing, key=lambda kind: KINDS[kind].color not in colors)
 
 
-def _draw_region(view: View, rng: np.random.Generator) -> tuple[str, Box]:
+def _draw_regions(view: View, rng: np.random.Generator) -> list[tuple[str, Box]]:
+    """The regions of which the view shows more than a trace, in any order."""
     parts = {name: box for name, box in view.regions().items() if box.area > 0.01 * view.box.area}
-    name = str(rng.choice(list(parts)))
-    return name, parts[name]
+    return [(name, parts[name]) for name in rng.permutation(list(parts)).tolist()]
 
 
 def _scaled(box: Box, view: View, size: tuple[int, int]) -> Box:

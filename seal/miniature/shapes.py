@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 _FINE = 8  # drawn this many times larger, then averaged
 
-# Corners on a unit square, y down. Each holds the middle, where the badge sits.
+# Corners on a unit square, y down.
 OUTLINES: dict[str, tuple[tuple[float, float], ...]] = {
     "square": ((0.06, 0.06), (0.94, 0.06), (0.94, 0.94), (0.06, 0.94)),
     "diamond": ((0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seal.geometry import Box
-from seal.miniature.world import KINDS, Scene, Thing
+from seal.miniature.world import KINDS, Scene, Thing, badge_box
 
 MIN_PART = 0.55  # of an object's area: from here on it is in the view; its box is cut at the border
 MAX_TRACE = 0.12  # up to here it is not; in between nothing is said about it
@@ -20,6 +20,7 @@ class Seen:
 
     thing: Thing
     box: Box  # view pixels, cut at the view's border
+    badge: Box | None  # the same; None: it has none, or not here
     part: float  # of its area inside the view
 
 
@@ -42,10 +43,10 @@ class View:
         """Objects, then distractors, of which anything lies inside."""
         found = []
         for thing in (*self.scene.objects, *self.scene.distractors):
-            inside = intersect(thing.box, self.box)
-            if inside is not None:
-                box = inside.shift(-self.box.x0, -self.box.y0)
-                found.append(Seen(thing, box, inside.area / thing.box.area))
+            box = self._inside(thing.box)
+            if box is not None:
+                badge = None if thing.badge is None else self._inside(badge_box(thing))
+                found.append(Seen(thing, box, badge, box.area / thing.box.area))
         return found
 
     def objects(self) -> list[Seen]:
@@ -61,10 +62,15 @@ class View:
         """Each region's part of the view, in view pixels."""
         parts = {}
         for region in self.scene.regions:
-            inside = intersect(region.box, self.box)
+            inside = self._inside(region.box)
             if inside is not None:
-                parts[region.name] = inside.shift(-self.box.x0, -self.box.y0)
+                parts[region.name] = inside
         return parts
+
+    def _inside(self, box: Box) -> Box | None:
+        """The part of a box of the scene that is in the view, in view pixels."""
+        shared = intersect(box, self.box)
+        return None if shared is None else shared.shift(-self.box.x0, -self.box.y0)
 
 
 def intersect(a: Box, b: Box) -> Box | None:

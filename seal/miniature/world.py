@@ -19,12 +19,14 @@ from seal.miniature.shapes import DISC, silhouette
 from seal.miniature.textures import BRIGHTNESS, TILE, fill
 
 REGIONS = ("sky", "water", "grass", "road", "sand", "snow", "wall")
+# Two tones each, of which a body shows one half each: the split tells kinds of one color apart even
+# where only the middle of the thing is seen.
 BODY_COLORS = {
-    "red": (222, 24, 32),
-    "yellow": (250, 222, 10),
-    "black": (18, 18, 20),
-    "magenta": (214, 30, 190),
-    "cyan": (0, 222, 214),
+    "red": ((222, 24, 32), (70, 0, 60)),
+    "yellow": ((250, 222, 10), (120, 60, 0)),
+    "black": ((18, 18, 20), (150, 150, 160)),
+    "magenta": ((214, 30, 190), (60, 0, 110)),
+    "cyan": ((0, 222, 214), (0, 40, 110)),
 }
 BADGE_COLORS = {
     "white": (250, 250, 250),
@@ -42,6 +44,7 @@ class Kind:
 
     name: str
     color: str
+    split: str  # between the tones: "rows", the light one above, or "columns", it on the left
     shape: str
     homes: tuple[str, ...]
 
@@ -51,23 +54,24 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("boat", "red", "hull", ("water", "sand", "snow", "road")),
-        Kind("car", "red", "square", ("road", "grass", "sand", "wall")),
-        Kind("kite", "yellow", "diamond", ("sky", "sand", "grass", "snow")),
-        Kind("lamp", "yellow", "cross", ("wall", "road", "snow", "grass")),
-        Kind("bird", "black", "arrow", ("sky", "water", "wall", "sand")),
-        Kind("goat", "black", "hourglass", ("grass", "snow", "road", "water")),
-        Kind("sled", "magenta", "ladder", ("snow", "grass", "road", "sky")),
-        Kind("tent", "magenta", "triangle", ("sand", "grass", "water", "wall")),
-        Kind("duck", "cyan", "tee", ("water", "sky", "grass", "road")),
-        Kind("sign", "cyan", "saltire", ("wall", "sand", "sky", "snow")),
+        Kind("boat", "red", "rows", "hull", ("water", "sand", "snow", "road")),
+        Kind("car", "red", "columns", "square", ("road", "grass", "sand", "wall")),
+        Kind("kite", "yellow", "rows", "diamond", ("sky", "sand", "grass", "snow")),
+        Kind("lamp", "yellow", "columns", "cross", ("wall", "road", "snow", "grass")),
+        Kind("bird", "black", "rows", "arrow", ("sky", "water", "wall", "sand")),
+        Kind("goat", "black", "columns", "hourglass", ("grass", "snow", "road", "water")),
+        Kind("sled", "magenta", "rows", "ladder", ("snow", "grass", "road", "sky")),
+        Kind("tent", "magenta", "columns", "triangle", ("sand", "grass", "water", "wall")),
+        Kind("duck", "cyan", "rows", "tee", ("water", "sky", "grass", "road")),
+        Kind("sign", "cyan", "columns", "saltire", ("wall", "sand", "sky", "snow")),
     )
 }
 NUM_SHOWN = (4, 5)  # regions in a scene
 NUM_OBJECTS = (6, 8)  # each of another kind
 NUM_DISTRACTORS = 20
 OBJECT_PIXELS = (19, 24)
-BADGE_PIXELS = 7
+BADGE_PIXELS = 5
+BADGE_PLACE = -0.26  # of its center, from that of the thing, in sizes: up and to the left
 AT_HOME = 0.9  # probability
 MIN_REGION_SHARE = 0.22  # of the side that a cut divides
 GAP = 3  # pixels between objects, and between an object and the edge of its region
@@ -262,16 +266,27 @@ def _draw(pixels: NDArray[np.uint8], thing: Thing) -> None:
     x0, y0, x1, y1 = thing.box.as_ints()
     coverage = silhouette(thing.shape, thing.size)[..., None]
     under = pixels[y0:y1, x0:x1]
-    body = np.array(BODY_COLORS[thing.color], np.float32)
+    body = _tones(thing, coverage.shape[:2])
     pixels[y0:y1, x0:x1] = (coverage * body + (1 - coverage) * under).round().astype(np.uint8)
     if thing.badge is not None:
-        x, y, side = badge_corner(thing)
-        pixels[y : y + side, x : x + side] = BADGE_COLORS[thing.badge]
+        x0, y0, x1, y1 = badge_box(thing).as_ints()
+        pixels[y0:y1, x0:x1] = BADGE_COLORS[thing.badge]
 
 
-def badge_corner(thing: Thing) -> tuple[int, int, int]:
-    """x, y and side of the square badge, image pixels."""
+def _tones(thing: Thing, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """(h, w, 3): the light tone and the dark one; round things are split along their diagonal."""
+    y, x = (np.arange(side)[:, None] * 2 + 1 - side for side in shape)
+    split = "diagonal" if thing.kind is None else KINDS[thing.kind].split
+    dark = {"rows": y + 0 * x.T > 0, "columns": 0 * y + x.T > 0, "diagonal": y + x.T > 0}[split]
+    light, shade = np.array(BODY_COLORS[thing.color], np.float32)
+    return np.where(dark[..., None], shade, light)
+
+
+def badge_box(thing: Thing) -> Box:
+    """Where the square badge of a thing is, whole image pixels."""
     x0, y0, x1, y1 = thing.box.as_ints()
-    middle = (y0 + y1) / 2 + (0.14 * thing.size if thing.shape == "triangle" else 0)
-    corner = BADGE_PIXELS / 2
-    return round((x0 + x1) / 2 - corner), round(middle - corner), BADGE_PIXELS
+    x, y = (
+        round((low + high) / 2 + BADGE_PLACE * thing.size - BADGE_PIXELS / 2)
+        for low, high in ((x0, x1), (y0, y1))
+    )
+    return Box(x, y, x + BADGE_PIXELS, y + BADGE_PIXELS)
