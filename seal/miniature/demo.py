@@ -85,7 +85,7 @@ class Demo:
 
     def scenes(self) -> Stage:
         command = ("seal", "data_builders/scenes", f"out={self.data}", "workers=2")
-        return Stage("scenes", command, 60)
+        return Stage("scenes", command, 30)
 
     def train_vqa(self) -> list[Stage]:
         """Align both projectors, instruct; then the same without crops, as a baseline."""
@@ -94,7 +94,7 @@ class Demo:
         return [
             self._train("train/vqa", linear, 25, "scenes", self.base / "vqa_base"),
             self._train("train/vqa", resampler, 35, linear, self.model(linear)),
-            self._train("train/vqa", instruct, 300, resampler, self.model(resampler)),
+            self._train("train/vqa", instruct, 350, resampler, self.model(resampler)),
             self._train("train/vqa", baseline, 60, resampler, self.model(resampler)),
         ]
 
@@ -105,7 +105,7 @@ class Demo:
         vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
         return [
             self._evaluate(
-                "eval/benchmark", "benchmark", 60, ("vqa_instruct", "vsm"),
+                "eval/benchmark", "benchmark", 170, ("vqa_instruct", "vsm"),
                 f"benchmark={self.data / 'benchmark'}", f"vqa={vqa}", f"vsm={vsm}",
                 "systems=[none,guided,oracle]",
             ),
@@ -122,8 +122,8 @@ class Demo:
         reading = self.out / "results" / "cue_reading.json"
         return [
             self._evaluate(
-                "eval/search", "search", 90, ("vsm",),
-                f"benchmark={self.data / 'benchmark'}", vsm, strategies, "traces=12", "limit=40",
+                "eval/search", "search", 120, ("vsm",),
+                f"benchmark={self.data / 'benchmark'}", vsm, strategies, "traces=12", "limit=50",
             ),
             self._evaluate(
                 "eval/search", "search_shuffled", 60, ("vsm",),
@@ -132,7 +132,7 @@ class Demo:
             Stage(
                 "cue_reading",
                 ("seal", "eval/cue_reading", vsm, f"out={reading}"),
-                20,
+                15,
                 (self.runner.stamp("vsm"),),
             ),
         ]  # fmt: skip
