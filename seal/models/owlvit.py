@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from transformers import OwlViTVisionConfig
 from transformers.models.owlvit.modeling_owlvit import OwlViTVisionTransformer
 
+from seal.models.sizes import require_multiple
+
 
 @dataclass(kw_only=True, slots=True)
 class OwlViTConfig:
@@ -24,15 +26,8 @@ class OwlViTConfig:
     query_size: int = 512  # width of the query the class head compares with
 
     def __post_init__(self) -> None:
-        if self.image_size % self.patch_size:
-            raise ValueError(
-                f"image_size={self.image_size} is not a multiple of patch_size={self.patch_size}"
-            )
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size={self.hidden_size} is not a multiple of "
-                f"num_attention_heads={self.num_attention_heads}"
-            )
+        require_multiple(self, "image_size", "patch_size")
+        require_multiple(self, "hidden_size", "num_attention_heads")
 
     @property
     def grid_size(self) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
+from seal.models.sizes import require_multiple
+
 
 @dataclass(kw_only=True, slots=True)
 class ClipConfig:
@@ -21,10 +23,8 @@ class ClipConfig:
     feature_layer: int = -2  # which hidden state is read
 
     def __post_init__(self) -> None:
-        if self.image_size % self.patch_size:
-            raise ValueError(
-                f"image_size={self.image_size} is not a multiple of patch_size={self.patch_size}"
-            )
+        require_multiple(self, "image_size", "patch_size")
+        require_multiple(self, "hidden_size", "num_attention_heads")
         if not -self.num_hidden_layers - 1 <= self.feature_layer < 0:
             raise ValueError(
                 f"feature_layer={self.feature_layer} counts from the end: expected "

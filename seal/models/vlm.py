@@ -11,6 +11,7 @@ from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from seal.batch import Batch
 from seal.models.projectors import ResamplerConfig
+from seal.models.sizes import require_multiple
 from seal.models.splice import arrange, splice
 from seal.models.vision import ClipConfig
 
@@ -33,11 +34,7 @@ class LlmConfig:
     eos_token_id: int = 2
 
     def __post_init__(self) -> None:
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size={self.hidden_size} is not a multiple of "
-                f"num_attention_heads={self.num_attention_heads}"
-            )
+        require_multiple(self, "hidden_size", "num_attention_heads")
 
     def build(self) -> LlamaForCausalLM:
         return LlamaForCausalLM(

@@ -42,7 +42,8 @@ def test_the_second_to_last_layer_is_read_without_the_class_token():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "value"), [("patch_size", 15), ("feature_layer", -5), ("feature_layer", 1)]
+    ("wrong", "value"),
+    [("patch_size", 15), ("num_attention_heads", 3), ("feature_layer", -5), ("feature_layer", 1)],
 )
 def test_sizes_that_cannot_be_are_refused_by_name(wrong, value):
     with pytest.raises(ValueError, match=wrong):

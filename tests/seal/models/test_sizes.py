@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from seal.models.sizes import require_multiple
+
+
+def test_what_does_not_divide_is_refused_with_both_names_and_values():
+    sizes = SimpleNamespace(image_size=28, patch_size=14)
+    require_multiple(sizes, "image_size", "patch_size")
+    sizes.patch_size = 15
+    with pytest.raises(ValueError, match="image_size=28 is not a multiple of patch_size=15"):
+        require_multiple(sizes, "image_size", "patch_size")
