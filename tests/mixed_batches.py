@@ -35,6 +35,7 @@ from seal.training.config import TrainConfig
 from seal.training.distributed import World, distributed
 from seal.training.engine import Engine, build_engine
 from seal.training.loop import fit
+from seal.training.validate import held_out
 
 VOCABULARY, LOC = 40, 39
 LLM = LlmConfig(
@@ -145,17 +146,24 @@ def mixed_engine(world: World, name: str, train: TrainConfig, *, stage: int) -> 
     build, criterion = MODELS[name]
     torch.manual_seed(1)
     assert train.num_steps is not None
+    zero: dict[str, Any] = {"stage": stage}
+    if stage == 3:
+        zero["stage3_param_persistence_threshold"] = 0  # or every weight, being small, stays whole
     return build_engine(
-        build(), criterion(), train, {"zero_optimization": {"stage": stage}},
+        build(), criterion(), train, {"zero_optimization": zero},
         num_steps=train.num_steps, world=world,
     )  # fmt: skip
 
 
 def mixed_fit(engine: Engine, name: str, folder: Path) -> None:
     train = engine.train_config
+    samples, join = MixedSamples(name), partial(collate, pad_id=0)
+    validation = None
+    if train.validation_samples:
+        validation = held_out(samples, join, count=train.validation_samples)
     fit(
-        engine, MixedSamples(name), partial(collate, pad_id=0), folder / name, seed=0,
-        config={"train": asdict(train)},
+        engine, samples, join, folder / name, seed=0, config={"train": asdict(train)},
+        validation=validation,
     )  # fmt: skip
 
 

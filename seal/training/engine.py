@@ -32,8 +32,10 @@ class Objective(nn.Module):
         self.model = model
         self.criterion = criterion
 
-    def forward(self, batch: Batch) -> Losses:
-        return self.criterion(batch, self.model(batch))
+    def forward(self, batch: Batch, *, with_output: bool = False) -> Losses | tuple[Losses, Any]:
+        output = self.model(batch)
+        losses = self.criterion(batch, output)
+        return (losses, output) if with_output else losses
 
 
 class Engine:
@@ -114,10 +116,13 @@ class Engine:
 
     @torch.no_grad()
     def evaluate(self, batch: Batch) -> tuple[Losses, Any]:
-        """Losses and predictions of a batch in evaluation mode."""
+        """Losses and predictions of a batch in evaluation mode.
+
+        Through the engine, not the model inside it: under ZeRO-3 only the engine gathers a
+        parameter that is read outside the module it belongs to.
+        """
         self.deepspeed.eval()
-        output = self.model(batch)
-        losses = self.deepspeed.module.criterion(batch, output)
+        losses, output = self.deepspeed(batch, with_output=True)
         self.deepspeed.train()
         return losses, output
 

@@ -21,9 +21,8 @@ PROGRAM = Path(mixed_batches.__file__)
 
 def losses(folder: Path, name: str) -> list[dict[str, float]]:
     lines = read_metrics(folder / name / "metrics.jsonl")
-    return [
-        {k: v for k, v in line.items() if k.startswith("loss") or k == "step"} for line in lines
-    ]
+    kept = ("step", "loss", "validation/loss")
+    return [{k: v for k, v in line.items() if k.startswith(kept)} for line in lines]
 
 
 def on_two_processes(folder: Path, *options: str) -> None:
@@ -47,14 +46,19 @@ def test_one_and_two_processes_have_the_same_losses_for_fifty_steps(world, tmp_p
 
 
 def test_zero_3_on_two_processes_agrees_and_hands_over_to_one_process_without_it(world, tmp_path):
-    """Weights of odd sizes are padded in their partitions; the checkpoint knows nothing of that."""
-    on_two_processes(tmp_path / "two", "stage=3", "num_steps=12", "stop_after=8")
-    train = mixed_train(num_steps=12)
+    """Weights of odd sizes are padded in their partitions; the checkpoint knows nothing of that.
+
+    Held-out samples are read between the steps, before the first as well.
+    """
+    options = {"num_steps": 12, "validate_every": 4, "validation_samples": 8}
+    given = [f"{key}={value}" for key, value in options.items()]
+    on_two_processes(tmp_path / "two", "stage=3", "stop_after=8", *given)
+    train = mixed_train(**options)
     for name in MODELS:
         mixed_fit(mixed_engine(world, name, train, stage=0), name, tmp_path / "one")
         mixed_fit(mixed_engine(world, name, train, stage=0), name, tmp_path / "two")
         one, two = losses(tmp_path / "one", name), losses(tmp_path / "two", name)
-        assert len(two) == 12
+        assert len(two) == 12 + 4
         for line, other in zip(one, two, strict=True):
             assert other == pytest.approx(line, abs=1e-4)
 

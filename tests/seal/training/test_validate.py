@@ -54,8 +54,9 @@ def test_ciou_adds_pixels_and_giou_averages_masks():
     assert "box_accuracy" not in metrics
 
 
-def test_held_out_losses_are_the_mean_over_the_batches(world):
-    engine = mixed_engine(world, "vsm", mixed_train(), stage=0)
+@pytest.mark.parametrize("stage", [0, 3])
+def test_held_out_losses_are_the_mean_over_the_batches(world, stage):
+    engine = mixed_engine(world, "vsm", mixed_train(), stage=stage)
     samples = MixedSamples("vsm")
     values = held_out(samples, partial(collate, pad_id=0), count=10)(engine)
     batches = [collate([samples[i], samples[i + 1]], pad_id=0) for i in range(0, 10, 2)]
