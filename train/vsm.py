@@ -13,50 +13,17 @@ with cIoU, gIoU and box accuracy on held-out records, and, at the end, model/, a
 from __future__ import annotations
 
 from seal.schema import program
-from seal.text.tokenize import load_tokenizer
-from seal.training.distributed import distributed
-from seal.training.engine import build_engine
-from seal.training.export import export_model
-from seal.training.flops import count_flops
-from seal.training.loop import fit
 from seal.training.preview import preview
-from seal.training.recipe import VSMRun, describe
-from seal.training.validate import validation_of
+from seal.training.recipe import VSMRun
+from seal.training.run import train
 
 
 @program("train_vsm", VSMRun)
 def main(run: VSMRun) -> None:
     if run.dry_run:
-        run.prepare()
         preview(run)
-        return
-    with distributed(run.seed) as world:
-        run.prepare(world)
-        tokenizer = load_tokenizer(run.tokenizer_folder)
-        data = run.build_data(tokenizer)
-        model = run.build_model()
-        flops = count_flops(model)
-        engine = build_engine(
-            model,
-            run.criterion(),
-            run.train,
-            run.deepspeed,
-            num_steps=run.train.steps(len(data.train)),
-            world=world,
-        )
-        checkpoint = fit(
-            engine,
-            data.train,
-            data.collate,
-            run.folder,
-            seed=run.seed,
-            config=describe(run),
-            validation=validation_of(data, run.train),
-            flops=flops,
-        )
-        if world.is_main:
-            export_model(run, checkpoint, run.folder / "model")
-            print(f"the trained model: {run.folder / 'model'}")
+    else:
+        train(run)
 
 
 if __name__ == "__main__":

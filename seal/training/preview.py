@@ -34,6 +34,7 @@ STYLE = (
 
 def preview(run: VQARun | VSMRun) -> None:
     """Print the parameters by part, memory, steps; write a page with the first micro-batch."""
+    run.prepare()
     with torch.device("meta"):
         model = run.build_model(weights=False)
     print(f"{run.run_name}\n")

@@ -1,0 +1,43 @@
+"""Carry out a training run: from a base model and records to a trained model folder."""
+
+from __future__ import annotations
+
+from seal.text.tokenize import load_tokenizer
+from seal.training.distributed import distributed
+from seal.training.engine import build_engine
+from seal.training.export import export_model
+from seal.training.flops import count_flops
+from seal.training.loop import fit
+from seal.training.recipe import VQARun, VSMRun, describe
+from seal.training.validate import validation_of
+
+
+def train(run: VQARun | VSMRun) -> None:
+    """Train under DeepSpeed, from the newest checkpoint if there is one, and write RUN/model."""
+    with distributed(run.seed) as world:
+        run.prepare(world)
+        tokenizer = load_tokenizer(run.tokenizer_folder)
+        data = run.build_data(tokenizer)
+        model = run.build_model()
+        flops = count_flops(model)
+        engine = build_engine(
+            model,
+            run.criterion(),
+            run.train,
+            run.deepspeed,
+            num_steps=run.train.steps(len(data.train)),
+            world=world,
+        )
+        checkpoint = fit(
+            engine,
+            data.train,
+            data.collate,
+            run.folder,
+            seed=run.seed,
+            config=describe(run),
+            validation=validation_of(data, run.train),
+            flops=flops,
+        )
+        if world.is_main:
+            export_model(run, checkpoint, run.folder / "model")
+            print(f"the trained model: {run.folder / 'model'}")
