@@ -103,28 +103,14 @@ def continue_greedily(
     cache = prefix.cache()
     rows = torch.arange(len(ids), device=ids.device)
     hidden = _extend(vlm, cache, prefix, ids, mask)[rows, _last(mask)]
-    positions = prefix.next_position + mask.sum(1)  # (B,) of the next token
-    attended = torch.cat([prefix.mask, mask], dim=1)
-    answers: list[list[int]] = [[] for _ in ids]
-    alive = [True] * len(ids)
-    eos = vlm.llm.config.eos_token_id
-    for step in range(max_new_tokens):
-        chosen = vlm.llm.lm_head(hidden).argmax(-1)  # (B,)
-        for i, token in enumerate(chosen.tolist()):
-            if alive[i] and token != eos:
-                answers[i].append(token)
-            alive[i] = alive[i] and token != eos and token not in stop_ids
-        if not any(alive) or step + 1 == max_new_tokens:
-            break
-        attended = torch.cat([attended, attended.new_ones(len(ids), 1)], dim=1)
-        hidden = vlm.llm.model(
-            input_ids=chosen[:, None],
-            attention_mask=attended.long(),
-            position_ids=positions[:, None] + step,
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state[:, -1]
-    return answers
+    return vlm.decode_greedily(
+        hidden,
+        cache,
+        torch.cat([prefix.mask, mask], dim=1),
+        prefix.next_position + mask.sum(1),
+        max_new_tokens=max_new_tokens,
+        stop_ids=stop_ids,
+    )
 
 
 def pad_right(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

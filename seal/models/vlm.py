@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -149,45 +150,66 @@ class VLM(nn.Module):
         max_new_tokens: int,
         *,
         features: Tensor | None = None,
-        stop_ids: tuple[int, ...] = (),
+        stop_ids: Collection[int] = (),
     ) -> list[list[int]]:
         """Greedy continuation of each row, padded on either side, without what ended it.
 
         A prefix the answer must begin with is the end of the row. A row ends at the end of sequence
         or at an id of `stop_ids` (which is kept); the batch ends when every row has.
         """
-        eos = self.llm.config.eos_token_id
         embeddings, mask, positions = pad_left(
             self.embed(batch, features), batch.attention_mask, batch.position_ids
         )
-        mask = mask.long()
         cache = DynamicCache()
-        inputs = {"inputs_embeds": embeddings}
-        rows: list[list[int]] = [[] for _ in batch.ids]
-        alive = [True] * len(rows)
-        for _ in range(max_new_tokens):
+        hidden = self.llm.model(
+            inputs_embeds=embeddings,
+            attention_mask=mask.long(),
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state[:, -1]
+        return self.decode_greedily(
+            hidden, cache, mask, positions[:, -1] + 1,
+            max_new_tokens=max_new_tokens, stop_ids=stop_ids,
+        )  # fmt: skip
+
+    def decode_greedily(
+        self,
+        hidden: Tensor,
+        cache: DynamicCache,
+        mask: Tensor,
+        positions: Tensor,
+        *,
+        max_new_tokens: int,
+        stop_ids: Collection[int] = (),
+    ) -> list[list[int]]:
+        """The likeliest tokens behind what `cache` holds, which they are added to.
+
+        Args:
+            hidden: (B, D), each row's last state, which predicts the first token.
+            mask: (B, L) bool, False at the padding of what `cache` holds.
+            positions: (B,) of the first token.
+        """
+        eos = self.llm.config.eos_token_id
+        answers: list[list[int]] = [[] for _ in mask]
+        alive = [True] * len(answers)
+        for step in range(max_new_tokens):
+            chosen = self.llm.lm_head(hidden).argmax(-1)  # (B,)
+            for i, token in enumerate(chosen.tolist()):
+                if alive[i] and token != eos:
+                    answers[i].append(token)
+                alive[i] = alive[i] and token != eos and token not in stop_ids
+            if not any(alive) or step + 1 == max_new_tokens:
+                break
+            mask = torch.cat([mask, mask.new_ones(len(answers), 1)], dim=1)
             hidden = self.llm.model(
-                **inputs,
-                attention_mask=mask,
-                position_ids=positions,
+                input_ids=chosen[:, None],
+                attention_mask=mask.long(),
+                position_ids=positions[:, None] + step,
                 past_key_values=cache,
                 use_cache=True,
             ).last_hidden_state[:, -1]
-            chosen = self.llm.lm_head(hidden).argmax(-1)
-            for i, token in enumerate(chosen.tolist()):
-                if not alive[i]:
-                    continue
-                if token == eos:
-                    alive[i] = False
-                    continue
-                rows[i].append(token)
-                alive[i] = token not in stop_ids
-            if not any(alive):
-                break
-            inputs = {"input_ids": chosen[:, None]}
-            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-            positions = positions[:, -1:] + 1
-        return rows
+        return answers
 
 
 def pad_left(embeddings: Tensor, mask: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
