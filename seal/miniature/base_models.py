@@ -36,7 +36,7 @@ class BaseModelsConfig:
     out: str = str(ASSETS)
     seed: int = 900  # of weights and of worlds that nothing else uses
     detector_steps: int = 5000
-    clip_steps: int = 900
+    clip_steps: int = 2400
     vqa_text_steps: int = 1000
     vsm_text_steps: int = 500
     llava_steps: int = 500

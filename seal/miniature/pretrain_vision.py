@@ -276,7 +276,7 @@ def pretrain_clip(
     grid = config.image_size // config.patch_size
     cell_head = nn.Linear(config.hidden_size, len(LABELS))
     stream = examples(
-        seed + 1, config.image_size, grid, (0.3, 0.3, 0.2, 0.2), squared=True, closeups=0.4
+        seed + 1, config.image_size, grid, (0.3, 0.3, 0.2, 0.2), squared=True, closeups=0.6
     )
 
     def losses(step: int) -> dict[str, Tensor]:

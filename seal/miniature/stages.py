@@ -44,6 +44,7 @@ class StageRunner:
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, kept ones included
     peak_memory_mb: float = 0.0  # largest sum over this process and all it started
     _running: dict[str, tuple[Stage, float, subprocess.Popen[bytes]]] = field(default_factory=dict)
+    _pending: set[Path] = field(default_factory=set)  # stamps that stages of this run will write
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failure: str | None = None
 
@@ -54,11 +55,14 @@ class StageRunner:
     def run(self, lanes: Sequence[Sequence[Stage]]) -> None:
         """Run the lanes side by side, the stages of each lane in order.
 
+        A stage that reads what another lane makes waits for it.
+
         Raises:
             StageError: a stage failed; the others are stopped. Finished stages stay finished.
         """
         (self.folder / "stages").mkdir(parents=True, exist_ok=True)
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        self._pending = {self.stamp(stage.name) for lane in lanes for stage in lane}
         threads = [threading.Thread(target=self._run_lane, args=(lane,)) for lane in lanes]
         for thread in threads:
             thread.start()
@@ -83,8 +87,11 @@ class StageRunner:
         for stage in lane:
             if self._failure is not None:
                 return
+            while self._failure is None and self._pending.intersection(stage.inputs):
+                time.sleep(TICK_SECONDS)
             if not self._run_stage(stage):
                 return
+            self._pending.discard(self.stamp(stage.name))
 
     def _run_stage(self, stage: Stage) -> bool:
         fingerprint = self._fingerprint(stage)
@@ -95,6 +102,8 @@ class StageRunner:
                 self.seconds[stage.name] = kept["seconds"]
                 print(f"  {stage.name}: kept from an earlier run ({kept['seconds']:.0f} s)")
                 return True
+        if self._failure is not None:  # of another lane, while this one waited
+            return False
         stamp.unlink(missing_ok=True)
         log = self.folder / "logs" / f"{stage.name}.log"
         print(f"  {stage.name}: started (about {stage.expected_seconds:.0f} s; log: {log})")

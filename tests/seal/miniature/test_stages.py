@@ -45,6 +45,20 @@ def test_changed_settings_renew_every_stage(tmp_path):
     assert out.read_text() == "xx"
 
 
+def test_a_stage_waits_for_what_another_lane_makes(tmp_path):
+    made = tmp_path / "made"
+    slow = f"import time\ntime.sleep(1)\nopen({str(made)!r}, 'w').close()"
+    runner = StageRunner(tmp_path)
+    reader = Stage(
+        "reader",
+        ("timeit", "-n", "1", "-r", "1", f"open({str(made)!r}).close()"),
+        1.0,
+        (runner.stamp("maker"),),
+    )
+    runner.run([[Stage("maker", ("timeit", "-n", "1", "-r", "1", slow), 1.0)], [reader]])
+    assert set(runner.seconds) == {"maker", "reader"}
+
+
 def test_lanes_run_side_by_side(tmp_path):
     # Each waits for the other's file: in sequence they would never end.
     def meet(mine, other):
