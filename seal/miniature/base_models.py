@@ -16,7 +16,7 @@ from torch import Tensor
 from seal.miniature import corpus
 from seal.miniature.pretrain_llava import pretrain_llava
 from seal.miniature.pretrain_text import make_tokenizers, pretrain_text
-from seal.miniature.pretrain_vision import MATRIX_RATE, pretrain_clip, pretrain_detector
+from seal.miniature.pretrain_vision import pretrain_clip, pretrain_detector
 from seal.miniature.world import KINDS
 from seal.models.load import save_model
 from seal.models.presets import vqa_preset, vsm_preset
@@ -37,7 +37,7 @@ class BaseModelsConfig:
     seed: int = 900  # of weights and of worlds that nothing else uses
     detector_steps: int = 5000
     clip_steps: int = 2400
-    vqa_text_steps: int = 1500
+    vqa_text_steps: int = 1000
     vsm_text_steps: int = 500
     llava_steps: int = 500
 
@@ -67,7 +67,6 @@ def build_base_models(config: BaseModelsConfig) -> None:
             corpus.VQA_SHARES,
             seed=config.seed,
             num_steps=config.vqa_text_steps,
-            matrix_rate=MATRIX_RATE,  # comparing coordinates is hard to learn
         )
         vsm.llm = pretrain_text(
             vsm.config.llm,

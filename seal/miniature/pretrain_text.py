@@ -41,7 +41,6 @@ def pretrain_text(
     num_steps: int,
     batch_size: int = 48,
     rate: float = 4e-3,
-    matrix_rate: float | None = None,
 ) -> LlamaForCausalLM:
     """A language model that answers in `template` from text alone."""
     torch.manual_seed(seed)
@@ -62,12 +61,5 @@ def pretrain_text(
         logits = model.lm_head(hidden[batch.supervised])
         return {"ce": F.cross_entropy(logits, batch.supervised_labels)}
 
-    pretrain(
-        "text",
-        model.named_parameters(),
-        losses,
-        num_steps=num_steps,
-        rate=rate,
-        matrix_rate=matrix_rate,
-    )
+    pretrain("text", model.named_parameters(), losses, num_steps=num_steps, rate=rate)
     return model.eval()
