@@ -6,11 +6,11 @@ and which of two coordinates is larger. It shows no picture and no scene of any 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seal.geometry import Box, normalized_box_text
+from seal.geometry import normalized_box_text
 from seal.miniature.questions import (
     absence_sentence,
     attribute_question,
@@ -21,7 +21,7 @@ from seal.miniature.questions import (
     thing_caption,
     where_question,
 )
-from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS, SIZES, Scene, make_scene
+from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS, SIZES, Scene, Thing, make_scene
 from seal.text.prompts import (
     FOCUS,
     cue_question,
@@ -33,6 +33,11 @@ from seal.text.prompts import (
 
 Turn = tuple[str, str]
 DESCRIBE = "What does the image show?"
+# In a part of the prompts about crops there are words where the pictures will be. Who compares
+# numbers only side by side cannot do it any more once pictures come between them.
+WORDED = 0.6
+MOST_WORDS = 64  # a crop; as many as it has tokens
+WORDS = (*REGIONS, "a", "the", "on", "in", "with", "image", "shows")
 
 
 def named_answer(name: str) -> str:
@@ -42,15 +47,17 @@ def named_answer(name: str) -> str:
 
 def _comparing(scene: Scene, rng: np.random.Generator) -> Turn:
     asked = draw_relation(scene, rng)
-    return focused_question([_located(scene, kind) for kind in asked.targets], asked.text), (
-        asked.answer
-    )
+    return focused_question(_located(scene, asked.targets, rng), asked.text), asked.answer
 
 
 def _reading(scene: Scene, rng: np.random.Generator) -> Turn:
     things = [scene.objects[i] for i in rng.permutation(len(scene.objects))[:2]]
-    asked = attribute_question(things[int(rng.integers(2))], rng)
-    facts = [f"{badge_sentence(str(t.kind), str(t.badge))[:-1].lower()}" for t in things]
+    asked = attribute_question(things[0], rng)
+    if rng.random() < WORDED:
+        kinds = [str(thing.kind) for thing in things[: rng.integers(1, 3)]]
+        return focused_question(_located(scene, kinds, rng, worded=True), asked.text), asked.answer
+    facts = [badge_sentence(str(t.kind), str(t.badge))[:-1].lower() for t in things]
+    rng.shuffle(facts)
     return f"{FOCUS}{'; '.join(facts)}.\n{asked.text}", asked.answer
 
 
@@ -127,6 +134,23 @@ def vocabulary(seed: int) -> list[str]:
     return texts
 
 
-def _located(scene: Scene, kind: str) -> str:
-    box: Box = scene.find(kind).box
-    return f"{kind} at location {normalized_box_text(box, scene.width, scene.height)}"
+def _located(
+    scene: Scene, kinds: Sequence[str], rng: np.random.Generator, *, worded: bool | None = None
+) -> list[str]:
+    """What a prompt says about crops. `worded`: with words for the pictures; None: by chance."""
+    if worded is None:
+        worded = bool(rng.random() < WORDED)
+    phrases = []
+    for kind in kinds:
+        thing = scene.find(kind)
+        location = normalized_box_text(thing.box, scene.width, scene.height)
+        shown = f"{_picture_words(thing, rng)} " if worded else ""
+        phrases.append(f"{kind} {shown}at location {location}")
+    return phrases
+
+
+def _picture_words(thing: Thing, rng: np.random.Generator) -> str:
+    """The color of a thing's badge, somewhere among other words."""
+    words = rng.choice(WORDS, size=rng.integers(1, MOST_WORDS)).tolist()
+    words.insert(int(rng.integers(len(words) + 1)), f"{thing.badge} badge")
+    return " ".join(words)

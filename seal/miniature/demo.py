@@ -51,8 +51,13 @@ def run_demo(
     demo = Demo(out, seed, runner, base)
     rounds = [
         ("Building the scenes", [[demo.scenes()]]),
-        ("Training the VQA LLM and the search model", [demo.train_vqa(), demo.train_vsm()]),
-        ("Answering and searching held-out scenes", [demo.answer(), demo.search()]),
+        (
+            "Training the VQA LLM and the search model, searching and answering held-out scenes",
+            [
+                [*demo.train_vqa(), *demo.answer()],
+                [*demo.train_vsm(), *demo.search()],
+            ],
+        ),
     ]
     left = sum(max(sum(s.expected_seconds for s in lane) for lane in lanes) for _, lanes in rounds)
     print(f"SEAL in miniature, in {out}: about {left / 60:.0f} minutes on 2 cores", flush=True)

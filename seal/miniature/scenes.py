@@ -50,8 +50,10 @@ VIEWS_PER_SCENE = 8
 VIEW_PIXELS = 128  # short side of a stored view: what the detector sees of it
 SMALL_PIXELS = 224  # long side of a stored scene of which only the global view is used
 # Crops look the same in a smaller scene with fewer things, which is read much faster.
-COMPACT = (512, 512)
-COMPACT_OBJECTS, COMPACT_DISTRACTORS, COMPACT_SHARE = (4, 6), 5, 0.75
+COMPACT = (384, 384)
+COMPACT_OBJECTS, COMPACT_DISTRACTORS, COMPACT_SHARE = (4, 5), 4, 0.75
+# Questions a scene about one object, and about two.
+COMPACT_QUESTIONS, QUESTIONS = (3, 4), (1, 2)
 JITTER = 0.08  # of a target's box, as a share of its side: searches do not find boxes exactly
 
 
@@ -167,17 +169,13 @@ class InstructScenes(_Scenes):
         picture = scene.render()
         image = self.save(picture, f"{index:06d}")
         records = []
-        for number, thing in enumerate(scene.objects[:4]):
+        attributes, relations = COMPACT_QUESTIONS if compact else QUESTIONS
+        for number, thing in enumerate(scene.objects[:attributes]):
             asked = attribute_question(thing, rng)
-            name = f"{index}-attribute{number}"
-            records.append(self._focused(scene, rng, name, image, [asked], asked.targets))
-        for number in range(3):
+            records.append(self._focused(scene, rng, f"{index}-attribute{number}", image, asked))
+        for number in range(relations):
             asked = draw_relation(scene, rng)
-            turns = [asked]
-            if number == 0:
-                turns.append(attribute_question(scene.find(asked.targets[1]), rng))
-            name = f"{index}-relation{number}"
-            records.append(self._focused(scene, rng, name, image, turns, asked.targets))
+            records.append(self._focused(scene, rng, f"{index}-relation{number}", image, asked))
         records.append(self._not_found(scene, rng, f"{index}-absent", image))
         if not compact:  # refusing is for scenes in which nothing small can be seen
             records += self._global(scene, rng, index, picture)
@@ -189,16 +187,14 @@ class InstructScenes(_Scenes):
         rng: np.random.Generator,
         name: str,
         image: str,
-        asked: list[Asked],
-        kinds: tuple[str, ...],
+        asked: Asked,
     ) -> Record:
         targets = tuple(
             RecordTarget(kind, _jittered(scene.find(kind).box, scene, rng, context=1.0))
-            for kind in kinds
+            for kind in asked.targets
         )
-        first = focused_question([OBJECT_PLACEHOLDER] * len(targets), asked[0].text)
-        turns = [(first, asked[0].answer), *((a.text, a.answer) for a in asked[1:])]
-        return _record("instruct", name, image, (scene.width, scene.height), turns, targets)
+        turn = (focused_question([OBJECT_PLACEHOLDER] * len(targets), asked.text), asked.answer)
+        return _record("instruct", name, image, (scene.width, scene.height), [turn], targets)
 
     def _not_found(self, scene: Scene, rng: np.random.Generator, name: str, image: str) -> Record:
         """A target that the search did not bring back, alone or beside one that it did."""
@@ -233,10 +229,9 @@ class InstructScenes(_Scenes):
             records.append(_record("negative", f"{index}-refusal{number}", image, size, turns))
         region = str(rng.choice(REGIONS))
         asked = presence_question(region, region in scene.shown)
-        for number, turn in enumerate(
-            [(asked.text, asked.answer), (DESCRIBE, scene_caption(scene.shown))]
-        ):
-            records.append(_record("global", f"{index}-global{number}", image, size, [turn]))
+        turns = [(DESCRIBE, scene_caption(scene.shown)), (asked.text, asked.answer)]
+        for number, chosen in enumerate((turns, turns[::-1])):
+            records.append(_record("global", f"{index}-global{number}", image, size, chosen))
         return records
 
 

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seal.models.initialize import unit_variance_
+
 
 @dataclass(kw_only=True, slots=True)
 class CueDecoderConfig:
@@ -260,9 +262,9 @@ class ThreeLayers(nn.Module):
 
     def __init__(self, size: int, inner: int, out: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            [nn.Linear(size, inner), nn.Linear(inner, inner), nn.Linear(inner, out)]
-        )
+        layers = [nn.Linear(size, inner), nn.Linear(inner, inner), nn.Linear(inner, out)]
+        unit_variance_(layers)
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seal.batch import Batch, VSMOutput
+from seal.models.initialize import unit_variance_
 from seal.models.owlvit import OwlViTConfig
 from seal.models.sam import CueDecoderConfig
 from seal.models.vision import ClipConfig
@@ -41,6 +42,7 @@ class VSM(VLM):
         self.detector = config.detector.build()
         self.detection_query = _query_mlp(size, config.detector.query_size)
         self.mask_query = _query_mlp(size, config.cue_decoder.hidden_size)
+        unit_variance_([layer for layer in self.mask_query if isinstance(layer, nn.Linear)])
         self.mask_head = config.cue_decoder.build(config.detector.hidden_size)
 
     def forward(self, batch: Batch) -> VSMOutput:

@@ -163,3 +163,16 @@ def test_the_query_alignment_reaches_the_query_mlp():
     criterion(batch.to("cpu"), model(batch))["query_alignment"].backward()
     assert model.detection_query[0].weight.grad.any()
     assert model.mask_query[0].weight.grad is None
+
+
+def test_the_untrained_cue_decoder_paints_another_map_for_another_name():
+    """With PyTorch's default start its maps are all but the same, and stay so for long."""
+    torch.manual_seed(0)
+    wide = dataclasses.replace(LLM, hidden_size=256)
+    model = VSMModelConfig(llm=wide, clip=CLIP, detector=OWL).build()
+    # The LLM ends in a norm: its states have unit variance.
+    features = torch.randn(1, 4, 4, OWL.hidden_size).expand(50, -1, -1, -1)
+    with torch.no_grad():
+        maps = model.decode_masks(features, torch.randn(50, 256))
+    between = (maps - maps.mean(0)).std()
+    assert between > 0.1  # of the logits; by default .006
