@@ -5,12 +5,15 @@ Real classes with small sizes; only what they are pretrained on is ours. Shipped
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from seal.miniature import corpus
@@ -27,6 +30,7 @@ from seal.text.conversation import VSM as VSM_TEMPLATE
 
 ASSETS = Path(__file__).parent / "assets"
 QUERIES = "queries.safetensors"  # the detector's class embeddings, by kind
+_CLASSES = "class_embeddings"  # all of them, beside the weights of a kept detector
 
 
 @dataclass(kw_only=True, slots=True)
@@ -48,39 +52,87 @@ class BaseModelsConfig:
 
 
 def build_base_models(config: BaseModelsConfig) -> None:
-    """Pretrain everything, one after the other, and write both model folders."""
+    """Pretrain everything, one after the other, and write both model folders.
+
+    What is finished is kept in OUT/parts until all is: the same command goes on from there.
+    """
+    parts = Parts(Path(config.out) / "parts", config.seed)
     with tempfile.TemporaryDirectory() as scratch:
         vqa_tokenizer, vsm_tokenizer = make_tokenizers(Path(scratch), config.seed)
         vqa_config, vsm_config = vqa_preset("miniature"), vsm_preset("miniature")
         for tokenizer, model_config in ((vqa_tokenizer, vqa_config), (vsm_tokenizer, vsm_config)):
             assert tokenizer.vocab_size == model_config.llm.vocab_size
-        detector, queries = pretrain_detector(
-            vsm_config.detector, seed=config.seed, num_steps=config.detector_steps
-        )
-        tower = pretrain_clip(vsm_config.clip, seed=config.seed, num_steps=config.clip_steps)
+
+        def detector() -> dict[str, Tensor]:
+            model, queries = pretrain_detector(
+                vsm_config.detector, seed=config.seed, num_steps=config.detector_steps
+            )
+            return {**model.state_dict(), _CLASSES: queries}
+
+        def clip() -> dict[str, Tensor]:
+            return pretrain_clip(
+                vsm_config.clip, seed=config.seed, num_steps=config.clip_steps
+            ).state_dict()
+
+        def vqa_text() -> dict[str, Tensor]:
+            return pretrain_text(
+                vqa_config.llm,
+                vqa_tokenizer,
+                VQA_TEMPLATE,
+                corpus.VQA_SHARES,
+                seed=config.seed,
+                num_steps=config.vqa_text_steps,
+            ).state_dict()
+
+        def vsm_text() -> dict[str, Tensor]:
+            return pretrain_text(
+                vsm_config.llm,
+                vsm_tokenizer,
+                VSM_TEMPLATE,
+                corpus.VSM_SHARES,
+                seed=config.seed,
+                num_steps=config.vsm_text_steps,
+            ).state_dict()
+
+        found = parts.keep("detector", config.detector_steps, detector)
+        queries = found.pop(_CLASSES)
+        tower = parts.keep("clip", config.clip_steps, clip)
         torch.manual_seed(config.seed)
         vqa, vsm = vqa_config.build(), vsm_config.build()
-        vqa.llm = pretrain_text(
-            vqa.config.llm,
-            vqa_tokenizer,
-            VQA_TEMPLATE,
-            corpus.VQA_SHARES,
-            seed=config.seed,
-            num_steps=config.vqa_text_steps,
-        )
-        vsm.llm = pretrain_text(
-            vsm.config.llm,
-            vsm_tokenizer,
-            VSM_TEMPLATE,
-            corpus.VSM_SHARES,
-            seed=config.seed,
-            num_steps=config.vsm_text_steps,
-        )
+        vsm.detector.load_state_dict(found)
         for model in (vqa, vsm):
-            model.vision_tower.load_state_dict(tower.state_dict())
-        vsm.detector.load_state_dict(detector.state_dict())
+            model.vision_tower.load_state_dict(tower)
+        vqa.llm.load_state_dict(parts.keep("vqa_text", config.vqa_text_steps, vqa_text))
+        vsm.llm.load_state_dict(parts.keep("vsm_text", config.vsm_text_steps, vsm_text))
         pretrain_llava(vsm, vsm_tokenizer, seed=config.seed, num_steps=config.llava_steps)
         pack(Path(config.out), vqa, vsm, queries, vqa_tokenizer.folder, vsm_tokenizer.folder)
+    shutil.rmtree(parts.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is finished of a run that may be killed."""
+
+    folder: Path
+    seed: int
+
+    def keep(
+        self, name: str, num_steps: int, make: Callable[[], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """The tensors of a part: those kept under the same seed and steps, or new ones."""
+        path = self.folder / f"{name}.safetensors"
+        made_with = {"seed": str(self.seed), "num_steps": str(num_steps)}
+        if path.exists():
+            with safe_open(path, framework="pt") as file:
+                if file.metadata() == made_with:
+                    print(f"{name}: kept from an earlier run, {path}")
+                    return load_file(path)
+        tensors = {key: value.contiguous().clone() for key, value in make().items()}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        save_file(tensors, temporary, metadata=made_with)
+        temporary.replace(path)
+        return tensors
 
 
 def pack(

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seal.geometry import normalized_box_text
 from seal.miniature.questions import (
     absence_sentence,
     attribute_question,
@@ -23,21 +22,18 @@ from seal.miniature.questions import (
 )
 from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS, SIZES, Scene, Thing, make_scene
 from seal.text.prompts import (
-    FOCUS,
     cue_question,
     focused_question,
     locate_question,
     missing_phrase,
+    object_phrase,
     refusal,
 )
+from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
 
 Turn = tuple[str, str]
 DESCRIBE = "What does the image show?"
-# In a part of the prompts about crops there are words where the pictures will be. Who compares
-# numbers only side by side cannot do it any more once pictures come between them.
-WORDED = 0.6
-MOST_WORDS = 64  # a crop; as many as it has tokens
-WORDS = (*REGIONS, "a", "the", "on", "in", "with", "image", "shows")
+PICTURE_WORDS = 10
 
 
 def named_answer(name: str) -> str:
@@ -47,18 +43,15 @@ def named_answer(name: str) -> str:
 
 def _comparing(scene: Scene, rng: np.random.Generator) -> Turn:
     asked = draw_relation(scene, rng)
-    return focused_question(_located(scene, asked.targets, rng), asked.text), asked.answer
+    things = [scene.find(kind) for kind in asked.targets]
+    return _with_crops(scene, things, asked.text, rng, worded=rng.random() < 0.4), asked.answer
 
 
 def _reading(scene: Scene, rng: np.random.Generator) -> Turn:
-    things = [scene.objects[i] for i in rng.permutation(len(scene.objects))[:2]]
-    asked = attribute_question(things[0], rng)
-    if rng.random() < WORDED:
-        kinds = [str(thing.kind) for thing in things[: rng.integers(1, 3)]]
-        return focused_question(_located(scene, kinds, rng, worded=True), asked.text), asked.answer
-    facts = [badge_sentence(str(t.kind), str(t.badge))[:-1].lower() for t in things]
-    rng.shuffle(facts)
-    return f"{FOCUS}{'; '.join(facts)}.\n{asked.text}", asked.answer
+    """From words in the place of crops, of the one that is asked about or of another as well."""
+    things = [scene.objects[i] for i in rng.permutation(len(scene.objects))[: rng.integers(1, 3)]]
+    asked = attribute_question(things[int(rng.integers(len(things)))], rng)
+    return _with_crops(scene, things, asked.text, rng, worded=True), asked.answer
 
 
 def _refusing(scene: Scene, rng: np.random.Generator) -> Turn:
@@ -66,13 +59,14 @@ def _refusing(scene: Scene, rng: np.random.Generator) -> Turn:
         asked = draw_relation(scene, rng)
     else:
         asked = attribute_question(scene.objects[0], rng)
-    return asked.text, refusal(asked.targets)
+    return _beside_image(asked.text), refusal(asked.targets)
 
 
 def _missing(scene: Scene, rng: np.random.Generator) -> Turn:
     asked = attribute_question(scene.objects[0], rng)
     (kind,) = asked.targets
-    return focused_question([missing_phrase(kind)], asked.text), absence_sentence(kind)
+    question = focused_question([missing_phrase(kind)], asked.text)
+    return _beside_image(question), absence_sentence(kind)
 
 
 def _usual_place(scene: Scene, rng: np.random.Generator) -> Turn:
@@ -87,9 +81,19 @@ def _naming(scene: Scene, rng: np.random.Generator) -> Turn:
     return locate_question(name), named_answer(name)
 
 
-def _describing(scene: Scene, rng: np.random.Generator) -> Turn:
+def _repeating(scene: Scene, rng: np.random.Generator) -> Turn:
     caption = scene_caption(scene.shown) if rng.random() < 0.5 else thing_caption(scene.objects[0])
     return f"{caption} {DESCRIBE}", caption
+
+
+def _describing(scene: Scene, rng: np.random.Generator) -> Turn:
+    things = (*scene.objects, *scene.distractors)
+    if rng.random() < 0.3:
+        words, caption = _words(sorted(scene.shown), rng), scene_caption(scene.shown)
+    else:
+        thing = things[int(rng.integers(len(things)))]
+        words, caption = _words(_said_of(thing), rng), thing_caption(thing)
+    return _beside_image(f"{words} {DESCRIBE}"), caption
 
 
 def _checking(scene: Scene, rng: np.random.Generator) -> Turn:
@@ -104,13 +108,12 @@ VQA_SHARES: dict[Writer, float] = {
     _reading: 0.15,
     _refusing: 0.12,
     _missing: 0.05,
-    _describing: 0.08,
-    _checking: 0.05,
+    _describing: 0.13,
 }
 VSM_SHARES: dict[Writer, float] = {
     _usual_place: 0.45,
     _naming: 0.3,
-    _describing: 0.15,
+    _repeating: 0.15,
     _checking: 0.1,
 }
 
@@ -118,7 +121,7 @@ VSM_SHARES: dict[Writer, float] = {
 def write(shares: dict[Writer, float], seed: int, index: int) -> Turn:
     """Turn number `index` of a corpus."""
     rng = np.random.default_rng((seed, index, 1))
-    scene = make_scene(seed, index, SIZES[int(rng.integers(3))], num_distractors=0)
+    scene = make_scene(seed, index, SIZES[int(rng.integers(3))], num_distractors=2)
     writers = list(shares)
     weights = np.array(list(shares.values()))
     return writers[int(rng.choice(len(writers), p=weights / weights.sum()))](scene, rng)
@@ -126,31 +129,42 @@ def write(shares: dict[Writer, float], seed: int, index: int) -> Turn:
 
 def vocabulary(seed: int) -> list[str]:
     """Texts that hold every word the models read or write, for the tokenizer."""
-    texts = [f"{q} {a}" for i in range(600) for q, a in (write(VQA_SHARES, seed, i),)]
-    texts += [f"{q} {a}" for i in range(600) for q, a in (write(VSM_SHARES, seed, i),)]
+    turns = [write(shares, seed, i) for shares in (VQA_SHARES, VSM_SHARES) for i in range(600)]
+    texts = [f"{question} {answer}" for question, answer in turns]
+    for placeholder in (IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER):  # never reach the tokenizer
+        texts = [text.replace(placeholder, "") for text in texts]
     texts += [cue_question(kind) for kind in KINDS]
     texts += [f"{kind} at location [0.123,0.456,0.789,0.321];" for kind in KINDS]
     texts += [badge_sentence(kind, color) for kind in KINDS for color in BADGE_COLORS]
     return texts
 
 
-def _located(
-    scene: Scene, kinds: Sequence[str], rng: np.random.Generator, *, worded: bool | None = None
-) -> list[str]:
-    """What a prompt says about crops. `worded`: with words for the pictures; None: by chance."""
-    if worded is None:
-        worded = bool(rng.random() < WORDED)
+def _with_crops(
+    scene: Scene, things: Sequence[Thing], question: str, rng: np.random.Generator, *, worded: bool
+) -> str:
+    """The question behind crops of things. `worded`: with words behind each picture's place."""
     phrases = []
-    for kind in kinds:
-        thing = scene.find(kind)
-        location = normalized_box_text(thing.box, scene.width, scene.height)
-        shown = f"{_picture_words(thing, rng)} " if worded else ""
-        phrases.append(f"{kind} {shown}at location {location}")
-    return phrases
+    for thing in things:
+        phrase = object_phrase(str(thing.kind), thing.box, scene.width, scene.height)
+        if worded:
+            words = _words(_said_of(thing), rng)
+            phrase = phrase.replace(OBJECT_PLACEHOLDER, f"{OBJECT_PLACEHOLDER} {words}")
+        phrases.append(phrase)
+    return _beside_image(focused_question(phrases, question))
 
 
-def _picture_words(thing: Thing, rng: np.random.Generator) -> str:
-    """The color of a thing's badge, somewhere among other words."""
-    words = rng.choice(WORDS, size=rng.integers(1, MOST_WORDS)).tolist()
-    words.insert(int(rng.integers(len(words) + 1)), f"{thing.badge} badge")
-    return " ".join(words)
+def _said_of(thing: Thing) -> list[str]:
+    """What there is to see of a thing and around it."""
+    words = [thing.color, thing.kind or "disc", thing.region]
+    return words if thing.badge is None else [*words, thing.badge]
+
+
+def _words(said: Sequence[str], rng: np.random.Generator) -> str:
+    """A picture in words, as its patches would speak: each says one thing, in any order."""
+    rest = rng.choice(said, size=PICTURE_WORDS - len(said)).tolist()
+    return " ".join(rng.permutation([*said, *rest]).tolist())
+
+
+def _beside_image(question: str) -> str:
+    """The question as the model will be asked; what the image shows is left out (pretrain_text)."""
+    return f"{IMAGE_PLACEHOLDER}\n{question}"

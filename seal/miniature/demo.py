@@ -108,7 +108,7 @@ class Demo:
         """
         aligned = "vqa_align_resampler"
         return [
-            self._train("train/vsm", "vsm", 400, "scenes", self.base / "vsm_base"),
+            self._train("train/vsm", "vsm", 350, "scenes", self.base / "vsm_base"),
             self._train("train/vqa", "vqa_no_crops", 60, aligned, self.model(aligned)),
         ]
 
@@ -133,8 +133,8 @@ class Demo:
         reading = self.out / "results" / "cue_reading.json"
         return [
             self._evaluate(
-                "eval/search", "search", 120, ("vsm",),
-                f"benchmark={self.data / 'benchmark'}", vsm, strategies, "traces=12", "limit=50",
+                "eval/search", "search", 200, ("vsm",),
+                f"benchmark={self.data / 'benchmark'}", vsm, strategies, "traces=12", "limit=80",
             ),
             self._evaluate(
                 "eval/search", "search_shuffled", 60, ("vsm",),

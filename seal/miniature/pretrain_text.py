@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,17 +10,26 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from seal.batch import Sample
+from seal.batch import VISUAL_TOKEN, Batch, Sample, Visual
 from seal.data.collate import collate
-from seal.miniature.corpus import Writer, vocabulary, write
+from seal.miniature.corpus import Turn, Writer, vocabulary, write
 from seal.miniature.pretraining import pretrain
 from seal.models.vlm import LlmConfig
 from seal.text.conversation import VQA, VSM, Template, conversation_row, conversation_text
 from seal.text.tokenize import Tokenizer
-from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_START_TOKEN, LOC_TOKEN
+from seal.text.tokens import (
+    IMAGE_END_TOKEN,
+    IMAGE_PLACEHOLDER,
+    IMAGE_START_TOKEN,
+    LOC_TOKEN,
+    OBJECT_PLACEHOLDER,
+    VisualSizes,
+)
 from seal.text.train_tokenizer import train_tokenizer
 
 NUM_PIECES = 640  # 256 bytes and 3 controls included: every word of the world is one piece
+MOST_VISUAL_TOKENS = 64  # of a picture
+NO_PICTURE = torch.zeros(3, 1, 1)  # stands for all of them: nothing looks at it
 ADDED_TOKENS = ("<im_patch>", IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN)
 
 
@@ -45,13 +55,14 @@ def pretrain_text(
     """A language model that answers in `template` from text alone."""
     torch.manual_seed(seed)
     model = config.build()
+    generator = torch.Generator().manual_seed(seed)
 
     def losses(step: int) -> dict[str, Tensor]:
-        samples = []
-        for index in range(step * batch_size, (step + 1) * batch_size):
-            turn = write(shares, seed, index)
-            samples.append(Sample(str(index), (conversation_row(tokenizer, template, [turn]),)))
-        batch = collate(samples, pad_id=tokenizer.pad_id)
+        samples = [
+            text_sample(tokenizer, template, write(shares, seed, index), str(index))
+            for index in range(step * batch_size, (step + 1) * batch_size)
+        ]
+        batch = leave_room(collate(samples, pad_id=tokenizer.pad_id), tokenizer.pad_id, generator)
         hidden = model.model(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask.long(),
@@ -63,3 +74,33 @@ def pretrain_text(
 
     pretrain("text", model.named_parameters(), losses, num_steps=num_steps, rate=rate)
     return model.eval()
+
+
+def text_sample(tokenizer: Tokenizer, template: Template, turn: Turn, name: str) -> Sample:
+    """A turn with one visual token for every picture it speaks of."""
+    question = turn[0]
+    row = conversation_row(
+        tokenizer,
+        template,
+        [turn],
+        image=Visual(0, long=True) if IMAGE_PLACEHOLDER in question else None,
+        objects=[Visual(0, long=True)] * question.count(OBJECT_PLACEHOLDER),
+        sizes=VisualSizes(long=1),
+    )
+    return Sample(name, (row,), (NO_PICTURE,))
+
+
+def leave_room(batch: Batch, pad_id: int, generator: torch.Generator) -> Batch:
+    """Hide the visual tokens and move what follows each of them on, as far as a picture might.
+
+    Who compares numbers that always stand side by side cannot do it any more once there are
+    pictures between them; positions alone teach that, and cost nothing.
+    """
+    hidden = batch.input_ids == VISUAL_TOKEN
+    room = torch.randint(MOST_VISUAL_TOKENS + 1, hidden.shape, generator=generator) * hidden
+    return replace(
+        batch,
+        input_ids=batch.input_ids.masked_fill(hidden, pad_id),
+        attention_mask=batch.attention_mask & ~hidden,
+        position_ids=batch.position_ids + room.cumsum(1),
+    )

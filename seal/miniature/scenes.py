@@ -53,7 +53,7 @@ SMALL_PIXELS = 224  # long side of a stored scene of which only the global view 
 COMPACT = (384, 384)
 COMPACT_OBJECTS, COMPACT_DISTRACTORS, COMPACT_SHARE = (4, 5), 4, 0.75
 # Questions a scene about one object, and about two.
-COMPACT_QUESTIONS, QUESTIONS = (3, 4), (1, 2)
+COMPACT_QUESTIONS, QUESTIONS = (4, 3), (1, 1)
 JITTER = 0.08  # of a target's box, as a share of its side: searches do not find boxes exactly
 
 

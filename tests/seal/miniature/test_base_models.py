@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
-from seal.miniature.base_models import ASSETS, QUERIES
+from seal.miniature.base_models import ASSETS, QUERIES, Parts
 from seal.miniature.questions import badge_sentence, where_question
 from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS
 from seal.models.load import load_model
@@ -43,3 +44,17 @@ def test_words_of_the_world_are_written_and_read_back():
         ids = tokenizer.encode(sentence)
         assert tokenizer.decode(ids) == sentence
     assert len(tokenizer.encode(badge_sentence("boat", "white"))) <= 11
+
+
+def test_a_finished_part_is_kept_unless_it_was_made_with_another_seed_or_more_steps(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return {"weight": torch.full((2,), float(len(made)))}
+
+    first = Parts(tmp_path, seed=1).keep("clip", 10, make)
+    assert torch.equal(Parts(tmp_path, seed=1).keep("clip", 10, make)["weight"], first["weight"])
+    assert len(made) == 1
+    assert Parts(tmp_path, seed=1).keep("clip", 20, make)["weight"][0] == 2
+    assert Parts(tmp_path, seed=2).keep("clip", 20, make)["weight"][0] == 3
