@@ -41,7 +41,7 @@ class BaseModelsConfig:
     seed: int = 900  # of weights and of worlds that nothing else uses
     detector_steps: int = 5000
     clip_steps: int = 2400
-    vqa_text_steps: int = 1000
+    vqa_text_steps: int = 2000
     vsm_text_steps: int = 500
     llava_steps: int = 500
 

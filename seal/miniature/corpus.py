@@ -44,14 +44,15 @@ def named_answer(name: str) -> str:
 def _comparing(scene: Scene, rng: np.random.Generator) -> Turn:
     asked = draw_relation(scene, rng)
     things = [scene.find(kind) for kind in asked.targets]
-    return _with_crops(scene, things, asked.text, rng, worded=rng.random() < 0.4), asked.answer
+    return _with_crops(scene, things, asked.text), asked.answer
 
 
 def _reading(scene: Scene, rng: np.random.Generator) -> Turn:
     """From words in the place of crops, of the one that is asked about or of another as well."""
     things = [scene.objects[i] for i in rng.permutation(len(scene.objects))[: rng.integers(1, 3)]]
     asked = attribute_question(things[int(rng.integers(len(things)))], rng)
-    return _with_crops(scene, things, asked.text, rng, worded=True), asked.answer
+    words = [_words(_said_of(thing), rng) for thing in things]
+    return _with_crops(scene, things, asked.text, words), asked.answer
 
 
 def _refusing(scene: Scene, rng: np.random.Generator) -> Turn:
@@ -140,15 +141,14 @@ def vocabulary(seed: int) -> list[str]:
 
 
 def _with_crops(
-    scene: Scene, things: Sequence[Thing], question: str, rng: np.random.Generator, *, worded: bool
+    scene: Scene, things: Sequence[Thing], question: str, words: Sequence[str] | None = None
 ) -> str:
-    """The question behind crops of things. `worded`: with words behind each picture's place."""
+    """The question behind crops of things. `words`: to stand behind the place of each picture."""
     phrases = []
-    for thing in things:
+    for index, thing in enumerate(things):
         phrase = object_phrase(str(thing.kind), thing.box, scene.width, scene.height)
-        if worded:
-            words = _words(_said_of(thing), rng)
-            phrase = phrase.replace(OBJECT_PLACEHOLDER, f"{OBJECT_PLACEHOLDER} {words}")
+        if words is not None:
+            phrase = phrase.replace(OBJECT_PLACEHOLDER, f"{OBJECT_PLACEHOLDER} {words[index]}")
         phrases.append(phrase)
     return _beside_image(focused_question(phrases, question))
 

@@ -93,24 +93,19 @@ class Demo:
         return Stage("scenes", command, 30)
 
     def train_vqa(self) -> list[Stage]:
-        """Align both projectors, then instruct."""
-        linear, resampler, instruct = "vqa_align_linear", "vqa_align_resampler", "vqa_instruct"
+        """Align both projectors and instruct; then the same model, to answer without crops."""
+        linear, resampler = "vqa_align_linear", "vqa_align_resampler"
+        aligned = self.model(resampler)
         return [
-            self._train("train/vqa", linear, 25, "scenes", self.base / "vqa_base"),
-            self._train("train/vqa", resampler, 35, linear, self.model(linear)),
-            self._train("train/vqa", instruct, 420, resampler, self.model(resampler)),
+            self._train("train/vqa", linear, 35, "scenes", self.base / "vqa_base"),
+            self._train("train/vqa", resampler, 30, linear, self.model(linear)),
+            self._train("train/vqa", "vqa_instruct", 310, resampler, aligned),
+            self._train("train/vqa", "vqa_no_crops", 50, resampler, aligned),
         ]
 
     def train_vsm(self) -> list[Stage]:
-        """The search model; and in the time that is left, the VQA LLM that answers without crops.
-
-        That baseline starts from what the other lane has aligned.
-        """
-        aligned = "vqa_align_resampler"
-        return [
-            self._train("train/vsm", "vsm", 350, "scenes", self.base / "vsm_base"),
-            self._train("train/vqa", "vqa_no_crops", 60, aligned, self.model(aligned)),
-        ]
+        """The search model."""
+        return [self._train("train/vsm", "vsm", 350, "scenes", self.base / "vsm_base")]
 
     def answer(self) -> list[Stage]:
         vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
