@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seal.models.initialize import unit_variance_
+from seal.models.sizes import require_multiple
 
 
 @dataclass(kw_only=True, slots=True)
@@ -25,8 +26,9 @@ class CueDecoderConfig:
     mask_input_channels: int = 16
 
     def __post_init__(self) -> None:
+        require_multiple(self, "hidden_size", "attention_downsampling")
         inner = self.hidden_size // self.attention_downsampling
-        if self.hidden_size % 8 or inner % self.num_heads:
+        if self.num_heads < 1 or self.hidden_size % 8 or inner % self.num_heads:
             raise ValueError(
                 f"hidden_size={self.hidden_size} must be a multiple of 8, and hidden_size / "
                 f"attention_downsampling = {inner} a multiple of num_heads={self.num_heads}"
