@@ -57,7 +57,8 @@ class MixtureConfig:
     # weight, then a record of it, so that shares hold and an epoch means nothing.
     sampling: str = "epoch"
     groups: dict[str, float] = field(default_factory=dict)  # sampling=weighted: group -> weight
-    # Neighbors of like length save padding: micro-batches are cut out of a window sorted by length.
+    # Neighbors of like length save padding: micro-batches are cut out of a window sorted by length,
+    # which ends with its epoch.
     group_size: int = 0  # the micro-batch; 0: no grouping
     group_window: int = 64  # micro-batches in a window
 
@@ -144,8 +145,8 @@ class Mixture:
         if index < 0:
             raise IndexError(f"no item {index}: the stream starts at 0")
         if self._window:
-            window, place = divmod(index, self._window)
-            index = window * self._window + int(self._grouped(window)[place])
+            first, stop = self._window_around(index)
+            index = int(self._grouped(first, stop)[index - first])
         source, item = self.locate(index)
         # Not the stream that drew the source: what is drawn inside it must not depend on that.
         return self.sources[source].sample(item, np.random.default_rng((2, self.seed, index)))
@@ -176,10 +177,29 @@ class Mixture:
         """(len(self),) the records of an epoch, shuffled."""
         return np.random.default_rng((0, self.seed, epoch)).permutation(len(self))
 
-    def _window_order(self, window: int) -> NDArray[np.int64]:
-        """(window,) a window sorted by length, its groups shuffled."""
-        first = window * self._window
-        located = [self.locate(index) for index in range(first, first + self._window)]
+    def _window_around(self, index: int) -> tuple[int, int]:
+        """The window `index` falls into; none crosses an epoch, which holds each record as often
+        as it should only if what is sorted stays inside it."""
+        if self._shares is not None:
+            first = index - index % self._window
+            return first, first + self._window
+        place = index % len(self)
+        first = index - place % self._window
+        return first, min(first + self._window, index - place + len(self))
+
+    def _window_order(self, first: int, stop: int) -> NDArray[np.int64]:
+        """(stop - first,) the window's indices: of like length inside a micro-batch, those in
+        random order. Micro-batches begin at multiples of the group size, so that a window may hold
+        parts of two more."""
+        located = [self.locate(index) for index in range(first, stop)]
         lengths = [self.sources[source].length(item) for source, item in located]
-        groups = np.argsort(lengths, kind="stable").reshape(-1, self._group_size)
-        return np.random.default_rng((1, self.seed, window)).permutation(groups).reshape(-1)
+        by_length = first + np.argsort(lengths, kind="stable")
+        size = self._group_size
+        edges = [first, *range(first - first % size + size, stop, size), stop]
+        order = np.empty(stop - first, dtype=np.int64)
+        taken = 0
+        for group in np.random.default_rng((1, self.seed, first)).permutation(len(edges) - 1):
+            begin, end = edges[group] - first, edges[group + 1] - first
+            order[begin:end] = by_length[taken : taken + end - begin]
+            taken += end - begin
+        return order

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections import Counter
 from pathlib import Path
@@ -46,16 +47,20 @@ def draws(mixture: Mixture, indices: range) -> list[int]:
     return [int(mixture[i].rows[0].input_ids[0]) for i in indices]
 
 
-@pytest.mark.parametrize("group_size", [0, 2])
-def test_every_epoch_reads_every_record_as_often_as_said(group_size: int) -> None:
-    # Windows straddle epochs; two epochs are a whole number of windows.
-    mixture = Mixture([A, B], repeats=[1, 2], seed=3, group_size=group_size, group_window=11)
+@pytest.mark.parametrize(
+    ("group_size", "group_window"), [(0, 1), (2, 11), (2, 2), (4, 1), (3, 100)]
+)
+def test_every_epoch_reads_every_record_as_often_as_said(
+    group_size: int, group_window: int
+) -> None:
+    mixture = Mixture(
+        [A, B], repeats=[1, 2], seed=3, group_size=group_size, group_window=group_window
+    )
     assert len(mixture) == 5 + 6
-    both = Counter(ids(mixture, range(22)))
-    assert both == {f"a-{i}": 2 for i in range(5)} | {f"b-{i}": 4 for i in range(3)}
-    if not group_size:
-        first, second = ids(mixture, range(11)), ids(mixture, range(11, 22))
-        assert Counter(first) == Counter(second) and first != second
+    epochs = [ids(mixture, range(11 * epoch, 11 * (epoch + 1))) for epoch in range(4)]
+    for epoch in epochs:
+        assert Counter(epoch) == {f"a-{i}": 1 for i in range(5)} | {f"b-{i}": 2 for i in range(3)}
+    assert len({tuple(epoch) for epoch in epochs}) == 4
 
 
 @pytest.mark.parametrize("shares", [None, [0.5, 0.5]])
@@ -95,19 +100,18 @@ def test_a_source_with_share_zero_is_never_read() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(2, 5))
-def test_groups_hold_like_lengths_and_lose_nothing(lengths: list[int], size: int) -> None:
-    source = Numbers("a", lengths)
-    grouped = Mixture([source], seed=2, group_size=size, group_window=8)
-    plain = Mixture([source], seed=2)
-    window = range(8 * size)
-    assert Counter(ids(grouped, window)) == Counter(ids(plain, window))
-
-    def padding(mixture: Mixture) -> int:
-        rows = [len(mixture[i].rows[0].input_ids) for i in window]
-        groups = np.array(rows).reshape(-1, size)
-        return int((groups.max(1, keepdims=True) - groups).sum())
-
-    assert padding(grouped) <= padding(plain)
+def test_groups_are_runs_of_a_window_sorted_by_length(lengths: list[int], size: int) -> None:
+    mixture = Mixture([Numbers("a", lengths)], seed=2, group_size=size, group_window=4)
+    epoch = len(lengths)
+    for first in range(epoch, 2 * epoch, 4 * size):  # the second epoch: groups need not align
+        stop = min(first + 4 * size, 2 * epoch)
+        rows = {i: len(mixture[i].rows[0].input_ids) for i in range(first, stop)}
+        groups = [
+            [rows[i] for i in range(begin, begin + size) if i in rows]
+            for begin in range(first - first % size, stop, size)
+        ]
+        ordered = sorted((min(group), max(group)) for group in groups)
+        assert all(high <= low for (_, high), (low, _) in itertools.pairwise(ordered))
 
 
 def test_grouping_keeps_padding_under_five_percent() -> None:
