@@ -142,10 +142,10 @@ class RecordWriter:
         state = json.loads(path.read_text(encoding="utf-8"))
         if state["facts"] != self._facts or state["per_shard"] != self._per_shard:
             return False
-        for index, size in enumerate(state["bytes"]):
-            shard = self._partial(index)
-            if not shard.is_file() or shard.stat().st_size < size:
-                return False
+        shards = [(self._partial(index), size) for index, size in enumerate(state["bytes"])]
+        if not all(shard.is_file() and shard.stat().st_size >= size for shard, size in shards):
+            return False
+        for shard, size in shards:
             os.truncate(shard, size)
             with shard.open("rb") as file:
                 self._ids.update(json.loads(line)["id"] for line in file)
@@ -158,6 +158,8 @@ class RecordWriter:
 
     def _close_file(self) -> None:
         if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())  # a checkpoint relies on the shards before its own
             self._file.close()
             self._file = None
 

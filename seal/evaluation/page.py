@@ -109,7 +109,7 @@ class Page:
 
 def _losses(lines: Sequence[Mapping[str, float]]) -> list[str]:
     """The loss parts in the lines, positive somewhere (the axis is logarithmic)."""
-    known = ("ce", "bce", "dice", "focal", "l1", "giou", "query", "loss")
+    known = ("ce", "bce", "dice", "focal", "l1", "giou", "query_alignment", "loss")
     names = dict.fromkeys(key for line in lines for key in line)
     return [
         name

@@ -33,6 +33,14 @@ def build_benchmark(
     """
     if unknown := set(counts) - set(FOLDERS):
         raise ValueError(f"unknown folders {sorted(unknown)}; known: {', '.join(FOLDERS)}")
+    for folder in FOLDERS:
+        others = {p.stem for p in (out / folder).glob("*.json")}
+        others -= {f"{number:04d}" for number in range(counts.get(folder, 0))}
+        if others:
+            raise ValueError(
+                f"{out / folder} holds questions beyond the {counts.get(folder, 0)} asked for, "
+                f"{min(others)}.json among them; choose another folder"
+            )
     jobs = [(folder, number) for folder in FOLDERS for number in range(counts.get(folder, 0))]
     for index, (folder, number) in enumerate(tqdm(jobs, "benchmark", unit="question")):
         _write(out / folder, f"{number:04d}", index, folder, seed, homes)

@@ -37,16 +37,21 @@ def run_demo(
 
     Args:
         base: the folder of vqa_base and vsm_base.
-        fresh: repeat everything.
+        fresh: repeat everything; what `out` holds is deleted.
         settings: files of the configuration; when one of them changes everything is repeated.
+
+    Raises:
+        ValueError: `fresh`, and `out` holds something that no demo wrote.
     """
     out, base = out.resolve(), base.resolve()
     weights = [base / name / "model.safetensors" for name in ("vqa_base", "vsm_base")]
     missing = [str(path) for path in weights if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"there is no {' and no '.join(missing)}: run train/base_models")
-    if fresh:
-        shutil.rmtree(out, ignore_errors=True)
+    if fresh and out.exists():
+        if any(out.iterdir()) and not (out / "stages").is_dir():
+            raise ValueError(f"{out} holds something else than a demo: choose another --out")
+        shutil.rmtree(out)
     runner = StageRunner(out, ENVIRONMENT, (*settings, *weights))
     demo = Demo(out, seed, runner, base)
     rounds = [
@@ -90,7 +95,7 @@ class Demo:
 
     def scenes(self) -> Stage:
         command = ("seal", "data_builders/scenes", f"out={self.data}", "workers=2")
-        return Stage("scenes", command, 30)
+        return Stage("scenes", command, 30, output=self.data)
 
     def train_vqa(self) -> list[Stage]:
         """Align both projectors and instruct; then the same model, to answer without crops."""
@@ -140,6 +145,7 @@ class Demo:
                 ("seal", "eval/cue_reading", vsm, f"out={reading}"),
                 15,
                 (self.runner.stamp("vsm"),),
+                reading,
             ),
         ]  # fmt: skip
 
@@ -149,10 +155,11 @@ class Demo:
             program, f"experiment={run}_miniature", f"run_name={run}", f"seed={self.seed}",
             f"paths.runs={self.runs}", f"paths.records={self.data}", f"init_from={init_from}",
         )  # fmt: skip
-        return Stage(run, command, seconds, (self.runner.stamp(after),))
+        return Stage(run, command, seconds, (self.runner.stamp(after),), self.runs / run)
 
     def _evaluate(
         self, program: str, name: str, seconds: float, reads: tuple[str, ...], *overrides: str
     ) -> Stage:
-        command = ("seal", program, *overrides, f"out={self.out / 'results' / name}")
-        return Stage(name, command, seconds, tuple(map(self.runner.stamp, reads)))
+        results = self.out / "results" / name
+        command = ("seal", program, *overrides, f"out={results}")
+        return Stage(name, command, seconds, tuple(map(self.runner.stamp, reads)), results)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from seal.building.writer import BuildConfig, Make, Outcome, build_set
 from seal.data.masks import mask_to_rle
+from seal.data.record_writer import SET_FILE
 from seal.data.records import (
     ASSISTANT,
     HUMAN,
@@ -41,6 +42,7 @@ from seal.miniature.views import View, intersect, random_view
 from seal.miniature.world import DEFAULT_SIZE, KINDS, REGIONS, SIZES, Scene, make_scene
 from seal.text.prompts import focused_question, missing_phrase, refusal
 from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
+from seal.version import __version__
 
 LICENSE = "MIT"
 SETS = ("vqa_align", "vqa_instruct", "vqa_no_crops", "vsm")
@@ -68,7 +70,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 
 def build_scene_set(name: str, out: Path, *, num_scenes: int, seed: int, workers: int) -> RecordSet:
-    """Write one of `SETS` to `out`, images included."""
+    """Write one of `SETS` to `out`, images included; the same set, if complete, is kept."""
     if name not in SETS:
         raise ValueError(f"there is no set {name!r} of scenes; known: {', '.join(SETS)}")
     makers: dict[str, Callable[[Path, int], Make]] = {
@@ -78,12 +80,16 @@ def build_scene_set(name: str, out: Path, *, num_scenes: int, seed: int, workers
         "vsm": SearchScenes,
     }
     make = makers[name](out / "images", split_seed(name, seed))
+    settings = {"set": name, "scenes": num_scenes}
+    if (out / SET_FILE).exists():
+        kept = RecordSet.open(out)
+        facts = (kept.description["seed"], kept.description["settings"])
+        if facts == (seed, settings) and kept.description["versions"]["seal"] == __version__:
+            return kept
     config = BuildConfig(
         annotations="", images=str(out / "images"), out=str(out), seed=seed, workers=workers
     )
-    return build_set(
-        config, make, num_scenes, builder="scenes", settings={"set": name, "scenes": num_scenes}
-    )
+    return build_set(config, make, num_scenes, builder="scenes", settings=settings)
 
 
 @dataclass(frozen=True, slots=True)

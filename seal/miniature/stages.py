@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -32,6 +33,9 @@ class Stage:
     expected_seconds: float
     # Stamps of the stages this one reads: a new run of them renews it.
     inputs: tuple[Path, ...] = ()
+    # What it writes. An interrupted run goes on in it; one with another command or other inputs
+    # starts without it.
+    output: Path | None = None
 
 
 @dataclass(slots=True)
@@ -42,7 +46,9 @@ class StageRunner:
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: tuple[Path, ...] = ()  # files that say how every stage runs: a change renews them all
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, kept ones included
-    peak_memory_mb: float = 0.0  # largest sum over this process and all it started
+    # Largest sum over this process and all it started, kept stages included.
+    peak_memory_mb: float = 0.0
+    _peaks: dict[str, float] = field(default_factory=dict)  # the same while a stage runs
     _running: dict[str, tuple[Stage, float, subprocess.Popen[bytes]]] = field(default_factory=dict)
     _pending: set[Path] = field(default_factory=set)  # stamps that stages of this run will write
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -100,11 +106,13 @@ class StageRunner:
             kept = json.loads(stamp.read_text(encoding="utf-8"))
             if kept["fingerprint"] == fingerprint:
                 self.seconds[stage.name] = kept["seconds"]
+                self.peak_memory_mb = max(self.peak_memory_mb, kept["peak_memory_mb"])
                 print(f"  {stage.name}: kept from an earlier run ({kept['seconds']:.0f} s)")
                 return True
         if self._failure is not None:  # of another lane, while this one waited
             return False
         stamp.unlink(missing_ok=True)
+        self._clear_output(stage, fingerprint)
         log = self.folder / "logs" / f"{stage.name}.log"
         print(f"  {stage.name}: started (about {stage.expected_seconds:.0f} s; log: {log})")
         started = time.monotonic()
@@ -133,13 +141,22 @@ class StageRunner:
         record = {
             "fingerprint": fingerprint,
             "seconds": round(seconds, 2),
+            "peak_memory_mb": round(self._peaks.get(stage.name, 0.0), 1),
             "command": stage.command,
         }
-        temporary = stamp.with_suffix(".tmp")
-        temporary.write_text(json.dumps(record), encoding="utf-8")
-        temporary.replace(stamp)
+        _write_whole(stamp, json.dumps(record))
         print(f"  {stage.name}: done in {seconds:.0f} s")
         return True
+
+    def _clear_output(self, stage: Stage, fingerprint: str) -> None:
+        """Remove what a run with another fingerprint left; programs refuse to go on in that."""
+        begun = self.folder / "stages" / f"{stage.name}.begun"
+        if begun.exists() and begun.read_text(encoding="utf-8") != fingerprint and stage.output:
+            if stage.output.is_dir():
+                shutil.rmtree(stage.output)
+            else:
+                stage.output.unlink(missing_ok=True)
+        _write_whole(begun, fingerprint)
 
     def _fingerprint(self, stage: Stage) -> str:
         digest = hashlib.sha256(json.dumps(stage.command).encode())
@@ -161,7 +178,11 @@ class StageRunner:
                 total += process.memory_info().rss
             except psutil.Error:  # it ended between listing and asking
                 continue
-        self.peak_memory_mb = max(self.peak_memory_mb, total / 2**20)
+        used = total / 2**20
+        self.peak_memory_mb = max(self.peak_memory_mb, used)
+        with self._lock:
+            for name in self._running:
+                self._peaks[name] = max(self._peaks.get(name, 0.0), used)
 
     def _report(self, lanes: Sequence[Sequence[Stage]]) -> None:
         with self._lock:
@@ -178,3 +199,9 @@ class StageRunner:
         )
         names = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in running.items())
         print(f"    running: {names}; about {left:.0f} s left here", flush=True)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

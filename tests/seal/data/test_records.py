@@ -188,6 +188,25 @@ def test_a_stopped_set_of_other_settings_begins_anew(tmp_path: Path) -> None:
     assert len(write_all(tmp_path, seed=1)) == len(RECORDS)
 
 
+def test_a_stopped_set_with_a_damaged_shard_begins_anew(tmp_path: Path) -> None:
+    whole = RecordWriter(
+        tmp_path, builder="test", seed=0, image_root=".", records_per_shard=1, resume=True
+    )
+    with pytest.raises(RuntimeError), whole as writer:
+        writer.write(RECORDS[0])
+        writer.write(RECORDS[1])
+        writer.checkpoint(2)
+        raise RuntimeError
+    (tmp_path / "records-00001.partial").write_bytes(b"")
+    again = RecordWriter(
+        tmp_path, builder="test", seed=0, image_root=".", records_per_shard=1, resume=True
+    )
+    with again as writer:
+        assert writer.progress == 0
+        writer.write(RECORDS[0])
+    assert len(RecordSet.open(tmp_path)) == 1
+
+
 def test_an_id_of_before_the_stop_is_remembered(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         write_all(tmp_path, 3)

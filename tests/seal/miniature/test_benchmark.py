@@ -52,3 +52,9 @@ def test_the_control_asks_where_context_says_nothing(tmp_path):
     assert groups.count(HOME) < len(groups) / 2
     with pytest.raises(ValueError, match="unknown folders"):
         build_benchmark(tmp_path, counts={"direct": 1}, seed=0)
+
+
+def test_questions_of_another_benchmark_are_not_left_among_the_new_ones(tmp_path):
+    build_benchmark(tmp_path, counts={"direct_attributes": 2}, seed=0)
+    with pytest.raises(ValueError, match=r"direct_attributes holds questions beyond the 1"):
+        build_benchmark(tmp_path, counts={"direct_attributes": 1}, seed=0)

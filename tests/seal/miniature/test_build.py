@@ -36,6 +36,14 @@ def test_the_number_of_workers_changes_no_byte(built):
     assert digests(built / "a") == digests(built / "b") != {}
 
 
+def test_complete_sets_are_kept_and_others_are_not_written_over(built):
+    before = {path: path.stat().st_mtime_ns for path in (built / "a").rglob("*.jsonl")}
+    build_scenes(ScenesConfig(out=str(built / "a"), **SMALL))
+    assert {path: path.stat().st_mtime_ns for path in (built / "a").rglob("*.jsonl")} == before
+    with pytest.raises(ValueError, match="already holds a record set"):
+        build_scenes(ScenesConfig(out=str(built / "a"), seed=1, **SMALL))
+
+
 @pytest.mark.parametrize("name", ["vqa_align", "vqa_instruct", "vqa_no_crops", "vsm"])
 def test_each_set_opens_and_shares_no_image_with_its_validation_set(built, name):
     training = RecordSet.open(built / "a" / name)

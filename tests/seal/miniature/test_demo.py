@@ -8,7 +8,7 @@ import pytest
 
 from seal.commands.programs import program_path, programs_root
 from seal.evaluation.protocol import TaskQuestion
-from seal.miniature.demo import SEARCHES, Demo
+from seal.miniature.demo import SEARCHES, Demo, run_demo
 from seal.miniature.stages import StageRunner
 from seal.miniature.summary import summarize
 from seal.schema import compose
@@ -48,6 +48,21 @@ def test_a_stage_is_repeated_when_what_it_reads_was_made_again(stages):
         assert stage.inputs, stage.name
 
 
+def test_every_stage_names_the_output_that_its_command_writes(stages):
+    assert len({stage.output for stage in stages}) == len(stages)
+    for stage in stages:
+        said = dict(part.split("=", 1) for part in stage.command if "=" in part)
+        named = said.get("out") or f"{said['paths.runs']}/{said['run_name']}"
+        assert str(stage.output) == named
+
+
+def test_a_fresh_demo_deletes_nothing_that_no_demo_wrote(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(ValueError, match="something else than a demo"):
+        run_demo(tmp_path, fresh=True)
+    assert (tmp_path / "thesis.tex").exists()
+
+
 def search_results(strategies):
     of = {
         "hit": METRIC, "found": METRIC, "precision": METRIC, "false_alarm": METRIC,
@@ -70,7 +85,7 @@ def search_results(strategies):
 
 
 def benchmark_results(systems):
-    split = {"accuracy": METRIC, "ties": 0}
+    split = {"accuracy": METRIC, "ties": 0, "searched": METRIC}
     return {
         "task": "vstar_bench", "protocol": "default", "scoring": "likelihood", "num_questions": 10,
         "systems": {
@@ -118,7 +133,10 @@ def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
                 "high",
             }
     for strategy in SEARCHES:
-        assert {"low", "high", "n"} < set(metrics["search_length"][strategy])
+        assert {"mean", "low", "high", "n"} < set(metrics["search_length"][strategy])
+        assert metrics["search_length"][strategy]["mean"] == METRIC["value"]
+    assert metrics["searched"]["guided"] == METRIC
+    assert metrics["protocol"] == "default"
     assert {"found", "paired", "seconds", "peak_memory_mb", "contextual_cue"} <= set(metrics)
     against = metrics["paired"]["guided_vs_no_crops"]
     assert against["overall"]["difference"]["value"] == 1.0

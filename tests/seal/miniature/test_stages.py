@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import threading
+import time
+
 import pytest
 
 from seal.miniature.stages import Stage, StageError, StageRunner
@@ -80,3 +85,65 @@ def test_a_failure_names_the_stage_and_shows_the_end_of_its_log(tmp_path):
     with pytest.raises(StageError, match=r"(?s)stage bad failed.*disk on fire"):
         StageRunner(tmp_path).run([[bad, write(never)]])
     assert not never.exists()
+
+
+def test_the_peak_of_kept_stages_counts(tmp_path):
+    greedy = (
+        "timeit",
+        "-n",
+        "1",
+        "-r",
+        "1",
+        "import time\nb = bytearray(150 << 20)\ntime.sleep(2)",
+    )
+    peaks = []
+    for _ in range(2):
+        runner = StageRunner(tmp_path)
+        runner.run([[Stage("greedy", greedy, 1.0)]])
+        peaks.append(runner.peak_memory_mb)
+    assert peaks[0] > 150
+    assert peaks[1] == pytest.approx(peaks[0], abs=1.0)
+
+
+SCENES = ("seal", "data_builders/scenes", "only=[vsm]", "validation=1")
+
+
+def scenes(folder, number):
+    return Stage("scenes", (*SCENES, f"vsm={number}", f"out={folder}"), 1.0, output=folder)
+
+
+def test_a_stage_that_changed_starts_without_what_it_left(tmp_path):
+    data = tmp_path / "data"
+    for number in (1, 2):
+        StageRunner(tmp_path).run([[scenes(data, number)]])
+    description = json.loads((data / "vsm" / "set.json").read_text())
+    assert description["settings"]["scenes"] == 2
+
+
+def test_a_stage_that_was_killed_goes_on_where_it_was(tmp_path):
+    data = tmp_path / "data"
+    runner = StageRunner(tmp_path)
+    kept = data / "validation" / "vqa_align" / "set.json"
+    stage = Stage(
+        "scenes",
+        ("seal", "data_builders/scenes", "only=[vqa_align,vsm]", "validation=1", "vqa_align=1",
+         "vsm=60", f"out={data}"),
+        1.0,
+        output=data,
+    )  # fmt: skip
+
+    def kill():
+        while not kept.exists():
+            time.sleep(0.02)
+        runner._running["scenes"][2].send_signal(signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(StageError, match="exit code -9"):
+        runner.run([[stage]])
+    killer.join()
+    assert not (data / "vsm" / "set.json").exists()
+    made = kept.stat().st_mtime_ns
+    StageRunner(tmp_path).run([[stage]])
+    assert (data / "vsm" / "set.json").exists()
+    assert kept.stat().st_mtime_ns == made
