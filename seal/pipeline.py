@@ -131,11 +131,17 @@ class Seal:
         locator: Locator | None,
         *,
         protocol: ProtocolConfig | None = None,
+        keep_images: bool = False,
     ) -> None:
-        """`locator=None`: never search. `answer_model=None`: only `locate`."""
+        """`locator=None`: never search. `answer_model=None`: only `locate`.
+
+        `keep_images`: the models remember images until whoever shares them among several `Seal`s
+        says to forget.
+        """
         self.answer_model = answer_model
         self.locator = locator
         self.protocol = protocol or ProtocolConfig()
+        self.keep_images = keep_images
 
     @classmethod
     def from_pretrained(
@@ -219,7 +225,11 @@ class Seal:
             raise ValueError("the target is empty: say what to look for")
         if self.locator is None:
             raise ValueError("this Seal does not search: load it with vsm=FOLDER and a search")
-        return self.locator.locate([(_checked(image), target) for image, target in requests])
+        checked = [(_checked(image), target) for image, target in requests]
+        try:
+            return self.locator.locate(checked)
+        finally:
+            self._forget([image for image, _ in checked])
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer many questions; their searches advance side by side."""
@@ -232,6 +242,23 @@ class Seal:
             else replace(question, image=_checked(question.image))
             for question in questions
         ]
+        try:
+            return self._ask_many(questions, started)
+        finally:
+            self._forget([question.image for question in questions])
+
+    def _forget(self, images: Sequence[Image | None]) -> None:
+        """What is known goes by the object: its pixels may change, and memory is not endless."""
+        if self.keep_images:
+            return
+        for image in images:
+            # Only networks and caches keep anything.
+            for holder in (self.answer_model, self.locator):
+                forget = getattr(holder, "forget", None)
+                if image is not None and forget is not None:
+                    forget(image)
+
+    def _ask_many(self, questions: Sequence[Question], started: float) -> list[Answer]:
         plain = [VisualWorkingMemory(question.text, question.image) for question in questions]
         answers = [Answer("", "", memory=memory) for memory in plain]
         self._show(questions, answers)

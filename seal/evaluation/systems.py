@@ -94,6 +94,7 @@ class Systems:
                     name, self._cached, search_config, known=self.known, nms_iou=protocol.nms_iou
                 ),
                 protocol=protocol,
+                keep_images=True,  # one system's search serves the next; `forget` ends it
             )
             for name in names
         }
@@ -103,12 +104,11 @@ class Systems:
         self._answers.forget()
         self.known.forget()
         for image in images:
-            if self._cached is not None:
-                self._cached.forget(image)
-            # Only a network keeps crops; other search models have nothing to forget.
-            forget = getattr(self.search_model, "forget", None)
-            if forget is not None:
-                forget(image)
+            # Only networks and caches keep images; other models have nothing to forget.
+            for holder in (self._answers.model, self._cached, self.search_model):
+                forget = getattr(holder, "forget", None)
+                if forget is not None:
+                    forget(image)
 
 
 def check_systems(names: Sequence[str]) -> None:

@@ -91,6 +91,11 @@ class NetworkAnswerModel:
                 answers.append(Generation(text, len(ids) + finished, finished))
         return answers
 
+    def forget(self, image: Image) -> None:
+        """Drop what is known about an image."""
+        for cut in (False, True):
+            self._pictures.pop((id(image), cut), None)
+
     def prompt(self, memory: VisualWorkingMemory) -> str:
         """The whole prompt as text, placeholders not expanded."""
         return prompt_text(TEMPLATE, memory_question(memory))

@@ -168,3 +168,9 @@ class SearchLocator:
             max_batch=self.max_batch,
             progress=self.progress,
         )
+
+    def forget(self, image: Image) -> None:
+        """Drop what the model knows about an image, if it keeps anything."""
+        forget = getattr(self.model, "forget", None)
+        if forget is not None:
+            forget(image)

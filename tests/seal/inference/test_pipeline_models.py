@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 from golden_files import SAMPLES, needs_samples
@@ -86,6 +89,38 @@ def test_half_precision_goes_through_the_whole_pipeline(folders):
     )
     answer = half.ask(noise(), "Where?", ["left", "right"], targets=["boat"])
     assert len(answer.losses) == 2 and all(0 < loss < 100 for loss in answer.losses)
+
+
+def test_no_image_is_kept_once_it_was_asked_about(seal):
+    image = noise()
+    alive = weakref.ref(image)
+    seal.ask(image, "Where?", ["left", "right"], targets=["boat"])
+    seal.locate(image, "mug")
+    del image
+    gc.collect()
+    assert alive() is None
+    assert seal.locator.model._crops.num_bytes == 0 and not seal.answer_model._pictures
+
+
+def test_changed_pixels_of_the_same_image_give_another_answer(seal):
+    image, other = noise(), noise(seed=7)
+    asked = {"options": ["left", "right"], "targets": ["boat"]}
+    before = seal.ask(image, "Where?", **asked), seal.locate(image, "mug")
+    image.paste(other)
+    after = seal.ask(image, "Where?", **asked), seal.locate(image, "mug")
+    fresh = seal.ask(other, "Where?", **asked), seal.locate(other, "mug")
+    assert after[0].losses == fresh[0].losses != before[0].losses
+    assert after[1].best_score == fresh[1].best_score != before[1].best_score
+
+
+def test_images_are_forgotten_also_when_a_call_fails(seal, monkeypatch):
+    def fail(requests):
+        raise FloatingPointError("no number")
+
+    monkeypatch.setattr(seal.answer_model, "loglikelihood", fail)
+    with pytest.raises(FloatingPointError):
+        seal.ask(noise(), "Where?", ["left", "right"], targets=["boat"])
+    assert seal.locator.model._crops.num_bytes == 0 and not seal.answer_model._pictures
 
 
 @needs_samples
