@@ -14,6 +14,8 @@ from seal.evaluation.protocol import Prediction, TaskQuestion
 SCORINGS = ("likelihood", "letter", "string")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LETTER_REQUEST = "Answer with the letter of one of these options."
+# A letter is an answer if its line ends behind it or punctuation follows: "A mug" names none.
+_ENDS = r"(?=[^\S\n]*(?:\n|\Z)|[).:,;])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,15 @@ def letter_question(text: str, options: Sequence[str], order: Sequence[int]) -> 
 
 
 def by_letter(text: str, options: Sequence[str], order: Sequence[int]) -> Choice:
-    """The option whose letter was generated, alone, in parentheses or before punctuation.
+    """The option whose letter was generated: alone on its line, in parentheses, before
+    punctuation, or as in "Answer: B".
 
     An answer that repeats an option's words instead of its letter counts as that option.
     """
     last = LETTERS[len(order) - 1]
-    found = re.match(rf"\s*(?:\(([A-{last}])\)|([A-{last}])(?=\s*$|[).:,]))", text)
+    letter = rf"(?:\(([A-{last}])\)|([A-{last}]){_ENDS})"
+    found = re.match(rf"\s*{letter}", text)
+    found = found or re.search(rf"\b(?i:answer(?: is)?)(?:\s*:\s*|\s+){letter}", text)
     if found:
         return Choice(order[LETTERS.index(found.group(1) or found.group(2))])
     anywhere = set(re.findall(rf"\(([A-{last}])\)", text))

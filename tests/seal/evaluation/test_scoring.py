@@ -59,12 +59,20 @@ def test_a_letter_is_read_back_to_the_option_it_stood_for():
     [
         ("B", 1), ("(B)", 1), ("B.", 1), (" B) it is blue", 1), ("(B) The mug is blue.", 1),
         ("The answer is (C).", 2), ("The mug is red.", 0), ("It is (A) or (B)", None),
+        ("A\nThe mug is blue.", 0), ("B\nThe mug.", 1), ("B \r\nas I see it", 1),
+        ("Answer: B", 1), ("answer is: C", 2), ("The answer is B, surely", 1), ("Answer:\nC", 2),
+        ("ANSWER B", 1), ("Answer: A mug", None), ("The answer is Dark", None),
         ("D", None), ("A mug", None), ("As I see it", None), ("", None), ("Sorry", None),
     ],
 )  # fmt: skip
 def test_letters_are_found_where_models_put_them(text, option):
     choice = by_letter(text, COLORS, [0, 1, 2])
     assert choice == (Choice(option) if option is not None else Choice(None, invalid=True))
+
+
+def test_a_letter_alone_on_its_line_counts_before_the_words_behind_it():
+    said = "A\nBecause the shirt is blue"
+    assert by_letter(said, ["red", "blue"], [0, 1]) == Choice(0)
 
 
 @pytest.mark.parametrize(
