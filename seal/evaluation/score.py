@@ -10,8 +10,8 @@ from typing import Any
 
 from seal.evaluation.benchmark import TASKS
 from seal.evaluation.protocol import Prediction, Task, TaskQuestion
-from seal.evaluation.run import benchmark_metrics, write_metrics
-from seal.evaluation.store import PREDICTIONS, read_predictions, write_text
+from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
+from seal.evaluation.store import PREDICTIONS, latest, read_predictions, write_text
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
 ID_KEYS = ("id", "question_id", "input_image", "image")
@@ -50,6 +50,8 @@ def run_score(run: ScoreRun) -> dict[str, Any]:
         lines = foreign_predictions(task, lines, path, run)
         text = "".join(json.dumps(line) + "\n" for line in lines)
         write_text(out / PREDICTIONS, text)
+    else:  # of a run that was not finished: a question may have failed, then been asked again
+        lines = list(latest(lines, line_key).values())
     metrics = benchmark_metrics(task, lines, baseline=run.baseline, seed=run.seed)
     write_metrics(out, metrics)
     return metrics

@@ -21,7 +21,10 @@ Key = tuple[str, ...]
 
 
 class PredictionStore:
-    """The lines of one run. A line is known by its key; one that is there is not made again."""
+    """The lines of one run. A line is known by its key; one that is there is not made again.
+
+    Lines with an `error` are: what went wrong may have been put right.
+    """
 
     def __init__(
         self, folder: Path, key: Callable[[Prediction], Key], *, rank: int = 0, world_size: int = 1
@@ -29,7 +32,7 @@ class PredictionStore:
         """With several processes each appends to a file of its own until `merge`."""
         self.folder = folder
         self.key = key
-        self.done: set[Key] = {key(line) for line in read_predictions(folder)}
+        self.done: set[Key] = {key(line) for line in read_predictions(folder) if not _failed(line)}
         name = PREDICTIONS if world_size == 1 else f"predictions.rank{rank}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / name
@@ -49,7 +52,7 @@ class PredictionStore:
 
         Lines of questions that were not asked this time stay in the file, behind the others.
         """
-        lines = {self.key(line): line for line in read_predictions(self.folder)}
+        lines = latest(read_predictions(self.folder), self.key)
         wanted = sorted((key for key in lines if key in order), key=lambda key: order[key])
         others = [key for key in lines if key not in order]
         write_text(
@@ -59,6 +62,15 @@ class PredictionStore:
         for path in self.folder.glob("predictions.rank*.jsonl"):
             path.unlink()
         return [lines[key] for key in wanted]
+
+
+def latest(lines: Iterable[Prediction], key: Callable[[Prediction], Key]) -> dict[Key, Prediction]:
+    """One line of each key: the last, but no error behind an answer (shards come in any order)."""
+    chosen: dict[Key, Prediction] = {}
+    for line in lines:
+        if key(line) not in chosen or not _failed(line) or _failed(chosen[key(line)]):
+            chosen[key(line)] = line
+    return chosen
 
 
 def read_predictions(folder: Path) -> list[Prediction]:
@@ -108,6 +120,10 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+
+
+def _failed(line: Prediction) -> bool:
+    return bool(line.get("error"))
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -127,6 +127,20 @@ def test_a_damaged_image_costs_its_questions_and_is_named(bench, tmp_path):
     assert write_failures(tmp_path, benchmark.task, lines).read_text().count("b.jpg") == len(NAMES)
 
 
+def test_a_question_whose_image_was_damaged_is_asked_once_it_is_whole(bench, tmp_path):
+    picture = bench / "direct_attributes" / "b.jpg"
+    whole = picture.read_bytes()
+    picture.write_bytes(b"no image")
+    benchmark = Benchmark(task(bench), tmp_path / "out")
+    benchmark.predict(systems())
+    picture.write_bytes(whole)
+    again = systems()
+    lines = benchmark.predict(again)
+    assert [line["error"] for line in lines] == [None] * 12
+    assert sum(len(part) for part in again._answers.model.scored) == len(NAMES)
+    assert untimed(lines) == untimed(Benchmark(task(bench), tmp_path / "new").predict(systems()))
+
+
 def test_letters_are_put_in_a_seeded_order_and_read_back(bench, tmp_path):
     benchmark = Benchmark(task(bench), tmp_path, scoring="letter", seed=3)
     all_systems = systems(("oracle",))

@@ -43,6 +43,22 @@ def test_lines_of_questions_not_asked_this_time_are_kept_but_not_judged(tmp_path
     assert [line["id"] for line in read_predictions(tmp_path)] == ["new", "old"]
 
 
+def test_a_question_that_failed_is_asked_again_and_the_later_line_wins(tmp_path):
+    PredictionStore(tmp_path, key).add([{"id": "a", "error": "damaged"}, {"id": "b"}])
+    store = PredictionStore(tmp_path, key)
+    assert store.done == {("b",)}
+    store.add([{"id": "a", "error": None}])
+    assert store.merge({("a",): 0, ("b",): 1}) == [{"id": "a", "error": None}, {"id": "b"}]
+    assert read_predictions(tmp_path) == [{"id": "a", "error": None}, {"id": "b"}]
+
+
+def test_an_error_that_a_killed_shard_left_does_not_replace_an_answer(tmp_path):
+    PredictionStore(tmp_path, key, rank=1, world_size=2).add([{"id": "a", "error": "damaged"}])
+    store = PredictionStore(tmp_path, key)
+    store.add([{"id": "a"}])
+    assert store.merge({("a",): 0}) == [{"id": "a"}]
+
+
 def test_settings_may_change_as_long_as_nothing_was_predicted(tmp_path):
     settle(tmp_path, {"seed": 0}, free=())
     settle(tmp_path, {"seed": 1}, free=())
