@@ -13,6 +13,10 @@ from torch import nn
 from seal.models.vlm import VLM
 
 QUANTIZATIONS = ("int8", "nf4")
+# Activations of at least this size are multiplied in full precision, as in LLM.int8() and in
+# transformers: a few features of large models are that large, and rounded to 8 bits they drown the
+# others. bitsandbytes' own default, 0.0, treats none of them apart.
+OUTLIERS = 6.0
 
 
 def quiet_bitsandbytes() -> None:
@@ -35,7 +39,9 @@ def quantize_llm(model: VLM, quantization: str) -> None:
         sizes = module.in_features, module.out_features
         packed: nn.Module  # its own weight is never allocated
         if quantization == "int8":
-            packed = bnb.nn.Linear8bitLt(*sizes, bias=bias, has_fp16_weights=False, device="meta")
+            packed = bnb.nn.Linear8bitLt(
+                *sizes, bias=bias, has_fp16_weights=False, threshold=OUTLIERS, device="meta"
+            )
             packed.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
         else:
             packed = bnb.nn.Linear4bit(

@@ -84,6 +84,12 @@ def test_four_bit_weights_are_never_repacked_for_the_cpu(folder):
     assert {layer.support_avx512bf16_for_cpu for layer in blocks(model)} == {False}
 
 
+def test_outlying_features_of_8_bit_layers_keep_full_precision(folder):
+    """LLM.int8() decomposes at 6.0; a layer without a threshold rounds everything."""
+    model = load_model(folder, quantization="int8")
+    assert {layer.state.threshold for layer in blocks(model)} == {6.0}
+
+
 def test_packed_weights_are_not_saved(folder, tmp_path):
     model = load_model(folder, quantization="nf4")
     with pytest.raises(ValueError, match="quantized weights cannot be saved"):
