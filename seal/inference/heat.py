@@ -5,6 +5,7 @@ Must agree with `seal.search.heatmap.NumpyHeat` of the same map; the tolerance i
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -26,6 +27,7 @@ class DeviceHeat:
     def __init__(self, logits: Tensor, width: int, height: int, maps: Maps | None = None) -> None:
         """logits: (h, w) of a patch of width x height pixels."""
         self._logits = logits.float()
+        self._dtype = logits.dtype  # of the model
         self.width, self.height = width, height
         self._maps = maps or Maps()
         self._measured: tuple[float, float, float] | None = None
@@ -59,8 +61,15 @@ class DeviceHeat:
         if self._measured is None:
             heat = self._maps.get(self)
             low, high = heat.aminmax()
-            numbers = torch.stack([low.double(), high.double(), heat.sum(dtype=torch.float64)])
-            low_, high_, total = numbers.tolist()
+            sums = heat.sum(dtype=torch.float64), self._logits.sum(dtype=torch.float64)
+            numbers = torch.stack([low.double(), high.double(), *sums])
+            low_, high_, total, total_logits = numbers.tolist()
+            # Of the logits: clamping makes zeros of minus infinity.
+            if not math.isfinite(total_logits):
+                raise FloatingPointError(
+                    f"the search model gives a cue heatmap that is not finite in {self._dtype}; "
+                    "load it with dtype=bfloat16 or float32"
+                )
             self._measured = low_, high_, total
         return self._measured
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -187,4 +188,10 @@ class NetworkAnswerModel:
         each = torch.zeros(mask.shape, device=last.device)
         each[mask] = F.cross_entropy(logits, ids[mask], reduction="none")
         means: list[float] = (each.sum(1) / mask.sum(1)).tolist()
+        # Not a number is neither less nor more than another: it would pass for a tie.
+        if not all(map(math.isfinite, means)):
+            raise FloatingPointError(
+                f"the VQA LLM gives losses that are not finite in {self.model.dtype}; load it "
+                "with dtype=bfloat16 or float32"
+            )
         return means

@@ -27,6 +27,17 @@ def test_shares_and_peak_equal_the_reference_map(width, height, offset):
     np.testing.assert_array_equal(heat.to_numpy(), reference.to_numpy())
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_a_map_that_is_not_finite_stops_the_search_and_names_the_precision(wrong):
+    logits = torch.zeros(8, 8, dtype=torch.float16)
+    logits[3, 4] = wrong
+    heat = DeviceHeat(logits, 40, 30)
+    with pytest.raises(FloatingPointError, match=r"not finite in torch\.float16; load it with"):
+        heat.peak()
+    with pytest.raises(FloatingPointError, match="not finite"):
+        heat.shares([Box(0, 0, 20, 30)])
+
+
 def test_a_map_without_a_positive_logit_has_no_mass():
     heat = DeviceHeat(torch.full((4, 4), -1.0), 20, 10)
     assert heat.peak() == 0

@@ -104,6 +104,14 @@ def test_crops_without_an_image_are_refused():
         NetworkAnswerModel(vqa_model(), tokenizer()).generate([memory])
 
 
+def test_losses_that_are_not_finite_stop_the_answer_and_name_the_precision():
+    network = vqa_model()
+    torch.nn.init.constant_(network.llm.lm_head.weight, float("nan"))
+    model = NetworkAnswerModel(network, tokenizer())
+    with pytest.raises(FloatingPointError, match=r"losses that are not finite in torch\.float32"):
+        model.loglikelihood([(MEMORIES["one"], OPTIONS)])
+
+
 def test_half_precision_scores_about_the_same():
     exact = NetworkAnswerModel(vqa_model(), tokenizer())
     rough = NetworkAnswerModel(vqa_model().to(torch.bfloat16), tokenizer())
