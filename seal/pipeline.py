@@ -96,6 +96,7 @@ class Answer:
     missing: list[str] = field(default_factory=list)  # what was searched for, or should have been
     memory: VisualWorkingMemory | None = None  # what the final answer was given
     searches: list[SearchResult] = field(default_factory=list)  # one per missing target
+    left_out: int = 0  # instances that were found but not shown: the VQA LLM's context was full
     cost: dict[str, Any] = field(default_factory=dict)  # visits, model calls, seconds
 
     @property
@@ -113,6 +114,7 @@ class Answer:
             "losses": self.losses,
             "missing": self.missing,
             "not_found": self.not_found,
+            "left_out": self.left_out,
             "memory": [
                 {"name": t.name, "boxes": [[b.x0, b.y0, b.x1, b.y1] for b in t.boxes]}
                 for t in targets
@@ -332,6 +334,7 @@ class Seal:
                 answer.memory = VisualWorkingMemory(
                     question.final_text, memory.image, memory.targets
                 )
+            self._leave_out(question, answer)
         choosing = [i for i, question in enumerate(questions) if question.options]
         scored = self.answer_model.loglikelihood(
             [(_memory(answers[i]), questions[i].options) for i in choosing]
@@ -353,6 +356,31 @@ class Seal:
         )
         for i, generation in zip(speaking, said, strict=True):
             answers[i].text = generation.text
+
+    def _leave_out(self, question: Question, answer: Answer) -> None:
+        """Show only the surest instances if all of them are more than the VQA LLM can read.
+
+        One of each target stays: none would say that it is not there.
+        """
+        assert self.answer_model is not None
+        shown = [list(target.boxes) for target in _memory(answer).targets]
+        scores = [list(result.scores) for result in answer.searches]
+        while any(len(boxes) > 1 for boxes in shown) and not self.answer_model.fits(
+            _memory(answer), question.options, max_new_tokens=MAX_ANSWER_TOKENS
+        ):
+            _, i, j = min(
+                (score, i, -j)  # the later one, among equals
+                for i, of in enumerate(scores)
+                if len(shown[i]) > 1
+                for j, score in enumerate(of)
+            )
+            del shown[i][-j], scores[i][-j]
+            answer.left_out += 1
+            targets = tuple(
+                replace(target, boxes=tuple(boxes))
+                for target, boxes in zip(_memory(answer).targets, shown, strict=True)
+            )
+            answer.memory = replace(_memory(answer), targets=targets)
 
 
 def _checked(image: Image) -> Image:

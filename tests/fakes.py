@@ -31,7 +31,9 @@ class FakeAnswerModel:
         needs: Mapping[str, Sequence[str]] | None = None,
         answers: Mapping[str, str] | None = None,
         loss: Loss | None = None,
+        max_crops: int | None = None,
     ) -> None:
+        self.max_crops = max_crops  # that fit; None: any number
         self.needs, self.answers = dict(needs or {}), dict(answers or {})
         self.loss = loss or self._loss
         self.generated: list[list[VisualWorkingMemory]] = []  # the batches it was given
@@ -48,6 +50,15 @@ class FakeAnswerModel:
     ) -> list[Generation]:
         self.generated.append(list(requests))
         return [generation(self._say(memory)) for memory in requests]
+
+    def fits(
+        self,
+        memory: VisualWorkingMemory,
+        options: Sequence[str] = (),
+        *,
+        max_new_tokens: int = 200,
+    ) -> bool:
+        return self.max_crops is None or memory.num_crops <= self.max_crops
 
     def missing(self, memory: VisualWorkingMemory) -> list[str]:
         seen = {target.name for target in memory.targets if target.boxes}

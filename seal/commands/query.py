@@ -77,6 +77,8 @@ def ask(arguments: argparse.Namespace) -> int:
     print(answer.text)
     for result in answer.searches:
         print(f"  {_summary(result)}")
+    if answer.left_out:
+        print(f"  {answer.left_out} of these were not shown: the VQA LLM's context was full")
     _tell(saved)
     return 0
 

@@ -46,6 +46,15 @@ class FirstAnswers:
             next(said) if memory.targets else self._known[_key(memory)][1] for memory in requests
         ]
 
+    def fits(
+        self,
+        memory: VisualWorkingMemory,
+        options: Sequence[str] = (),
+        *,
+        max_new_tokens: int = 200,
+    ) -> bool:
+        return self.model.fits(memory, options, max_new_tokens=max_new_tokens)
+
     def forget(self) -> None:
         """Drop everything."""
         self._known.clear()

@@ -32,3 +32,13 @@ class AnswerModel(Protocol):
     ) -> list[Generation]:
         """Greedy answers; batched equals one by one."""
         ...
+
+    def fits(
+        self,
+        memory: VisualWorkingMemory,
+        options: Sequence[str] = (),
+        *,
+        max_new_tokens: int = 200,
+    ) -> bool:
+        """Whether the context holds the memory and an option, or `max_new_tokens` without any."""
+        ...

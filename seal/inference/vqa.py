@@ -72,6 +72,8 @@ class NetworkAnswerModel:
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
+        for memory, options in requests:
+            self._require_room(memory, self._longest(options))
         losses: list[list[float]] = []
         for start in range(0, len(requests), self.max_batch):
             losses += self._score(requests[start : start + self.max_batch])
@@ -81,6 +83,8 @@ class NetworkAnswerModel:
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
     ) -> list[Generation]:
+        for memory in requests:
+            self._require_room(memory, max_new_tokens)
         answers = []
         for start in range(0, len(requests), self.max_batch):
             part = requests[start : start + self.max_batch]
@@ -91,6 +95,16 @@ class NetworkAnswerModel:
                 text = self.tokenizer.decode(ids).strip()
                 answers.append(Generation(text, len(ids) + finished, finished))
         return answers
+
+    def fits(
+        self,
+        memory: VisualWorkingMemory,
+        options: Sequence[str] = (),
+        *,
+        max_new_tokens: int = 200,
+    ) -> bool:
+        answer = self._longest(options) if options else max_new_tokens
+        return len(self.row(memory).input_ids) + answer <= self._context
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""
@@ -117,6 +131,25 @@ class NetworkAnswerModel:
             objects=[Visual(1 + i, objects_long) for i in range(memory.num_crops)],
             sizes=self.sizes,
         )
+
+    @property
+    def _context(self) -> int:
+        """Positions the language model was trained to tell apart."""
+        return self.model.config.llm.max_position_embeddings
+
+    def _longest(self, options: Sequence[str]) -> int:
+        lengths = (len(continuation_ids(self.tokenizer, TEMPLATE, option)) for option in options)
+        return max(lengths, default=0)
+
+    def _require_room(self, memory: VisualWorkingMemory, answer: int) -> None:
+        """Beyond its context a language model goes on, but what it says means nothing."""
+        length = len(self.row(memory).input_ids)
+        if length + answer > self._context:
+            raise ValueError(
+                f"{memory.question!r} with {memory.num_crops} crops is {length} tokens and the "
+                f"answer up to {answer}: more than max_position_embeddings={self._context} of the "
+                "VQA LLM; show it fewer crops or put a shorter question"
+            )
 
     def _sample(self, name: str, memory: VisualWorkingMemory, scoring: bool) -> Sample:
         row = self.row(memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from fakes import FakeAnswerModel, FakeSearchModel
 from PIL import Image
@@ -69,6 +70,27 @@ def test_a_target_that_is_not_there_is_said_not_to_be():
     answer = one.ask(picture(), SIDE)
     assert answer.not_found == ["boat"]
     assert answer.memory.targets[1] == MemoryTarget("boat", ())
+
+
+class Several(FakeSearchModel):
+    """Sees three mugs, the second most surely."""
+
+    def detect(self, queries):
+        places = np.array([[9, 9, 20, 20], [40, 60, 60, 76], [80, 9, 90, 20]], np.float32)
+        scores = np.array([0.6, 0.9, 0.7], np.float32)
+        return [Detections(places, scores, d.heat) for d in super().detect(queries)]
+
+
+def test_the_surest_instances_are_shown_if_not_all_fit_and_the_answer_says_how_many_do_not():
+    for room, left in [(3, [9, 40, 80]), (2, [40, 80]), (1, [40]), (0, [40])]:
+        one = Seal(
+            FakeAnswerModel(NEEDS, ANSWERS, max_crops=room),
+            build_locator("guided", Several({"mug": [MUG]})),
+        )
+        answer = one.ask(picture(), COLOR)
+        assert [box.x0 for box in answer.memory.targets[0].boxes] == left
+        assert answer.left_out == 3 - len(left) == answer.to_dict()["left_out"]
+        assert len(answer.searches[0].boxes) == 3
 
 
 class Doubtful(FakeSearchModel):

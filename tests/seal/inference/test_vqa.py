@@ -104,6 +104,23 @@ def test_crops_without_an_image_are_refused():
         NetworkAnswerModel(vqa_model(), tokenizer()).generate([memory])
 
 
+def test_what_is_longer_than_the_context_is_refused_with_its_length_and_number_of_crops():
+    model = NetworkAnswerModel(vqa_model(), tokenizer())
+    limit = model.model.config.llm.max_position_embeddings
+    many = VisualWorkingMemory("What?", noise(), (MemoryTarget("boat", (BOX,) * 40),))
+    says = (
+        rf"'What\?' with 40 crops is \d+ tokens .* max_position_embeddings={limit} .* fewer crops"
+    )
+    with pytest.raises(ValueError, match=says):
+        model.loglikelihood([(MEMORIES["one"], OPTIONS), (many, OPTIONS)])
+    with pytest.raises(ValueError, match=says):
+        model.generate([many])
+    assert not model.fits(many) and model.fits(MEMORIES["three crops"], OPTIONS)
+    length = len(model.row(MEMORIES["one"]).input_ids)
+    assert model.fits(MEMORIES["one"], max_new_tokens=limit - length)
+    assert not model.fits(MEMORIES["one"], max_new_tokens=limit - length + 1)
+
+
 def test_losses_that_are_not_finite_stop_the_answer_and_name_the_precision():
     network = vqa_model()
     torch.nn.init.constant_(network.llm.lm_head.weight, float("nan"))
