@@ -22,6 +22,11 @@ class AnnotatedTarget:
     group: str = ""  # e.g. whether it stands where such things usually stand
 
 
+def merged(first: Sequence[Box], more: Sequence[Box]) -> tuple[Box, ...]:
+    """Every box once: things of one name in one image are all what that name looks for."""
+    return tuple(dict.fromkeys((*first, *more)))
+
+
 @dataclass(frozen=True, slots=True)
 class TaskQuestion:
     """One question of a benchmark. `answer` indexes `options`; None: free text is judged."""

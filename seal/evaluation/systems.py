@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from PIL.Image import Image
 
-from seal.evaluation.protocol import AnnotatedTarget
+from seal.evaluation.protocol import AnnotatedTarget, merged
 from seal.geometry import Box
 from seal.inference.locators import build_locator, check_search
 from seal.inference.protocol import AnswerModel, Generation
@@ -72,7 +72,8 @@ class Known:
     def tell(self, image: Image, targets: Iterable[AnnotatedTarget]) -> None:
         """What is in an image; adds to what is known about it."""
         known = self._targets.setdefault(id(image), {})
-        known.update({target.name: target.boxes for target in targets})
+        for target in targets:
+            known[target.name] = merged(known.get(target.name, ()), target.boxes)
 
     def forget(self) -> None:
         """Drop everything."""

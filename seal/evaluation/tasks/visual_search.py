@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from seal.evaluation.protocol import (
     AnnotatedTarget,
     Prediction,
     TaskQuestion,
+    merged,
     target_from_dict,
     target_to_dict,
 )
@@ -64,14 +65,16 @@ class VisualSearch:
         self.questions = questions
 
     def targets(self) -> list[SearchTarget]:
-        """Every target once an image, in the order of the questions."""
+        """Every name once an image, with all its boxes, in the order of the questions."""
         seen: dict[tuple[str, str], SearchTarget] = {}
         for question in self.questions:
             assert question.image is not None  # the reader refuses questions without
             for target in question.targets:
                 key = question.image, target.name
                 name = f"{question.id}/{target.name}"
-                seen.setdefault(key, SearchTarget(name, question.image, target))
+                first = seen.setdefault(key, SearchTarget(name, question.image, target))
+                boxes = merged(first.target.boxes, target.boxes)
+                seen[key] = replace(first, target=replace(first.target, boxes=boxes))
         return list(seen.values())
 
 

@@ -6,10 +6,13 @@ import json
 
 import pytest
 from fakes import FakeSearchModel
+from PIL import Image
 from vstar_folder import BOAT, MUG, SIGN, write_bench
 
+from seal.evaluation.protocol import AnnotatedTarget, TaskQuestion
 from seal.evaluation.search import SearchRun, StrategyReplay, write_traces
 from seal.evaluation.store import read_predictions
+from seal.evaluation.systems import Known
 from seal.evaluation.tables import markdown, search_table
 from seal.evaluation.tasks.visual_search import VisualSearch, search_metrics
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
@@ -40,6 +43,24 @@ def test_a_target_is_sought_once_an_image(task):
     assert len(ids) == len(set(ids)) == 6
     twice = VisualSearch(task.folder, [*task.questions, *task.questions])
     assert [target.id for target in twice.targets()] == ids
+
+
+def test_things_of_one_name_in_one_image_are_one_target_with_all_their_boxes(task):
+    first, second = Box(0, 0, 9, 9), Box(20, 20, 30, 30)
+    cups = (AnnotatedTarget("cup", (first,), "home"), AnnotatedTarget("cup", (second,)))
+    questions = [
+        TaskQuestion("a", "?", "x.jpg", targets=cups),
+        TaskQuestion("b", "?", "x.jpg", targets=cups[1:]),
+        TaskQuestion("c", "?", "y.jpg", targets=cups[:1]),
+    ]
+    found = VisualSearch(task.folder, questions).targets()
+    assert [(t.id, t.target.boxes, t.target.group) for t in found] == [
+        ("a/cup", (first, second), "home"), ("c/cup", (first,), "home"),
+    ]  # fmt: skip
+    known, image = Known(), Image.new("1", (64, 64))
+    for question in questions[:2]:
+        known.tell(image, question.targets)
+    assert known(image, "cup") == (first, second)
 
 
 def test_all_strategies_find_the_targets_and_guided_looks_at_fewest_regions(task, tmp_path):
