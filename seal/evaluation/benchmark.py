@@ -82,7 +82,8 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
             if run.vsm is not None:
                 models["vsm"] = fingerprint(model_folder(run.vsm))
             settings = asdict(run) | {"weights": models, "task_version": task.version}
-            settle(folder, settings, FREE)
+            # A run without a search model knows nothing of the one that another run used.
+            settle(folder, settings, FREE, partial=["weights"])
         shard.wait()
         systems = load_systems(run, shard)
         if shard.rank == 0:

@@ -91,15 +91,22 @@ def read_predictions(folder: Path) -> list[Prediction]:
     return lines
 
 
-def settle(folder: Path, config: dict[str, Any], free: Iterable[str]) -> None:
+def settle(
+    folder: Path, config: dict[str, Any], free: Iterable[str], partial: Iterable[str] = ()
+) -> None:
     """Write config.yaml; refuse to mix predictions of different settings in one folder.
 
-    free: top-level keys that change how a run is carried out, not what comes out.
+    free: top-level keys that change how a run is carried out, not what comes out. partial: keys of
+    tables of which one run need not know every entry; what either knows is kept.
     """
     path = folder / CONFIG
     config = json.loads(json.dumps(config))  # plain lists and dicts
     if path.exists() and read_predictions(folder):
         before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for key in partial:
+            # Both get the entries of either, and keep their own of those that both have.
+            before[key] = config[key] | before.get(key, {})
+            config[key] = before[key] | config[key]
         for key in sorted({*before, *config} - {*free}):
             if before.get(key) != config.get(key):
                 raise ValueError(

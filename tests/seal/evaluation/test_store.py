@@ -67,6 +67,20 @@ def test_settings_may_change_as_long_as_nothing_was_predicted(tmp_path):
         settle(tmp_path, {"seed": 2}, free=())
 
 
+def test_only_weights_that_both_runs_used_are_compared_and_all_are_remembered(tmp_path):
+    def run(**weights):
+        settle(tmp_path, {"seed": 0, "weights": weights}, (), partial=["weights"])
+
+    run(vqa="a")
+    PredictionStore(tmp_path, key).add([{"id": "a"}])
+    run(vqa="a", vsm="b")
+    run(vqa="a")
+    with pytest.raises(ValueError, match=r"'vsm': 'b'.*not.*'vsm': 'c'"):
+        run(vqa="a", vsm="c")
+    with pytest.raises(ValueError, match="made with weights="):
+        run(vqa="c")
+
+
 def test_a_file_is_whole_or_not_there(tmp_path):
     write_text(tmp_path / "deep" / "a.txt", "x")
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.txt"]
