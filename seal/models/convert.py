@@ -43,9 +43,7 @@ def read_tensors(folder: Path | str) -> dict[str, Tensor]:
     for name in _FILES:
         index = folder / f"{name}.index.json"
         if index.is_file():
-            shards = sorted(
-                set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-            )
+            shards = _indexed(index)
             break
         if (folder / name).is_file():
             shards = [name]
@@ -65,6 +63,21 @@ def read_tensors(folder: Path | str) -> dict[str, Tensor]:
         except (SafetensorError, pickle.UnpicklingError, RuntimeError) as error:
             raise ValueError(f"{path}: not a file of tensors: {error}") from error
     return tensors
+
+
+def _indexed(index: Path) -> list[str]:
+    """The shards that an index names."""
+    try:
+        content = json.loads(index.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{index} is not JSON: {error}") from error
+    placed = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(placed, dict) or not all(isinstance(x, str) for x in placed.values()):
+        raise ValueError(
+            f"{index} has no weight_map of tensor names to files: it is not an index of shards, "
+            "or damaged; fetch it again"
+        )
+    return sorted(set(placed.values()))
 
 
 def from_authors(

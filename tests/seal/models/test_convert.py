@@ -223,6 +223,21 @@ def test_an_empty_folder_is_named(tmp_path):
         from_authors(tmp_path, tiny_models.vqa_model().config)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"metadata": {}}', "has no weight_map of tensor names to files"),
+        ('{"weight_map": ["a"]}', "has no weight_map"),
+        ("[]", "has no weight_map"),
+        ("{", "is not JSON"),
+    ],
+)
+def test_an_index_that_names_no_shards_is_named(tmp_path, text, says):
+    (tmp_path / "pytorch_model.bin.index.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"pytorch_model\.bin\.index\.json {says}"):
+        from_authors(tmp_path, tiny_models.vqa_model().config)
+
+
 def test_their_configuration_tells_both_models_apart():
     vqa, vsm = (authors_config(m().config) for m in (tiny_models.vqa_model, tiny_models.vsm_model))
     assert (vqa["model_type"], vsm["model_type"]) == ("llava_search", "llava")
