@@ -11,7 +11,7 @@ from typing import Any
 from seal.evaluation.benchmark import TASKS
 from seal.evaluation.protocol import Prediction, Task, TaskQuestion
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
-from seal.evaluation.store import PREDICTIONS, latest, read_predictions, write_text
+from seal.evaluation.store import PREDICTIONS, latest, numbered_lines, read_predictions, write_text
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
 ID_KEYS = ("id", "question_id", "input_image", "image")
@@ -120,7 +120,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         lines = read_predictions(path)
     elif path.is_file():
         lines = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in numbered_lines(path):
             try:
                 lines.append(json.loads(line))
             except json.JSONDecodeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,7 @@ def read_predictions(folder: Path) -> list[Prediction]:
     for path in paths:
         if not path.exists():
             continue
-        text = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        for number, line in enumerate(text, start=1):
+        for number, line in numbered_lines(path):
             if not line.endswith("\n"):
                 continue
             try:
@@ -89,6 +88,15 @@ def read_predictions(folder: Path) -> list[Prediction]:
             except json.JSONDecodeError as error:
                 raise ValueError(f"{path}:{number} is not JSON: {error}") from error
     return lines
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a JSONL file that are not blank, and where they stand, from 1."""
+    # Not `splitlines`: it also splits at U+2028 and the like, which may stand inside a string.
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, line
 
 
 def settle(

@@ -10,6 +10,7 @@ from typing import Any
 
 from seal.evaluation.protocol import AnnotatedTarget, TaskQuestion
 from seal.evaluation.scoring import LETTERS
+from seal.evaluation.store import numbered_lines
 from seal.geometry import Box
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG", ".PNG")
@@ -100,7 +101,7 @@ def _read_jsonl(folder: Path, splits: Mapping[str, str]) -> list[TaskQuestion]:
     """The form with options inside the text and the letter of the true one as the label."""
     path = folder / JSONL_FILE
     questions = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in numbered_lines(path):
         where = f"{path}:{number}"
         content = _load(where, line, JSONL_KEYS)
         if content["category"] not in splits:

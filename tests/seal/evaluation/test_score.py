@@ -55,6 +55,18 @@ def test_a_question_without_an_answer_counts_as_invalid_and_is_named(tmp_path):
     assert any("no answer to relative_position/c" in error for error in metrics["errors"])
 
 
+def test_only_a_line_feed_ends_a_line_and_blank_lines_are_skipped(tmp_path):
+    bench = write_bench(tmp_path / "bench", images=False)
+    said = ["(A)\u2028", "B\u0085because", "A", "(A)"]
+    lines = [{"id": name, "text": text} for name, text in zip(ANNOTATIONS, said, strict=True)]
+    text = "\r\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    path = tmp_path / "a.jsonl"
+    path.write_text(text + "\n\n  \n", encoding="utf-8", newline="")
+    metrics = run_score(ScoreRun(answers=str(path), annotations=str(bench), out=str(tmp_path)))
+    assert metrics["systems"]["answers"]["overall"]["accuracy"]["n"] == 4
+    assert metrics["errors"] == []
+
+
 @pytest.mark.parametrize(
     ("lines", "says"),
     [

@@ -105,6 +105,17 @@ def test_the_jsonl_form_gives_the_same_kind_of_question(tmp_path):
         bench(tmp_path, require_images=False).questions()
 
 
+def test_the_jsonl_form_may_hold_any_character_and_end_in_a_blank_line(tmp_path):
+    line = {
+        "image": "x.jpg", "category": "direct_attributes", "label": "A",
+        "text": "What is it?\u2028Tell\u0085me.\n(A) red\n(B) blue",
+    }  # fmt: skip
+    text = json.dumps(line, ensure_ascii=False) + "\n\n"
+    (tmp_path / "test_questions.jsonl").write_text(text, encoding="utf-8")
+    (question,) = bench(tmp_path, require_images=False).questions()
+    assert question.text == "What is it?\u2028Tell\u0085me."
+
+
 def test_a_tie_earns_nothing_and_is_counted_as_a_tie_not_as_invalid(tmp_path):
     task = bench(write_bench(tmp_path))
     a, b, c, d = task.questions()
