@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 RELEASED_VQA = "craigwu/seal_vqa_7b"
 RELEASED_VSM = "craigwu/seal_vsm_7b"
+_MODEL_HELP = "model folder or hub id (%(default)s, which has to be converted first)"
 
 
 def add_ask(commands: Any) -> None:
@@ -24,7 +25,7 @@ def add_ask(commands: Any) -> None:
         "--option", action="append", dest="options", metavar="TEXT",
         help="a possible answer (repeat); the likeliest is chosen",
     )  # fmt: skip
-    parser.add_argument("--vqa", default=RELEASED_VQA, help="model folder or hub id (%(default)s)")
+    parser.add_argument("--vqa", default=RELEASED_VQA, help=_MODEL_HELP)
     _add_shared(parser)
     parser.set_defaults(run=ask)
 
@@ -38,7 +39,7 @@ def add_locate(commands: Any) -> None:
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--vsm", default=RELEASED_VSM, help="model folder or hub id (%(default)s)")
+    parser.add_argument("--vsm", default=RELEASED_VSM, help=_MODEL_HELP)
     parser.add_argument("--search", default="guided", help="search strategy (%(default)s)")
     parser.add_argument("--quantization", choices=["int8", "nf4"], help="bitsandbytes (CUDA)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 (the first GPU if there is one)")

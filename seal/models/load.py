@@ -219,6 +219,9 @@ def read_config(folder: Path | str) -> VQAModelConfig | VSMModelConfig:
         kept = f"; a save was cut short: rename {old} to {folder}" if old.exists() else ""
         raise ValueError(f"{path} does not exist: {folder} is not a model folder{kept}")
     content = _read_json(path)
+    command = conversion(content, str(folder))
+    if command is not None:
+        raise ValueError(f"{path} is in the authors' layout; make a model folder of it: {command}")
     for told in ("preset", "prompt_style", "seal_version"):  # follows from the rest
         content.pop(told, None)
     name = content.pop("model_class", None)
@@ -231,6 +234,22 @@ def read_config(folder: Path | str) -> VQAModelConfig | VSMModelConfig:
         return _MODELS[name](**values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def conversion(content: dict[str, Any], source: str) -> str | None:
+    """The command that makes our folder of `source` with this config.json of the authors'.
+
+    None: it is not theirs.
+    """
+    commands = {
+        "llava_search": f"seal eval/convert model=vqa_7b source={source} out=models/vqa",
+        # The released search model holds no CLIP tower.
+        "llava": (
+            f"seal eval/convert model=vsm_7b source={source} clip=clip-vit-large-patch14 "
+            "out=models/vsm"
+        ),
+    }
+    return None if "model_class" in content else commands.get(content.get("model_type", ""))
 
 
 def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:

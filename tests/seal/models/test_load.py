@@ -11,6 +11,7 @@ import tiny_models
 import torch
 from safetensors.torch import load_file, save_file
 
+from seal.models.convert import write_authors
 from seal.models.load import load_model, parameter_table, read_config, save_model
 from seal.models.lora import LoraConfig, add_lora
 from seal.models.vsm import VSM
@@ -45,6 +46,15 @@ def test_a_model_comes_back_bit_for_bit(model, tmp_path, tokenizer_folder):
     assert same_weights(loaded, model)
     assert not any(tensor.is_meta for tensor in [*loaded.parameters(), *loaded.buffers()])
     assert json.loads((tmp_path / "model" / "training.json").read_text()) == {"steps": 7}
+
+
+def test_a_folder_of_the_authors_names_the_command_that_converts_it(
+    model, tmp_path, tokenizer_folder
+):
+    kind = "vsm" if isinstance(model, VSM) else "vqa"
+    write_authors(tmp_path / "theirs", model, tokenizer_folder)
+    with pytest.raises(ValueError, match=rf"eval/convert model={kind}_7b source=.*theirs .*out="):
+        load_model(tmp_path / "theirs")
 
 
 def test_shards_come_back_as_one_model(model, tmp_path, tokenizer_folder):
