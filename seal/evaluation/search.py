@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, sear
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.images import open_image
 from seal.inference.hub import model_folder
+from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
@@ -42,6 +43,7 @@ class SearchRun(ModelChoice):
     out: str  # where everything goes; the same command continues what is there
     strategies: list[str] = field(default_factory=lambda: list(STRATEGIES))
     reference: str = "guided"  # whose search length the others are compared with
+    protocol: str = "default"  # default | as_released: the original's quirks
     search: SearchNumbers = field(default_factory=SearchNumbers)
     limit: int | None = None  # questions of each split; None: all
     batch: int = 8  # images at a time
@@ -55,6 +57,7 @@ class SearchRun(ModelChoice):
             raise ValueError(f"strategies={self.strategies} must name some, each once")
         for name in self.strategies:
             build_strategy(name)
+        ProtocolConfig.named(self.protocol)
         if self.batch < 1 or self.traces < 0:
             raise ValueError(
                 f"batch={self.batch} must be at least 1 and traces={self.traces} not negative"
@@ -75,9 +78,14 @@ class StrategyReplay:
         model: SearchModel,
         config: SearchConfig,
         strategies: Sequence[str],
+        *,
+        protocol: str = "default",
     ) -> None:
-        self.task, self.folder = task, folder
+        self.task, self.folder, self.protocol = task, folder, protocol
         self.model, self.cached = model, CachedModel(model)
+        nms_iou = ProtocolConfig.named(protocol).nms_iou
+        if nms_iou is not None:
+            config = replace(config, nms_iou=nms_iou)
         self.locators = {
             name: SearchLocator(build_strategy(name, config), self.cached) for name in strategies
         }
@@ -166,6 +174,7 @@ class StrategyReplay:
             "strategy": strategy,
             "task": self.task.name,
             "task_version": self.task.version,
+            "protocol": self.protocol,
             "target": target.to_dict(),
             "result": result,
             "error": error,
@@ -198,7 +207,7 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
             locating = check_constant_answer(model, task.folder / first.image, first.target.name)
             write_json(folder / ENVIRONMENT, made_with | {"locate_answer": locating})
         config = run.search.applied_to(model.search_config(), seed=run.seed)
-        replay = StrategyReplay(task, folder, model, config, run.strategies)
+        replay = StrategyReplay(task, folder, model, config, run.strategies, protocol=run.protocol)
         traced = [target.id for target in targets[: run.traces]]
         lines = replay.predict(batch=run.batch, shard=shard, traced=traced)
         if shard.rank > 0:

@@ -125,6 +125,7 @@ def search_metrics(
     return {
         "task": VisualSearch.name,
         "task_version": VisualSearch.version,
+        "protocol": ", ".join(sorted({line["protocol"] for line in predictions})),
         "seed": seed,
         "num_targets": len(ids),
         "errors": sorted({line["error"] for line in predictions if line["error"]}),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from programs_here import ROOT, run_program
 from tiny_models import tokenizer, vqa_model, vsm_model
 from vstar_folder import write_bench
@@ -42,6 +43,11 @@ def benchmark(place, out, *more):
     )
 
 
+def protocol_of(out):
+    """What config.yaml says."""
+    return yaml.safe_load((out / "config.yaml").read_text())["protocol"]
+
+
 @pytest.fixture(scope="module")
 def done(place):
     out = place / "benchmark"
@@ -62,6 +68,8 @@ def test_a_benchmark_writes_what_a_result_is(done):
             assert set(split["accuracy"]) == {"value", "n", "invalid", "low", "high"}
             assert 0 <= split["accuracy"]["value"] <= 1 and split["accuracy"]["invalid"] == 0
     assert set(metrics["paired"]) == {"guided_vs_none", "oracle_vs_none"}
+    assert metrics["protocol"] == "default" == protocol_of(done)
+    assert metrics["systems"]["guided"]["overall"]["searched"]["value"] == 1  # annotated targets
     made_with = json.loads((done / "environment.json").read_text())
     assert made_with["locate_answer"]["constant"] is False  # random weights say anything
     assert made_with["device"] == "cpu" and made_with["packages"]["torch"] and "seed" in made_with
@@ -78,6 +86,19 @@ def test_other_settings_do_not_mix_into_a_run(place, done, capsys):
     assert benchmark(place, done, "targets=annotated", "protocol=as_released") == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "made with protocol='default', not 'as_released'" in error
+
+
+def test_a_search_model_may_join_a_run_that_had_none(place, tmp_path, capsys):
+    one = [
+        f"benchmark={place / 'bench'}", f"vqa={place / 'vqa'}", f"out={tmp_path}", "device=cpu",
+        "limit=1", "targets=annotated",
+    ]  # fmt: skip
+    assert run_program("eval/benchmark", *one, "systems=[none]") == 0
+    assert benchmark(place, tmp_path, "limit=1", "targets=annotated", "systems=[none,guided]") == 0
+    weights = yaml.safe_load((tmp_path / "config.yaml").read_text())["weights"]
+    assert set(weights) == {"vqa", "vsm"}
+    assert run_program("eval/benchmark", *one, "systems=[none]") == 0
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["weights"] == weights
 
 
 def test_two_processes_predict_what_one_does(place, done, tmp_path):
@@ -109,12 +130,13 @@ def test_strategies_are_compared_and_drawn(place, tmp_path, capsys):
     code = run_program(
         "eval/search", f"benchmark={place / 'bench'}", f"vsm={place / 'vsm'}", f"out={tmp_path}",
         "strategies=[guided,random_bfs]", "traces=1", "device=cpu", "search.confidence_high=1.0",
-        "search.confidence_low=1.0",
+        "search.confidence_low=1.0", "protocol=as_released",
     )  # fmt: skip
     assert code == 0
     assert "| random_bfs" in capsys.readouterr().out
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert set(metrics["strategies"]) == {"guided", "random_bfs"}
+    assert metrics["protocol"] == "as_released" == protocol_of(tmp_path)
     lines = [json.loads(x) for x in (tmp_path / "predictions.jsonl").read_text().splitlines()]
     assert len(lines) == 6 * 2
     assert all(len(line["result"]["path"]) > 4 for line in lines)  # nothing is sure enough

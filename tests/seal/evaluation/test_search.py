@@ -110,7 +110,10 @@ def line(name, strategy, *, box, truth, found=True, steps=1, depth=1, group=""):
     }  # fmt: skip
     boxes = [] if truth is None else [[truth.x0, truth.y0, truth.x1, truth.y1]]
     target = {"name": name, "boxes": boxes, "group": group}
-    return {"id": name, "strategy": strategy, "target": target, "result": result, "error": None}
+    return {
+        "id": name, "strategy": strategy, "protocol": "default", "target": target,
+        "result": result, "error": None,
+    }  # fmt: skip
 
 
 HERE, THERE = Box(0, 0, 10, 10), Box(50, 50, 60, 60)
@@ -197,6 +200,7 @@ def test_traces_are_drawn_with_what_was_looked_at(task, tmp_path):
         ({"strategies": ["gided"]}, "no search strategy 'gided'"),
         ({"strategies": ["oracle"]}, "oracle"),
         ({"strategies": []}, "must name some"),
+        ({"protocol": "released"}, "known: default, as_released"),
         ({"batch": 0}, "batch=0 must be at least 1"),
         ({"dtype": "half"}, "float32, bfloat16, float16"),
     ],
