@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from programs_here import run_program
+from programs_here import ROOT, run_program
 
 from seal.models.load import load_model
 from seal.training.checkpoint import read_weights
@@ -25,6 +31,22 @@ def runs(tmp_path_factory) -> Path:
         options = [f"experiment={name}_smoke", f"paths.runs={folder}", "train.peak_tflops=0.5"]
         assert run_program(program, *options) == 0
     return folder
+
+
+def start(*command: str, log: Path) -> subprocess.Popen[bytes]:
+    """A Python of its own, one thread, all it says in `log`: a full pipe would stop it."""
+    with log.open("ab") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=said, stderr=said,
+        )  # fmt: skip
+
+
+def curve(run: Path) -> list[dict[str, float]]:
+    """What was logged, less what a clock says."""
+    lines = read_metrics(run / "metrics.jsonl") if (run / "metrics.jsonl").exists() else []
+    kept = ("step", "loss", "lr", "grad_norm", "validation/")
+    return [{key: v for key, v in line.items() if key.startswith(kept)} for line in lines]
 
 
 @pytest.mark.parametrize("name", ["vqa_instruct_smoke", "vsm_smoke"])
@@ -46,6 +68,41 @@ def test_a_run_leaves_losses_checkpoints_and_a_model_that_loads(runs, name):
     assert plain
     for key in plain:
         assert torch.equal(model.state_dict()[key], weights[key])
+
+
+def test_torchrun_on_two_processes_logs_once_and_what_one_process_logs(runs, tmp_path):
+    launch = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "seal"]
+    options = ["experiment=vsm_smoke", "deepspeed=zero2", "train.stop_after=4"]
+    log, run = tmp_path / "log", tmp_path / "vsm_smoke"
+    done = start(*launch, "train/vsm", *options, f"paths.runs={tmp_path}", log=log)
+    code, said = done.wait(timeout=200), log.read_text()
+    assert code == 0, said[-3000:]
+    assert said.count("the trained model: ") == 1
+    assert said.count("step 4: validation: ") == 1
+    two = curve(run)
+    assert [line["step"] for line in two] == [0, 1, 2, 3, 4, 4]
+    # Not the held-out lines: two processes read 8 samples, 6 being no multiple of 2 x 2.
+    for line, other in zip(two[1:5], curve(runs / "vsm_smoke")[1:5], strict=True):
+        assert line == pytest.approx(other, abs=1e-4)
+    facts = json.loads((run / "model" / "training.json").read_text())
+    assert facts["steps"] == 4
+    assert load_model(run / "model").config == load_model(runs / "vsm_smoke" / "model").config
+
+
+def test_a_killed_run_of_the_search_model_goes_on_bit_for_bit(runs, tmp_path):
+    """The real thing: adapters with dropout, heads, all losses. The process gets no notice."""
+    kill_after = int(np.random.default_rng(7).integers(4, 14))  # between checkpoints or at one
+    options = ["experiment=vsm_smoke", f"paths.runs={tmp_path}", "train.save_every=3"]
+    log, run = tmp_path / "log", tmp_path / "vsm_smoke"
+    killed = start("seal", "train/vsm", *options, log=log)
+    while killed.poll() is None and max((x["step"] for x in curve(run)), default=0) < kill_after:
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL, log.read_text()[-3000:]
+    steps = [line["step"] for line in curve(run)]
+    assert kill_after <= max(steps) < 20
+    assert start("seal", "train/vsm", *options, log=log).wait(timeout=200) == 0, log.read_text()
+    assert curve(run) == curve(runs / "vsm_smoke")
 
 
 def test_training_json_says_what_was_trained_on_what(runs):
