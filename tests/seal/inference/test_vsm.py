@@ -18,7 +18,7 @@ from seal.search.protocol import Patch, Query
 from seal.search.run import run_searches
 from seal.text.conversation import VSM as TEMPLATE
 from seal.text.conversation import conversation_row
-from seal.text.prompts import LOCATE_ANSWER, locate_question
+from seal.text.prompts import LOCATE_ANSWER, cue_prefix, locate_question
 from seal.text.tokens import VisualSizes
 
 
@@ -76,7 +76,7 @@ def test_batched_cue_answers_equal_one_by_one(model):
     alone = [model.contextual_cue([query])[0] for query in queries("contextual_cue")]
     assert together == alone
     for query, cue in zip(queries("contextual_cue"), together, strict=True):
-        assert cue.answer.startswith(f"The {query.text} is most likely to appear")
+        assert cue.answer.startswith(cue_prefix(query.text))
 
 
 def test_a_crop_is_encoded_once_for_all_that_is_asked_about_it():

@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 from seal.geometry import Box
 from seal.text.prompts import (
+    cue_prefix,
+    cue_question,
     focus_sentence,
     focused_question,
+    locate_question,
     missing_phrase,
     object_phrase,
     parse_missing,
@@ -57,6 +60,26 @@ def test_without_phrases_the_question_stands_alone() -> None:
     assert focused_question([], "Where?") == "Where?"
     with pytest.raises(ValueError, match="at least one"):
         focus_sentence([])
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("red boat", "the red boat"),
+        ("the red boat", "the red boat"),
+        ("The  Red Boat", "the Red Boat"),
+        ("a mug", "the mug"),
+        ("an apple near the mug", "the apple near the mug"),
+        ("theater", "the theater"),
+        ("anchor", "the anchor"),
+        ("A", "the A"),  # a letter on a sign
+        ("On the wall", "the On the wall"),  # a cue that is no noun phrase stays as it was
+    ],
+)
+def test_a_target_gets_one_article_whether_typed_with_one_or_not(target: str, said: str) -> None:
+    assert locate_question(target) == f"Please locate {said} in this image."
+    assert cue_question(target).endswith(f"the most likely location of {said} in the image?")
+    assert cue_prefix(target) == f"T{said[1:]} is most likely to appear"
 
 
 @needs_goldens
