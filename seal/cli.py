@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from seal.commands import demo, doctor, programs, query
 from seal.version import __version__
@@ -27,8 +28,16 @@ several GPUs:  torchrun --nproc-per-node 8 -m seal train/vsm experiment=vsm_7b
 """
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Its subcommands' parsers are of the same class."""
+
+    def error(self, message: str) -> NoReturn:
+        # Like every other error: one line on stderr, without the usage, with the way out.
+        self.exit(2, f"seal: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="seal",
         description="A multimodal LLM that knows what it cannot see, searches a high-resolution "
         "image for it, and answers from a visual working memory.",

@@ -38,6 +38,26 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(arguments, said, capsys
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said", "way_out"),
+    [
+        (["frobnicate"], "invalid choice: 'frobnicate'", "see seal --help"),
+        (["locate", "a.jpg"], "TARGET", "see seal locate --help"),
+        (["ask", "a.jpg", "Why?", "--colour"], "unrecognized arguments: --colour", "--help"),
+        (["locate", "a.jpg", "mug", "--quantization", "int2"], "'int2'", "see seal locate --help"),
+        (["demo", "--seed", "one"], "'one'", "see seal demo --help"),
+    ],
+)
+def test_arguments_that_do_not_parse_are_one_line_too(arguments, said, way_out, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("seal: ") and captured.err.count("\n") == 1
+    assert said in captured.err and captured.err.endswith(f"{way_out}\n")
+    assert captured.out == ""
+
+
 def test_traceback_is_shown_only_when_asked(capsys, monkeypatch):
     monkeypatch.setenv("SEAL_TRACEBACK", "0")  # and put back what it was, whatever main sets
     main(["train/nothing"])
