@@ -3,7 +3,7 @@
     torchrun --nproc-per-node 8 train/vqa.py experiment=vqa_instruct_7b
     seal train/vqa experiment=vqa_instruct_smoke              # minutes on a laptop, no data needed
     seal train/vqa experiment=vqa_instruct_7b dry_run=true    # parameters, memory, one batch
-    seal train/vqa ... train_protocol=as_released          # the quirks of the released training
+    seal train/vqa ... protocol=as_released                  # the quirks of the released training
 
 The three stages of the paper are the experiments vqa_align_linear_*, vqa_align_resampler_* and
 vqa_instruct_*; each starts from the model folder of the one before: init_from=runs/NAME/model.

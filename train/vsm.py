@@ -3,7 +3,7 @@
     torchrun --nproc-per-node 8 train/vsm.py experiment=vsm_7b
     seal train/vsm experiment=vsm_smoke               # minutes on a laptop, no data needed
     seal train/vsm experiment=vsm_7b dry_run=true     # parameters, memory, one batch
-    seal train/vsm ... train_protocol=as_released        # the quirks of the released training
+    seal train/vsm ... protocol=as_released          # the quirks of the released training
 
 100 K steps of 64 images; LoRA on the LLM, the query heads, the cue decoder and the detector's
 class head are trained. The mixture of conf/data/vsm.yaml is built by data_builders/.

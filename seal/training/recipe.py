@@ -57,6 +57,7 @@ class Run:
     train: TrainConfig
     deepspeed: dict[str, Any] = field(default_factory=dict)  # the DeepSpeed document
     paths: PathsConfig = field(default_factory=PathsConfig)
+    protocol: str = "default"  # default | as_released; conf/protocol sets what the word means
     smoke_data: bool = False  # first write a few records and a tokenizer to runs/RUN_NAME/smoke
     seed: int = 0
     dry_run: bool = False  # show what would be trained, and on what, then stop

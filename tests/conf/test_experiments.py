@@ -73,31 +73,33 @@ def test_the_published_recipes_are_the_papers():
 
 def test_one_word_sets_every_quirk_of_the_released_training_whatever_the_experiment():
     for size in SIZES:
-        run = composed(f"vsm_{size}", "train_protocol=as_released")
-        assert run.loss.giou_reduction == "as_released"
+        run = composed(f"vsm_{size}", "protocol=as_released")
+        assert run.protocol == run.loss.giou_reduction == "as_released"
         assert run.loss.focal_reduction == "as_released"
         assert run.data.grounding.chat_loc_slot == "as_released"
         assert not run.train_box_head
         for stage in ("align_linear", "align_resampler", "instruct"):
-            chat = composed(f"vqa_{stage}_{size}", "train_protocol=as_released").data.chat
+            vqa = composed(f"vqa_{stage}_{size}", "protocol=as_released")
+            assert vqa.protocol == "as_released"
+            chat = vqa.data.chat
             assert (chat.object_slots, chat.token_policy) == ("padded", "paper_training")
-    assert not composed("vsm_coco_miniature", "train_protocol=as_released").train_box_head
+    assert not composed("vsm_coco_miniature", "protocol=as_released").train_box_head
 
 
 def test_without_the_word_only_the_weight_of_the_focal_loss_is_as_released():
-    for word in ([], ["train_protocol=default"]):
+    for word in ([], ["protocol=default"]):
         run = composed("vsm_7b", *word)
-        assert run.loss.giou_reduction == "matched"
+        assert (run.protocol, run.loss.giou_reduction) == ("default", "matched")
         assert run.loss.focal_reduction == "as_released"
         assert run.data.grounding.chat_loc_slot == "none"
         assert composed("vqa_instruct_7b", *word).data.chat.object_slots == "none"
 
 
 def test_one_value_of_the_bundle_can_be_set_back_and_an_unknown_bundle_names_the_known():
-    run = composed("vsm_7b", "train_protocol=as_released", "loss.giou_reduction=matched")
+    run = composed("vsm_7b", "protocol=as_released", "loss.giou_reduction=matched")
     assert (run.loss.giou_reduction, run.data.grounding.chat_loc_slot) == ("matched", "as_released")
     with pytest.raises(ValueError, match=r"protocol/released.*as_released default"):
-        composed("vsm_7b", "train_protocol=released")
+        composed("vsm_7b", "protocol=released")
 
 
 @pytest.mark.parametrize("stage", range(4))

@@ -190,6 +190,12 @@ def test_a_benchmark_experiment_composes_and_names_its_run(name):
     assert run.protocol == ("as_released" if name.endswith("as_released") else "default")
 
 
+def test_the_word_for_the_quirks_on_the_command_line_wins_over_the_experiments():
+    for name, word in (("", "as_released"), ("_as_released", "default")):
+        overrides = [f"experiment=seal_vstar_bench{name}", f"protocol={word}"]
+        assert compose(CONF, "eval", BenchmarkRun, overrides).protocol == word
+
+
 def test_a_search_experiment_composes_and_names_its_run():
     run = compose(CONF, "eval_search", SearchRun, ["experiment=vsm_vstar_search"])
     assert run.out == "runs/vsm_vstar_search" and len(run.strategies) == 8
