@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 T = TypeVar("T")
@@ -59,7 +60,13 @@ def compose(folder: Path, config_name: str, schema: type[T], overrides: Sequence
     _register(config_name, schema)
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(folder.resolve())):
         try:
-            config = hydra.compose(config_name=config_name, overrides=list(overrides))
+            config = hydra.compose(
+                config_name=config_name, overrides=list(overrides), return_hydra_config=True
+            )
+            # As in a program: ${hydra:...} finds its values there, and the run has none of them.
+            HydraConfig.instance().set_config(config)
+            with open_dict(config):
+                config.pop("hydra")
             typed: T = _typed(config)
             return typed
         except (HydraException, OmegaConfBaseException) as error:

@@ -54,7 +54,7 @@ def export_model(
 def training_facts(run: VQARun | VSMRun, checkpoint: Path) -> dict[str, Any]:
     """What training.json says: enough to tell two models apart and to train this one again."""
     return {
-        "experiment": run.run_name,
+        "experiment": run.experiment,
         "steps": read_step(checkpoint),
         "samples": read_step(checkpoint) * run.train.global_batch_size,
         "seed": run.seed,

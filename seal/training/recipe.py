@@ -50,6 +50,7 @@ class Run:
     """What both programs share."""
 
     run_name: str  # the folder below paths.runs; the same name continues the same run
+    experiment: str | None = None  # the recipe that was chosen; the programs fill it in
     init_from: str | None = None  # a model folder, or miniature://NAME; None: random weights
     tokenizer: str | None = None  # a tokenizer folder; None: the one in init_from
     lora: LoraConfig | None = None  # None: no adapters

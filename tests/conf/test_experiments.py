@@ -25,7 +25,7 @@ def composed(name: str, *overrides: str) -> VQARun | VSMRun:
 @pytest.mark.parametrize("stage", STAGES)
 def test_an_experiment_composes_and_names_its_run(stage, size):
     run = composed(f"{stage}_{size}")
-    assert run.run_name == f"{stage}_{size}"
+    assert run.run_name == run.experiment == f"{stage}_{size}"
     assert run.deepspeed["train_batch_size"] == run.train.global_batch_size
     if isinstance(run, VQARun):
         assert f"vqa_{run.stage}" == stage

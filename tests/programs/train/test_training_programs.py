@@ -112,6 +112,16 @@ def test_training_json_says_what_was_trained_on_what(runs):
     assert facts["configuration"]["lora"]["rank"] == 2
 
 
+def test_training_json_names_the_experiment_whatever_the_run_is_called(runs):
+    options = [f"paths.runs={runs}", "run_name=other", "train.num_steps=1", "protocol=as_released"]
+    options.append("train.validation_samples=0")
+    assert run_program("train/vqa", "experiment=vqa_align_linear_smoke", *options) == 0
+    facts = json.loads((runs / "other" / "model" / "training.json").read_text())
+    assert facts["experiment"] == "vqa_align_linear_smoke"
+    assert facts["configuration"]["run_name"] == "other"
+    assert facts["configuration"]["protocol"] == "as_released"
+
+
 def test_the_same_command_again_trains_nothing_and_changes_nothing(runs, capsys):
     model = runs / "vqa_instruct_smoke" / "model" / "model.safetensors"
     before = model.read_bytes()
