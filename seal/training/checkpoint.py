@@ -92,7 +92,7 @@ def save_checkpoint(
             f"{need:.2f} GiB; the earlier ones ({', '.join(_names(folder)) or 'none'}) are intact: "
             f"make room and start the same command again"
         ) from error
-    _rotate(folder, keep)
+    _rotate(folder, keep, written)
     engine.world.barrier()
     return written
 
@@ -210,9 +210,13 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("step-*/checkpoint.json"))
 
 
-def _rotate(folder: Path, keep: int) -> None:
-    for name in _names(folder)[:-keep]:
-        shutil.rmtree(folder / name)
+def _rotate(folder: Path, keep: int, written: Path) -> None:
+    names = _names(folder)
+    # Later ones are left from before someone set `latest` back: this run will write its own.
+    stay = [name for name in names if name <= written.name][-keep:]
+    for name in names:
+        if name not in stay:
+            shutil.rmtree(folder / name)
 
 
 def _read_meta(checkpoint: Path) -> dict[str, Any]:

@@ -124,6 +124,21 @@ def test_only_the_newest_checkpoints_stay(world, tmp_path):
     assert names == ["latest", "step-00000005", "step-00000006"]
 
 
+@pytest.mark.parametrize(("keep", "stay"), [(1, [3]), (2, [2, 3]), (9, [1, 2, 3])])
+def test_going_on_from_an_earlier_checkpoint_drops_the_later_ones_never_its_own(
+    world, tmp_path, keep, stay
+):
+    tiny_fit(tiny_engine(world, tiny_train(save_every=1, keep=9)), tmp_path)
+    store = tmp_path / "checkpoints"
+    (store / "latest").write_text("step-00000002")
+    checkpoint = tiny_fit(
+        tiny_engine(world, tiny_train(save_every=1, keep=keep, stop_after=3)), tmp_path
+    )
+    assert find_checkpoint(store) == checkpoint
+    names = sorted(path.name for path in store.glob("step-*"))
+    assert names == [f"step-0000000{step}" for step in stay]
+
+
 def test_no_checkpoint_is_none_and_a_dangling_pointer_is_an_error(tmp_path):
     assert find_checkpoint(tmp_path) is None
     write(tmp_path, 1)
