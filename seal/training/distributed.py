@@ -50,8 +50,18 @@ def distributed(seed: int) -> Iterator[World]:
 
     GPUs talk over NCCL, CPUs over gloo. Every process starts from the same seed, so what is
     newly initialized is the same everywhere.
+
+    Raises:
+        ValueError: WORLD_SIZE says that there are others, and a way to meet them is not set.
     """
-    launched = all(name in os.environ for name in LAUNCHER_VARIABLES)
+    missing = [name for name in LAUNCHER_VARIABLES if name not in os.environ]
+    launched = not missing
+    if missing and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # Each process would take itself for the only one and write to the same folder.
+        raise ValueError(
+            f"WORLD_SIZE={os.environ['WORLD_SIZE']}, but not set: {', '.join(missing)}; start with "
+            f"torchrun, let the launcher set them, or unset WORLD_SIZE to run one process"
+        )
     rank, size, local_rank = (
         (int(os.environ[name]) for name in LAUNCHER_VARIABLES[:3]) if launched else (0, 1, 0)
     )
