@@ -151,8 +151,9 @@ def require_supervision(batch: Batch) -> None:
     if not batch.supervised.any():
         raise ValueError(
             f"no token of the batch carries a label, so its loss would be a silent 0; "
-            f"samples: {', '.join(dict.fromkeys(batch.ids))}; run data_builders/check on their "
-            f"records, or raise the length limit that cuts their answers away"
+            f"samples: {', '.join(dict.fromkeys(batch.ids))}; dry_run=true shows "
+            f"a batch with its labels marked; correct these records, or raise the length limit "
+            f"that cuts their answers away"
         )
 
 
