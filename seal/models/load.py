@@ -33,6 +33,9 @@ from seal.version import __version__
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+TRAINING_FILE = "training.json"
+CLIP_FILE = "preprocessor_config.json"
+DETECTOR_FILE = "owlvit_preprocessor_config.json"
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _PARTS: dict[str, Any] = {
@@ -55,13 +58,15 @@ def save_model(
 ) -> None:
     """Write `folder` under a temporary name and rename it: it is complete or absent.
 
-    `extra` becomes training.json. An existing folder is replaced only once the new one is whole.
+    `extra` becomes training.json. An existing model folder is replaced once the new one is whole.
 
     Raises:
         OSError: the disk is full or not writable; what was in `folder` is still there.
-        ValueError: adapters are not merged, weights are quantized, or there is no tokenizer.
+        ValueError: adapters are not merged, weights are quantized, there is no tokenizer, or
+            `folder` holds something else than a model.
     """
     folder, tokenizer_folder = Path(folder), Path(tokenizer_folder)
+    require_replaceable(folder)
     _require_plain(model)
     if not (tokenizer_folder / MODEL_FILE).is_file():
         raise ValueError(
@@ -88,6 +93,38 @@ def save_model(
             "folder (what was there before is untouched)"
         ) from error
     shutil.rmtree(old, ignore_errors=True)
+
+
+def require_replaceable(folder: Path) -> None:
+    """Refuse to overwrite what is neither absent, nor empty, nor a model folder and nothing else.
+
+    So a folder of models, named in the place of one of them, does not go with all it holds.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is a file; choose a folder that a model can be written to")
+    ours = {
+        CONFIG_FILE, INDEX_FILE, TRAINING_FILE, CLIP_FILE, DETECTOR_FILE, *TOKENIZER_FILES
+    }  # fmt: skip
+    names = sorted(path.name for path in folder.iterdir())
+    foreign = [
+        name
+        for name in names
+        if not (folder / name).is_file()
+        or not (name in ours or name.endswith(".safetensors"))  # shards, and the query table
+    ]
+    if names and not foreign and CONFIG_FILE in names:
+        found = _read_json(folder / CONFIG_FILE).get("model_class")
+        foreign = [] if found in _MODELS else [f"{CONFIG_FILE} with model_class={found!r}"]
+    elif not foreign:
+        foreign = names  # without config.json not a model folder
+    if foreign:
+        shown = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" * (len(foreign) > 5))
+        raise ValueError(
+            f"{folder} would be replaced, but it holds {shown}, which is no part of a model folder "
+            f"written here; choose another folder, or move that away"
+        )
 
 
 def _beside(folder: Path) -> tuple[Path, Path]:
@@ -124,7 +161,7 @@ def _write_folder(
         if (tokenizer_folder / name).exists():
             shutil.copyfile(tokenizer_folder / name, folder / name)
     if extra is not None:
-        _write_json(folder / "training.json", extra)
+        _write_json(folder / TRAINING_FILE, extra)
 
 
 def load_model(
@@ -286,10 +323,10 @@ def _processors(model: VLM) -> dict[str, dict[str, Any]]:
         "resample": 3,
         **shared,
     }
-    processors = {"preprocessor_config.json": clip}
+    processors = {CLIP_FILE: clip}
     if isinstance(model, VSM):
         side = model.config.detector.image_size
-        processors["owlvit_preprocessor_config.json"] = {
+        processors[DETECTOR_FILE] = {
             "image_processor_type": "OwlViTImageProcessor",
             "size": {"height": side, "width": side},
             "resample": 3,

@@ -190,11 +190,37 @@ def test_adapters_must_be_merged_before_saving(tmp_path, tokenizer_folder):
 
 
 def test_saving_again_replaces_the_folder_whole(saved, tokenizer_folder):
-    (saved / "left-over.txt").write_text("old")
+    for name in ("model-00001-of-00002.safetensors", "training.json"):
+        (saved / name).write_text("old")
     save_model(saved, tiny_models.vsm_model(4), tokenizer_folder)
     assert isinstance(load_model(saved), VSM)
-    assert not (saved / "left-over.txt").exists()
+    assert not (saved / "training.json").exists()
+    assert not (saved / "model-00001-of-00002.safetensors").exists()
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_an_empty_folder_becomes_a_model_folder(tmp_path, tokenizer_folder):
+    save_model(tmp_path, tiny_models.vsm_model(4), tokenizer_folder)
+    assert isinstance(load_model(tmp_path), VSM)
+
+
+def test_what_is_not_a_model_folder_is_never_replaced(saved, tokenizer_folder):
+    def refused(folder: Path, found: str) -> None:
+        before = sorted(folder.parent.rglob("*"))
+        with pytest.raises(ValueError, match=rf"{folder} would be replaced, but it holds {found}"):
+            save_model(folder, tiny_models.vqa_model(3), tokenizer_folder)
+        assert sorted(folder.parent.rglob("*")) == before
+
+    refused(saved.parent, "model, which")  # the folder of all models instead of one in it
+    (saved / "notes.txt").write_text("mine")
+    refused(saved, r"notes\.txt, which")
+    (saved / "notes.txt").unlink()
+    (saved / "config.json").write_text('{"model_class": "Llama"}')
+    refused(saved, r"config\.json with model_class='Llama'")
+    (saved / "config.json").unlink()
+    refused(saved, r"added_tokens\.json, model\.safetensors,")
+    with pytest.raises(ValueError, match=r"model\.safetensors is a file"):
+        save_model(saved / "model.safetensors", tiny_models.vqa_model(3), tokenizer_folder)
 
 
 def test_a_disk_that_is_full_leaves_the_old_folder_and_says_so(saved, tokenizer_folder):
