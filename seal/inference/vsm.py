@@ -34,6 +34,7 @@ from seal.text.prompts import (
     cue_prefix,
     cue_question,
     locate_question,
+    without_article,
 )
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import IMAGE_PLACEHOLDER, VisualSizes
@@ -107,7 +108,7 @@ class NetworkSearchModel:
         None: it is the constant answer, as it should be once a checkpoint.
         """
         crops = self._read([query])
-        ids, mask, _ = self._questions([(locate_question(query.text), "")])
+        ids, mask, _ = self._questions([(locate_question(_name(query)), "")])
         (said,) = continue_greedily(self.model, _prefixes(crops), ids, mask, max_new_tokens=16)
         text = self.tokenizer.decode(said)
         # Added tokens are decoded between spaces.
@@ -157,7 +158,7 @@ class NetworkSearchModel:
         ]
 
     def _cue(self, queries: Sequence[Query], crops: list[Crop]) -> list[Cue]:
-        asked = [(cue_question(query.text), cue_prefix(query.text)) for query in queries]
+        asked = [(cue_question(_name(query)), cue_prefix(_name(query))) for query in queries]
         ids, mask, _ = self._questions(asked)
         decoded = continue_greedily(
             self.model,
@@ -173,7 +174,7 @@ class NetworkSearchModel:
             # Decoded together: a continuation may go on with the last word of the prefix.
             begun_ids = continuation_ids(self.tokenizer, TEMPLATE, begun, stop=False)
             answer = self.tokenizer.decode(begun_ids + said).strip()
-            phrase, extractor = extract_phrase(answer, query.text)
+            phrase, extractor = extract_phrase(answer, _name(query))
             cues.append(Cue(answer, phrase, extractor))
         return cues
 
@@ -181,7 +182,7 @@ class NetworkSearchModel:
         """(E, D) query states, (M, G, G, C) features of the distinct crops, (E,) which is whose."""
         self._crops.need_detector(crops)
         ids, mask, last = self._questions(
-            [(locate_question(query.text), LOCATE_PREFIX) for query in queries]
+            [(locate_question(_name(query)), LOCATE_PREFIX) for query in queries]
         )
         hidden = extend(self.model, _prefixes(crops), ids, mask)
         distinct = {id(crop): crop for crop in crops}
@@ -264,3 +265,8 @@ def _size(query: Query) -> tuple[int, int]:
     """(width, height) of what `Patch.crop` cuts out."""
     x0, y0, x1, y1 = query.patch.box.as_ints()
     return x1 - x0, y1 - y0
+
+
+def _name(query: Query) -> str:
+    # People say "the red boat": here, not in the sentences, which are as the models learned them.
+    return without_article(query.text)

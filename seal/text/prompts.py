@@ -16,7 +16,7 @@ FOCUS = "Additional visual information to focus on: "
 LOCATE_ANSWER = "Sure, [LOC]."
 # What precedes `[LOC]` in every answer: its last hidden state is the query vector.
 LOCATE_PREFIX = "Sure,"
-_ARTICLE = re.compile(r"\s*(the|an?)\s+(?=\S)", re.IGNORECASE)
+_ARTICLE = re.compile(r"^\s*(the|an?)\s+(?=\S)", re.IGNORECASE)
 
 
 def refusal(missing: Sequence[str]) -> str:
@@ -60,23 +60,22 @@ def focused_question(phrases: Sequence[str], question: str) -> str:
 
 def locate_question(target: str) -> str:
     """What the search model is asked to find `target`."""
-    return f"Please locate {_with_article(target)} in this image."
+    return f"Please locate the {target} in this image."
 
 
 def cue_question(target: str) -> str:
     """What the search model is asked when it does not see `target`."""
     return (
         "According to the common sense knowledge and possible visual cues, "
-        f"what is the most likely location of {_with_article(target)} in the image?"
+        f"what is the most likely location of the {target} in the image?"
     )
 
 
 def cue_prefix(target: str) -> str:
     """How every answer to `cue_question` begins; the location follows."""
-    return f"{_with_article(target, 'The')} is most likely to appear"
+    return f"The {target} is most likely to appear"
 
 
-def _with_article(target: str, article: str = "the") -> str:
-    # People say "the red boat" or "a mug"; the models never learned "the the red boat".
-    match = _ARTICLE.match(target)
-    return f"{article} {target[match.end() :] if match else target}"
+def without_article(target: str) -> str:
+    """`target` without the article that people type and the sentences above already have."""
+    return _ARTICLE.sub("", target, count=1)

@@ -68,7 +68,7 @@ def test_each_expression_is_a_row_with_its_target(tmp_path: Path, tokenizer: Tok
     assert torch.equal(cup.mask, torch.from_numpy(mask).float())
     assert kite.boxes is not None and kite.boxes.shape == (0, 4) and kite.mask is None
     assert thing.boxes is None and thing.mask is None
-    for row, name in zip(sample.rows, ("cup", "kite", "thing"), strict=True):
+    for row, name in zip(sample.rows, ("cup", "kite", "the thing"), strict=True):
         text = tokenizer.decode([i for i in row.input_ids.tolist() if i >= 0])
         assert f"Please locate the {name} in this image." in text
         assert row.loc_position is not None
