@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
-from seal.evaluation.environment import environment, fingerprint
+from seal.evaluation.environment import environment
 from seal.evaluation.failures import write_failures
 from seal.evaluation.protocol import Task
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
@@ -17,6 +17,7 @@ from seal.evaluation.store import ENVIRONMENT, settle, write_json
 from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.inference.hub import model_folder
+from seal.models.fingerprint import fingerprint
 from seal.pipeline import ProtocolConfig
 from seal.search.strategies import STRATEGIES
 

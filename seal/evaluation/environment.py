@@ -1,18 +1,15 @@
-"""What a result was made with: versions, code, device, the models' files."""
+"""What a result was made with: versions, code, device."""
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import sys
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from seal.version import __version__, git_revision
 
 PACKAGES = ("torch", "transformers", "numpy", "pillow", "sentencepiece", "bitsandbytes", "spacy")
-_SAMPLE = 1 << 16  # bytes at either end of a weight file
 
 
 def environment(device: str) -> dict[str, Any]:
@@ -33,21 +30,6 @@ def environment(device: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "command": sys.argv,
     }
-
-
-def fingerprint(folder: Path) -> str:
-    """A hash that tells the weights of model folders apart without reading all of them."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix not in (".safetensors", ".json", ".model") or path.name == "training.json":
-            continue
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(_SAMPLE))
-            if path.stat().st_size > _SAMPLE:
-                file.seek(-_SAMPLE, 2)
-                digest.update(file.read(_SAMPLE))
-    return digest.hexdigest()[:16]
 
 
 def _version(package: str) -> str | None:

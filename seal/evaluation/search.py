@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from seal.evaluation.benchmark import FREE
 from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
-from seal.evaluation.environment import environment, fingerprint
+from seal.evaluation.environment import environment
 from seal.evaluation.protocol import Prediction
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import ENVIRONMENT, METRICS, PredictionStore, settle, write_json
@@ -21,6 +21,7 @@ from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, sear
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.images import open_image
 from seal.inference.hub import model_folder
+from seal.models.fingerprint import fingerprint
 from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig

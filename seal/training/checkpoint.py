@@ -179,6 +179,7 @@ def require_same_shapes(
 
 def require_same_config(source: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise a ValueError if a value that shapes the training has changed; names the keys."""
+    require_same_base(source, stored.get("base"), wanted.get("base"))
     there, here = flatten(stored), flatten(wanted)
     changed = [
         f"{key}: {there.get(key, 'absent')!r} there, {here.get(key, 'absent')!r} here"
@@ -189,6 +190,25 @@ def require_same_config(source: Path, stored: Mapping[str, Any], wanted: Mapping
         raise ValueError(
             f"{source} was written under another configuration: {_some(changed)}; "
             f"choose another run_name to start anew, or set these back to continue"
+        )
+
+
+def require_same_base(
+    source: Path, stored: Mapping[str, str] | None, wanted: Mapping[str, str] | None
+) -> None:
+    """Raise a ValueError if the folder with the base model holds another one by now.
+
+    A checkpoint holds what is trained and nothing frozen. Another folder is another configuration,
+    which `require_same_config` names.
+    """
+    if stored is None or wanted is None or stored["folder"] != wanted["folder"]:
+        return
+    if stored["fingerprint"] != wanted["fingerprint"]:
+        raise ValueError(
+            f"init_from={wanted['folder']} is no longer the model that {source} was trained from "
+            f"(fingerprint {stored['fingerprint']} then, {wanted['fingerprint']} now), and what is "
+            f"not trained is read from there; put that model back, or choose another run_name to "
+            f"start anew"
         )
 
 

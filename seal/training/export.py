@@ -8,10 +8,16 @@ from typing import Any
 
 import torch
 
-from seal.models.load import save_model
+from seal.models.load import require_replaceable, save_model
 from seal.models.lora import merge_lora
-from seal.training.checkpoint import read_step, read_weights, require_same_shapes
-from seal.training.recipe import VQARun, VSMRun, record_facts
+from seal.training.checkpoint import (
+    read_description,
+    read_step,
+    read_weights,
+    require_same_base,
+    require_same_shapes,
+)
+from seal.training.recipe import VQARun, VSMRun, base_facts, record_facts
 from seal.version import __version__, git_revision
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -26,11 +32,14 @@ def export_model(
         dtype: bf16, fp16 or fp32; None: what the run computed in.
 
     Raises:
-        ValueError: the checkpoint does not hold exactly what the run trains; names the keys.
+        ValueError: the checkpoint does not hold exactly what the run trains (names the keys), the
+            base model is no longer the same, or `out` holds something else than a model.
     """
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"dtype={dtype!r} is none of {', '.join(DTYPES)}")
     wanted = DTYPES[dtype or ("bf16" if run.train.bf16 else "fp32")]
+    require_replaceable(out)  # before anything is loaded
+    require_same_base(checkpoint, read_description(checkpoint).get("base"), base_facts(run))
     quantization, run.quantization = run.quantization, None  # adapters merge into whole weights
     model = run.build_model()
     run.quantization = quantization

@@ -17,6 +17,7 @@ from seal.data.grounding import GroundingConfig
 from seal.data.mixture import MixtureConfig
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss, VSMLossConfig
+from seal.models.fingerprint import fingerprint
 from seal.models.load import load_model
 from seal.models.lora import LoraConfig
 from seal.models.vlm import VLM
@@ -263,12 +264,21 @@ KINDS: dict[str, type[VQARun] | type[VSMRun]] = {"vqa": VQARun, "vsm": VSMRun}
 
 
 def describe(run: VQARun | VSMRun) -> dict[str, Any]:
-    """What a checkpoint stores of a run: its configuration and the records it reads."""
+    """What a checkpoint stores of a run: its configuration, and the files it starts from."""
     return {
         "kind": "vqa" if isinstance(run, VQARun) else "vsm",
         "configuration": asdict(run),
+        "base": base_facts(run),
         "records": record_facts(run),
     }
+
+
+def base_facts(run: VQARun | VSMRun) -> dict[str, str] | None:
+    """What is in `init_from`, which a resumed run and an export read again."""
+    if run.init_from is None:
+        return None
+    folder = resolve_folder(run.init_from)
+    return {"folder": run.init_from, "fingerprint": fingerprint(folder)}
 
 
 def record_facts(run: VQARun | VSMRun) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from programs_here import ROOT, run_program
+from safetensors.torch import load_file, save_file
 
 from seal.models.load import load_model
 from seal.training.checkpoint import read_weights
@@ -158,6 +160,26 @@ def test_a_stage_starts_from_the_model_of_the_one_before(runs, capsys):
     other = ["model.llm.hidden_size=64", f"init_from={model}"]
     assert run_program("train/vqa", "experiment=vqa_instruct_smoke", *other, *options) == 2
     assert "llm.hidden_size: 32 there, 64 in the configuration" in capsys.readouterr().err
+
+
+def test_a_base_model_that_was_overwritten_is_refused_by_name(runs, tmp_path, capsys):
+    """A checkpoint holds what is trained: going on would mix two models."""
+    base = tmp_path / "base"
+    shutil.copytree(runs / "vqa_instruct_smoke" / "model", base)
+    options = ["experiment=vqa_align_linear_smoke", f"init_from={base}", "tokenizer=null"]
+    options += [f"paths.runs={tmp_path}", "train.num_steps=2", "train.validation_samples=0"]
+    assert run_program("train/vqa", *options, "train.stop_after=1") == 0
+    weights = load_file(base / "model.safetensors")
+    weights["llm.lm_head.weight"][0, 0] += 1
+    save_file(weights, base / "model.safetensors")
+    run = tmp_path / "vqa_align_linear_smoke"
+    export = ("train/export", f"run={run}", f"out={tmp_path / 'out'}")
+    for command in (("train/vqa", *options), export):
+        capsys.readouterr()
+        assert run_program(*command) == 2
+        error = capsys.readouterr().err
+        assert f"init_from={base} is no longer the model that {run}" in error
+        assert "put that model back" in error
 
 
 def test_low_rank_adapters_on_a_4_bit_model_learn_also_after_a_validation(runs):
