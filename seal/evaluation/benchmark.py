@@ -16,8 +16,8 @@ from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import ENVIRONMENT, settle, write_json
 from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.fingerprint import fingerprint
 from seal.inference.hub import model_folder
-from seal.models.fingerprint import fingerprint
 from seal.pipeline import ProtocolConfig
 from seal.search.strategies import STRATEGIES
 

@@ -19,9 +19,9 @@ from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import ENVIRONMENT, METRICS, PredictionStore, settle, write_json
 from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, search_metrics
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.fingerprint import fingerprint
 from seal.images import open_image
 from seal.inference.hub import model_folder
-from seal.models.fingerprint import fingerprint
 from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig

@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from seal.fingerprint import TRAINING_FILE
 from seal.models.owlvit import OwlViTConfig
 from seal.models.presets import preset_name
 from seal.models.projectors import ResamplerConfig
@@ -33,7 +34,6 @@ from seal.version import __version__
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
-TRAINING_FILE = "training.json"
 CLIP_FILE = "preprocessor_config.json"
 DETECTOR_FILE = "owlvit_preprocessor_config.json"
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -115,17 +115,24 @@ def add_lora(model: VLM, config: LoraConfig) -> None:
     model.row_seeds = seeds
 
 
-def merge_lora(model: VLM) -> None:
-    """Fold the adapters into the weights, in place; the modules are plain again."""
+def merge_lora(model: VLM, dtype: torch.dtype | None = None) -> None:
+    """Fold the adapters into the weights, in place; the modules are plain again.
+
+    Merged in float32 and rounded once, to `dtype` (None: what the weight has), one at a time.
+    """
     quiet_bitsandbytes()
     from peft.tuners.lora import LoraLayer
 
     for name, module in list(model.named_modules()):
         if not isinstance(module, LoraLayer):
             continue
-        module.merge(safe_merge=True)
+        layer: Any = module
+        base = layer.get_base_layer()
+        rounded = dtype or base.weight.dtype
+        layer.float()
+        layer.merge(safe_merge=True)
         parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, module.get_base_layer())
+        setattr(model.get_submodule(parent), leaf, base.to(rounded))
     if hasattr(model.llm, "peft_config"):  # what injection left behind
         del model.llm.peft_config
     model.row_seeds = None

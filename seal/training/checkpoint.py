@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,22 @@ def read_step(checkpoint: Path) -> int:
     return int(_read_meta(checkpoint)["step"])
 
 
-def read_weights(checkpoint: Path) -> dict[str, Tensor]:
-    """The float32 weights of what was trained, by the model's own names."""
+def read_shapes(checkpoint: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor that was trained."""
+    return {name: tuple(shape) for name, shape in _read_meta(checkpoint)["shapes"].items()}
+
+
+def iterate_weights(checkpoint: Path) -> Iterator[tuple[str, Tensor]]:
+    """The float32 weights of what was trained, by the model's own names; one at a time."""
     _read_meta(checkpoint)
     with safe_open(checkpoint / "weights.safetensors", framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for name in file.keys():  # noqa: SIM118  # not a dict
+            yield name, file.get_tensor(name)
+
+
+def read_weights(checkpoint: Path) -> dict[str, Tensor]:
+    """As `iterate_weights`, all of them in memory."""
+    return dict(iterate_weights(checkpoint))
 
 
 def save_checkpoint(
@@ -140,7 +151,7 @@ def load_checkpoint(checkpoint: Path, engine: Engine) -> int:
     """
     meta = _read_meta(checkpoint)
     shapes = state.shapes(engine)
-    require_same_shapes(checkpoint, {k: tuple(v) for k, v in meta["shapes"].items()}, shapes)
+    require_same_shapes(checkpoint, read_shapes(checkpoint), shapes)
     for kind in state.KINDS:
         with safe_open(checkpoint / f"{kind}.safetensors", framework="pt") as file:
             for name in shapes:

@@ -11,9 +11,10 @@ import torch
 from seal.models.load import require_replaceable, save_model
 from seal.models.lora import merge_lora
 from seal.training.checkpoint import (
+    iterate_weights,
     read_description,
+    read_shapes,
     read_step,
-    read_weights,
     require_same_base,
     require_same_shapes,
 )
@@ -43,19 +44,14 @@ def export_model(
     quantization, run.quantization = run.quantization, None  # adapters merge into whole weights
     model = run.build_model()
     run.quantization = quantization
-    weights = read_weights(checkpoint)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    require_same_shapes(
-        checkpoint,
-        {name: tuple(value.shape) for name, value in weights.items()},
-        {name: tuple(parameter.shape) for name, parameter in trained.items()},
-    )
-    # Adapters are merged in float32 and rounded once.
-    model.float()
-    for name, parameter in trained.items():
-        parameter.data.copy_(weights[name])
+    shapes = {name: tuple(parameter.shape) for name, parameter in trained.items()}
+    require_same_shapes(checkpoint, read_shapes(checkpoint), shapes)
+    # A 13B model in float32 would fill a machine: one tensor at a time, adapters in float32.
+    for name, value in iterate_weights(checkpoint):
+        trained[name].data = value if ".lora_" in name else value.to(wanted)
     if run.lora is not None:
-        merge_lora(model)
+        merge_lora(model, wanted)
     model.to(wanted)
     save_model(out, model, run.tokenizer_folder, training_facts(run, checkpoint))
 

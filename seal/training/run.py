@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
+
 from seal.text.tokenize import load_tokenizer
-from seal.training.distributed import distributed
+from seal.training.distributed import World, distributed
 from seal.training.engine import build_engine
 from seal.training.export import export_model
 from seal.training.flops import count_flops
@@ -16,28 +19,36 @@ def train(run: VQARun | VSMRun) -> None:
     """Train under DeepSpeed, from the newest checkpoint if there is one, and write RUN/model."""
     with distributed(run.seed) as world:
         run.prepare(world)
-        tokenizer = load_tokenizer(run.tokenizer_folder)
-        data = run.build_data(tokenizer)
-        model = run.build_model()
-        flops = count_flops(model)
-        engine = build_engine(
-            model,
-            run.criterion(),
-            run.train,
-            run.deepspeed,
-            num_steps=run.train.steps(len(data.train)),
-            world=world,
-        )
-        checkpoint = fit(
-            engine,
-            data.train,
-            data.collate,
-            run.folder,
-            seed=run.seed,
-            config=describe(run),
-            validation=validation_of(data, run.train),
-            flops=flops,
-        )
+        checkpoint = _fit(run, world)
+        gc.collect()  # the engine is a knot of references; the export needs its memory
         if world.is_main:
             export_model(run, checkpoint, run.folder / "model")
             print(f"the trained model: {run.folder / 'model'}")
+
+
+def _fit(run: VQARun | VSMRun, world: World) -> Path:
+    """The last checkpoint. What it takes to write it is let go of."""
+    tokenizer = load_tokenizer(run.tokenizer_folder)
+    data = run.build_data(tokenizer)
+    model = run.build_model()
+    flops = count_flops(model)
+    engine = build_engine(
+        model,
+        run.criterion(),
+        run.train,
+        run.deepspeed,
+        num_steps=run.train.steps(len(data.train)),
+        world=world,
+    )
+    checkpoint = fit(
+        engine,
+        data.train,
+        data.collate,
+        run.folder,
+        seed=run.seed,
+        config=describe(run),
+        validation=validation_of(data, run.train),
+        flops=flops,
+    )
+    engine.deepspeed.destroy()
+    return checkpoint

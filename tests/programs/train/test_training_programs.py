@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from programs_here import ROOT, run_program
 from safetensors.torch import load_file, save_file
 
 from seal.models.load import load_model
+from seal.training import run as training
 from seal.training.checkpoint import read_weights
+from seal.training.engine import build_engine
 from seal.training.log import read_metrics
 
 
@@ -194,6 +197,22 @@ def test_low_rank_adapters_on_a_4_bit_model_learn_also_after_a_validation(runs):
     adapters = [key for key in after if ".lora_B" in key]
     assert adapters
     assert all((after[key] != before[key]).any() for key in adapters)
+
+
+def test_what_trained_is_let_go_of_before_the_export_builds_a_model(tmp_path, monkeypatch):
+    trained, left = [], []
+
+    def build(model, *arguments, **options):
+        trained.append(weakref.ref(model))
+        return build_engine(model, *arguments, **options)
+
+    monkeypatch.setattr(training, "build_engine", build)
+    monkeypatch.setattr(
+        training, "export_model", lambda *_: left.extend(model() for model in trained)
+    )
+    options = [f"paths.runs={tmp_path}", "train.num_steps=1", "train.validation_samples=0"]
+    assert run_program("train/vsm", "experiment=vsm_smoke", *options) == 0
+    assert left == [None]
 
 
 def test_export_writes_the_same_folder_and_earlier_ones(runs, tmp_path, capsys):

@@ -110,6 +110,26 @@ def test_merging_gives_plain_modules_with_the_same_output():
         )
 
 
+@pytest.mark.parametrize("wanted", [torch.bfloat16, torch.float32])
+def test_merging_into_half_precision_rounds_once(wanted):
+    model = adapted()
+    for name, parameter in model.named_parameters():
+        if ".lora_" not in name:
+            parameter.data = parameter.data.bfloat16()
+    whole = copy.deepcopy(model).float()
+    merge_lora(whole)
+    merge_lora(model, wanted)
+    expected = whole.to(wanted).state_dict()
+    merged = {
+        name: value
+        for name, value in model.state_dict().items()
+        if name.startswith("llm.") and "q_proj" in name
+    }
+    assert merged
+    for name, value in merged.items():
+        assert value.dtype == wanted and torch.equal(value, expected[name])
+
+
 def test_dropout_is_drawn_from_seed_step_sample_and_layer_alone():
     """Not from the place in the batch or from torch's state: any number of processes agrees."""
     model = adapted().train()

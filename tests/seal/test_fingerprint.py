@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seal.models import fingerprint as module
-from seal.models.fingerprint import fingerprint
+from seal import fingerprint as module
+from seal.fingerprint import fingerprint
 
 
 def a_folder(path: Path, weights: bytes, training: dict | None = None) -> Path:

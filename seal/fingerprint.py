@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
-from seal.models.load import TRAINING_FILE
-
+TRAINING_FILE = "training.json"  # of a model folder: what it was trained on
 SUFFIXES = (".safetensors", ".json", ".model")
 # Of training.json; the rest (git revision, versions, settings that change no weight) is rewritten
 # when a finished run is exported again, with the same weights.
