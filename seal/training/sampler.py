@@ -90,9 +90,10 @@ def held_out_batches(
     all processes is filled from the beginning again.
     """
     per_round = micro_batch_size * world.size
-    rounds = max(1, -(-min(count, len(samples)) // per_round))
+    count = min(count, len(samples))
+    rounds = max(1, -(-count // per_round))
     starts = range(world.rank * micro_batch_size, rounds * per_round, per_round)
-    indices = [[i % len(samples) for i in range(s, s + micro_batch_size)] for s in starts]
+    indices = [[i % count for i in range(s, s + micro_batch_size)] for s in starts]
     return iter(_loader(samples, collate, indices, workers, 2))
 
 
