@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from seal.building.drafts import Draft, Keep, TextWriter
 from seal.building.report import write_report
 from seal.data.records import Record, RecordSet, RecordWriter
 
 CORRUPT = "image does not decode"  # the drop that `max_corrupt` limits
-_CHECKPOINT_EVERY = 2_000  # items
+_CHECKPOINT_EVERY = 2_000  # items; fewer than that are lost when a build is stopped
+_WINDOW = 256  # items whose drafts are written, and whose records are judged, together
 
 
 @dataclass(kw_only=True, slots=True)
@@ -51,6 +55,7 @@ class Outcome:
 
     records: list[Record] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)  # drops by reason, and the like
+    drafts: list[Draft] = field(default_factory=list)  # records that wait for a language model
 
 
 Make = Callable[[int], Outcome]
@@ -64,6 +69,8 @@ def build_set(
     builder: str,
     settings: dict[str, Any],
     counts: dict[str, int] | None = None,
+    write: TextWriter | None = None,
+    keep: Keep | None = None,
 ) -> RecordSet:
     """Write `make(0)`, `make(1)`, ... in order. A build that was stopped goes on where it was.
 
@@ -71,6 +78,8 @@ def build_set(
         make: depends on its item and the seed alone; is sent to every worker once.
         settings: what makes the set what it is, for `set.json`.
         counts: what the source index already dropped.
+        write: turns the drafts of many items into records, in this process.
+        keep: a last judgement on records, in this process, the erasure filter for example.
     """
     num_items = num_items if config.limit is None else min(num_items, config.limit)
     out = Path(config.out)
@@ -88,15 +97,19 @@ def build_set(
         first = writer.progress
         outcomes = _outcomes(make, range(first, num_items), config.workers)
         bar = tqdm(outcomes, builder, total=num_items, initial=first, unit="item")
-        for done, outcome in enumerate(bar, start=first + 1):
-            writer.counts["items read"] = done
-            for reason, count in outcome.counts.items():
-                writer.counts[reason] = writer.counts.get(reason, 0) + count
-            for record in outcome.records:
+        done = saved = first
+        while window := list(islice(bar, _WINDOW)):
+            found: Counter[str] = Counter()
+            for record in _finished(window, found, write, keep):
                 writer.write(record)
+            done += len(window)
+            writer.counts["items read"] = done
+            for reason, count in found.items():
+                writer.counts[reason] = writer.counts.get(reason, 0) + count
             _check_corrupt(writer, num_items, config)
-            if done % _CHECKPOINT_EVERY == 0:
+            if done - saved >= _CHECKPOINT_EVERY or write is not None or keep is not None:
                 writer.checkpoint(done)
+                saved = done
         writer.counts["records written"] = len(writer)
         if len(writer) == 0:
             writer.discard()
@@ -104,6 +117,25 @@ def build_set(
     records = RecordSet.open(out)
     write_report(records, samples=config.report_samples, seed=config.seed)
     return records
+
+
+def _finished(
+    window: list[Outcome], counts: Counter[str], write: TextWriter | None, keep: Keep | None
+) -> list[Record]:
+    """The records of some items, those that a language model writes behind the others."""
+    records = [record for outcome in window for record in outcome.records]
+    drafts = [draft for outcome in window for draft in outcome.drafts]
+    for outcome in window:
+        counts.update(outcome.counts)
+    if drafts:
+        if write is None:
+            raise TypeError("there are drafts, but nothing that writes them")
+        records += write(drafts, counts)
+    if keep is None or not records:
+        return records
+    reasons = keep(records)
+    counts.update(reason for reason in reasons if reason is not None)
+    return [record for record, reason in zip(records, reasons, strict=True) if reason is None]
 
 
 def _check_corrupt(writer: RecordWriter, num_items: int, config: BuildConfig) -> None:

@@ -79,6 +79,7 @@ def test_a_stopped_build_goes_on_where_it_was(
     tmp_path: Path, stop_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "_CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(writer, "_WINDOW", 2)
     seen: list[int] = []
 
     def stopping(item: int) -> Outcome:
