@@ -96,7 +96,7 @@ def build_set(
             writer.counts.update({"items read": 0} | (counts or {}))
         first = writer.progress
         outcomes = _outcomes(make, range(first, num_items), config.workers)
-        bar = tqdm(outcomes, builder, total=num_items, initial=first, unit="item")
+        bar = iter(tqdm(outcomes, builder, total=num_items, initial=first, unit="item"))
         done = saved = first
         while window := list(islice(bar, _WINDOW)):
             found: Counter[str] = Counter()
