@@ -1,15 +1,19 @@
 """Convert models between the authors' layout, ours, and the public parts training begins from.
 
-    seal eval/convert model=vqa_7b source=seal_vqa_7b out=models/vqa
-    seal eval/convert model=vsm_7b source=seal_vsm_7b clip=clip-vit-large-patch14 out=models/vsm
+    seal eval/convert source=craigwu/seal_vqa_7b out=models/vqa
+    seal eval/convert source=craigwu/seal_vsm_7b clip=openai/clip-vit-large-patch14 out=models/vsm
     seal eval/convert source=runs/vsm_7b/model out=for_their_code to=authors
     seal eval/convert model=vqa_7b llm=vicuna-7b-v1.3 clip=clip-vit-large-patch14 \\
         tokenizer=vicuna-7b-v1.3 out=models/vqa_base_7b
     seal eval/convert model=vsm_7b check=keys.json
+    seal eval/convert source=runs/vsm_7b/model upload=me/my-search-model
 
+`source` is a folder or a hub id; released checkpoints also load as they are, without conversion.
 The released search model holds no CLIP tower: `clip` names it. The fourth line makes what training
 begins from (a search model needs `detector` too, and a tokenizer with the added tokens). `check`
-compares a JSON object of tensor names and shapes, and loads nothing.
+compares a JSON object of tensor names and shapes with the model, loads nothing, and fails unless
+each has exactly one home. `upload` puts a model folder of ours on the hub (`private=false` for
+everybody to see).
 """
 
 from __future__ import annotations
@@ -19,8 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seal.models.convert import compare_keys, from_authors, from_parts, write_authors
-from seal.models.load import load_model, save_model
+import torch
+
+from seal.inference.hub import model_folder, upload_folder
+from seal.models.authors import KeyReport, compare_keys, write_authors
+from seal.models.load import load_model, parameter_table, save_model
+from seal.models.parts import from_parts
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.schema import from_dict, program
@@ -28,8 +36,8 @@ from seal.schema import from_dict, program
 
 @dataclass(kw_only=True, slots=True)
 class ConvertRun:
-    model: Any = None  # of conf/model: the sizes `source` or the parts have, e.g. vqa_7b
-    source: str | None = None  # the authors' folder, or ours if to=authors
+    model: Any = None  # of conf/model, e.g. vqa_7b: the sizes of what parts make, or to check
+    source: str | None = None  # the authors' folder or ours, or a hub id
     llm: str | None = None  # parts, instead of a source: LLaMA, Vicuna or LLaVA
     clip: str | None = None
     detector: str | None = None  # OWL-ViT
@@ -37,15 +45,23 @@ class ConvertRun:
     out: str | None = None
     to: str = "ours"  # ours | authors
     check: str | None = None  # a JSON file of tensor names and shapes
+    upload: str | None = None  # owner/name on the hub
+    private: bool = True  # the repository that `upload` makes
     seed: int = 0  # of what parts do not hold
 
     def __post_init__(self) -> None:
         if self.to not in ("ours", "authors"):
             raise ValueError(f"to={self.to!r}; known: ours, authors")
-        if self.model is None and (self.to == "ours" or self.check is not None):
+        if self.model is None and (self.llm is not None or self.check is not None):
             raise ValueError("model= names the sizes that are meant, e.g. model=vqa_7b")
-        if self.check is None and (self.out is None or (self.source is None) == (self.llm is None)):
-            raise ValueError("set out= and either source= or llm= (with the other parts)")
+        if self.check is not None:
+            return
+        if self.out is None and self.upload is None:
+            raise ValueError("set out= to the folder to write, or upload= to a name on the hub")
+        if (self.source is None) == (self.llm is None):
+            raise ValueError("set either source= or llm= (with the other parts)")
+        if self.to == "authors" and self.source is None:
+            raise ValueError("to=authors needs source=, a model folder of ours")
 
     def sizes(self) -> VQAModelConfig | VSMModelConfig:
         kind = VSMModelConfig if "detector" in self.model else VQAModelConfig
@@ -56,27 +72,71 @@ class ConvertRun:
 def main(run: ConvertRun) -> None:
     if run.check is not None:
         return check(run.sizes(), Path(run.check))
-    tokenizer = run.tokenizer or run.source or run.llm
-    assert run.out is not None and tokenizer is not None
-    if run.to == "authors":
-        if run.source is None:
-            raise ValueError("to=authors needs source=, a model folder of ours")
-        write_authors(run.out, load_model(run.source, keep_dtype=True), tokenizer)
-    elif run.source is not None:
-        save_model(run.out, from_authors(run.source, run.sizes(), clip=run.clip), tokenizer)
-    elif run.llm is not None and run.clip is not None:
-        parts = {"llm": run.llm, "clip": run.clip, "detector": run.detector}
-        save_model(run.out, from_parts(run.sizes(), **parts, seed=run.seed), tokenizer)
+    source = None if run.source is None else model_folder(run.source)
+    if run.out is not None:
+        convert(run, source)
+        print(f"{run.source or run.llm} -> {run.out}")
+    if run.upload is not None:
+        folder = Path(run.out) if run.out is not None else source
+        assert folder is not None
+        print(upload_folder(folder, run.upload, private=run.private))
+
+
+def convert(run: ConvertRun, source: Path | None) -> None:
+    assert run.out is not None
+    tokenizer = run.tokenizer or source or run.llm
+    assert tokenizer is not None
+    clip = None if run.clip is None else model_folder(run.clip)
+    if source is not None:
+        model = load_model(source, keep_dtype=True, clip=clip)
+        if run.to == "authors":
+            write_authors(run.out, model, tokenizer)
+        else:
+            save_model(run.out, model, tokenizer)
+    elif run.llm is not None and clip is not None:
+        parts = {"llm": model_folder(run.llm), "clip": clip}
+        detector = None if run.detector is None else model_folder(run.detector)
+        model = from_parts(run.sizes(), **parts, detector=detector, seed=run.seed)
+        save_model(run.out, model, tokenizer)
     else:
         raise ValueError("clip= names the folder of the CLIP tower, which parts need")
-    print(f"{run.source or run.llm} -> {run.out}")
 
 
 def check(config: VQAModelConfig | VSMModelConfig, path: Path) -> None:
-    problems = compare_keys(config, json.loads(path.read_text(encoding="utf-8")))
-    if problems:
-        raise RuntimeError(f"{path}: {len(problems)} differences: {'; '.join(problems[:5])}")
-    print(f"{path}: every tensor of the model, and no other")
+    """Print where every tensor goes and the model's parts; nothing is allocated."""
+    with torch.device("meta"):
+        model = config.build()
+    report = compare_keys(model, read_shapes(path))
+    for name, count, _ in parameter_table(model):
+        print(f"{name:<20}{count:>16,}")
+    print("\n".join(report_lines(report)))
+    if not report.fits:
+        raise RuntimeError(f"{path} does not fit the model")
+
+
+def read_shapes(path: Path) -> dict[str, list[int]]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict) or not all(
+        isinstance(shape, list) and all(isinstance(size, int) for size in shape)
+        for shape in content.values()
+    ):
+        raise ValueError(f"{path}: expected an object of tensor names and shapes")
+    return content
+
+
+def report_lines(report: KeyReport) -> list[str]:
+    lines = [f"mapped      {report.mapped:>6}", f"recomputed  {report.recomputed:>6}"]
+    if report.apart:
+        lines.append(f"from CLIP   {report.apart:>6}  (the file has no tower)")
+    for name in ("reshaped", "unmapped", "unfilled"):
+        keys = getattr(report, name)
+        lines.append(f"{name:<12}{len(keys):>6}")
+        lines += [f"  {key}" for key in keys[:20]]
+        lines += [f"  and {len(keys) - 20} more"] * (len(keys) > 20)
+    return lines
 
 
 if __name__ == "__main__":

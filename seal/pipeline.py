@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,8 +158,11 @@ class Seal:
         protocol: str | ProtocolConfig = "default",
         search_config: SearchConfig | None = None,
         known: Known | None = None,
+        offload: int | str = 0,
+        clip: str | Path | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> Seal:
-        """Load both models from folders or hub ids.
+        """Load both models from folders or hub ids, in our layout or as the authors released them.
 
         Args:
             vqa: the VQA LLM; None leaves only `locate`.
@@ -169,35 +172,40 @@ class Seal:
             dtype: None is the files' own, float32 on a CPU.
             search_config: None is the published one, at the sizes the search model was made for.
             known: the true boxes, for search="oracle".
+            offload: blocks of each language model that stay in host memory and visit the GPU in
+                turn; "auto": as many as it takes. The last resort: slow.
+            clip: folder or hub id of CLIP, for a search model as released, which holds no tower;
+                None: the VQA LLM's tower, or the hub's CLIP ViT-L/14.
+            tell: is told what memory it will take, before loading; None: the log.
 
         Raises:
-            ValueError: an unknown strategy or protocol, or a folder that is no model folder.
+            ValueError: an unknown strategy or protocol, a folder that is no model folder, or a
+                model that does not fit the device.
         """
         if isinstance(protocol, str):
             protocol = ProtocolConfig.named(protocol)
         check_search(search)
-        from seal.inference.load import load_answer_model, load_search_model
+        from seal.inference.load import load_models
 
-        options: dict[str, Any] = {
-            "device": device, "dtype": dtype, "quantization": quantization,
-        }  # fmt: skip
-        search_model = None
-        if search in STRATEGIES:
-            if vsm is None:
-                raise ValueError(f"search={search} needs a search model: give vsm=FOLDER")
-            search_model = load_search_model(model_folder(vsm), **options)
-            search_config = search_config or search_model.search_config()
-        locator = build_locator(
-            search, search_model, search_config, known=known, nms_iou=protocol.nms_iou
+        searches = search in STRATEGIES
+        if searches and vsm is None:
+            raise ValueError(f"search={search} needs a search model: give vsm=FOLDER")
+        locator = None if searches else build_locator(search, None, known=known)
+        answers, search_model = load_models(
+            None if vqa is None else model_folder(vqa),
+            model_folder(vsm) if searches and vsm is not None else None,
+            device=device,
+            dtype=dtype,
+            quantization=quantization,
+            offload=offload,
+            clip=clip,
+            no_search_image=protocol.no_search_image,
+            token_policy=protocol.token_policy,
+            tell=tell,
         )
-        answers: AnswerModel | None = None
-        if vqa is not None:
-            answers = load_answer_model(
-                model_folder(vqa),
-                no_search_image=protocol.no_search_image,
-                token_policy=protocol.token_policy,
-                **options,
-            )
+        if search_model is not None:
+            search_config = search_config or search_model.search_config()
+            locator = build_locator(search, search_model, search_config, nms_iou=protocol.nms_iou)
         return cls(answers, locator, protocol=protocol)
 
     def ask(

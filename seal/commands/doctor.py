@@ -13,10 +13,6 @@ PACKAGES = (
     *("accelerate", "datasets", "hydra-core", "wandb", "scipy", "numpy", "pillow", "pycocotools"),
     *("textblob", "spacy"),
 )
-# Bytes a parameter: LLM weights in the named precision, everything else (heads, projectors,
-# decoders, towers) in bfloat16, as the loader keeps them.
-LLM_BYTES = {"bf16": 2.0, "int8": 1.0, "nf4": 0.5 + 0.5 / 8}
-ACTIVATION_GIB = 1.5  # key-value cache of 2048 positions plus working space, both models in turn
 
 
 def add_doctor(commands: Any) -> None:
@@ -47,29 +43,28 @@ def doctor(arguments: argparse.Namespace) -> int:
         print("no CUDA device: the miniature and inference on the CPU run here")
     room = max((device.total_memory / 2**30 for device in devices), default=host_gib)
     where = "GPU" if devices else "host memory"
-    print(f"both models for inference, estimated GiB (fits {room:.0f} GiB of {where}?):")
+    print(f"both models for one question at a time, GiB (fits {room:.0f} GiB of {where}?):")
     for size in ("7b", "13b", "miniature"):
         cells = []
-        for precision, per_parameter in LLM_BYTES.items():
-            need = _weights_gib(size, per_parameter) + (
-                0.1 if size == "miniature" else ACTIVATION_GIB
-            )
-            cells.append(f"{precision} {need:6.2f} {'yes' if need < room * 0.95 else 'no ':<3}")
+        for name, need in _needs(size).items():
+            fits = "yes" if need < room * 0.95 else "no"
+            cells.append(f"{name} {need:6.2f} {fits:<3}")
         print(f"  {size:<10} " + "   ".join(cells))
     return 0
 
 
-def _weights_gib(size: str, llm_bytes: float) -> float:
-    """Weights of both models; built on the meta device, so nothing is allocated."""
+def _needs(size: str) -> dict[str, float]:
+    """GiB by precision; the models are built on the meta device, so nothing is allocated."""
     import torch
 
+    from seal.models.memory import Setting, expected_need
     from seal.models.presets import vqa_preset, vsm_preset
 
-    with torch.device("meta"):
-        models = [vqa_preset(size).build(), vsm_preset(size).build()]
-    total = 0.0
-    for model in models:
-        for name, parameter in model.named_parameters():
-            quantized = name.startswith("llm.") and ".layers." in name and parameter.ndim == 2
-            total += parameter.numel() * (llm_bytes if quantized else 2.0)
-    return total / 2**30
+    configs: tuple[Any, ...] = (vqa_preset(size), vsm_preset(size))
+    return {
+        quantization or "bf16": expected_need(
+            configs, Setting(torch.bfloat16, quantization), shared_tower=True
+        ).total
+        / 2**30
+        for quantization in (None, "int8", "nf4")
+    }

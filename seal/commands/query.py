@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 RELEASED_VQA = "craigwu/seal_vqa_7b"
 RELEASED_VSM = "craigwu/seal_vsm_7b"
-_MODEL_HELP = "model folder or hub id (%(default)s, which has to be converted first)"
+_MODEL_HELP = "model folder or hub id (%(default)s)"
 
 
 def add_ask(commands: Any) -> None:
@@ -40,8 +41,13 @@ def add_locate(commands: Any) -> None:
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vsm", default=RELEASED_VSM, help=_MODEL_HELP)
+    parser.add_argument("--clip", help="CLIP for a search model that holds no tower (folder or id)")
     parser.add_argument("--search", default="guided", help="search strategy (%(default)s)")
     parser.add_argument("--quantization", choices=["int8", "nf4"], help="bitsandbytes (CUDA)")
+    parser.add_argument(
+        "--offload", default="0", metavar="N|auto",
+        help="blocks of each language model kept in host memory (slow; the last resort)",
+    )  # fmt: skip
     parser.add_argument("--device", help="cpu, cuda, cuda:1 (the first GPU if there is one)")
     parser.add_argument("--protocol", default="default", help="default or as_released")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -61,7 +67,10 @@ def _open(arguments: argparse.Namespace) -> Seal:
         search=arguments.search,
         quantization=arguments.quantization,
         device=arguments.device,
+        clip=arguments.clip,
+        offload=int(arguments.offload) if arguments.offload.isdecimal() else arguments.offload,
         protocol=arguments.protocol,
+        tell=lambda line: print(line, file=sys.stderr),
     )
 
 

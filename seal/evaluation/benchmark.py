@@ -109,20 +109,20 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
 
 def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
     """Both models, each once."""
-    from seal.inference.load import load_answer_model, load_search_model
+    from seal.inference.load import load_models
 
     protocol = ProtocolConfig.named(run.protocol)
-    options = run.options(shard)
-    answer_model = load_answer_model(
+    answer_model, search_model = load_models(
         model_folder(run.vqa),
+        model_folder(run.vsm) if run.needs_search_model and run.vsm is not None else None,
         no_search_image=protocol.no_search_image,
         token_policy=protocol.token_policy,
-        **options,
+        cache_mb=run.cache_mb,
+        **run.options(shard),
     )
-    search_model, config = None, None
-    if run.needs_search_model:
-        assert run.vsm is not None
-        search_model = load_search_model(model_folder(run.vsm), cache_mb=run.cache_mb, **options)
+    assert answer_model is not None
+    config = None
+    if search_model is not None:
         config = run.search.applied_to(search_model.search_config(), seed=run.seed)
     return Systems(run.systems, answer_model, search_model, protocol=protocol, search_config=config)
 

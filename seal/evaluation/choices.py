@@ -23,12 +23,16 @@ class ModelChoice:
     quantization: str | None = None  # int8 | nf4: of the language models' layers
     dtype: str | None = None  # float32 | bfloat16 | float16; None: the files' own
     device: str | None = None  # cpu | cuda | cuda:N; None: a GPU if there is one
+    clip: str | None = None  # CLIP, folder or hub id, for a search model that holds no tower
+    offload: str = "0"  # blocks of each language model kept on the host; auto: what does not fit
     max_batch: int = 16  # rows in one pass of a network
     cache_mb: int = 4096  # what the search model keeps of the crops it has seen
 
     def __post_init__(self) -> None:
         if self.dtype is not None and self.dtype not in DTYPES:
             raise ValueError(f"dtype={self.dtype!r} is none of {', '.join(DTYPES)}")
+        if self.offload != "auto" and not self.offload.isdecimal():
+            raise ValueError(f"offload={self.offload!r}: a number of blocks, or auto")
         if self.max_batch < 1 or self.cache_mb < 0:
             raise ValueError(
                 f"max_batch={self.max_batch} must be at least 1 and cache_mb={self.cache_mb} "
@@ -43,7 +47,10 @@ class ModelChoice:
             "device": shard.device(self.device),
             "dtype": None if self.dtype is None else getattr(torch, self.dtype),
             "quantization": self.quantization,
+            "clip": self.clip,
+            "offload": self.offload if self.offload == "auto" else int(self.offload),
             "max_batch": self.max_batch,
+            "tell": _say if shard.rank == 0 else _keep_silent,
         }
 
 
@@ -93,3 +100,11 @@ def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[
             file=sys.stderr,
         )
     return {"checked": True, "constant": said is None, "said": said}
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _keep_silent(line: str) -> None:
+    """On all processes but one."""

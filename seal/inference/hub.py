@@ -1,24 +1,30 @@
-"""Where a model folder is: on this disk, or on the hub."""
+"""Model folders on this disk or on the hub, either way."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+# What CLIP tower the released search model, which holds none, was trained with.
+CLIP = "openai/clip-vit-large-patch14"
+_WANTED = ["*.json", "*.model", "*.safetensors", "*.bin"]  # no other framework's weights
 
 
 def model_folder(name: str | Path) -> Path:
-    """A folder as it is, or a hub id's local copy (downloaded if need be)."""
+    """A folder as it is, or a hub id's local copy (downloaded if need be).
+
+    Raises:
+        ValueError: it is neither; with what the hub said.
+    """
     if Path(name).is_dir():
         return Path(name)
     if Path(name).exists() or str(name).count("/") != 1 or str(name).startswith((".", "/")):
         raise ValueError(f"{name}: no such model folder (a hub id looks like owner/name)")
-    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        # First of all: what is not ours would be refused after its gigabytes of weights.
-        _refuse_authors(str(name), Path(hf_hub_download(str(name), "config.json")))
-        return Path(snapshot_download(str(name)))
+        unwanted = _second_copy(str(name))
+        return Path(snapshot_download(str(name), allow_patterns=_WANTED, ignore_patterns=unwanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
@@ -27,13 +33,43 @@ def model_folder(name: str | Path) -> Path:
         ) from error
 
 
-def _refuse_authors(name: str, config_file: Path) -> None:
-    from seal.models.load import conversion
+def upload_folder(folder: Path | str, name: str, *, private: bool = True) -> str:
+    """Put a model folder on the hub as `name` (made if it is not there); returns its address.
 
-    here = name.partition("/")[2]
-    command = conversion(json.loads(config_file.read_text(encoding="utf-8")), here)
-    if command is not None:
-        raise ValueError(
-            f"{name} is in the authors' layout and has to be converted once: "
-            f"hf download {name} --local-dir {here} && {command}; then give the folder after out="
+    Only what belongs to a model folder goes. The token is the one `hf auth login` stored, or that
+    of the environment.
+
+    Raises:
+        ValueError: no model folder, no right to write there, or no connection.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    from seal.models.load import require_model_folder
+
+    require_model_folder(Path(folder))
+    api = HfApi()
+    try:
+        api.create_repo(name, private=private, exist_ok=True)
+        done = api.upload_folder(
+            repo_id=name, folder_path=str(folder), commit_message="Upload a model folder of seal"
         )
+    except (HfHubHTTPError, LocalTokenNotFoundError, OSError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"{folder} could not be uploaded to {name}: {why}; log in with `hf auth login`, with a "
+            "token that may write there"
+        ) from error
+    return str(done)
+
+
+def _second_copy(name: str) -> list[str]:
+    """Patterns of the files that hold the same weights once more."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        files = HfApi().list_repo_files(name)
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
+        return []  # then the local copy has to do
+    return ["*.bin"] if any(file.endswith(".safetensors") for file in files) else []

@@ -2,61 +2,227 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from seal.inference.hub import CLIP, model_folder
 from seal.inference.vqa import NetworkAnswerModel
 from seal.inference.vsm import NetworkSearchModel
-from seal.models.load import load_model
-from seal.models.vqa import VQAModel
-from seal.models.vsm import VSM
+from seal.models.load import has_tower, load_model, read_config, stored_dtype
+from seal.models.memory import GIB, Need, Setting, expected_need, least_offload, need_lines
+from seal.models.model_config import MODEL_CLASSES
+from seal.models.vision import ClipTower
+from seal.models.vqa import VQAModel, VQAModelConfig
+from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import load_tokenizer
 
+AUTO = "auto"  # offload just what does not fit
+Configs = Mapping[Path, VQAModelConfig | VSMModelConfig]
 
-def load_answer_model(
-    folder: Path,
+
+def load_models(
+    vqa: Path | None,
+    vsm: Path | None,
     *,
     device: str | None = None,
     dtype: torch.dtype | None = None,
     quantization: str | None = None,
+    offload: int | str = 0,
+    clip: str | Path | None = None,
     no_search_image: str = "padded",
     token_policy: str | None = None,
     max_batch: int = 16,
-) -> NetworkAnswerModel:
-    """The VQA LLM in `folder`; the first GPU if there is one and no device is named."""
-    model = load_model(
-        folder, device=device or default_device(), dtype=dtype, quantization=quantization
-    )
-    if not isinstance(model, VQAModel):
-        raise ValueError(f"{folder} holds a {type(model).__name__}, not a VQA LLM")
-    return NetworkAnswerModel(
-        model,
-        load_tokenizer(folder),
-        no_search_image=no_search_image,
-        token_policy=token_policy,
-        max_batch=max_batch,
-    )
-
-
-def load_search_model(
-    folder: Path,
-    *,
-    device: str | None = None,
-    dtype: torch.dtype | None = None,
-    quantization: str | None = None,
-    max_batch: int = 16,
     cache_mb: int = 4096,
-) -> NetworkSearchModel:
-    """The search model in `folder`; the first GPU if there is one and no device is named."""
-    model = load_model(
-        folder, device=device or default_device(), dtype=dtype, quantization=quantization
+    tell: Callable[[str], None] | None = None,
+) -> tuple[NetworkAnswerModel | None, NetworkSearchModel | None]:
+    """The VQA LLM and the search model in two folders, or the one that is named.
+
+    Towers with the same weights become one object.
+
+    Args:
+        device: None is the first GPU if there is one.
+        dtype: None is the files' own, float32 on a CPU.
+        quantization: "int8" or "nf4", of the language models' blocks.
+        offload: blocks of each language model that stay on the host; "auto": as many as it takes.
+        clip: folder or hub id of CLIP, for a search model that holds no tower; None: the VQA LLM's
+            tower, or the hub's CLIP ViT-L/14.
+        tell: is told what memory it will take, before anything is loaded; None: the log.
+
+    Raises:
+        ValueError: a folder holds no model or another one; it will not fit the device, with what
+            would.
+    """
+    device = device or default_device()
+    configs: dict[Path, VQAModelConfig | VSMModelConfig] = {}
+    for folder, kind, name in (
+        (vqa, VQAModelConfig, "a VQA LLM"), (vsm, VSMModelConfig, "a search model"),
+    ):  # fmt: skip
+        if folder is not None:
+            configs[folder] = config = read_config(folder)
+            if not isinstance(config, kind):
+                there = next(n for n, of in MODEL_CLASSES.items() if isinstance(config, of))
+                raise ValueError(f"{folder} holds a {there}, not {name}")
+    setting = Setting(_dtype(configs, device, dtype), quantization)
+    setting = _planned(configs, setting, device, offload, cache_mb, tell)
+    options: dict[str, Any] = {
+        "device": device, "dtype": dtype, "quantization": quantization, "offload": setting.offload,
+    }  # fmt: skip
+    answers: NetworkAnswerModel | None = None
+    search: NetworkSearchModel | None = None
+    if vqa is not None:
+        model = load_model(
+            vqa, clip=None if has_tower(vqa) else model_folder(clip or CLIP), **options
+        )
+        assert isinstance(model, VQAModel)
+        answers = NetworkAnswerModel(
+            model,
+            load_tokenizer(vqa),
+            no_search_image=no_search_image,
+            token_policy=token_policy,
+            max_batch=max_batch,
+        )
+    if vsm is not None:
+        found = load_model(vsm, clip=_tower_for(vsm, answers, clip), **options)
+        assert isinstance(found, VSM)
+        if answers is not None:
+            share_tower(answers.model, found)
+        search = NetworkSearchModel(
+            found, load_tokenizer(vsm), max_batch=max_batch, cache_mb=cache_mb
+        )
+    return answers, search
+
+
+def load_answer_model(folder: Path, **options: Any) -> NetworkAnswerModel:
+    """The VQA LLM in `folder`; options as of `load_models`."""
+    answers, _ = load_models(folder, None, **options)
+    assert answers is not None
+    return answers
+
+
+def load_search_model(folder: Path, **options: Any) -> NetworkSearchModel:
+    """The search model in `folder`; options as of `load_models`."""
+    _, search = load_models(None, folder, **options)
+    assert search is not None
+    return search
+
+
+def share_tower(vqa: VQAModel, vsm: VSM) -> bool:
+    """Make both read one CLIP tower if theirs hold the same weights; whether they do."""
+    one, other = vqa.vision_tower, vsm.vision_tower
+    if one is other:
+        return True
+    if one.config != other.config:
+        return False
+    ours, theirs = one.state_dict(), other.state_dict()
+    same = all(
+        value.dtype == theirs[key].dtype
+        and value.device == theirs[key].device
+        and torch.equal(value, theirs[key])
+        for key, value in ours.items()
     )
-    if not isinstance(model, VSM):
-        raise ValueError(f"{folder} holds a {type(model).__name__}, not a search model")
-    return NetworkSearchModel(model, load_tokenizer(folder), max_batch=max_batch, cache_mb=cache_mb)
+    if same:
+        vsm.vision_tower = one
+    return same
 
 
 def default_device() -> str:
     """`cuda` if there is a GPU, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def free_bytes(device: str) -> int:
+    """Memory a device has left."""
+    if torch.device(device).type == "cuda":
+        return int(torch.cuda.mem_get_info(torch.device(device))[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def _tower_for(
+    vsm: Path, answers: NetworkAnswerModel | None, clip: str | Path | None
+) -> ClipTower | Path | None:
+    """The tower of a search model without one: `clip`, else that of the VQA LLM, else the hub's.
+
+    The released ones were both trained with the same tower, frozen, which is in the VQA LLM's file.
+    """
+    if has_tower(vsm):
+        return None
+    if clip is not None:
+        return model_folder(clip)
+    wanted = read_config(vsm).clip
+    if answers is not None and answers.model.config.clip == wanted:
+        return answers.model.vision_tower
+    return model_folder(CLIP)
+
+
+def _dtype(configs: Configs, device: str, dtype: torch.dtype | None) -> torch.dtype:
+    if dtype is not None:
+        return dtype
+    if torch.device(device).type == "cpu":
+        return torch.float32
+    return max((stored_dtype(folder) for folder in configs), key=lambda found: found.itemsize)
+
+
+def _planned(
+    configs: Configs,
+    setting: Setting,
+    device: str,
+    offload: int | str,
+    cache_mb: int,
+    tell: Callable[[str], None] | None,
+) -> Setting:
+    """The setting with its offload decided, once what it needs has been told and checked."""
+    sizes = list(configs.values())
+    options: dict[str, Any] = {"shared_tower": len(sizes) > 1, "cache_mb": cache_mb}
+    free = free_bytes(device)
+    if offload == AUTO:
+        blocks = 0
+        if setting.quantization is None and torch.device(device).type == "cuda":
+            blocks = least_offload(sizes, setting, free, **options)
+        setting = Setting(setting.dtype, setting.quantization, blocks)
+    elif isinstance(offload, int):
+        setting = Setting(setting.dtype, setting.quantization, offload)
+    else:
+        raise ValueError(f"offload={offload!r}: a number of blocks, or {AUTO}")
+    need = expected_need(sizes, setting, **options)
+    tell = tell or logging.getLogger(__name__).info
+    for line in need_lines(need, setting, free):
+        tell(line)
+    on_cpu = torch.device(device).type == "cpu"
+    # On a CPU, weights in the files' own type are read from the files page by page.
+    copied = setting.quantization is not None or any(
+        stored_dtype(folder) != setting.dtype for folder in configs
+    )
+    if need.weights > free and (copied or not on_cpu):
+        raise ValueError(_too_large(need, sizes, setting, free, device, options))
+    return setting
+
+
+def _too_large(
+    need: Need,
+    sizes: list[VQAModelConfig | VSMModelConfig],
+    setting: Setting,
+    free: int,
+    device: str,
+    options: dict[str, Any],
+) -> str:
+    ways = []
+    for quantization in ("int8", "nf4"):
+        tried = Setting(torch.bfloat16, quantization)
+        total = expected_need(sizes, tried, **options).total
+        if total < free:
+            ways.append(f"quantization={quantization} ({total / GIB:.1f} GiB)")
+    if torch.device(device).type == "cuda" and setting.quantization is None:
+        ways.append(f"offload={AUTO} (slow)")
+    elif setting.dtype == torch.float32:
+        ways.append("dtype=bfloat16")
+    way = " or ".join(ways) or "a larger device"
+    return (
+        f"the weights in {setting} are {need.weights / GIB:.1f} GiB, and {free / GIB:.1f} GiB are "
+        f"free on {device}: use {way}"
+    )

@@ -7,45 +7,37 @@ settings.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from safetensors import SafetensorError
+from torch import nn
 
 from seal.fingerprint import TRAINING_FILE
-from seal.models.owlvit import OwlViTConfig
-from seal.models.presets import preset_name
-from seal.models.projectors import ResamplerConfig
-from seal.models.sam import CueDecoderConfig
-from seal.models.vision import ClipConfig
-from seal.models.vlm import VLM, LlmConfig
+from seal.models.authors import config_of_authors, is_authors, stored_of_authors
+from seal.models.fill import build_from_stored
+from seal.models.model_config import (
+    CONFIG_FILE,
+    MODEL_CLASSES,
+    config_from_dict,
+    config_to_dict,
+    read_json_object,
+)
+from seal.models.shards import list_tensors
+from seal.models.vision import ClipTower
+from seal.models.vlm import VLM
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
-from seal.text.conversation import VQA as VQA_TEMPLATE
-from seal.text.conversation import VSM as VSM_TEMPLATE
 from seal.text.tokenize import MODEL_FILE, TOKENIZER_FILES
-from seal.version import __version__
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 CLIP_FILE = "preprocessor_config.json"
 DETECTOR_FILE = "owlvit_preprocessor_config.json"
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-_PARTS: dict[str, Any] = {
-    "llm": LlmConfig,
-    "clip": ClipConfig,
-    "resampler": ResamplerConfig,
-    "detector": OwlViTConfig,
-    "cue_decoder": CueDecoderConfig,
-}
-_MODELS: dict[str, Any] = {"VQAModel": VQAModelConfig, "VSM": VSMModelConfig}
 
 
 def save_model(
@@ -100,10 +92,28 @@ def require_replaceable(folder: Path) -> None:
 
     So a folder of models, named in the place of one of them, does not go with all it holds.
     """
-    if not folder.exists():
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not folder.is_dir():
         raise ValueError(f"{folder} is a file; choose a folder that a model can be written to")
+    if foreign := _foreign_files(folder):
+        raise ValueError(
+            f"{folder} would be replaced, but it holds {_named(foreign)}, which is no part of a "
+            "model folder written here; choose another folder, or move that away"
+        )
+
+
+def require_model_folder(folder: Path) -> None:
+    """Raise a ValueError unless `folder` is a model folder of ours and nothing else."""
+    read_config_file(folder)  # names what is not there
+    if foreign := _foreign_files(folder):
+        raise ValueError(
+            f"{folder} holds {_named(foreign)}, which is no part of a model folder written here"
+        )
+
+
+def _foreign_files(folder: Path) -> list[str]:
+    """What does not belong to a model folder; everything, if it is none."""
     ours = {
         CONFIG_FILE, INDEX_FILE, TRAINING_FILE, CLIP_FILE, DETECTOR_FILE, *TOKENIZER_FILES
     }  # fmt: skip
@@ -114,17 +124,14 @@ def require_replaceable(folder: Path) -> None:
         if not (folder / name).is_file()
         or not (name in ours or name.endswith(".safetensors"))  # shards, and the query table
     ]
-    if names and not foreign and CONFIG_FILE in names:
-        found = _read_json(folder / CONFIG_FILE).get("model_class")
-        foreign = [] if found in _MODELS else [f"{CONFIG_FILE} with model_class={found!r}"]
-    elif not foreign:
-        foreign = names  # without config.json not a model folder
-    if foreign:
-        shown = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" * (len(foreign) > 5))
-        raise ValueError(
-            f"{folder} would be replaced, but it holds {shown}, which is no part of a model folder "
-            f"written here; choose another folder, or move that away"
-        )
+    if foreign or CONFIG_FILE not in names:
+        return foreign or names
+    found = read_json_object(folder / CONFIG_FILE).get("model_class")
+    return [] if found in MODEL_CLASSES else [f"{CONFIG_FILE} with model_class={found!r}"]
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" * (len(names) > 5))
 
 
 def _beside(folder: Path) -> tuple[Path, Path]:
@@ -171,122 +178,77 @@ def load_model(
     dtype: torch.dtype | None = None,
     quantization: str | None = None,
     keep_dtype: bool = False,
+    clip: Path | str | ClipTower | None = None,
+    offload: int = 0,
 ) -> VQAModel | VSM:
-    """Build the class that config.json names and fill every tensor of it from the shards.
+    """The model in a folder of ours or of the authors', every tensor of it from the shards.
 
-    `dtype=None` keeps the files' type, except that half precision becomes float32 on a CPU unless
-    `keep_dtype`.
+    Args:
+        dtype: None is the files' own (of the word embeddings, where they differ in a folder of the
+            authors'), except that half precision becomes float32 on a CPU unless `keep_dtype`.
+        quantization: "int8" or "nf4", of the language model's blocks.
+        clip: the tower, loaded or as a folder of CLIP, for a search model as released, which has
+            none; a loaded one is shared.
+        offload: how many of the language model's blocks stay on the host.
 
     Raises:
-        ValueError: config.json is missing or wrong; a key is missing, extra, or of another shape.
+        ValueError: config.json is missing or wrong; a key is missing, extra, of another shape or
+            type; a shard is damaged; there is no tower.
     """
     folder = Path(folder)
-    config = read_config(folder)
-    state: dict[str, Tensor] = {}
-    for shard in _shards(folder):
-        try:
-            with safe_open(shard, framework="pt") as tensors:
-                for key in tensors.keys():  # noqa: SIM118  # not a dict
-                    tensor = tensors.get_tensor(key)
-                    state[key] = tensor if keep_dtype else _cast(tensor, dtype, device)
-        except SafetensorError as error:
-            raise ValueError(f"{shard}: not a complete safetensors file: {error}") from error
-    model = build_from(config, state, f"{folder} does not fit its config.json")
-    del state
-    if quantization is not None:
-        from seal.models.quantize import quantize_llm
-
-        quantize_llm(model, quantization)
-    return model.to(device).eval()
-
-
-def build_from(
-    config: VQAModelConfig | VSMModelConfig, state: dict[str, Tensor], complaint: str
-) -> VQAModel | VSM:
-    """The model of `config` with exactly the tensors of `state`; nothing else is allocated.
-
-    Raises:
-        ValueError: `complaint`, then the keys that are missing, extra or of another shape.
-    """
-    from accelerate import init_empty_weights
-
-    with init_empty_weights(include_buffers=False):  # buffers that are not saved stay real
-        model = config.build()
-    expected = model.state_dict()
-    problems = []
-    for key, tensor in state.items():
-        if key not in expected:
-            problems.append(f"extra key {key}")
-        elif tensor.shape != expected[key].shape:
-            there, here = list(tensor.shape), list(expected[key].shape)
-            problems.append(f"{key} has shape {there}, the model {here}")
-    problems += [f"missing key {key}" for key in expected if key not in state]
-    if problems:
-        shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" * (len(problems) > 8))
-        raise ValueError(f"{complaint}: {shown}")
-    model.load_state_dict(state, strict=True, assign=True)
-    return model
-
-
-def _cast(tensor: Tensor, wanted: torch.dtype | None, device: torch.device | str) -> Tensor:
-    if not tensor.is_floating_point():
-        return tensor
-    if wanted is None and torch.device(device).type == "cpu":
+    content = read_config_file(folder)
+    stored = list_tensors(folder)
+    tower = None
+    wanted = dtype
+    if wanted is None and not keep_dtype and torch.device(device).type == "cpu":
         wanted = torch.float32
-    return tensor if wanted is None else tensor.to(wanted)
-
-
-def config_to_dict(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
-    """What config.json holds."""
-    is_vqa = isinstance(config, VQAModelConfig)
-    return {
-        "model_class": "VQAModel" if is_vqa else "VSM",
-        "preset": preset_name(config),
-        "prompt_style": (VQA_TEMPLATE if is_vqa else VSM_TEMPLATE).name,
-        "seal_version": __version__,
-        **dataclasses.asdict(config),
-    }
+    if is_authors(content):
+        config = config_of_authors(folder, content, stored)
+        stored, tower = stored_of_authors(folder, config, stored, clip)
+        own = stored["llm.model.embed_tokens.weight"].dtype
+        if wanted is None and isinstance(own, torch.dtype):
+            wanted = own
+        complaint = f"{folder} does not fit the model its config.json describes"
+    else:
+        config = config_from_dict(content, folder / CONFIG_FILE)
+        complaint = f"{folder} does not fit its config.json"
+    model = build_from_stored(
+        config, stored, complaint,
+        device=device, dtype=wanted, quantization=quantization, tower=tower, offload=offload,
+    )  # fmt: skip
+    return model.eval()
 
 
 def read_config(folder: Path | str) -> VQAModelConfig | VSMModelConfig:
     """The model configuration of a folder; every wrong key or value is named."""
+    content = read_config_file(folder)
+    if is_authors(content):
+        return config_of_authors(Path(folder), content, list_tensors(folder))
+    return config_from_dict(content, Path(folder) / CONFIG_FILE)
+
+
+def stored_dtype(folder: Path | str) -> torch.dtype:
+    """The precision a folder's model was saved in, that of its word embeddings."""
+    stored = list_tensors(folder)
+    for name in ("llm.model.embed_tokens.weight", "model.embed_tokens.weight"):
+        if name in stored and isinstance(dtype := stored[name].dtype, torch.dtype):
+            return dtype
+    raise ValueError(f"{folder} has no word embeddings: not a model folder")
+
+
+def has_tower(folder: Path | str) -> bool:
+    """Whether a model folder, ours or the authors', holds a CLIP tower."""
+    return any("vision_tower." in name for name in list_tensors(folder))
+
+
+def read_config_file(folder: Path | str) -> dict[str, Any]:
+    """What config.json says."""
     path = Path(folder) / CONFIG_FILE
     if not path.exists():
         _, old = _beside(Path(folder))
         kept = f"; a save was cut short: rename {old} to {folder}" if old.exists() else ""
         raise ValueError(f"{path} does not exist: {folder} is not a model folder{kept}")
-    content = _read_json(path)
-    command = conversion(content, str(folder))
-    if command is not None:
-        raise ValueError(f"{path} is in the authors' layout; make a model folder of it: {command}")
-    for told in ("preset", "prompt_style", "seal_version"):  # follows from the rest
-        content.pop(told, None)
-    name = content.pop("model_class", None)
-    if name not in _MODELS:
-        raise ValueError(f"{path}: model_class={name!r}; known: {', '.join(_MODELS)}")
-    try:
-        values = {
-            key: _PARTS[key](**value) if key in _PARTS else value for key, value in content.items()
-        }
-        return _MODELS[name](**values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def conversion(content: dict[str, Any], source: str) -> str | None:
-    """The command that makes our folder of `source` with this config.json of the authors'.
-
-    None: it is not theirs.
-    """
-    commands = {
-        "llava_search": f"seal eval/convert model=vqa_7b source={source} out=models/vqa",
-        # The released search model holds no CLIP tower.
-        "llava": (
-            f"seal eval/convert model=vsm_7b source={source} clip=clip-vit-large-patch14 "
-            "out=models/vsm"
-        ),
-    }
-    return None if "model_class" in content else commands.get(content.get("model_type", ""))
+    return read_json_object(path)
 
 
 def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:
@@ -299,18 +261,6 @@ def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:
         )
         for name, child in model.named_children()
     ]
-
-
-def _shards(folder: Path) -> list[Path]:
-    if (folder / INDEX_FILE).exists():
-        index = _read_json(folder / INDEX_FILE)
-        names = sorted(set(index.get("weight_map", {}).values()))
-    else:
-        names = [WEIGHTS_FILE]
-    for name in names:
-        if not (folder / name).exists():
-            raise ValueError(f"{folder / name} does not exist: the model folder is incomplete")
-    return [folder / name for name in names]
 
 
 def _processors(model: VLM) -> dict[str, dict[str, Any]]:
@@ -333,16 +283,6 @@ def _processors(model: VLM) -> dict[str, dict[str, Any]]:
             **shared,
         }
     return processors
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected an object, found {type(content).__name__}")
-    return content
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

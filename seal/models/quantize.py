@@ -7,8 +7,10 @@ projectors, heads and decoders keep their precision.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from seal.models.vlm import VLM
 
@@ -24,8 +26,8 @@ def quiet_bitsandbytes() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
-def quantize_llm(model: VLM, quantization: str) -> None:
-    """Replace the blocks' linear layers, in place; they are packed when moved to the device."""
+def prepare_quantization(model: VLM, quantization: str) -> None:
+    """Replace the blocks' linear layers, in place, by packed ones without weights; see `pack`."""
     if quantization not in QUANTIZATIONS:
         raise ValueError(f"quantization={quantization!r}; known: {', '.join(QUANTIZATIONS)}")
     quiet_bitsandbytes()
@@ -35,22 +37,35 @@ def quantize_llm(model: VLM, quantization: str) -> None:
         if not isinstance(module, nn.Linear):
             continue
         bias = module.bias is not None
-        weight = module.weight.data
         sizes = module.in_features, module.out_features
-        packed: nn.Module  # its own weight is never allocated
+        packed: nn.Module
         if quantization == "int8":
             packed = bnb.nn.Linear8bitLt(
                 *sizes, bias=bias, has_fp16_weights=False, threshold=OUTLIERS, device="meta"
             )
-            packed.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
         else:
-            packed = bnb.nn.Linear4bit(
-                *sizes, bias=bias, compute_dtype=weight.dtype, quant_type="nf4", device="meta"
-            )
-            packed.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
+            packed = bnb.nn.Linear4bit(*sizes, bias=bias, quant_type="nf4", device="meta")
             # On CPUs with AVX512-BF16 one forward would repack the weights and cut later gradients.
             packed.support_avx512bf16_for_cpu = False
-        if bias:
-            packed.bias = module.bias
         parent, _, leaf = name.rpartition(".")
         setattr(model.llm.model.layers.get_submodule(parent), leaf, packed)
+
+
+def pack(module: nn.Module, name: str, tensor: Tensor, device: torch.device) -> nn.Parameter | None:
+    """`tensor` as parameter `name` of a module of `prepare_quantization`; None: not one to pack.
+
+    It comes out on `device` and packed; what it was is not kept.
+    """
+    if name != "weight" or not type(module).__module__.startswith("bitsandbytes"):
+        return None
+    import bitsandbytes as bnb
+
+    layer: Any = module
+    packed: Any
+    if isinstance(module, bnb.nn.Linear8bitLt):
+        packed = bnb.nn.Int8Params(tensor, requires_grad=False, has_fp16_weights=False)
+    else:
+        layer.compute_dtype, layer.compute_type_is_set = tensor.dtype, True
+        packed = bnb.nn.Params4bit(tensor, requires_grad=False, quant_type="nf4")
+    moved: nn.Parameter = packed.to(device)
+    return moved

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from seal.models.checkpoint_table import TOWER_NAMES, VQA_NAMES, VSM_NAMES, rename, rename_back
-from seal.models.convert import compare_keys
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 
@@ -39,15 +38,6 @@ def test_the_default_model_is_the_released_one_tensor_by_tensor(name, names, con
         expected = {k: v for k, v in expected.items() if not k.startswith("vision_tower.")}
     renamed = rename(released, names)
     assert {ours: released[theirs] for theirs, ours in renamed.items()} == expected
-
-
-@needs_published
-@pytest.mark.parametrize(
-    ("name", "config"), [("seal_vqa_7b", VQAModelConfig()), ("seal_vsm_7b", VSMModelConfig())]
-)
-def test_what_we_write_for_the_authors_code_has_the_released_keys_and_shapes(name, config):
-    released = json.loads((PUBLISHED / f"{name}.json").read_text())
-    assert compare_keys(config, released) == []
 
 
 @pytest.mark.parametrize("names", [VQA_NAMES, VSM_NAMES])

@@ -11,7 +11,7 @@ import tiny_models
 import torch
 from safetensors.torch import load_file, save_file
 
-from seal.models.convert import write_authors
+from seal.models import fill
 from seal.models.load import load_model, parameter_table, read_config, save_model
 from seal.models.lora import LoraConfig, add_lora
 from seal.models.vsm import VSM
@@ -46,15 +46,6 @@ def test_a_model_comes_back_bit_for_bit(model, tmp_path, tokenizer_folder):
     assert same_weights(loaded, model)
     assert not any(tensor.is_meta for tensor in [*loaded.parameters(), *loaded.buffers()])
     assert json.loads((tmp_path / "model" / "training.json").read_text()) == {"steps": 7}
-
-
-def test_a_folder_of_the_authors_names_the_command_that_converts_it(
-    model, tmp_path, tokenizer_folder
-):
-    kind = "vsm" if isinstance(model, VSM) else "vqa"
-    write_authors(tmp_path / "theirs", model, tokenizer_folder)
-    with pytest.raises(ValueError, match=rf"eval/convert model={kind}_7b source=.*theirs .*out="):
-        load_model(tmp_path / "theirs")
 
 
 def test_shards_come_back_as_one_model(model, tmp_path, tokenizer_folder):
@@ -128,6 +119,19 @@ def test_missing_and_extra_tensors_are_named(saved):
     with pytest.raises(
         ValueError, match=r"extra key llm.model.rms.weight.*missing key llm.model.n"
     ):
+        load_model(saved)
+
+
+def test_a_tensor_of_another_type_is_named(saved):
+    change(saved, lambda state: state.update({"image_projector.bias": torch.zeros(32).int()}))
+    with pytest.raises(ValueError, match=r"image_projector\.bias has type int32, the model a fl"):
+        load_model(saved)
+
+
+def test_what_does_not_fit_is_found_before_a_tensor_is_read(saved, monkeypatch):
+    change(saved, lambda state: state.update({"extra": torch.zeros(3)}))
+    monkeypatch.setattr(fill, "read_tensors", None)
+    with pytest.raises(ValueError, match="extra key extra"):
         load_model(saved)
 
 
