@@ -6,7 +6,7 @@ from pathlib import Path
 
 # What CLIP tower the released search model, which holds none, was trained with.
 CLIP = "openai/clip-vit-large-patch14"
-_WANTED = ["*.json", "*.model", "*.safetensors", "*.bin"]  # no other framework's weights
+_WANTED = ["*.json", "*.model"]  # and weights, of one kind
 
 
 def model_folder(name: str | Path) -> Path:
@@ -23,14 +23,16 @@ def model_folder(name: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        unwanted = _second_copy(str(name))
-        return Path(snapshot_download(str(name), allow_patterns=_WANTED, ignore_patterns=unwanted))
+        folder = Path(snapshot_download(str(name), allow_patterns=[*_WANTED, "*.safetensors"]))
+        if not any(folder.glob("*.safetensors")):  # else they hold the same weights once more
+            folder = Path(snapshot_download(str(name), allow_patterns=[*_WANTED, "*.bin"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
             f"{name}: neither a folder here nor to be had from the hub ({why}); "
             "give the path of a model folder, for example runs/demo/vqa"
         ) from error
+    return folder
 
 
 def upload_folder(folder: Path | str, name: str, *, private: bool = True) -> str:
@@ -61,15 +63,3 @@ def upload_folder(folder: Path | str, name: str, *, private: bool = True) -> str
             "token that may write there"
         ) from error
     return str(done)
-
-
-def _second_copy(name: str) -> list[str]:
-    """Patterns of the files that hold the same weights once more."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        files = HfApi().list_repo_files(name)
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
-        return []  # then the local copy has to do
-    return ["*.bin"] if any(file.endswith(".safetensors") for file in files) else []

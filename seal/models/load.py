@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from seal.models.model_config import (
 )
 from seal.models.shards import list_tensors
 from seal.models.vision import ClipTower
-from seal.models.vlm import VLM
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import MODEL_FILE, TOKENIZER_FILES
@@ -162,7 +162,7 @@ def _write_folder(
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     save_torch_state_dict(state, folder, max_shard_size=max_shard_size)
     _write_json(folder / CONFIG_FILE, config_to_dict(model.config))
-    for name, settings in _processors(model).items():
+    for name, settings in _processors(model.config).items():
         _write_json(folder / name, settings)
     for name in TOKENIZER_FILES:
         if (tokenizer_folder / name).exists():
@@ -212,6 +212,7 @@ def load_model(
     else:
         config = config_from_dict(content, folder / CONFIG_FILE)
         complaint = f"{folder} does not fit its config.json"
+    check_processors(folder, config)
     model = build_from_stored(
         config, stored, complaint,
         device=device, dtype=wanted, quantization=quantization, tower=tower, offload=offload,
@@ -225,6 +226,38 @@ def read_config(folder: Path | str) -> VQAModelConfig | VSMModelConfig:
     if is_authors(content):
         return config_of_authors(Path(folder), content, list_tensors(folder))
     return config_from_dict(content, Path(folder) / CONFIG_FILE)
+
+
+def check_processors(folder: Path, config: VQAModelConfig | VSMModelConfig) -> None:
+    """Compare the image processors' settings, where a folder has them, with what is done here.
+
+    Released folders may lack them; ones that say something else would change every answer.
+
+    Raises:
+        ValueError: it names the file and the setting.
+    """
+    for name, wanted in _processors(config).items():
+        path = folder / name
+        if not path.is_file():
+            continue
+        told = read_json_object(path)
+        for key in ("crop_size", "image_mean", "image_std", "resample"):
+            here, there = _plain(wanted.get(key)), _plain(told.get(key))
+            if None not in (here, there) and here != there:
+                raise ValueError(
+                    f"{path}: {key} is {told[key]}, but this model's pictures are made with "
+                    f"{wanted[key]}; are these files of one model?"
+                )
+
+
+def _plain(value: Any) -> Any:
+    """A setting in a form that compares: sizes are squares, numbers rounded to seven digits."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+        return value[0] if len(set(value)) == 1 else value
+    if isinstance(value, Sequence):
+        return [round(float(number), 7) for number in value]
+    return value
 
 
 def stored_dtype(folder: Path | str) -> torch.dtype:
@@ -263,8 +296,8 @@ def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:
     ]
 
 
-def _processors(model: VLM) -> dict[str, dict[str, Any]]:
-    size = model.config.clip.image_size  # type: ignore[union-attr]
+def _processors(config: VQAModelConfig | VSMModelConfig) -> dict[str, dict[str, Any]]:
+    size = config.clip.image_size
     shared = {"image_mean": CLIP_MEAN, "image_std": CLIP_STD, "rescale_factor": 1 / 255}
     clip = {
         "image_processor_type": "CLIPImageProcessor",
@@ -274,8 +307,8 @@ def _processors(model: VLM) -> dict[str, dict[str, Any]]:
         **shared,
     }
     processors = {CLIP_FILE: clip}
-    if isinstance(model, VSM):
-        side = model.config.detector.image_size
+    if isinstance(config, VSMModelConfig):
+        side = config.detector.image_size
         processors[DETECTOR_FILE] = {
             "image_processor_type": "OwlViTImageProcessor",
             "size": {"height": side, "width": side},
