@@ -52,6 +52,8 @@ class ConvertRun:
     def __post_init__(self) -> None:
         if self.to not in ("ours", "authors"):
             raise ValueError(f"to={self.to!r}; known: ours, authors")
+        if self.to == "authors" and self.source is None:
+            raise ValueError("to=authors needs source=, a model folder of ours")
         if self.model is None and (self.llm is not None or self.check is not None):
             raise ValueError("model= names the sizes that are meant, e.g. model=vqa_7b")
         if self.check is not None:
@@ -60,8 +62,6 @@ class ConvertRun:
             raise ValueError("set out= to the folder to write, or upload= to a name on the hub")
         if (self.source is None) == (self.llm is None):
             raise ValueError("set either source= or llm= (with the other parts)")
-        if self.to == "authors" and self.source is None:
-            raise ValueError("to=authors needs source=, a model folder of ours")
 
     def sizes(self) -> VQAModelConfig | VSMModelConfig:
         kind = VSMModelConfig if "detector" in self.model else VQAModelConfig

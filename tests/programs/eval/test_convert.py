@@ -8,8 +8,9 @@ import pytest
 import tiny_models
 import torch
 from programs_here import ROOT, run_program
+from safetensors.torch import save_file
 
-from seal.models.convert import authors_keys
+from seal.models.authors import authors_keys
 from seal.models.load import load_model, save_model
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
@@ -32,14 +33,20 @@ def test_a_model_survives_the_way_to_the_authors_layout_and_back(kind, tmp_path,
     assert run_program("eval/convert", *there) == 0
     assert json.loads((tmp_path / "theirs" / "config.json").read_text())["vocab_size"] == 344
 
-    back = [f"model={kind}_smoke", f"source={tmp_path / 'theirs'}", f"out={tmp_path / 'back'}"]
+    back = [f"source={tmp_path / 'theirs'}", f"out={tmp_path / 'back'}"]
     if kind == "vsm":  # as released: the file has no tower
         assert run_program("eval/convert", *back) == 2
         assert "clip=" in capsys.readouterr().err
-        return
+        tower = model.vision_tower.vision_model.state_dict()
+        (tmp_path / "clip").mkdir()
+        tensors = {f"vision_model.{key}": value.clone() for key, value in tower.items()}
+        save_file(tensors, tmp_path / "clip" / "model.safetensors")
+        back.append(f"clip={tmp_path / 'clip'}")
     assert run_program("eval/convert", *back) == 0
-    found = load_model(tmp_path / "back", dtype=torch.bfloat16).state_dict()
+    found = load_model(tmp_path / "back", keep_dtype=True).state_dict()
     assert all(torch.equal(found[key], value) for key, value in model.state_dict().items())
+    for path in tiny_models.tokenizer().folder.iterdir():
+        assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_list_of_tensors_is_checked_without_weights(tmp_path, capsys):
@@ -53,15 +60,32 @@ def test_a_list_of_tensors_is_checked_without_weights(tmp_path, capsys):
     path = tmp_path / "keys.json"
     path.write_text(json.dumps(shapes))
     assert run_program("eval/convert", "model=vqa_smoke", f"check={path}") == 0
+    table = capsys.readouterr().out.split()
+    told = dict(zip(table[::2], table[1::2], strict=True))
+    assert told["mapped"] == str(len(state)) and int(told["recomputed"]) == llm.num_hidden_layers
+    assert told["unmapped"] == told["unfilled"] == "0"
+    assert int(told["object_projector"].replace(",", "")) == sum(
+        p.numel() for p in model.object_projector.parameters()
+    )
+    lost = shapes.pop("model.norm.weight")
     path.write_text(json.dumps(shapes | {"lm_head.bias": [3]}))
     assert run_program("eval/convert", "model=vqa_smoke", f"check={path}") == 1
-    assert "extra key lm_head.bias" in capsys.readouterr().err
+    table = capsys.readouterr().out
+    assert "unmapped         1\n  lm_head.bias\n" in table
+    assert "unfilled         1\n  llm.model.norm.weight (model.norm.weight)" in table
+    path.write_text(json.dumps(shapes | {"model.norm.weight": [*lost, 2]}))
+    assert run_program("eval/convert", "model=vqa_smoke", f"check={path}") == 1
+    assert "reshaped         1\n  model.norm.weight has shape" in capsys.readouterr().out
+    path.write_text("[1]")
+    assert run_program("eval/convert", "model=vqa_smoke", f"check={path}") == 2
 
 
 @pytest.mark.parametrize(
     ("overrides", "named"),
     [
-        (["source=a", "out=b"], "model="),
+        (["source=a", "out=b"], "a: no such model folder"),
+        (["source=a"], "out="),
+        (["out=b", "llm=a"], "model="),
         (["model=vqa_smoke", "out=b"], "source= or llm="),
         (["model=vqa_smoke", "out=b", "llm=a"], "clip="),
         (["source=a", "out=b", "to=theirs"], "ours, authors"),

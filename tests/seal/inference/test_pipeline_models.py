@@ -12,10 +12,13 @@ from tiny_models import noise, tokenizer, vqa_model, vsm_model
 
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.images import open_image
-from seal.inference.load import load_search_model
+from seal.inference import load
+from seal.inference.load import load_models, load_search_model
 from seal.models.load import save_model
+from seal.models.memory import Need, expected_need
 from seal.pipeline import Question, Seal
 from seal.search.config import SearchConfig
+from seal.search.trace import to_dict
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,63 @@ def test_each_folder_must_hold_what_is_asked_of_it(folders):
         Seal.from_pretrained(None, folders / "vqa", device="cpu")
     with pytest.raises(ValueError, match="holds a VSM, not a VQA LLM"):
         Seal.from_pretrained(folders / "vsm", None, search="none", device="cpu")
+
+
+def test_towers_of_the_same_weights_become_one_object(tmp_path):
+    vqa, vsm = vqa_model(0), vsm_model(1)
+    for same in (False, True):
+        if same:
+            vsm.vision_tower.load_state_dict(vqa.vision_tower.state_dict())
+        for name, model in (("vqa", vqa), ("vsm", vsm)):
+            save_model(tmp_path / name, model, tokenizer().folder)
+        answers, search = load_models(tmp_path / "vqa", tmp_path / "vsm", device="cpu")
+        assert (answers.model.vision_tower is search.model.vision_tower) == same
+
+
+def test_what_it_will_take_is_told_before_anything_is_loaded(folders, monkeypatch):
+    lines: list[str] = []
+
+    def stop(*_args, **_options):
+        raise RuntimeError("loading")
+
+    monkeypatch.setattr(load, "load_model", stop)
+    with pytest.raises(RuntimeError, match="loading"):
+        Seal.from_pretrained(folders / "vqa", folders / "vsm", device="cpu", tell=lines.append)
+    assert lines[0] == "expected memory (float32), MiB:"
+    assert any("search model: language model" in line for line in lines)
+
+
+def test_models_that_do_not_fit_are_refused_with_what_would(folders, monkeypatch):
+    monkeypatch.setattr(load, "free_bytes", lambda device: 50_000)
+    monkeypatch.setattr(load, "load_model", None)
+    with pytest.raises(ValueError, match=r"weights in bfloat16 are .* free on cpu: use a larger"):
+        load_models(folders / "vqa", folders / "vsm", device="cpu", dtype=torch.bfloat16)
+    monkeypatch.setattr(load, "free_bytes", lambda device: 10**10)
+    monkeypatch.setattr(load, "expected_need", expensive)
+    monkeypatch.setattr(load, "stored_dtype", lambda folder: torch.float16)
+    with pytest.raises(ValueError, match=r"use quantization=int8 .* or quantization=nf4 .* or dty"):
+        load_models(folders / "vqa", folders / "vsm", device="cpu")
+
+
+def expensive(configs, setting, **options):
+    """As if the models were a million times as large."""
+    need = expected_need(configs, setting, **options)
+    factor = 1 if setting.quantization else 10**6
+    return Need({part: size * factor for part, size in need.parts.items()}, need.question)
+
+
+def test_blocks_on_the_host_change_no_answer(folders):
+    whole, partly = (
+        Seal.from_pretrained(folders / "vqa", folders / "vsm", device="cpu", offload=count)
+        for count in (0, 2)
+    )
+    asked = (noise(), "Is it red?", ["yes", "no"], ["boat"])
+    one, other = whole.ask(*asked), partly.ask(*asked)
+    assert one.losses == other.losses
+    traces = [[to_dict(r) | {"seconds": 0} for r in answer.searches] for answer in (one, other)]
+    assert traces[0] == traces[1]
+    with pytest.raises(ValueError, match="offload='most'"):
+        Seal.from_pretrained(folders / "vqa", folders / "vsm", device="cpu", offload="most")
 
 
 def test_half_of_the_pipeline_works_alone(folders):
