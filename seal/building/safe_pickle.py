@@ -1,0 +1,76 @@
+"""Read pickles from the internet: plain data comes in, code is refused by name and never run."""
+
+from __future__ import annotations
+
+import pickle
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+_LARGEST = 1 << 30  # bytes of a file; the largest refs file has about 50 MB
+_HINT = "get the file from its publisher again, or have it written anew as plain data"
+
+
+class _Refused(Exception):
+    """The pickle asks for more than plain data."""
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """A pickle reaches code through the two methods below and through nothing else."""
+
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise _Refused(f"asks for {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> NoReturn:
+        raise _Refused(f"asks for the persistent object {pid!r}")
+
+
+def load_plain(path: str | Path) -> Any:
+    """The value pickled in `path`, of any protocol, if it is plain data.
+
+    Plain are None, booleans, numbers, text, bytes, lists, tuples, dicts and sets, as far as the
+    protocol has them without naming a class: bytes from 3 on, sets from 4. Numpy's numbers are
+    objects of a class and refused. Python 2's byte strings become text: UTF-8 if all of them
+    are, else Latin-1.
+
+    Raises:
+        ValueError: the file asks for a class, function or persistent object, which is named; or
+            it is truncated, no pickle, or too large. Nothing in it was run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    if (size := path.stat().st_size) > _LARGEST:
+        raise ValueError(f"{path} has {size} bytes; pickles beyond {_LARGEST} are not read")
+    # From memory: a length that the file states wrongly cannot reserve more than the file has.
+    data = BytesIO(path.read_bytes())
+    try:
+        try:
+            return _load(data, "utf-8")
+        except UnicodeDecodeError:
+            data.seek(0)
+            return _load(data, "latin-1")
+    except _Refused as error:
+        raise ValueError(
+            f"{path}: byte {data.tell()}: {error}, but only plain containers, numbers and text "
+            f"are read; nothing was run; {_HINT}"
+        ) from None
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise ValueError(f"{path}: byte {data.tell()}: {error}; is the file complete?") from error
+    # What the C code raises for opcodes that make no sense where they stand.
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        MemoryError,
+        RecursionError,
+    ) as error:
+        raise ValueError(
+            f"{path}: byte {data.tell()}: not a pickle of plain data: {error}"
+        ) from error
+
+
+def _load(data: IO[bytes], encoding: str) -> Any:
+    return _PlainUnpickler(data, encoding=encoding).load()
