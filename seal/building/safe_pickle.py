@@ -11,7 +11,7 @@ _LARGEST = 1 << 30  # bytes of a file; the largest refs file has about 50 MB
 _HINT = "get the file from its publisher again, or have it written anew as plain data"
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The pickle asks for more than plain data."""
 
 
@@ -19,10 +19,10 @@ class _PlainUnpickler(pickle.Unpickler):
     """A pickle reaches code through the two methods below and through nothing else."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
-        raise _Refused(f"asks for {module}.{name}")
+        raise _RefusedError(f"asks for {module}.{name}")
 
     def persistent_load(self, pid: Any) -> NoReturn:
-        raise _Refused(f"asks for the persistent object {pid!r}")
+        raise _RefusedError(f"asks for the persistent object {pid!r}")
 
 
 def load_plain(path: str | Path) -> Any:
@@ -50,7 +50,7 @@ def load_plain(path: str | Path) -> Any:
         except UnicodeDecodeError:
             data.seek(0)
             return _load(data, "latin-1")
-    except _Refused as error:
+    except _RefusedError as error:
         raise ValueError(
             f"{path}: byte {data.tell()}: {error}, but only plain containers, numbers and text "
             f"are read; nothing was run; {_HINT}"
