@@ -1,0 +1,232 @@
+"""LLaVA-Instruct and everything in its form to chat records, for both mixtures."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seal.building.json_list import stream_list
+from seal.building.json_stream import read_element
+from seal.building.photos import MISSING, coco_places, find_photo
+from seal.building.writer import CORRUPT, BuildConfig, Outcome, build_set
+from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordSet
+from seal.images import open_image
+from seal.text.conversation import VQA
+from seal.text.tokens import (
+    IMAGE_END_TOKEN,
+    IMAGE_PLACEHOLDER,
+    IMAGE_START_TOKEN,
+    LOC_TOKEN,
+    OBJECT_PLACEHOLDER,
+)
+
+_SPEAKERS = {"human": HUMAN, "user": HUMAN, "gpt": ASSISTANT, "assistant": ASSISTANT}
+# They mean something to the models, and would void or end what is learnt from a conversation.
+_MARKS = (VQA.stop, f"{VQA.assistant} ", OBJECT_PLACEHOLDER, LOC_TOKEN, IMAGE_START_TOKEN,
+          IMAGE_END_TOKEN)  # fmt: skip
+
+
+@dataclass(kw_only=True, slots=True)
+class LlavaBuildConfig(BuildConfig):
+    """`annotations` is a JSON list of `{id, image, conversations: [{from, value}]}`."""
+
+    source: str = "llava"  # goes into ids and records
+    license: str = "CC BY-NC 4.0"  # of LLaVA-Instruct
+    text_only: bool = True  # keep entries without an image
+    # Characters before the first answer. Rows are cut at a number of tokens (of the search model
+    # 512, 256 of them the image), and a row without any answer left is an error in training.
+    max_question: int = 800
+
+    def __post_init__(self) -> None:
+        BuildConfig.__post_init__(self)
+        if self.max_question < 1:
+            raise ValueError(f"max_question={self.max_question} must be at least 1")
+
+
+class LlavaIndex:
+    """Where every entry stands in the file. An entry that is there twice counts once.
+
+    Ids do not tell entries apart: LLaVA-Instruct has up to three conversations about an image,
+    all under the image's id.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.counts: Counter[str] = Counter()
+        spans = array("q")  # byte offsets, start and end by turns
+        seen: set[bytes] = set()
+        for element in stream_list(path):
+            entry = element.value
+            if not isinstance(entry, dict) or "conversations" not in entry:
+                raise ValueError(f"{path}: byte {element.start}: an entry has no 'conversations'")
+            said = json.dumps([entry.get("image"), entry["conversations"]])
+            digest = blake2b(said.encode(), digest_size=12).digest()
+            if digest in seen:
+                self.counts["entries that occur twice"] += 1
+                continue
+            seen.add(digest)
+            spans.extend((element.start, element.end))
+        self.spans = np.array(spans, dtype=np.int64).reshape(-1, 2)
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def read(self, row: int) -> dict[str, Any]:
+        """An entry."""
+        with self.path.open("rb") as file:
+            entry: dict[str, Any] = read_element(file, *self.spans[row].tolist())
+        return entry
+
+
+class LlavaMaker:
+    """Makes the record of one entry."""
+
+    def __init__(self, config: LlavaBuildConfig, index: LlavaIndex) -> None:
+        self.config = config
+        self.index = index
+
+    def __call__(self, row: int) -> Outcome:
+        outcome = Outcome()
+        try:
+            made = self._made(self.index.read(row), row, outcome.counts)
+        except KeyError as error:
+            raise ValueError(f"{self._where(row)}: no key {error}") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{self._where(row)}: {error}") from error
+        if isinstance(made, str):
+            outcome.counts[made] = 1
+        else:
+            outcome.records.append(made)
+        return outcome
+
+    def _where(self, row: int) -> str:
+        return f"{self.index.path}: entry at byte {self.index.spans[row][0]}"
+
+    def _made(self, entry: dict[str, Any], row: int, counts: dict[str, int]) -> Record | str:
+        """The record, or why there is none."""
+        config = self.config
+        image = entry.get("image") or None
+        if isinstance(image, list):
+            if len(image) > 1:
+                return "several images"
+            image = image[0]
+        if image is None and not config.text_only:
+            return "no image"
+        messages = conversation(entry["conversations"], counts, shown=image is not None)
+        if isinstance(messages, str):
+            return messages
+        if len(messages[0].value) > config.max_question:
+            return "first question longer than max_question"
+        width = height = 0
+        name = None
+        if image is not None:
+            name = find_photo(config.images, coco_places(image))
+            if name is None:
+                return MISSING
+            try:
+                width, height = open_image(Path(config.images) / name).size
+            except ValueError:
+                return CORRUPT
+        given = entry.get("id")
+        return Record(
+            # The place comes first: ids are missing and occur several times.
+            id=f"{config.source}-{row}" + ("" if given is None else f"-{given}"),
+            source=config.source,
+            license=config.license,
+            image=name,
+            width=width,
+            height=height,
+            conversations=messages,
+            meta={"id": None if given is None else str(given)},
+        )
+
+
+def conversation(
+    said: list[dict[str, str]], counts: dict[str, int], *, shown: bool
+) -> tuple[Message, ...] | str:
+    """The messages of an entry as a record has them, or why they cannot be used.
+
+    `<image>` comes first in the first question, wherever it stood. What comes before the first
+    question and behind the last answer is dropped, and so is a question or an answer that is
+    empty, with its other half. `counts` is told, once an entry.
+
+    Args:
+        shown: whether there is an image.
+    """
+    messages = []
+    for turn in said:
+        speaker = _SPEAKERS.get(turn["from"])
+        if speaker is None:
+            return "speaker who is neither human nor gpt"
+        messages.append((speaker, turn["value"].strip()))
+    text = "\n".join(value for _, value in messages)
+    for mark in _MARKS:
+        if mark in text:
+            return f"{mark.strip()} in the text"
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "half of a surrogate pair in the text"  # which no file in UTF-8 can hold
+    if any(IMAGE_PLACEHOLDER in value for speaker, value in messages if speaker == ASSISTANT):
+        return f"{IMAGE_PLACEHOLDER} in an answer"
+    marked = text.count(IMAGE_PLACEHOLDER)
+    if marked and not shown:
+        return f"{IMAGE_PLACEHOLDER} without an image"
+    if shown and marked != 1:
+        what = "no" if marked == 0 else "more than one"
+        counts[f"{what} {IMAGE_PLACEHOLDER}, made one"] = 1
+    if messages and messages[0][0] == ASSISTANT:
+        counts["answer before the first question, dropped"] = 1
+        messages = messages[1:]
+    if messages and messages[-1][0] == HUMAN:
+        counts["question without an answer, dropped"] = 1
+        messages = messages[:-1]
+    if [speaker for speaker, _ in messages] != [HUMAN, ASSISTANT] * (len(messages) // 2):
+        return "speakers do not alternate"
+    turns = []
+    for (_, question), (_, answer) in zip(messages[::2], messages[1::2], strict=True):
+        question = question.replace(IMAGE_PLACEHOLDER, "").strip()
+        if question and answer:
+            turns.append((question, answer))
+        else:
+            counts["turns with an empty side, dropped"] = 1
+    if not turns:
+        return "no question with an answer"
+    if shown:
+        turns[0] = (f"{IMAGE_PLACEHOLDER}\n{turns[0][0]}", turns[0][1])
+    return tuple(
+        Message(speaker, value)
+        for turn in turns
+        for speaker, value in zip((HUMAN, ASSISTANT), turn, strict=True)
+    )
+
+
+def build_llava(config: LlavaBuildConfig) -> RecordSet:
+    """Build the set of `config`."""
+    if not Path(config.images).is_dir():
+        raise ValueError(f"images={config.images} is not a folder")
+    path = Path(config.annotations)
+    if not path.is_file():
+        raise ValueError(f"annotations={path} is not a file")
+    index = LlavaIndex(path)
+    settings = {
+        "annotations": path.name,
+        "bytes": path.stat().st_size,
+        **{
+            name: getattr(config, name)
+            for name in ("limit", "source", "license", "text_only", "max_question")
+        },
+    }
+    return build_set(
+        config,
+        LlavaMaker(config, index),
+        len(index),
+        builder="llava",
+        settings=settings,
+        counts=dict(index.counts),
+    )
