@@ -126,7 +126,7 @@ class EndpointWriter:
             completion: Any = await asyncio.wait_for(
                 client.chat.completions.create(
                     model=self.model,
-                    messages=messages,
+                    messages=messages,  # type: ignore[arg-type]
                     timeout=self.timeout,
                     **options,
                 ),
@@ -147,7 +147,7 @@ class EndpointWriter:
                 raise TypeError("the answer is no text")
         except (AttributeError, IndexError, TypeError) as error:
             raise FaultError(self._clean(f"malformed response: {error}")) from None
-        return completion  # type: ignore[no-any-return]
+        return completion
 
     def pause(self, seconds: float) -> None:
         """Hold back every request."""
