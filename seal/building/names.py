@@ -25,6 +25,25 @@ FOOD = frozenset(
         "sandwich",
     }
 )
+# What captions call the classes of COCO.
+OTHER_NAMES = {
+    "airplane": ("plane", "aeroplane", "jet"),
+    "bicycle": ("bike",),
+    "cell phone": ("phone", "cellphone"),
+    "couch": ("sofa",),
+    "cow": ("cattle", "bull", "calf"),
+    "cup": ("mug",),
+    "dining table": ("table",),
+    "donut": ("doughnut",),
+    "knife": ("knives",),
+    "motorcycle": ("motorbike",),
+    "person": (*sorted(PEOPLE), "people", "men", "women", "children", "guy", "lady", "player"),
+    "potted plant": ("plant",),
+    "refrigerator": ("fridge",),
+    "sports ball": ("ball",),
+    "tv": ("television", "monitor"),
+    "wine glass": ("glass",),
+}
 
 
 def is_plural(name: str) -> bool:

@@ -1,0 +1,54 @@
+"""COCO captions by image: where each stands in the file; the texts are read when needed."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+
+import numpy as np
+
+from seal.building.json_stream import read_element, stream_arrays
+
+
+class CaptionIndex:
+    """Captions of an image, in file order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows: dict[str, int] = {}  # image id as text -> a number
+        spans, owners = array("q"), array("q")  # start and end by turns
+        found = False
+        for element in stream_arrays(path):
+            if element.key != "annotations":
+                continue
+            found = True
+            try:
+                owner = str(element.value["image_id"])
+                if not isinstance(element.value["caption"], str):
+                    raise TypeError("the caption is no text")
+            except KeyError as error:
+                raise ValueError(f"{path}: byte {element.start}: no key {error}") from error
+            except TypeError as error:
+                raise ValueError(f"{path}: byte {element.start}: {error}") from error
+            owners.append(self._rows.setdefault(owner, len(self._rows)))
+            spans.extend((element.start, element.end))
+        if not found:
+            raise ValueError(f"{path} has no annotations: not COCO captions")
+        owner_array = np.array(owners, dtype=np.int64)
+        self._spans = np.array(spans, dtype=np.int64).reshape(-1, 2)
+        self._order = np.argsort(owner_array, kind="stable")
+        self._starts = np.searchsorted(owner_array[self._order], np.arange(len(self._rows) + 1))
+
+    def __len__(self) -> int:
+        """Captions."""
+        return len(self._spans)
+
+    def read(self, image_id: object) -> list[str]:
+        """On one line each; an image without captions has none."""
+        row = self._rows.get(str(image_id))
+        if row is None:
+            return []
+        own = self._order[self._starts[row] : self._starts[row + 1]]
+        with self.path.open("rb") as file:
+            texts = [read_element(file, *self._spans[i].tolist())["caption"] for i in own]
+        return [line for text in texts if (line := " ".join(text.split()))]
