@@ -9,7 +9,7 @@ import numpy as np
 
 from seal.building.coco import CocoIndex
 from seal.building.coco_images import CocoImage, image_fault, read_coco_image, source_index
-from seal.building.drafts import Draft, TextWriter
+from seal.building.drafts import Draft, Prompt, TextWriter
 from seal.building.language import LanguageConfig, print_usage
 from seal.building.names import related
 from seal.building.negative_questions import (
@@ -71,7 +71,10 @@ class NegativeMaker:
                 outcome.counts[reason] = outcome.counts.get(reason, 0) + 1
                 break
             drawn.append(frozenset(needed))
-            outcome.drafts.append(self._draft(image, len(drawn) - 1, needed, absent, small, shown))
+            shown_names = [self.index.names[category][0] for category in shown]
+            called = [self.index.names[category][0] for category in needed]
+            prompt = negative_prompt(called, shown_names, rng)
+            outcome.drafts.append(self._draft(prompt, image, len(drawn) - 1, needed, absent, small))
         return outcome
 
     def classes(self, image: CocoImage) -> tuple[list[str], list[str], list[str]]:
@@ -121,15 +124,14 @@ class NegativeMaker:
 
     def _draft(
         self,
+        prompt: Prompt,
         image: CocoImage,
         number: int,
         needed: list[str],
         absent: list[str],
         small: list[str],
-        shown: list[str],
     ) -> Draft:
         names = self.index.names
-        called = [names[category][0] for category in needed]
         hidden = [
             name
             for category in (*absent, *small)
@@ -151,8 +153,7 @@ class NegativeMaker:
                 "small": {names[c][0]: max(image.sides[c]) for c in needed if c in small},
             },
         }
-        prompt = negative_prompt(called, [names[category][0] for category in shown])
-        return Draft(prompt, {"needed": called, "hidden": hidden, "record": fields})
+        return Draft(prompt, {"needed": prompt.facts["needed"], "hidden": hidden, "record": fields})
 
 
 def finish_negative(draft: Draft, answer: str) -> Record:

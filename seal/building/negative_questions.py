@@ -18,11 +18,10 @@ SYSTEM = (
     "You write questions that someone might ask about a photo. You are told some of what the photo "
     "shows, and one or two objects that cannot be made out in it. Write one question, in a single "
     "sentence, that takes it for granted that each of those objects is in the photo and that "
-    "nobody can answer without a look at each of them: about its color, material, shape, state, "
-    "position, what is written on it or what it is used for there, or how two of them stand to "
-    "each other. Do not ask whether an object is there, nor how many there are. Use the given name "
-    "of each object word for word. Name no other object unless the photo shows it. Reply with the "
-    "question alone."
+    "nobody can answer without a look at each of them. You are told what to ask about; if that "
+    "makes no sense for the objects, ask about something else that can be seen of them. Do not ask "
+    "whether an object is there, nor how many there are. Use the given name of each object word "
+    "for word. Name no other object unless the photo shows it. Reply with the question alone."
 )
 
 _THING = (
@@ -81,10 +80,35 @@ _ABOUT_PRESENCE = re.compile(
 )
 
 
-def negative_prompt(needed: Sequence[str], shown: Sequence[str]) -> Prompt:
-    """`needed` cannot be made out in the image; `shown` can."""
+# What a question is about is drawn: left to itself, a model asks for the color of everything.
+_ASPECTS = (
+    "color",
+    "material",
+    "shape or pattern",
+    "state: new or worn, open or closed, whole or broken, at rest or not",
+    "the way it faces",
+    "position in the photo",
+    "what is next to it, on it, under it or behind it",
+    "what is written or shown on it",
+    "what it is used for there, or what it does",
+)
+_PAIR_ASPECTS = (
+    "which one is further left, higher or closer",
+    "which one is larger",
+    "colors or materials",
+    "what lies between them, or how far apart they are",
+    "what both have in common, or not",
+    "how one is used with the other",
+)
+
+
+def negative_prompt(
+    needed: Sequence[str], shown: Sequence[str], rng: np.random.Generator
+) -> Prompt:
+    """`needed` cannot be made out in the image; `shown` can. Draws what is asked about."""
     seen = ", ".join(shown) or "nothing that has a name here"
-    user = f"The photo shows: {seen}.\nIt does not show: {', '.join(needed)}."
+    aspect = _drawn(_PAIR_ASPECTS if len(needed) > 1 else _ASPECTS, rng)
+    user = f"The photo shows: {seen}.\nIt does not show: {', '.join(needed)}.\nAsk about: {aspect}."
     return Prompt(TASK, SYSTEM, user, {"needed": list(needed)})
 
 

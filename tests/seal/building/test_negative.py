@@ -199,10 +199,13 @@ def test_a_question_may_name_what_the_image_shows(tmp_path: Path) -> None:
     assert parts(record)[1] == refusal([needed])
 
 
-def test_the_prompt_says_what_is_seen_and_what_is_not() -> None:
-    prompt = negative_prompt(["dog", "cup"], ["person"])
-    assert "shows: person" in prompt.user and "not show: dog, cup" in prompt.user
-    assert "nothing" in negative_prompt(["dog"], []).user
+def test_the_prompt_says_what_is_seen_what_is_not_and_what_to_ask_about() -> None:
+    rng = np.random.default_rng(0)
+    texts = {negative_prompt(["dog", "cup"], ["person"], rng).user for _ in range(50)}
+    assert len(texts) > 3
+    for text in texts:
+        assert "shows: person" in text and "not show: dog, cup" in text and "Ask about: " in text
+    assert "nothing" in negative_prompt(["dog"], [], rng).user
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,150 @@
+"""A chat endpoint on loopback that fails as it is told, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+Say = Callable[[str], str]  # the user's text to the answer
+Fault = Callable[[str, int], str | None]  # the user's text, how often it came before
+
+
+class ChatServer:
+    """Serves within a `with` block, at `url`.
+
+    fault: `429 502`: Retry-After 502 (seconds) with a 429; `500`, any status; `hang`; `drop`: the
+    connection is closed; `truncated`, `not json`, `html`, `no choices`, `no content`, `cut` (the
+    answer was longer than allowed); None: an answer.
+    """
+
+    def __init__(
+        self, say: Say = str, fault: Fault = lambda text, times: None, delay: float = 0.0
+    ) -> None:
+        self.say, self.fault, self.delay = say, fault, delay
+        self.asked: list[str] = []  # users' texts, in order of arrival
+        self.answered: Counter[str] = Counter()
+        self.bodies: list[dict[str, Any]] = []
+        self.keys: set[str] = set()  # Authorization headers
+        self.most_at_once = 0
+        self._at_once = 0
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def __enter__(self) -> ChatServer:
+        chat = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+            def do_POST(self) -> None:
+                chat._post(self)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closed.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _post(self, handler: BaseHTTPRequestHandler) -> None:
+        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        text = body["messages"][-1]["content"]
+        with self._lock:
+            times = self.asked.count(text)
+            self.asked.append(text)
+            self.bodies.append(body)
+            self.keys.add(handler.headers.get("Authorization", ""))
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        time.sleep(self.delay)
+        try:
+            self._reply(handler, body, text, self.fault(text, times))
+        except OSError:
+            pass  # the client is gone
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def _reply(
+        self, handler: BaseHTTPRequestHandler, body: dict[str, Any], text: str, fault: str | None
+    ) -> None:
+        kind = "application/json"
+        if fault == "hang":
+            self._closed.wait(30)
+            fault = "drop"
+        if fault == "drop":
+            handler.close_connection = True
+            handler.connection.close()
+            return
+        if fault and fault[:3].isdigit():
+            status, _, rest = fault.partition(" ")
+            # Some servers repeat the key they were given.
+            message = f"no luck with {handler.headers.get('Authorization')} {rest}"
+            content = json.dumps({"error": {"message": message, "code": rest or None}})
+            headers = {"Retry-After": rest} if status == "429" and rest.isdigit() else {}
+            self._send(handler, int(status), kind, content.encode(), headers)
+            return
+        choice = {
+            "index": 0,
+            "finish_reason": "length" if fault == "cut" else "stop",
+            "message": {
+                "role": "assistant",
+                "content": None if fault == "no content" else self.say(text),
+            },
+        }
+        content = json.dumps(
+            {
+                "id": "chat",
+                "object": "chat.completion",
+                "created": 0,
+                "model": body["model"],
+                "choices": [] if fault == "no choices" else [choice],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
+            }
+        )
+        if fault == "html":
+            kind, content = "text/html", "<html>busy</html>"
+        elif fault == "not json":
+            content = content[: len(content) // 2]
+        with self._lock:
+            self.answered[text] += fault is None
+        self._send(handler, 200, kind, content.encode(), {}, short=fault == "truncated")
+
+    def _send(
+        self,
+        handler: BaseHTTPRequestHandler,
+        status: int,
+        kind: str,
+        content: bytes,
+        headers: dict[str, str],
+        *,
+        short: bool = False,
+    ) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // 2] if short else content)
+        if short:
+            handler.close_connection = True

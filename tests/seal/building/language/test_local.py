@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from bigram_llm import SENTENCE, write_bigram_llm
+
+from seal.building.drafts import Prompt
+from seal.building.language import LanguageConfig
+from seal.building.language.usage import ReportingModel
+
+PROMPTS = [Prompt("task", "Be brief.", "dog " * i) for i in (1, 9, 3, 1, 5)]
+
+
+def model(folder: Path, max_tokens: int = 20) -> ReportingModel:
+    return LanguageConfig(
+        kind="local",
+        model=str(folder),
+        cache=str(folder.parent / "cache.sqlite"),
+        batch_size=2,
+        max_tokens=max_tokens,
+        attempts=2,
+    ).build({})
+
+
+def accept(place: int, answer: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("chat_template", [True, False])
+def test_prompts_of_any_length_are_answered_in_batches(tmp_path: Path, chat_template: bool) -> None:
+    folder = write_bigram_llm(tmp_path / "llm", chat_template=chat_template)
+    writer = model(folder)
+    assert writer.write(PROMPTS, accept) == [SENTENCE] * 5
+    assert writer.report()["requests"] == 4  # one prompt occurs twice
+    assert writer.report()["completion_tokens"] % 4 == 0
+    shutil.rmtree(folder)
+    assert model(folder).write(PROMPTS, accept) == [SENTENCE] * 5  # out of the cache
+
+
+def test_what_is_refused_or_cut_is_given_up(tmp_path: Path) -> None:
+    folder = write_bigram_llm(tmp_path / "llm")
+    seen: list[str] = []
+
+    def refuse(place: int, answer: str) -> None:
+        seen.append(answer)
+        raise ValueError("no")
+
+    writer = model(folder)
+    assert writer.write(PROMPTS[:2], refuse) == [None, None]
+    assert seen == [SENTENCE] * 4 and writer.report()["no_answer"] == 2
+    assert model(folder, max_tokens=3).write(PROMPTS[:1], accept) == [None]
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "llm").mkdir()
+    with pytest.raises(ValueError, match=r"language\.model=.*llm cannot be loaded"):
+        model(tmp_path / "llm").write(PROMPTS, accept)
