@@ -5,7 +5,8 @@
 
 One or two objects are drawn that are absent from the image, or whose every box is under `max_side`
 pixels on both sides. A language model writes a question that needs them; the answer is the refusal
-that lists all of them. `absent_share` and `two_share` say how often which is drawn.
+that lists all of them. `absent_share` and `two_share` say how often which is drawn. COCO does not
+annotate everything: with `captions=captions_train2017.json`, what a caption names is not asked for.
 
 `language.kind=templates`, the default, needs no network; `openai` asks any compatible endpoint
 (`language.base_url=`, the key in the environment variable OPENAI_API_KEY), `local` a model of

@@ -52,3 +52,10 @@ class CaptionIndex:
         with self.path.open("rb") as file:
             texts = [read_element(file, *self._spans[i].tolist())["caption"] for i in own]
         return [line for text in texts if (line := " ".join(text.split()))]
+
+
+def caption_index(path: str) -> CaptionIndex:
+    """The index of a file of `captions=`."""
+    if not Path(path).is_file():
+        raise ValueError(f"captions={path} is not a file")
+    return CaptionIndex(Path(path))

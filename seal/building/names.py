@@ -71,3 +71,9 @@ def mentions(text: str, names: Iterable[str]) -> dict[str, int]:
 def related(name: str, other: str) -> bool:
     """Whether one name is made of the other: a `teddy bear` may well be called a `bear`."""
     return bool(mentions(name, [other]) or mentions(other, [name]))
+
+
+def captions_name(captions: Iterable[str], name: str) -> bool:
+    """Whether a caption speaks of the class, by whatever name. Not every object is annotated."""
+    text = " ; ".join(captions)
+    return any(mentions(text, [other]) for other in (name, *OTHER_NAMES.get(name, ())))

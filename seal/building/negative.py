@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from seal.building.captions import CaptionIndex, caption_index
 from seal.building.coco import CocoIndex
 from seal.building.coco_images import CocoImage, image_fault, read_coco_image, source_index
 from seal.building.drafts import Draft, Prompt, TextWriter
 from seal.building.language import LanguageConfig, print_usage
-from seal.building.names import related
+from seal.building.names import captions_name, related
 from seal.building.negative_questions import (
     TASK,
     checked_question,
@@ -28,6 +29,7 @@ from seal.text.tokens import IMAGE_PLACEHOLDER
 class NegativeBuildConfig(BuildConfig):
     """`annotations` is a COCO instances file, or anything in its form."""
 
+    captions: str | None = None  # COCO captions: what they name is not taken for absent
     source: str = "negative"  # goes into ids and records
     license: str = "unknown"  # of images that name none
     per_image: int = 1  # records of one image
@@ -51,9 +53,15 @@ class NegativeBuildConfig(BuildConfig):
 class NegativeMaker:
     """Drafts the records of one image."""
 
-    def __init__(self, config: NegativeBuildConfig, index: CocoIndex) -> None:
+    def __init__(
+        self,
+        config: NegativeBuildConfig,
+        index: CocoIndex,
+        captions: CaptionIndex | None = None,
+    ) -> None:
         self.config = config
         self.index = index
+        self.captions = captions
 
     def __call__(self, row: int) -> Outcome:
         outcome = Outcome()
@@ -81,8 +89,9 @@ class NegativeMaker:
         """The classes that are absent, those with small boxes alone, and those that may be seen.
 
         A class with any other box, a crowd's included, is never asked for; nor is one whose name
-        is part of the name of a class that is there, or has it as a part. One without a box that
-        says anything is in no list. Class ids, in the order of the category list.
+        is part of the name of a class that is there, or has it as a part, nor one that a caption
+        names. One without a box that says anything is in no list. Class ids, in the order of the
+        category list.
         """
         absent, small, shown = [], [], []
         for category in self.index.categories:
@@ -96,10 +105,15 @@ class NegativeMaker:
         names = self.index.names
         seen = [name for category in shown for name in names[category]]
 
-        def unrelated(category: str) -> bool:
-            return not any(related(name, other) for name in names[category] for other in seen)
+        said = self.captions.read(image.id) if self.captions is not None else []
 
-        return [c for c in absent if unrelated(c)], [c for c in small if unrelated(c)], shown
+        def hidden(category: str) -> bool:
+            return not any(
+                captions_name(said, name) or any(related(name, other) for other in seen)
+                for name in names[category]
+            )
+
+        return [c for c in absent if hidden(c)], [c for c in small if hidden(c)], shown
 
     def _needed(
         self,
@@ -172,17 +186,19 @@ def finish_negative(draft: Draft, answer: str) -> Record:
 def build_negative(config: NegativeBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     index = source_index(config.annotations, config.images)
+    captions = None if config.captions is None else caption_index(config.captions)
     model = config.language.build({TASK: negative_template})
     path = Path(config.annotations)
     own = ("limit", "source", "license", "per_image", "max_side", "absent_share", "two_share")
     records = build_set(
         config,
-        NegativeMaker(config, index),
+        NegativeMaker(config, index, captions),
         len(index),
         builder="negative",
         settings={
             "annotations": path.name,
             "bytes": path.stat().st_size,
+            "captions": None if config.captions is None else Path(config.captions).name,
             **{name: getattr(config, name) for name in own},
             "language": model.settings(),
         },

@@ -34,8 +34,7 @@ _THING = (
     "{Is} the {a} light or dark in color?",
     "What material {is} the {a} made of?",
     "Can you tell me the color of the {a}?",
-    "{Is} the {a} facing toward the camera or away from it?",
-    "What is the {a} resting on?",
+    "What is next to the {a}?",
 )
 _ANIMAL = (
     "What {is} the {a} doing?",

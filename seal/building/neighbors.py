@@ -20,48 +20,45 @@ def nearest_rows(
     """
     number = len(features)
     best = np.full((number, count), -1, dtype=np.int64)
-    empty = np.array(
+    empty = np.concatenate(
         [
-            not row.any()
+            ~np.asarray(features[start : start + row_block]).any(axis=1)
             for start in range(0, number, row_block)
-            for row in features[start : start + row_block]
-        ],
-        dtype=bool,
+        ]
     )
     for start in tqdm(range(0, number, query_block), "neighbors", unit="block"):
         stop = min(start + query_block, number)
         queries = np.asarray(features[start:stop], dtype=np.float32)
-        indices = np.empty((stop - start, 0), dtype=np.int64)
-        scores = np.empty((stop - start, 0), dtype=np.float32)
+        indices = np.full((stop - start, count), -1, dtype=np.int64)
+        scores = np.full((stop - start, count), -np.inf, dtype=np.float32)
         for first in range(0, number, row_block):
             last = min(first + row_block, number)
             found = queries @ np.asarray(features[first:last], dtype=np.float32).T
-            found = np.rint(found / _STEP).astype(np.float32)
+            found /= _STEP
+            np.rint(found, out=found)
             found[:, empty[first:last]] = -np.inf
             own = np.arange(max(first, start), min(last, stop))
             found[own - start, own - first] = -np.inf
-            new_indices, new_scores = _best(found, first, count)
-            indices = np.concatenate([indices, new_indices], axis=1)
-            scores = np.concatenate([scores, new_scores], axis=1)
-            # Blocks come in the order of their indices, so a stable sort keeps ties in it.
-            order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
-            indices = np.take_along_axis(indices, order, axis=1)
-            scores = np.take_along_axis(scores, order, axis=1)
-        indices[np.isneginf(scores)] = -1
-        best[start:stop, : indices.shape[1]] = indices
+            indices, scores = _merged(indices, scores, found, first)
+        best[start:stop] = indices
     best[empty] = -1
     return best
 
 
-def _best(found: np.ndarray, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` best columns of each row, indices from `first` on; lower ones first in a tie."""
-    if found.shape[1] <= count:
-        order = np.argsort(-found, axis=1, kind="stable")
-        return order + first, np.take_along_axis(found, order, axis=1)
-    # The smallest score that still counts; whatever equals it competes by index.
-    least = np.partition(found, -count, axis=1)[:, -count]
-    order = np.empty((len(found), count), dtype=np.int64)
-    for i, row in enumerate(found):
-        columns = np.flatnonzero(row >= least[i])
-        order[i] = columns[np.argsort(-row[columns], kind="stable")[:count]]
-    return order + first, np.take_along_axis(found, order, axis=1)
+def _merged(
+    indices: np.ndarray, scores: np.ndarray, found: np.ndarray, first: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best of what is known, (Q, K), and of a block, (Q, R), whose indices begin at `first`."""
+    count = indices.shape[1]
+    # Blocks come in the order of their indices: what only equals the last one known loses to it.
+    better = found > scores[:, -1:]
+    if first == 0 and found.shape[1] > count:
+        better &= found >= np.partition(found, -count, axis=1)[:, -count, None]
+    rows, columns = np.nonzero(better)
+    all_rows = np.concatenate([np.repeat(np.arange(len(found)), count), rows])
+    all_indices = np.concatenate([indices.ravel(), columns + first])
+    all_scores = np.concatenate([scores.ravel(), found[rows, columns]])
+    order = np.lexsort((all_indices, -all_scores, all_rows))
+    starts = np.searchsorted(all_rows[order], np.arange(len(found)))  # each row has `count` or more
+    chosen = order[starts[:, None] + np.arange(count)]
+    return all_indices[chosen], all_scores[chosen]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seal.building.captions import CaptionIndex
+from seal.building.captions import CaptionIndex, caption_index
 from seal.building.coco import CocoIndex
 from seal.building.coco_images import CocoImage, image_fault, read_coco_image, source_index
 from seal.building.drafts import Draft, TextWriter
@@ -21,7 +21,7 @@ from seal.building.location_phrases import (
     location_prompt,
     location_template,
 )
-from seal.building.names import OTHER_NAMES, mentions, related
+from seal.building.names import captions_name, related
 from seal.building.neighbors import nearest_rows
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordSet
@@ -106,17 +106,12 @@ class PossibleLocationsMaker:
         """
         names = self.index.names
         shown = [name for c in self.index.categories if c in image.sides for name in names[c]]
-        text = " ; ".join(captions)
         return [
             category
             for category in self.index.categories
             if category not in image.sides
             and any(category in other.sides for other in similar)
-            and not any(
-                mentions(text, [other])
-                for name in names[category]
-                for other in (name, *OTHER_NAMES.get(name, ()))
-            )
+            and not any(captions_name(captions, name) for name in names[category])
             and not any(related(name, other) for name in names[category] for other in shown)
         ]
 
@@ -165,10 +160,8 @@ def finish_possible_location(draft: Draft, answer: str) -> Record:
 
 def build_possible_locations(config: PossibleLocationsBuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    if not Path(config.captions).is_file():
-        raise ValueError(f"captions={config.captions} is not a file")
+    captions = caption_index(config.captions)
     index = source_index(config.annotations, config.images)
-    captions = CaptionIndex(Path(config.captions))
     number = len(index) if config.limit is None else min(len(index), config.limit)
     if number < 2:
         raise ValueError(f"{number} images: none has another that could be similar")

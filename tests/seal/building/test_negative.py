@@ -83,6 +83,19 @@ def test_a_name_that_is_part_of_a_visible_one_is_not_asked_for(tmp_path: Path) -
     assert classes(path)[0] == ["cup", "dog", "kite"]
 
 
+def test_what_a_caption_names_is_not_taken_for_absent(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [annotation(0, CUP, [0, 0, 30, 30])], num_images=1)
+    captions = tmp_path / "captions.json"
+    entries = [{"image_id": 0, "caption": text} for text in ("Two men", "They walk their Dogs.")]
+    captions.write_text(json.dumps({"annotations": entries}))
+    records = build_negative(config(path, captions=str(captions), per_image=9, two_share=0))
+    answers = {parts(record)[1] for record in records}
+    assert answers == {refusal(["kite"]), refusal(["wine glass"])}
+    assert records.description["settings"]["captions"] == "captions.json"
+    with pytest.raises(ValueError, match=r"captions=gone\.json is not a file"):
+        build_negative(config(path, "other", captions="gone.json"))
+
+
 def test_every_record_needs_what_cannot_be_seen_and_refuses_all_of_it(tmp_path: Path) -> None:
     path = write_coco(
         tmp_path,
