@@ -1,0 +1,68 @@
+"""Read a JSON document member by member when its outermost value is one long object or list."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seal.building.json_stream import Element, _Reader
+
+
+def stream_members(path: str | Path) -> Iterator[Element]:
+    """Every member of the object, or element of the list, that `path` holds, in file order.
+
+    `key` is the member's key, or the element's number as text. Memory holds one member and one
+    chunk.
+
+    Raises:
+        ValueError: the file is truncated, or holds neither; it names the file and the byte.
+    """
+    with Path(path).open("rb") as file:
+        yield from _Members(file, str(path)).members()
+
+
+class MemberIndex:
+    """Where every member of a document stands; 16 bytes each and nothing of what they say."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        spans = array("q")  # byte offsets, start and end by turns
+        for element in stream_members(path):
+            spans.extend((element.start, element.end))
+        self.spans: NDArray[np.int64] = np.array(spans, dtype=np.int64).reshape(-1, 2)
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+
+class _Members(_Reader):
+    def members(self) -> Iterator[Element]:
+        first = self._next()
+        if first not in ("{", "["):
+            raise self._broken(f"expected an object or a list, found {first!r}")
+        if first == "[":
+            yield from self._numbered()
+        else:
+            yield from self._keyed()
+
+    def _numbered(self) -> Iterator[Element]:
+        for number, element in enumerate(self._array("")):
+            yield Element(str(number), element.value, element.start, element.end)
+
+    def _keyed(self) -> Iterator[Element]:
+        self._expect("{")
+        if self._next() == "}":
+            return
+        while True:
+            key = self._value()[0]
+            if not isinstance(key, str):
+                raise self._broken(f"a key must be text, found {key!r}")
+            self._expect(":")
+            value, start, end = self._value()
+            yield Element(key, value, start, end)
+            if not self._another("}"):
+                return

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seal.building import json_stream
+from seal.building.json_members import MemberIndex, stream_members
+from seal.building.json_stream import read_element
+
+
+def write(path: Path, document: object, **settings: object) -> Path:
+    path.write_text(json.dumps(document, **settings), encoding="utf-8")  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_members_come_with_their_bytes(
+    tmp_path: Path, chunk: int, indent: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_stream, "_CHUNK", chunk)
+    document = {"7": {"a": [1, {"b": "caf\u00e9 }"}]}, "x\u00e9": 12.5, "": None, "l": []}
+    path = write(tmp_path / "a.json", document, indent=indent, ensure_ascii=False)
+    found = list(stream_members(path))
+    assert {element.key: element.value for element in found} == document
+    with path.open("rb") as file:
+        assert [read_element(file, e.start, e.end) for e in found] == list(document.values())
+
+
+def test_a_list_is_read_by_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", [{"a": 1}, "b", 3])
+    assert [(e.key, e.value) for e in stream_members(path)] == [
+        ("0", {"a": 1}),
+        ("1", "b"),
+        ("2", 3),
+    ]
+    index = MemberIndex(path)
+    with path.open("rb") as file:
+        assert [read_element(file, *span) for span in index.spans.tolist()] == [{"a": 1}, "b", 3]
+
+
+@pytest.mark.parametrize("document", [{}, []])
+def test_an_empty_document_has_no_members(tmp_path: Path, document: object) -> None:
+    assert len(MemberIndex(write(tmp_path / "a.json", document, indent=1))) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": 1', '{"a" 1}', '{"a": {"b": 1}', "[1, 2", "[1 2]", "{1: 2}", "3", "", '{"a": tr'],
+)
+def test_a_broken_document_names_file_and_byte(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"a.json: byte \d+: .*complete"):
+        list(stream_members(path))
+
+
+def test_the_index_holds_offsets_and_nothing_else(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", {str(i): "x" * 1000 for i in range(500)})
+    index = MemberIndex(path)
+    assert index.spans.shape == (500, 2) and index.spans.nbytes == 8000
