@@ -68,10 +68,8 @@ class FocusMaker:
         self.rows = _rows_by_name(index)
 
     def __call__(self, item: int) -> Outcome:
-        span = self.talks.spans[item].tolist()
-        with self.talks.path.open("rb") as file:
-            entry = read_element(file, *span)
-        where = f"{self.talks.path}: entry at byte {span[0]}"
+        entry = self.talks.read(item)[1]
+        where = self.talks.where(item)
         try:
             image = entry.get("image")
             turns = _turns(entry["conversations"])

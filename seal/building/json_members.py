@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seal.building.json_stream import Element, _Reader
+from seal.building.json_stream import Element, _Reader, read_element
+
+_LONGEST_KEY = 1024  # bytes, the blanks behind it included
+_KEY = re.compile(rb'("(?:[^"\\]|\\.)*")\s*:\s*$')
 
 
 def stream_members(path: str | Path) -> Iterator[Element]:
@@ -37,6 +43,46 @@ class MemberIndex:
 
     def __len__(self) -> int:
         return len(self.spans)
+
+    def read(self, row: int) -> tuple[str, Any]:
+        """A member's key, empty in a list, and its value."""
+        start, end = self.spans[row].tolist()
+        with self.path.open("rb") as file:
+            file.seek(max(0, start - _LONGEST_KEY))
+            before = file.read(min(start, _LONGEST_KEY))
+            key = _KEY.search(before)
+            name = "" if key is None else str(json.loads(key[1]))
+            return name, read_element(file, start, end)
+
+    def where(self, row: int) -> str:
+        """File and byte of a member, for messages."""
+        return f"{self.path}: entry at byte {self.spans[row][0]}"
+
+
+class KeyedMembers:
+    """The members of one long object by their keys, which are kept in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._spans: dict[str, tuple[int, int]] = {}
+        for element in stream_members(path):
+            if element.key in self._spans:
+                raise ValueError(f"{path}: byte {element.start}: {element.key!r} occurs twice")
+            self._spans[element.key] = (element.start, element.end)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def read(self, key: str) -> Any:
+        """A member's value; None: there is none of that key."""
+        if key not in self._spans:
+            return None
+        with self.path.open("rb") as file:
+            return read_element(file, *self._spans[key])
+
+    def where(self, key: str) -> str:
+        """File and byte of a member, for messages."""
+        return f"{self.path}: entry at byte {self._spans[key][0]}"
 
 
 class _Members(_Reader):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seal.building import json_stream
-from seal.building.json_members import MemberIndex, stream_members
+from seal.building.json_members import KeyedMembers, MemberIndex, stream_members
 from seal.building.json_stream import read_element
 
 
@@ -61,3 +61,23 @@ def test_the_index_holds_offsets_and_nothing_else(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", {str(i): "x" * 1000 for i in range(500)})
     index = MemberIndex(path)
     assert index.spans.shape == (500, 2) and index.spans.nbytes == 8000
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_members_are_read_by_row_and_by_key(tmp_path: Path, indent: int | None) -> None:
+    document = {"12": {"a": '"b": '}, 'quo"te\u00e9\\': [1], "x" * 300: "y", "": 0}
+    path = write(tmp_path / "a.json", document, indent=indent)
+    index, keyed = MemberIndex(path), KeyedMembers(path)
+    assert [index.read(row) for row in range(len(index))] == list(document.items())
+    assert {key: keyed.read(key) for key in document} == document
+    assert len(keyed) == 4 and keyed.read("13") is None
+    assert index.where(0) == keyed.where("12") == f"{path}: entry at byte {index.spans[0][0]}"
+    listed = MemberIndex(write(tmp_path / "b.json", [{"k": "v"}, 5]))
+    assert [listed.read(row) for row in range(2)] == [("", {"k": "v"}), ("", 5)]
+
+
+def test_a_key_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"1": 1, "1": 2}')
+    with pytest.raises(ValueError, match="byte 14: '1' occurs twice"):
+        KeyedMembers(path)
