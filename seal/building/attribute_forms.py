@@ -49,7 +49,6 @@ CLOSED = (
     "weather",
     "opaqeness",  # as the source spells it
     "face expression",
-    "hand movement",
 )
 # What an adjective of material is called as a material.
 _MATERIALS = {"wooden": "wood"}
@@ -79,7 +78,7 @@ class Asked:
     def short_answer(self) -> str:
         if self.kind in (YES, NO):
             return self.kind
-        if self.kind == CHOICE:
+        if self.kind == CHOICE and open_value(self.type, self.other) is None:
             return self.values[0]
         return " and ".join(open_value(self.type, value) or value for value in self.values)
 
@@ -94,25 +93,35 @@ def open_value(type_: str, attribute: str) -> str | None:
 
 
 def write_turn(facts: dict[str, Any], rng: np.random.Generator) -> tuple[str, str]:
-    """(question, answer) from `name`, `plural`, `kind`, `type`, `values`, `other`."""
-    kind, value = facts["kind"], " and ".join(facts["values"])
+    """(question, answer) from the fields of `Asked` and its `short` answer, `name` and `plural`."""
+    kind, type_, other = facts["kind"], facts["type"], facts["other"]
+    value = " and ".join(facts["values"])
     if kind == OPEN:
-        forms = OPEN_FORMS[facts["type"]]
+        forms = OPEN_FORMS[type_]
         question, answer = forms[int(rng.integers(len(forms)))]
         value = facts["short"]
     elif kind == CHOICE:
-        question, answer = "{Is} the {name} {first} or {second}?", "The {name} {is_} {value}."
+        question = "{Is} the {name} {made}{first} or {second}?"
+        answer = "The {name} {is_} {made}{value}."
     elif kind == YES:
-        question, answer = "{Is} the {name} {value}?", "Yes, the {name} {is_} {value}."
+        question, answer = "{Is} the {name} {made}{value}?", "Yes, the {name} {is_} {made}{value}."
     else:
-        question, answer = "{Is} the {name} {value}?", "No, the {name} {is_} not {value}."
-    choices = [value, facts["other"]]
+        question = "{Is} the {name} {made}{value}?"
+        answer = "No, the {name} {is_} not {made}{value}."
+    # `made of wood or metal`, but `furry or wooden`
+    made = ""
+    if kind != OPEN and type_ == "material":
+        nouns = [open_value(type_, attribute) for attribute in (value, other) if attribute]
+        if all(nouns):
+            made, value, other = "made of ", str(nouns[0]), str(nouns[-1])
+    choices = [value, other]
     if rng.random() < 0.5:
         choices.reverse()
     plural = facts["plural"]
     words = {
         "name": facts["name"],
         "value": value,
+        "made": made,
         "first": choices[0],
         "second": choices[1],
         "is_": "are" if plural else "is",

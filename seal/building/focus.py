@@ -249,8 +249,16 @@ def build_focus(config: FocusBuildConfig) -> RecordSet:
     require_sources(config.images, annotations=config.annotations, llava=config.llava)
     index = open_coco(config)
     talks = MemberIndex(Path(config.llava))
-    settings = source_settings(config, "source", "license", "max_targets", "min_side", "mentions")
-    settings |= {"llava": Path(config.llava).name, "parser": choose_parser()[1]}
+    settings = source_settings(
+        config,
+        "source",
+        "license",
+        "max_targets",
+        "min_side",
+        "mentions",
+        files=("annotations", "llava"),
+    )
+    settings["parser"] = choose_parser()[1]
     return build_set(
         config,
         FocusMaker(config, index, talks),

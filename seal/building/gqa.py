@@ -222,9 +222,9 @@ def build_gqa(config: GqaBuildConfig) -> RecordSet:
         "answer_objects",
         "max_targets",
         "min_side",
+        files=("annotations", "scene_graphs"),
     )
     settings |= {
-        "scene_graphs": Path(config.scene_graphs).name,
         "language": model.settings(),
         "erasure": config.erasure.settings(),
     }

@@ -103,8 +103,17 @@ def require_sources(images: str, **files: str) -> None:
             raise ValueError(f"{key}={file} is not a file")
 
 
-def source_settings(config: BuildConfig, *names: str) -> dict[str, Any]:
-    """What makes a set what it is, for `set.json`: the annotations, the limit, and `names`."""
-    path = Path(config.annotations)
-    settings: dict[str, Any] = {"annotations": path.name, "bytes": path.stat().st_size}
-    return settings | {name: getattr(config, name) for name in ("limit", *names)}
+def source_settings(
+    config: BuildConfig, *names: str, files: Sequence[str] = ("annotations",)
+) -> dict[str, Any]:
+    """What makes a set what it is, for `set.json`: the limit, `names`, and the files' sizes."""
+    settings = {name: getattr(config, name) for name in ("limit", *names)}
+    for name in files:
+        settings[name] = file_facts(getattr(config, name))
+    return settings
+
+
+def file_facts(file: str) -> dict[str, Any]:
+    """What tells a source file from another version of it."""
+    path = Path(file)
+    return {"name": path.name, "bytes": path.stat().st_size}

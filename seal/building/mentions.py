@@ -147,6 +147,7 @@ class MentionFinder:
         while first > 0 and tokens[first - 1].pos in _MODIFIERS:
             first -= 1
         opened = first > 0 and (tokens[first - 1].pos == "DET" or tokens[first - 1].dep == "poss")
+        joined = first > 1 and words[first - 1] == "and" and tokens[first - 2].pos == "NOUN"
         before = words[first - opened : start]
         if _UNREAL.intersection(before):
             return None
@@ -155,7 +156,9 @@ class MentionFinder:
             return None
         numbers = [_NUMBERS.get(word) or _digits(word) for word in before]
         number = next((number for number in numbers if number), None)
-        if not (plural or opened or number):
+        if start > first and words[start - 1] in self._categories:
+            return None  # `dog bed`
+        if not (plural or opened or joined or number):
             return None  # `by train`, `is orange`
         return Mention(name, self._categories[name], plural, number, name in self._whole)
 

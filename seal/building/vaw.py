@@ -27,7 +27,7 @@ from seal.building.drafts import Draft, Prompt, TextWriter
 from seal.building.erasure import POLYGONS, SHORT_ANSWER, ErasureConfig
 from seal.building.focused import focused_conversation
 from seal.building.gqa import full_sentence
-from seal.building.instances import box_inside, require_sources, source_settings
+from seal.building.instances import box_inside, file_facts, require_sources, source_settings
 from seal.building.language import LanguageConfig, Template, print_usage
 from seal.building.vaw_source import AttributedObject, VawIndex, read_types
 from seal.building.writer import CORRUPT, BuildConfig, Outcome, build_set
@@ -268,11 +268,18 @@ def build_vaw(config: VawBuildConfig) -> RecordSet:
     model = config.language.build(TEMPLATES)
     keep = config.erasure.build(config.images)
     index = VawIndex([Path(config.annotations), *map(Path, config.also)])
-    settings = source_settings(config, "source", "license", "max_questions", "min_side")
+    settings = source_settings(
+        config,
+        "source",
+        "license",
+        "max_questions",
+        "min_side",
+        files=("annotations", "attribute_types"),
+    )
     settings |= {
         "types": list(config.types),
         "kinds": list(config.kinds),
-        "also": [Path(path).name for path in config.also],
+        "also": [file_facts(path) for path in config.also],
         "language": model.settings(),
         "erasure": config.erasure.settings(),
     }

@@ -32,6 +32,7 @@ def test_a_mention_says_how_many_it_means() -> None:
         ("Two women sit on the bench.", [("woman", ("person",)), ("bench", ("bench",))]),
         ("There is a bike.", [("bike", ("bicycle", "motorcycle"))]),
         ("She talks on her mobile phone.", [("mobile phone", ("cell_phone",))]),
+        ("The man and woman", [("man", ("person",)), ("woman", ("person",))]),
         ("the man's dog", [("man", ("person",)), ("dog", ("dog",))]),
         ("A hot dog on the table.", [("hot dog", ("hot_dog",)), ("table", ("dining_table",))]),
         ("the teddy bear", [("teddy bear", ("teddy_bear",))]),
@@ -47,6 +48,7 @@ def test_names_and_synonyms_are_found(text: str, names: list[tuple[str, tuple[st
     "text",
     [
         "What is at the bus stop?",
+        "There is a dog bench.",
         "They travel by train.",
         "The wall is orange.",
         "a toy train",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from golden_files import SAMPLES, needs_samples
 from record_sets import draw_image
 
 import seal.building.erasure
-from seal.building.attribute_forms import CHOICE, NO, OPEN, YES, Asked, is_plural
+from seal.building.attribute_forms import CHOICE, NO, OPEN, YES, Asked, is_plural, write_turn
 from seal.building.drafts import Draft, Prompt
 from seal.building.erasure import ANSWERED_WITHOUT, NOT_ANSWERED, ErasureConfig, says
 from seal.building.vaw import TASK, VawBuildConfig, askable, build_vaw, finish_vaw
@@ -162,6 +163,28 @@ def test_every_form_agrees_with_its_annotation(tmp_path: Path) -> None:
     assert min(counts[kind] for kind in (OPEN, CHOICE, YES, NO)) > 15
 
 
+@pytest.mark.parametrize(
+    ("values", "other", "question", "answer", "short"),
+    [
+        ("wooden", "metal", "Is the cup made of (wood or metal|metal or wood)?",
+         "The cup is made of wood.", "wood"),
+        ("wooden", "furry", "Is the cup (wooden or furry|furry or wooden)?", "The cup is wooden.",
+         "wooden"),
+        ("furry", "metal", "Is the cup (furry or metal|metal or furry)?", "The cup is furry.",
+         "furry"),
+    ],
+)  # fmt: skip
+def test_things_are_made_of_materials_and_are_of_other_kinds(
+    values: str, other: str, question: str, answer: str, short: str
+) -> None:
+    asked = Asked(CHOICE, "material", (values,), other)
+    facts = {**asdict(asked), "name": "cup", "plural": False, "short": asked.short_answer}
+    written = write_turn(facts, np.random.default_rng(0))
+    assert re.fullmatch(question.replace("?", r"\?"), written[0])
+    assert (written[1], asked.short_answer) == (answer, short)
+    assert says(written[1], short)
+
+
 def check(record: Record, truth: dict[str, tuple[list[str], list[str]]]) -> None:
     question, answer = (text.split("\n")[-1].lower() for text in record.turns[0])
     name, kind = record.targets[0].name, record.meta["kind"]
@@ -170,12 +193,13 @@ def check(record: Record, truth: dict[str, tuple[list[str], list[str]]]) -> None
     plural = name in ("jeans", "glass doors")
     if "color of" not in question and " of the " not in question and "does" not in question:
         assert re.search(r"\b(are|do)\b" if plural else r"\b(is|does)\b", question), question
-    mentioned = {a for a in positive + negative if says(question, a)}
+    told = question.replace("made of wood", "wooden").replace("or wood?", "or wooden?")
+    mentioned = {a for a in positive + negative if says(told, a)}
     if kind == OPEN:
         assert not mentioned and says(answer, record.meta["answer"])
     elif kind == CHOICE:
         assert len(mentioned & set(positive)) == 1 == len(mentioned & set(negative))
-        assert says(answer, record.meta["answer"]) and record.meta["answer"] in positive
+        assert says(answer, record.meta["answer"]) and record.meta["answer"] in [*positive, "wood"]
     elif kind == YES:
         assert mentioned <= set(positive) and answer.startswith("yes, ") and mentioned
     else:
@@ -198,7 +222,8 @@ def test_files_of_one_split_are_read_together(tmp_path: Path) -> None:
     (tmp_path / "more.json").write_text(json.dumps([instance("1", "2"), instance("2", "3")]))
     records = build(tmp_path, [instance("1", "1")], also=[str(tmp_path / "more.json")])
     assert [record.id for record in records] == ["vaw-2-3"]
-    assert records.description["settings"]["also"] == ["more.json"]
+    (also,) = records.description["settings"]["also"]
+    assert also == {"name": "more.json", "bytes": (tmp_path / "more.json").stat().st_size}
 
 
 def test_an_image_is_asked_about_as_often_as_allowed(tmp_path: Path) -> None:
