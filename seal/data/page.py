@@ -1,0 +1,107 @@
+"""A page of samples as training sees them: text with labels marked, pictures, boxes and masks."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Target
+from seal.images import CLIP_MEAN, CLIP_STD
+from seal.text.tokenize import Tokenizer
+
+_COLORS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000")
+_STYLE = (
+    "body{font:14px sans-serif;margin:2em;max-width:70em}mark{background:#bde5b8}"
+    "code{background:#dde4f2;padding:0 .3em}.row{border-top:1px solid #bbb;padding:.6em 0;"
+    "white-space:pre-wrap}img{margin:.2em;vertical-align:top;width:224px}"
+)
+
+
+def batch_page(
+    title: str, samples: Iterable[Sample], tokenizer: Tokenizer, notes: Iterable[str] = ()
+) -> str:
+    """An HTML page: every row as text, what is learnt marked, and its pictures.
+
+    An expression's color is that of its boxes and its mask on the detector's picture.
+    """
+    parts = [f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"]
+    parts.append(f"<h1>{html.escape(title)}</h1><p><mark>learnt</mark> <code>visual</code></p>")
+    parts += [f"<p>{html.escape(note)}</p>" for note in notes]
+    for sample in samples:
+        parts.append(f"<h2>{html.escape(sample.id)}</h2>")
+        parts += [_picture(_clip_image(pixels)) for pixels in sample.images]
+        if sample.detector_image is not None:
+            parts.append(_picture(_detector_image(sample)))
+        expressions = iter(enumerate(sample.targets))
+        for row in sample.rows:
+            text = _marked_text(row.input_ids.tolist(), row.labels.tolist(), tokenizer)
+            parts.append(f'<div class="row">{text}</div>')
+            if row.loc_position is not None and (found := next(expressions, None)) is not None:
+                parts.append(_supervision(*found))
+    return "<!doctype html><meta charset='utf-8'>" + "\n".join(parts) + "\n"
+
+
+def _supervision(place: int, target: Target) -> str:
+    """What is known of one expression."""
+    boxes = "not annotated" if target.boxes is None else f"{len(target.boxes)} boxes"
+    mask = "no mask" if target.mask is None else f"{int(target.mask.sum())} mask pixels"
+    return f'<p style="color:{_COLORS[place % len(_COLORS)]}">{boxes}, {mask}</p>'
+
+
+def _marked_text(ids: list[int], labels: list[int], tokenizer: Tokenizer) -> str:
+    """Runs of equal kind, decoded: text, learnt text, visual tokens."""
+    kinds = [
+        "visual" if token == VISUAL_TOKEN else "learnt" if label != IGNORE_INDEX else "text"
+        for token, label in zip(ids, labels, strict=True)
+    ]
+    parts = []
+    start = 0
+    for end in range(1, len(ids) + 1):
+        if end < len(ids) and kinds[end] == kinds[start]:
+            continue
+        if kinds[start] == "visual":
+            parts.append(f"<code>{end - start} visual tokens</code>")
+        else:
+            text = html.escape(tokenizer.decode(ids[start:end], skip_special=False))
+            parts.append(f"<mark>{text}</mark>" if kinds[start] == "learnt" else text)
+        start = end
+    return " ".join(parts)
+
+
+def _clip_image(pixels: Tensor) -> Image.Image:
+    """(3, S, S) normalized -> what the model sees."""
+    mean, std = (torch.tensor(values)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
+    bytes_ = ((pixels * std + mean).clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(bytes_.permute(1, 2, 0).numpy())
+
+
+def _detector_image(sample: Sample) -> Image.Image:
+    """The detector's picture with masks laid over it and boxes drawn."""
+    assert sample.detector_image is not None
+    image = _clip_image(sample.detector_image)
+    for place, target in enumerate(sample.targets):
+        if target.mask is not None:
+            # Of the photo's form; the detector's picture is stretched to a square.
+            alpha = Image.fromarray((target.mask.numpy() * 110).astype(np.uint8))
+            tint = Image.new("RGB", image.size, _COLORS[place % len(_COLORS)])
+            image = Image.composite(tint, image, alpha.resize(image.size))
+    pen = ImageDraw.Draw(image)
+    for place, target in enumerate(sample.targets):
+        for cx, cy, w, h in [] if target.boxes is None else target.boxes.tolist():
+            x0, x1 = ((cx + sign * w / 2) * image.width for sign in (-1, 1))
+            y0, y1 = ((cy + sign * h / 2) * image.height for sign in (-1, 1))
+            pen.rectangle((x0, y0, x1, y1), outline=_COLORS[place % len(_COLORS)])
+    return image
+
+
+def _picture(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return f'<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import numpy as np
+import torch
+from PIL import Image
+
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Target
+from seal.data.page import batch_page
+from seal.text.tokenize import load_tokenizer
+from seal.version import PACKAGE
+
+TOKENIZER = load_tokenizer(PACKAGE / "miniature" / "assets" / "vsm_base")
+
+
+def row(question: str, answer: str, loc: int | None = None) -> Row:
+    asked, said = TOKENIZER.encode(question), TOKENIZER.encode(answer)
+    ids = torch.tensor([*asked, VISUAL_TOKEN, VISUAL_TOKEN, *said])
+    labels = torch.full_like(ids, IGNORE_INDEX)
+    labels[-len(said) :] = ids[-len(said) :]
+    return Row(ids, labels, loc_position=loc)
+
+
+def pictures(page: str) -> list[np.ndarray]:
+    found = re.findall(r'data:image/png;base64,([^"]+)"', page)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for data in found]
+
+
+def test_learnt_text_is_marked_and_visual_tokens_are_counted() -> None:
+    page = batch_page("a & b", [Sample("one", (row("what is <it>", "a cup"),))], TOKENIZER)
+    assert "<title>a &amp; b</title>" in page and "<h2>one</h2>" in page
+    assert "<code>2 visual tokens</code>" in page and "<mark>&lt;s&gt;a cup</mark>" in page
+    assert "what is &lt;it&gt;" in page and "<it>" not in page
+
+
+def test_boxes_and_masks_are_drawn_where_they_are() -> None:
+    mask = torch.zeros(20, 40)
+    mask[10:, :20] = 1  # the lower left quarter, of a photo twice as wide as high
+    box = torch.tensor([[0.75, 0.25, 0.3, 0.3]])
+    gray = torch.zeros(3, 64, 64)
+    rows = (row("q", "s", 3), row("q", "s", 3))
+    targets = (Target(None, mask), Target(box, None))
+    page = batch_page("t", [Sample("one", rows, (gray,), gray, targets)], TOKENIZER, ["a note"])
+    plain, drawn = pictures(page)
+    assert plain.shape == drawn.shape == (64, 64, 3) and "<p>a note</p>" in page
+    changed = (plain != drawn).any(-1)
+    assert changed[34:, :30].all() and not changed[34:, 34:].any()
+    assert changed[6, 40:57].all() and not changed[10:22, 42:54].any()
+    assert "not annotated, 200 mask pixels" in page and "1 boxes, no mask" in page
+
+
+def test_a_chat_row_beside_expressions_has_no_supervision() -> None:
+    gray = torch.zeros(3, 8, 8)
+    rows = (row("q", "s", 3), row("q", "s"))
+    page = batch_page("t", [Sample("one", rows, (gray,), gray, (Target(None, None),))], TOKENIZER)
+    assert page.count("not annotated, no mask") == 1
