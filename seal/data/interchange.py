@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordTarget
 from seal.geometry import Box
 from seal.text.tokens import OBJECT_PLACEHOLDER
 
+# Our name of each part of the mixture -> the authors' file, without `.json`.
+AUTHORS_FILES = {
+    "negative": "negative_data",
+    "gqa": "GQA_data",
+    "vaw": "vaw_attribute_data",
+    "spatial": "spatial_relation_data",
+    "llava": "llava_instruct_data",
+    "focus": "llava_focus_data",
+}
+UNNAMED = "id_made_up"  # in `meta` of a record whose entry had no id
 _SPEAKERS = {"human": HUMAN, "gpt": ASSISTANT}
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that turn an image by a quarter
 
 
 def read_authors(
@@ -24,45 +35,90 @@ def read_authors(
     Their `<object>`s are numbered anew in each turn: one that is named again in a later turn is
     shown again there.
     """
-    path = Path(path)
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(entries, list):
-        raise ValueError(f"{path} must hold a list, got {type(entries).__name__}")
-    for index, entry in enumerate(entries):
+    for index, entry in read_entries(path):
         try:
             yield from_authors(
                 entry, image_root, name=f"{source}-{index}", source=source, license=license
             )
         except KeyError as error:
             raise ValueError(f"{path}: entry {index}: no key {error}") from error
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"{path}: entry {index}: wrong type: {error}") from error
         except ValueError as error:
             raise ValueError(f"{path}: entry {index}: {error}") from error
 
 
+def read_entries(path: str | Path) -> Iterator[tuple[int, Any]]:
+    """Number and value of each element of the list in a JSON file, parsed one at a time."""
+    path = Path(path)
+    text = path.read_text(encoding="utf-8")
+    decoder = json.JSONDecoder()
+    at = _blank(text, 0)
+    if text[at : at + 1] != "[":
+        try:
+            kind = type(json.loads(text)).__name__
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is not JSON: {error}") from error
+        raise ValueError(f"{path} must hold a list, got {kind}")
+    at = _blank(text, at + 1)
+    index = 0
+    while text[at : at + 1] != "]" or index:
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is not JSON: entry {index}: {error}") from error
+        yield index, value
+        index += 1
+        at = _blank(text, at)
+        if text[at : at + 1] == "]":
+            break
+        if text[at : at + 1] != ",":
+            raise ValueError(
+                f"{path} is not JSON: a comma is missing behind entry {index - 1}, character {at}; "
+                "is the file complete?"
+            )
+        at = _blank(text, at + 1)
+    if _blank(text, at + 1) != len(text):
+        raise ValueError(f"{path} is not JSON: text behind the list, character {at + 1}")
+
+
+def write_authors(path: str | Path, records: Iterable[Record]) -> int:
+    """Write records as one file of theirs, renamed when it is whole; return how many they are."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    count = 0
+    with partial.open("w", encoding="utf-8") as file:
+        file.write("[")
+        for count, record in enumerate(records, start=1):
+            entry = to_authors(record)
+            if record.meta.get(UNNAMED):
+                del entry["id"]
+            file.write(("\n" if count == 1 else ",\n") + json.dumps(entry, ensure_ascii=False))
+        file.write("\n]\n")
+    partial.replace(path)
+    return count
+
+
 def to_authors(record: Record) -> dict[str, Any]:
-    """One entry of their form. Expressions and `meta` have no place there."""
+    """One entry of their form. Source, licence and `meta` have no place there.
+
+    Raises:
+        ValueError: the record says what their form cannot: an expression, or targets of a later
+            turn that are not the first ones of an earlier.
+    """
+    if record.expressions:
+        raise ValueError(f"record {record.id!r}: their form has no place for expressions")
     entry: dict[str, Any] = {"id": record.id}
     if record.image is not None:
         entry["image"] = record.image
+    if record.targets:
+        instances = _instances(record)
+        entry["search"] = True
+        entry["target_instances"] = [{"name": t.name, "bbox": _xywh(t.box)} for t in instances]
     theirs = {ours: name for name, ours in _SPEAKERS.items()}
     entry["conversations"] = [
         {"from": theirs[m.speaker], "value": m.value} for m in record.conversations
-    ]
-    if not record.targets:
-        return entry
-    turns_with_objects = sum(OBJECT_PLACEHOLDER in m.value for m in record.conversations)
-    if turns_with_objects > 1:
-        raise ValueError(
-            f"record {record.id!r}: {OBJECT_PLACEHOLDER} in {turns_with_objects} turns; their form "
-            "numbers objects anew in each turn and cannot say that"
-        )
-    entry["search"] = True
-    entry["target_instances"] = [
-        {"name": t.name, "bbox": [t.box.x0, t.box.y0, t.box.width, t.box.height]}
-        for t in record.targets
     ]
     return entry
 
@@ -98,16 +154,63 @@ def from_authors(
         id=str(entry.get("id", name)),
         source=source,
         license=license,
-        image=image,
+        image=image or None,
         width=width,
         height=height,
         conversations=tuple(messages),
         targets=tuple(targets),
+        meta={} if "id" in entry else {UNNAMED: True},
     )
 
 
+def _instances(record: Record) -> tuple[RecordTarget, ...]:
+    """The list that every turn's `<object>`s are counted off from its beginning."""
+    turns: list[tuple[RecordTarget, ...]] = []
+    first = 0
+    for message in record.conversations:
+        shown = message.value.count(OBJECT_PLACEHOLDER)
+        turns.append(record.targets[first : first + shown])
+        first += shown
+    longest = max(turns, key=len)
+    if any(turn != longest[: len(turn)] for turn in turns):
+        raise ValueError(
+            f"record {record.id!r}: {OBJECT_PLACEHOLDER} in "
+            f"{sum(map(bool, turns))} turns that name different targets; their form numbers "
+            "objects anew in each turn and cannot say that"
+        )
+    return longest
+
+
+def _xywh(box: Box) -> list[float]:
+    """Corner and size, whose sum is the other corner again to the last bit."""
+    return [box.x0, box.y0, _extent(box.x0, box.x1), _extent(box.y0, box.y1)]
+
+
+def _extent(low: float, high: float) -> float:
+    """The shortest decimal number that takes `low` to `high`: what was written there before."""
+    exact = high - low
+    for digits in range(17):
+        rounded = round(exact, digits)
+        if low + rounded == high:
+            return rounded
+    return exact
+
+
 def _image_size(path: Path) -> tuple[int, int]:
+    """Pixels of the image as `seal.images.open_image` shows it, read from its header alone."""
     if not path.is_file():
         raise ValueError(f"no image {path}")
-    with Image.open(path) as image:  # reads the header alone
-        return image.size
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"{path}: not an image: {error}") from error
+    return (height, width) if sideways else (width, height)
+
+
+def _blank(text: str, at: int) -> int:
+    """The next place that is not blank."""
+    while text[at : at + 1] in (" ", "\n", "\r", "\t"):
+        at += 1
+    return at
