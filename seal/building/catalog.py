@@ -402,7 +402,7 @@ SOURCES: tuple[Source, ...] = (
                 _in(("vaw", "VAW", "vaw/data", "vaw_dataset/data"), name),
                 downloads=(Download(f"{_VAW}/{name}", folder="vaw", unpack=False),),
             )
-            for name in ("train_part1.json", "train_part2.json")
+            for name in ("train_part1.json", "train_part2.json", "attribute_types.json")
         ),
         terms="non-commercial research only; the licence is in "
         "https://github.com/adobe-research/vaw_dataset/blob/main/LICENSE.md",

@@ -14,7 +14,7 @@ def test_what_is_missing_is_listed_and_the_exit_code_is_one(
     assert run_program("data_builders/sources", f"out={tmp_path}", "only=[vaw]") == 1
     said = capsys.readouterr()
     assert f"{tmp_path}/vaw/train_part1.json" in said.out and "terms" in said.out
-    assert said.err.count("\n") == 1 and "2 of 2 items are missing" in said.err
+    assert said.err.count("\n") == 1 and "3 of 3 items are missing" in said.err
 
 
 def test_what_is_there_is_found_and_the_exit_code_is_zero(
@@ -26,7 +26,7 @@ def test_what_is_there_is_found_and_the_exit_code_is_zero(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("[]")
     assert run_program("data_builders/sources", f"out={tmp_path}", "only=[vaw]") == 0
-    assert capsys.readouterr().out.count("present") == 2
+    assert capsys.readouterr().out.count("present") == 3
 
 
 def test_an_unknown_name_is_a_wrong_configuration(
