@@ -486,7 +486,6 @@ SOURCES: tuple[Source, ...] = (
                     ("*.json", "*.txt", "model.safetensors"),
                     dataset=False,
                 ),
-                about="1.7 GB",
             ),
         ),
     ),

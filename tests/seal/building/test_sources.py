@@ -6,11 +6,12 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loopback import Loopback, loopback
 
-from seal.building.catalog import GROUPS, NEEDED, SOURCES, Download, Item, Source
+from seal.building.catalog import GROUPS, NEEDED, SOURCES, Download, Hub, Item, Source
 from seal.building.sources import (
     MISSING,
     PARTLY,
@@ -209,3 +210,25 @@ def test_a_bad_checksum_is_reported_and_nothing_is_left_under_the_name(
     things = source(Item("a", ("a.json",), downloads=(bad,)))
     (problem,) = fetch(tmp_path, look(tmp_path, [things]))
     assert "instead of 000" in problem and states(tmp_path, things) == [(MISSING, None)]
+
+
+def test_files_of_the_hub_are_fetched_by_its_own_client_and_errors_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def snapshot(repository: str, **asked: Any) -> None:
+        if repository != "owner/open":
+            raise OSError("401: gated\nmore lines")
+        assert asked["repo_type"] == "dataset" and asked["allow_patterns"] == ["a.json"]
+        touch(Path(asked["local_dir"]) / "a.json")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    things = [
+        source(
+            Item("a", (f"{name}/a.json",), hub=Hub(f"owner/{name}", name, ("a.json",))), name=name
+        )
+        for name in ("open", "gated")
+    ]
+    (problem,) = fetch(tmp_path, look(tmp_path, things))
+    assert problem.startswith("gated, a: https://huggingface.co/owner/gated: 401: gated; ")
+    assert "hf auth login" in problem and "more lines" not in problem
+    assert states(tmp_path, *things) == [(PRESENT, "open/a.json"), (MISSING, None)]
