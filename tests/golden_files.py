@@ -1,9 +1,15 @@
-"""Where the golden vectors and the sample data are, and markers that skip tests without them."""
+"""Where the golden vectors and the sample data are, which files a group has, and how they are read.
+
+A test names its group, `@pytest.mark.goldens("losses")`; `golden_report.py` skips it where there is
+no golden set, and fails it where the set lacks a file of the group or holds an altered one.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,21 +17,134 @@ from typing import Any
 import pytest
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
-GOLDENS = Path(os.environ.get("SEAL_GOLDENS", _SHARED / "goldens"))
-SAMPLES = Path(os.environ.get("SEAL_SAMPLES", _SHARED / "data"))
+OWN = Path(__file__).resolve().parent / "goldens"  # the groups under 1 MB
+SAMPLES = Path(os.environ.get("SEAL_SAMPLES") or _SHARED / "data")
 
-needs_goldens = pytest.mark.skipif(
-    not GOLDENS.is_dir(), reason=f"no golden vectors in {GOLDENS}; set SEAL_GOLDENS to their folder"
-)
 needs_samples = pytest.mark.skipif(
     not SAMPLES.is_dir(), reason=f"no sample data in {SAMPLES}; set SEAL_SAMPLES to its folder"
 )
 
 
-def golden_path(name: str) -> Path:
-    """A file of the golden set; skips the calling test when there is no golden set at all."""
+def _golden_folder() -> Path:
+    named = os.environ.get("SEAL_GOLDENS")
+    if named:
+        return Path(named)
+    shared = _SHARED / "goldens"
+    return shared if shared.is_dir() else OWN
+
+
+GOLDENS = _golden_folder()
+
+_TOKENIZERS = (
+    *(
+        f"{folder}/{file}"
+        for folder in ("tokenizer", "tokenizer_vsm")
+        for file in ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json")
+    ),
+    "tokenizer/tokenizer_golden.json",
+    "tokenizer_vsm/added_tokens.json",
+)
+
+
+def _both(*names: str) -> tuple[str, ...]:
+    return tuple(f"{name}.{ending}" for name in names for ending in ("json", "safetensors"))
+
+
+_VQA = (*_both("vqa_state", "vqa_cases"), *_TOKENIZERS)
+_OPTIONS = (*_both("vqa_state", "vqa_options"), *_TOKENIZERS)
+_VSM = (*_both("vsm_state", "vsm_cases"), *_TOKENIZERS)
+# The files of each group; pictures are those that its JSON names.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "tokenizer": _TOKENIZERS,
+    "conversation": ("conversation.json", *_TOKENIZERS),
+    "losses": _both("losses"),
+    "search": ("search.json",),
+    "splits": _both("splits"),
+    "preprocess": _both("preprocess"),
+    "states": (*_both("vqa_state", "vsm_state"), *_TOKENIZERS),
+    "vqa_cases": _VQA,
+    "d_batch": _VQA,
+    "vqa_options": _OPTIONS,
+    "vsm_cases": _VSM,
+    "greedy": (*_OPTIONS, *_VSM),
+}
+OWN_GROUPS = ("tokenizer", "conversation", "losses", "search", "splits")
+
+
+def _named_pictures(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("png"), str):
+            yield value["png"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _named_pictures(part)
+
+
+def batch_files() -> list[str]:
+    """The authors' record files that the golden batch was drawn from, in its order."""
+    order = golden_json("vqa_cases")["d_batch"]["dataset_list_order"]
+    return [f"vqa_data/{entry.split('(')[0].strip()}.json" for entry in order]
+
+
+def _group_files(group: str) -> list[str]:
+    """Raises OSError or ValueError where a JSON that names further files cannot be read."""
+    files = set(GROUPS[group])
+    for name in GROUPS[group]:
+        if name.endswith(".json") and "/" not in name:
+            files |= set(_named_pictures(golden_json(name.removesuffix(".json"))))
+    if group == "d_batch":
+        files |= set(batch_files())
+    return sorted(files)
+
+
+@cache
+def known_sums() -> dict[str, str]:
+    """SHA-256 of every file of the set that the project knows."""
+    lines = (OWN / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+
+
+@cache
+def _altered() -> frozenset[str]:
+    """Files that differ from the known set, in a folder most of whose files are the known set's."""
+    present = [name for name in known_sums() if (GOLDENS / name).is_file()]
+    sums = {name: hashlib.sha256((GOLDENS / name).read_bytes()).hexdigest() for name in present}
+    other = frozenset(name for name in present if sums[name] != known_sums()[name])
+    return other if 2 * len(other) < len(present) else frozenset()
+
+
+@cache
+def why_skipped(group: str) -> str | None:
+    """The reason to skip the tests of a group; None: they have to run."""
     if not GOLDENS.is_dir():
-        pytest.skip(f"no golden vectors in {GOLDENS}; set SEAL_GOLDENS to their folder")
+        return f"no golden vectors in {GOLDENS}; set SEAL_GOLDENS to their folder"
+    if GOLDENS == OWN and group not in OWN_GROUPS:
+        return f"the project keeps no golden vectors of {group}; set SEAL_GOLDENS to their folder"
+    return None
+
+
+@cache
+def what_is_wrong(group: str) -> str | None:
+    """What makes the golden files of a group unfit to be compared with."""
+    try:
+        files = _group_files(group)
+    except (OSError, ValueError, LookupError) as error:
+        return f"golden group {group}: cannot be read: {error}"
+    missing = [name for name in files if not (GOLDENS / name).is_file()]
+    if missing:
+        return f"golden group {group}: {GOLDENS} lacks {', '.join(missing)}"
+    altered = _altered().intersection(files)
+    if altered:
+        return (
+            f"golden group {group}: altered in {GOLDENS}: {', '.join(sorted(altered))} "
+            f"(its other files are those of tests/goldens/SHA256SUMS)"
+        )
+    return None
+
+
+def golden_path(name: str) -> Path:
+    """A file of the golden set."""
     return GOLDENS / name
 
 
@@ -61,10 +180,32 @@ def golden_arrays(name: str) -> dict[str, Any]:
 
 
 def golden_cases(name: str, *keys: str) -> list[Any]:
-    """The list at `keys` of `<name>.json`, for `parametrize`; empty without a golden set."""
-    if not GOLDENS.is_dir():
-        return []
-    value = golden_json(name)
-    for key in keys:
-        value = value[key]
-    return list(value)
+    """What is at `keys` of `<name>.json`, as a list, for `parametrize`: keys of a dict.
+
+    One stand-in where it cannot be read, so that the test is there to be skipped or to fail.
+    """
+    try:
+        value = golden_json(name)
+        for key in keys:
+            value = value[key]
+        return list(value)
+    except (OSError, ValueError, LookupError, TypeError):
+        return [pytest.param(None, id="unreadable")]
+
+
+class Count:
+    """How many cases the running test has looked at."""
+
+    cases = 0
+
+
+def counted(cases: Iterable[Any]) -> Iterator[Any]:
+    """The same, and each is counted as a case of the running test's golden group."""
+    for case in cases:
+        Count.cases += 1
+        yield case
+
+
+def each_golden(name: str, *keys: str) -> Iterator[Any]:
+    """`golden_cases` for a loop inside a test, counted."""
+    return counted(golden_cases(name, *keys))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from golden_files import golden_json
 from PIL import Image
 
 from seal.geometry import Box
@@ -23,6 +24,7 @@ PARAMETERS = {
 
 def search_config(params, **more):
     """The config of a scenario; its smallest size is absolute."""
+    params = golden_json("search")["meta"]["default_params"] | params
     ours = {PARAMETERS[name]: value for name, value in params.items()}
     return SearchConfig(**ours, min_size_scale=1e9, **more)
 

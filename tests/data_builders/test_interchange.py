@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden_files import GOLDENS, needs_goldens
+from golden_files import GOLDENS
 from programs_here import run_program
 from record_sets import chat_record, draw_image, text_record, write_set
 
@@ -27,7 +27,7 @@ def theirs(folder: Path, name: str, entries: list[dict[str, Any]]) -> Path:
     return folder
 
 
-@needs_goldens
+@pytest.mark.goldens("d_batch")
 def test_the_six_files_become_sets_and_come_back(tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(GOLDENS / "vqa_data", source)

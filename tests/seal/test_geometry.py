@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from golden_files import golden_cases, needs_goldens
+from golden_files import each_golden
 
 from seal.geometry import Box, format_box, normalize_box, normalized_box_text
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_overlap_equals_the_original():
-    for case in golden_cases("splits", "iou"):
+    for case in each_golden("splits", "iou"):
         ours = Box.from_xywh(*case["a"]).iou(Box.from_xywh(*case["b"]))
         # The original worked in float64 xywh; the corners differ in the last bit.
         assert ours == pytest.approx(case["iou"], abs=1e-12)
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_box_text_equals_the_original():
-    for case in golden_cases("splits", "normalize_bbox"):
+    for case in each_golden("splits", "normalize_bbox"):
         fractions = normalize_box(Box.from_xywh(*case["bbox"]), *case["wh"])
         assert fractions == pytest.approx(case["out"], abs=1e-12)
         assert format_box(fractions) == case["formatted"]

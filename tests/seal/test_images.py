@@ -7,7 +7,14 @@ import io
 
 import numpy as np
 import pytest
-from golden_files import GOLDENS, golden_arrays, golden_cases, golden_json, needs_goldens
+from golden_files import (
+    counted,
+    each_golden,
+    golden_arrays,
+    golden_cases,
+    golden_json,
+    golden_path,
+)
 from PIL import Image
 
 from seal import images
@@ -22,7 +29,7 @@ def sha256(array):
 
 def prepare(case, output):
     """The uint8 that the original's named preparation made of the image of `case`."""
-    image = images.open_image(GOLDENS / case["png"])
+    image = images.open_image(golden_path(case["png"]))
     size = case["outputs"][output]["shape"][-1]
     if output == "clip_raw":
         return images.resized_bytes(image, size, "center_crop")
@@ -30,16 +37,15 @@ def prepare(case, output):
         image = images.pad_to_square(image)[0]
     elif output == "clip_topleft":
         image = images.pad_to_square(image, "top_left")[0]
-    elif output == "crop_resize224":
+    elif output.startswith("crop_resize"):
         image = image.crop(case["crop_box"])
     return images.resized_bytes(image, size)
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("preprocess")
 @pytest.mark.parametrize("case", PREPROCESS, ids=lambda c: c["png"])
 def test_pixels_equal_the_original_bit_for_bit(case):
-    for output, expected in case["outputs"].items():
+    for output, expected in counted(case["outputs"].items()):
         u8 = prepare(case, output)
         assert list(u8.shape) == expected["shape"]
         assert sha256(u8) == expected["sha256_uint8"], output
@@ -48,11 +54,10 @@ def test_pixels_equal_the_original_bit_for_bit(case):
         assert sha256(pixels) == expected["sha256_float32"], output
 
 
-@pytest.mark.goldens
-@needs_goldens
-def test_public_functions_give_those_pixels():
-    case = PREPROCESS[0]
-    image = images.open_image(GOLDENS / case["png"])
+@pytest.mark.goldens("preprocess")
+@pytest.mark.parametrize("case", PREPROCESS, ids=lambda c: c["png"])
+def test_public_functions_give_those_pixels(case):
+    image = images.open_image(golden_path(case["png"]))
     size = {output: expected["shape"][-1] for output, expected in case["outputs"].items()}
     square = images.pad_to_square(image)[0]
     made = {
@@ -64,13 +69,23 @@ def test_public_functions_give_those_pixels():
         assert sha256(pixels) == case["outputs"][output]["sha256_float32"], output
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("preprocess")
+def test_processors_have_the_mean_and_deviation_of_the_original():
+    stored = golden_json("preprocess")
+    for config in counted((stored["clip_config"], stored["owl_config"])):
+        assert tuple(config["image_mean"]) == images.CLIP_MEAN
+        assert tuple(config["image_std"]) == images.CLIP_STD
+        assert config["resample"] == Image.Resampling.BICUBIC
+    assert tuple(stored["background"]) == images.BACKGROUND
+
+
+@pytest.mark.goldens("splits")
 @pytest.mark.parametrize("index", range(len(golden_cases("splits", "expand2square"))))
 def test_both_squares_equal_the_original(index):
     case = golden_json("splits")["expand2square"][index]
     arrays = golden_arrays("splits")
     image = Image.fromarray(arrays[f"e2s{index}.in"])
+    assert list(image.size) == case["wh"]
     assert tuple(case["background"]) == images.BACKGROUND
     square, offset = images.pad_to_square(image)
     assert offset == (case["left"], case["top"])
@@ -80,10 +95,9 @@ def test_both_squares_equal_the_original(index):
     assert (np.asarray(square) == arrays[f"e2s{index}.topleft"]).all()
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_crop_windows_equal_the_original():
-    for case in golden_cases("splits", "get_patch"):
+    for case in each_golden("splits", "get_patch"):
         box = Box.from_xywh(*case["bbox_xywh"])
         window = images.context_box(
             box, *case["image_wh"], scale=case["patch_scale"], least=case["patch_size"]
@@ -91,13 +105,12 @@ def test_crop_windows_equal_the_original():
         assert list(window) == case["ltrb"], case
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_a_crop_that_would_be_empty_is_refused_with_its_box():
-    cases = golden_cases("splits", "get_object_crop_crashes")
+    cases = golden_json("splits")["get_object_crop_crashes"]
     # The image's size is not recorded; windows are cut at its right and lower border.
     image = Image.new("RGB", tuple(max(case["ltrb"][edge] for case in cases) for edge in (2, 3)))
-    for case in cases:
+    for case in counted(cases):
         box = Box.from_xywh(*case["bbox"])
         left, top, right, bottom = case["ltrb"]
         if right > left and bottom > top:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from golden_files import GOLDENS, golden_json, golden_path, golden_tensors, needs_goldens
+from golden_files import GOLDENS, golden_json, golden_path, golden_tensors
 from record_sets import chat_record, draw_image, messages, text_record, tiny_tokenizer, write_set
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Visual
@@ -172,8 +172,7 @@ def golden_samples(tmp_path: Path, limit: int) -> list[Callable[[], Sample]]:
     return [partial(data.__getitem__, index) for index in golden["dataset_indices"]]
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("d_batch")
 def test_six_samples_equal_the_original_batch(tmp_path: Path) -> None:
     golden, tensors = golden_json("vqa_cases")["d_batch"], golden_tensors("vqa_cases")
     samples = [build() for build in golden_samples(tmp_path, golden["model_max_length"])]
@@ -203,8 +202,7 @@ def test_six_samples_equal_the_original_batch(tmp_path: Path) -> None:
         assert (batch.pixel_values[place].numpy() == np.asarray(expected)).all()
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("d_batch")
 def test_rows_cut_short_keep_the_labels_of_the_original_or_are_errors(tmp_path: Path) -> None:
     golden, tensors = golden_json("vqa_cases")["d_batch_truncated"], golden_tensors("vqa_cases")
     labels = tensors["d_batch_truncated.labels"]

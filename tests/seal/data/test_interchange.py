@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden_files import GOLDENS, golden_path, needs_goldens
+from golden_files import GOLDENS, golden_path
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -29,8 +29,7 @@ def read(folder: Path, entry: Any) -> list[Record]:
     return list(read_authors(folder / "theirs.json", folder, source="gqa", license="none"))
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("d_batch")
 @pytest.mark.parametrize("name", ["GQA_data", "spatial_relation_data", "negative_data"])
 def test_what_is_read_is_written_back(name: str) -> None:
     path = golden_path(f"vqa_data/{name}.json")

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from golden_files import golden_arrays, golden_cases, golden_json, golden_path, needs_goldens
+from golden_files import golden_arrays, golden_cases, golden_json, golden_path
 from golden_models import build_golden_vsm, golden_vqa, golden_vsm
 from scripted_search import patch_boxes
 
@@ -20,7 +20,7 @@ from seal.memory import MemoryTarget, VisualWorkingMemory
 from seal.search.protocol import Patch, Query
 from seal.text.tokenize import load_tokenizer
 
-pytestmark = [pytest.mark.goldens, needs_goldens]
+pytestmark = pytest.mark.goldens("vqa_options")
 
 
 @pytest.fixture(scope="module")

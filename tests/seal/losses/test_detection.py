@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_files import golden_cases, golden_tensors, needs_goldens
+from golden_files import counted, golden_cases, golden_tensors
 
 from seal.losses.detection import focal_loss, giou_loss, l1_loss
 
-OPTIONS = {"default": {}, "a-1": {"alpha": -1.0}, "a.5g0": {"alpha": 0.5, "gamma": 0.0}}
+
+def options(name):
+    """`a.5g0` -> alpha 0.5 and gamma 0; `default` -> none."""
+    found = re.fullmatch(r"a(-?[\d.]+)(?:g([\d.]+))?", name)
+    given = zip(("alpha", "gamma"), found.groups(), strict=True) if found else ()
+    return {option: float(value) for option, value in given if value is not None}
 
 
-@pytest.mark.goldens
-@needs_goldens
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.goldens("losses")
 @pytest.mark.parametrize("case", golden_cases("losses", "focal"), ids=lambda c: c["prefix"])
-def test_focal_loss_equals_the_reference(case, name):
+def test_focal_loss_equals_the_reference(case):
     t, prefix = golden_tensors("losses"), case["prefix"]
-    loss = focal_loss(t[prefix + "inputs"], t[prefix + "targets"], **OPTIONS[name])
-    torch.testing.assert_close(loss.mean(1), t[prefix + name], atol=1e-5, rtol=1e-5)
+    names = {key.removeprefix(prefix) for key in t if key.startswith(prefix)}
+    for name in counted(sorted(names - {"inputs", "targets"})):
+        loss = focal_loss(t[prefix + "inputs"], t[prefix + "targets"], **options(name))
+        torch.testing.assert_close(loss.mean(1), t[prefix + name], atol=1e-5, rtol=1e-5)
+    assert "default" in names
 
 
 def test_focal_loss_without_focus_is_the_cross_entropy():

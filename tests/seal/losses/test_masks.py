@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_files import golden_cases, golden_tensors, needs_goldens
+from golden_files import golden_cases, golden_tensors
 
 from seal.losses.masks import bce_loss, dice_loss
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("losses")
 @pytest.mark.parametrize("case", golden_cases("losses", "masks"), ids=lambda c: c["prefix"])
 def test_mask_losses_equal_the_reference(case):
     """The reference divides by the number of masks; ours leaves that to VSMLoss."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_files import golden_cases, golden_tensors, needs_goldens
+from golden_files import counted, golden_cases, golden_tensors
 
 from seal.batch import Batch, Target, VSMOutput
 from seal.losses.detection import giou_loss
@@ -33,12 +33,11 @@ def detection_batch(targets: list[Target]) -> Batch:
     )
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("losses")
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["prefix"])
 def test_matched_pairs_equal_the_reference(case):
     t, prefix = golden_tensors("losses"), case["prefix"]
-    for i, (rows, columns) in enumerate(case["indices"]):
+    for i, (rows, columns) in enumerate(counted(case["indices"])):
         logits, boxes = t[prefix + "pred_logits"][i, :, 0], t[prefix + "pred_boxes"][i]
         truth = t[f"{prefix}target{i}"]
         chosen, which = match(logits, boxes, truth)
@@ -49,8 +48,7 @@ def test_matched_pairs_equal_the_reference(case):
         torch.testing.assert_close(terms, wanted, **CLOSE)
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("losses")
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["prefix"])
 def test_criterion_and_its_gradients_equal_the_reference(case):
     """`grad_of` in the golden: 2 focal (mean over expressions) + 5 L1 + 2 GIoU."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
-from golden_files import golden_json, golden_path, golden_tensors, needs_goldens
+from golden_files import golden_json, golden_path, golden_tensors
 from golden_models import golden_vqa, golden_vsm
 from safetensors.torch import load_file, save_file
 
@@ -56,8 +56,7 @@ def write_config(folder: Path, theirs: dict[str, Any], config: Any) -> None:
     (folder / "config.json").write_text(json.dumps(content))
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("states")
 @pytest.mark.parametrize("kind", ["bin", "safetensors", "shards"])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_checkpoint_of_the_authors_becomes_the_golden_model(name, kind, tmp_path):
@@ -68,8 +67,7 @@ def test_a_checkpoint_of_the_authors_becomes_the_golden_model(name, kind, tmp_pa
         assert torch.equal(found.state_dict()[key], value), key
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("states")
 @pytest.mark.parametrize("name", MODELS)
 def test_writing_their_layout_gives_their_tensors_back(name, tmp_path):
     model, stored = MODELS[name](), golden_tensors(name)
@@ -89,8 +87,7 @@ def test_writing_their_layout_gives_their_tensors_back(name, tmp_path):
     assert {"model_type", "mm_hidden_size", "vocab_size"} <= reference.keys() & config.keys()
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("states")
 def test_a_search_model_without_its_tower_asks_for_clip_and_takes_it(tmp_path):
     """The released file has none."""
     model = golden_vsm()

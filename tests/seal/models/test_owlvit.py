@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_files import golden_json, golden_tensors, needs_goldens
+from golden_files import golden_json, golden_tensors
 from golden_models import golden_detector_pixels, golden_vsm, stored_stride
 
 from seal.models.owlvit import OwlViTConfig, box_bias
@@ -21,8 +21,7 @@ TINY = {
 }
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vsm_cases")
 @torch.no_grad()
 def test_features_scores_and_boxes_equal_the_reference():
     t, stored, detector = (
@@ -53,8 +52,7 @@ def test_features_scores_and_boxes_equal_the_reference():
     torch.testing.assert_close(boxes, t["owlvit.pred_boxes"], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vsm_cases")
 def test_the_bias_of_the_grid_equals_the_reference():
     bias = box_bias(golden_vsm().detector.config.grid_size)
     torch.testing.assert_close(bias, golden_tensors("vsm_cases")["owlvit.box_bias"], **CLOSE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_files import golden_tensors, needs_goldens
+from golden_files import golden_tensors
 from golden_models import golden_vqa
 
 from seal.models.projectors import ResamplerConfig
@@ -12,8 +12,7 @@ from seal.models.projectors import ResamplerConfig
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vqa_cases")
 @torch.no_grad()
 def test_projectors_equal_the_reference():
     t, model = golden_tensors("vqa_cases"), golden_vqa()
@@ -30,8 +29,7 @@ def test_projectors_equal_the_reference():
     torch.testing.assert_close(attended[:, None], t["modules.perceiver_attn0"], **CLOSE)
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vqa_cases")
 @torch.no_grad()
 def test_tokens_of_the_images_equal_the_reference():
     t, model = golden_tensors("vqa_cases"), golden_vqa()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_files import golden_tensors, needs_goldens
+from golden_files import golden_tensors
 from golden_models import golden_detector_pixels, golden_vsm, stored_stride
 
 from seal.models.sam import CueDecoderConfig
@@ -12,8 +12,7 @@ from seal.models.sam import CueDecoderConfig
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vsm_cases")
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["single", "multi"])
 def test_masks_and_their_quality_equal_the_reference(name):
@@ -35,8 +34,7 @@ def test_masks_and_their_quality_equal_the_reference(name):
     torch.testing.assert_close(quality, t[f"maskdec.{name}.iou"], **CLOSE)
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vsm_cases")
 @torch.no_grad()
 def test_position_code_and_projected_features_equal_the_reference():
     t, model = golden_tensors("vsm_cases"), golden_vsm()

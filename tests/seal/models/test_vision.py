@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_files import golden_tensors, needs_goldens
+from golden_files import golden_tensors
 from golden_models import golden_vqa, pixels
 
 from seal.models.vision import ClipConfig
@@ -19,8 +19,7 @@ SIZES = {
 }
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vqa_cases")
 def test_tower_features_equal_the_reference():
     t = golden_tensors("vqa_cases")
     features = golden_vqa().encode_images(pixels(t["pool.images_u8"]))

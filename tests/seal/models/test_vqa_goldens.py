@@ -6,13 +6,7 @@ import copy
 
 import pytest
 import torch
-from golden_files import (
-    golden_cases,
-    golden_json,
-    golden_path,
-    golden_tensors,
-    needs_goldens,
-)
+from golden_files import golden_cases, golden_json, golden_path, golden_tensors
 from golden_models import OBJECT, expanded_row, golden_vqa, pixels
 
 from seal.batch import IGNORE_INDEX, Batch, Sample, Visual
@@ -44,8 +38,7 @@ def case_batch(name: str, case: dict) -> Batch:
     return collate([Sample(name, (row,), tuple(pixels(torch.stack(shown))))], pad_id=0)
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vqa_cases")
 @pytest.mark.parametrize("name", golden_cases("vqa_cases", "cases"))
 @torch.no_grad()
 def test_merged_embeddings_and_logits_equal_the_reference(name):
@@ -85,8 +78,7 @@ def training_samples() -> list[Sample]:
     return samples
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vqa_cases")
 def test_the_training_batch_equals_the_reference_down_to_the_gradients():
     t, stored = golden_tensors("vqa_cases"), golden_json("vqa_cases")["d_batch"]
     t = {k.removeprefix("d_batch."): v for k, v in t.items() if k.startswith("d_batch.")}
@@ -110,8 +102,7 @@ def test_the_training_batch_equals_the_reference_down_to_the_gradients():
     assert not [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vqa_cases")
 @torch.no_grad()
 def test_rows_of_unequal_visual_length_are_merged_where_the_reference_hangs():
     """Oddity 1, repaired: each row of the truncated batch is what it is alone."""
@@ -152,8 +143,7 @@ def option_batch(case: dict, answer: list[int], side: str = "right") -> Batch:
     return collate([Sample(case["id"], (row,), pictures)], pad_id=0, side=side)
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("vqa_cases")
 @pytest.mark.parametrize("case", golden_cases("vqa_options", "cases"), ids=lambda c: c["id"])
 @torch.no_grad()
 def test_scores_of_options_and_greedy_answers_equal_the_reference(case):

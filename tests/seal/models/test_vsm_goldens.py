@@ -7,7 +7,7 @@ import functools
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_files import golden_json, golden_tensors, needs_goldens
+from golden_files import golden_json, golden_tensors
 from golden_models import (
     build_golden_vsm,
     expanded_row,
@@ -24,7 +24,7 @@ from seal.losses.matcher import match
 from seal.losses.vsm import VSMLoss, VSMLossConfig
 from seal.models.checkpoint_table import VSM_NAMES, rename
 
-pytestmark = [pytest.mark.goldens, needs_goldens]
+pytestmark = pytest.mark.goldens("vsm_cases")
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 TIGHT = {"atol": 1e-5, "rtol": 1e-5}
 BATCHES = ("trainA", "trainB", "trainC", "trainD")  # with masks, mixed, chat alone, small

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from golden_files import golden_cases, needs_goldens
+from golden_files import each_golden
 
 from seal.geometry import Box
 from seal.search.config import SearchConfig
@@ -32,10 +32,9 @@ def test_the_cue_threshold_decays_to_its_floor():
     assert thresholds == pytest.approx([6.0, 4.2, 3.0, 3.0])
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_the_leaf_size_equals_the_original():
-    for case in golden_cases("splits", "smallest_size"):
+    for case in each_golden("splits", "smallest_size"):
         config = SearchConfig(
             min_size=case["minimum_size"], min_size_scale=case["minimum_size_scale"]
         )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
-from golden_files import golden_cases, golden_json, needs_goldens
-from scripted_search import ScriptedModel, blank, search_config, xywh
+from golden_files import golden_cases, golden_json
+from scripted_search import PARAMETERS, ScriptedModel, blank, search_config, xywh
 
+from seal.search.config import SearchConfig
 from seal.search.guided import GuidedSearch
 from seal.search.heatmap import NumpyHeat, normalize
 from seal.search.protocol import Cue, Detections
 from seal.search.run import run_searches
 from seal.text.phrases import location_text, phrase_from_chunks
 
-pytestmark = [pytest.mark.goldens, needs_goldens]
+pytestmark = pytest.mark.goldens("search")
 SCENARIOS = golden_cases("search", "scenarios")
 
 
@@ -38,6 +41,7 @@ def replay(scenario):
 def test_guided_search_equals_the_original(scenario):
     result = replay(scenario)
     expected = scenario["result"]
+    assert len(result.path) == scenario["n_visited"]
     check_path(result.path, scenario["path"])
     if "crash" in expected:  # repaired: nothing was detected, so nothing was found
         assert not result.found
@@ -85,10 +89,15 @@ def check_path(path, expected):
 class Blind:
     """Sees the same faint thing everywhere, and no heat anywhere."""
 
+    def __init__(self, score):
+        self.score = score
+
     def detect(self, queries):
         return [
             Detections(
-                np.array([[0, 0, 1, 1]], np.float32), np.array([0.125], np.float32), zeros(query)
+                np.array([[0, 0, 1, 1]], np.float32),
+                np.array([self.score], np.float32),
+                zeros(query),
             )
             for query in queries
         ]
@@ -109,7 +118,8 @@ def zeros(query):
 def test_a_search_of_thousands_of_regions_ends_and_ties_leave_the_heap_as_the_originals():
     case = golden_json("search")["deep_recursion"]
     search = GuidedSearch(search_config(case["params"]))
-    (result,) = run_searches([search.explore(blank(case["wh"]), case["target"])], Blind())
+    score = float(re.search(r"score (\d*\.\d+)", case["script"]).group(1))
+    (result,) = run_searches([search.explore(blank(case["wh"]), case["target"])], Blind(score))
     index = {id(node): i for i, node in enumerate(result.path)}
     path = [
         [*map(int, xywh(n.box)), n.depth, index[id(n.parent)] if n.parent else -1]
@@ -125,3 +135,10 @@ def test_a_search_of_thousands_of_regions_ends_and_ties_leave_the_heap_as_the_or
     )
     expected = case["result_with_raised_recursionlimit"]
     assert (result.found, result.num_steps) == (expected["success"], expected["path_length"])
+    assert xywh(result.path[expected["final_step_index"]].box) == expected["final_bbox"]
+
+
+def test_the_default_parameters_are_the_originals():
+    ours = dataclasses.asdict(SearchConfig())
+    for name, value in golden_json("search")["meta"]["default_params"].items():
+        assert ours[PARAMETERS[name]] == value, name

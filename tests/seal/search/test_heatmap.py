@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from golden_files import golden_arrays, golden_json, needs_goldens
+from golden_files import each_golden, golden_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,11 +13,10 @@ from seal.search.heatmap import GridHeat, NumpyHeat, heat_grid, normalize, regio
 from seal.search.tree import split
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_shares_and_normalization_equal_the_original_to_the_last_bit():
     arrays = golden_arrays("splits")
-    for i, case in enumerate(golden_json("splits")["subpatch_scores"]):
+    for i, case in enumerate(each_golden("splits", "subpatch_scores")):
         heatmap = arrays[f"heat{i}"]
         x0, y0 = case["bbox"][:2]
         for regions, scores in [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from golden_files import golden_cases, needs_goldens
+from golden_files import each_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,12 +13,18 @@ from seal.search.heatmap import NumpyHeat
 from seal.search.tree import SearchNode, expand, split
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_splits_equal_the_original():
-    for case in golden_cases("splits", "splits"):
+    for case in each_golden("splits", "splits"):
         children = split(Box.from_xywh(*case["bbox"]))
         assert [[b.x0, b.y0, b.width, b.height] for b in children] == case["sub_patches"]
+        assert (children[0].width, children[0].height) == (
+            case["width_stride"],
+            case["height_stride"],
+        )
+        if children[0].area > 0:  # a side of one pixel cannot be told from an unsplit one
+            columns, rows = {b.x0 for b in children}, {b.y0 for b in children}
+            assert [len(columns), len(rows)] == case["n_width_height"]
 
 
 coordinate = st.integers(0, 3000)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from golden_files import golden_cases, golden_json, golden_path, needs_goldens
+from golden_files import golden_cases, golden_json, golden_path
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
 from seal.text.conversation import (
@@ -61,8 +61,7 @@ def same_placeholder(ids: list[int]) -> list[int]:
     return [VISUAL_TOKEN if i in (-200, -300) else i for i in ids]
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("conversation")
 def test_prompts_equal_the_original_templates() -> None:
     templates = golden_json("conversation")["templates"]
     question = "<image>\nWhat is the red cup?"
@@ -78,8 +77,7 @@ def test_prompts_equal_the_original_templates() -> None:
         assert ours == [golden["prompt_one"], golden["prompt_two"]]
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("conversation")
 @pytest.mark.parametrize(
     "case", golden_cases("conversation", "placeholder_tokenization"), ids=lambda c: repr(c["text"])
 )
@@ -104,8 +102,7 @@ def expand_objects(conversations: list[dict[str, str]]) -> tuple[list[tuple[str,
     return turns, sum(question.count("<object>") for question, _ in turns)
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("conversation")
 @pytest.mark.parametrize("name", golden_cases("conversation", "vqa_preprocess_v1"))
 def test_ids_and_labels_equal_the_vqa_preprocessing(name: str) -> None:
     case = golden_json("conversation")["vqa_preprocess_v1"][name]
@@ -148,8 +145,7 @@ def answer_ids(tokenizer: Tokenizer, turns: list[tuple[str, str]]) -> list[int]:
     return [i for _, answer in turns for i in continuation_ids(tokenizer, VQA, answer)]
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("conversation")
 def test_ids_and_labels_equal_the_plain_preprocessing() -> None:
     for case in golden_json("conversation")["vqa_preprocess_plain"]:
         row = conversation_row(
@@ -158,8 +154,7 @@ def test_ids_and_labels_equal_the_plain_preprocessing() -> None:
         assert ids_and_labels(row) == (case["input_ids"], case["labels"])
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("conversation")
 @pytest.mark.parametrize("name", golden_cases("conversation", "vsm_collate"))
 def test_ids_labels_and_masks_equal_the_search_model_collate(name: str) -> None:
     case = golden_json("conversation")["vsm_collate"][name]
@@ -214,8 +209,7 @@ def parse_turns(text: str) -> list[tuple[str, str]]:
     return turns
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("conversation")
 def test_options_and_prompts_have_the_ids_of_the_original() -> None:
     tokenizer = vqa_tokenizer()
     for case in golden_json("vqa_options")["cases"]:
@@ -236,8 +230,7 @@ def test_options_and_prompts_have_the_ids_of_the_original() -> None:
         assert (row.labels == IGNORE_INDEX).all()
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("conversation")
 def test_the_image_moves_to_the_front_as_in_the_original() -> None:
     golden = golden_json("conversation")
     wrapped = golden["preprocess_multimodal_im_start_end"][0]["value"]

@@ -6,7 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from golden_files import golden_cases, needs_goldens
+from golden_files import each_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from phrase_answers import DEVELOPMENT, HELD_OUT
@@ -26,10 +26,9 @@ def golden_tokens(case):
     return " ".join(token.text for token in tokens), tokens
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_chunks_of_explicit_parses_equal_the_original():
-    for case in golden_cases("splits", "noun_chunks"):
+    for case in each_golden("splits", "noun_chunks"):
         text, tokens = golden_tokens(case)
         spans = phrases.noun_chunks(tokens)
         assert [list(span) for span in spans] == case["per_token"], text
@@ -37,10 +36,9 @@ def test_chunks_of_explicit_parses_equal_the_original():
         assert phrases.chunk_texts(text, tokens) == case["texts"]
 
 
-@pytest.mark.goldens
-@needs_goldens
+@pytest.mark.goldens("splits")
 def test_overlapping_chunks_are_settled_as_in_the_original():
-    for case in golden_cases("splits", "filter_chunk_list"):
+    for case in each_golden("splits", "filter_chunk_list"):
         spans = [tuple(span) for span in case["chunks"]]
         assert [list(span) for span in phrases.longest_chunks(spans)] == case["out"], case
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from golden_files import golden_json, needs_goldens
+from golden_files import counted, golden_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,12 +78,11 @@ def test_the_article_that_people_type_is_dropped(target: str, name: str) -> None
     assert without_article(target) == name
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("vqa_cases")
 def test_object_phrases_equal_the_prompts_of_the_original() -> None:
     golden = golden_json("vqa_cases")
     pool = golden["pool"]
-    for case in golden["cases"].values():
+    for case in counted(golden["cases"].values()):
         phrases = []
         for index in case["objects"]:
             thing = pool["objects"][index]

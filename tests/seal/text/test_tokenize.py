@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden_files import golden_cases, golden_json, golden_path, needs_goldens
+from golden_files import golden_cases, golden_json, golden_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +25,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return train_tokenizer(TEXTS * 3, 300, tmp_path_factory.mktemp("tokenizer"), ADDED)
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("tokenizer")
 @pytest.mark.parametrize(
     "sample", golden_cases("tokenizer/tokenizer_golden", "samples"), ids=lambda s: repr(s["text"])
 )
@@ -43,8 +42,7 @@ def test_ids_and_decodes_equal_the_slow_tokenizer(sample: dict[str, Any]) -> Non
     assert vsm.decode(sample["vsm_ids"]) == sample["vsm_decode_skip"]
 
 
-@needs_goldens
-@pytest.mark.goldens
+@pytest.mark.goldens("tokenizer")
 def test_sizes_and_special_ids_equal_the_slow_tokenizer() -> None:
     golden = golden_json("tokenizer/tokenizer_golden")
     vqa, vsm = (
