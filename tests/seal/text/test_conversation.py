@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import torch
-from golden_files import golden_cases, golden_json, golden_path
+from golden_files import counted, each_golden, golden_cases, golden_json, golden_path
+from record_sets import messages
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
+from seal.data.chat import expanded_turns
+from seal.data.record import Record, RecordTarget
+from seal.geometry import Box
 from seal.text.conversation import (
     IMAGE_SLOT,
     OBJECT_SLOT,
@@ -63,18 +68,28 @@ def same_placeholder(ids: list[int]) -> list[int]:
 
 @pytest.mark.goldens("conversation")
 def test_prompts_equal_the_original_templates() -> None:
+    """Those of both models and of alignment; no released model was trained on the others."""
     templates = golden_json("conversation")["templates"]
-    question = "<image>\nWhat is the red cup?"
-    turns = [("<image>\nQ one?", "A one."), ("Q two?", "A two.")]
-    for template, name in ((VQA, "LLaVA.llava.conversation:v1"), (VSM, ":llava_v1")):
-        golden = templates[next(key for key in templates if key.endswith(name))]
+    ours = {"v1": VQA, "vicuna_v1": VQA, "llava_v1": VSM, "plain": PLAIN}
+    of_ours = [(ours[key.split(":")[1]], key) for key in templates if key.split(":")[1] in ours]
+    assert {template.name for template, _ in of_ours} == {"vqa", "vsm", "plain"}
+    for template, key in counted(of_ours):
+        golden = templates[key]
+        one = golden["prompt_one"]
         assert template.system == golden["system"]
+        assert golden["roles"] == [template.user.rstrip(":"), template.assistant.rstrip(":")]
+        assert golden["prompt_empty"] == one  # an answer that is "" is one that is to come
+        if template is PLAIN:  # the question between image and end is not trained on
+            assert one.startswith(prompt_text(template, one)) and one.endswith(template.stop)
+            continue
+        assert (golden["sep"], golden["sep2"]) == (" ", template.stop)
+        question = one.removeprefix(f"{template.system} {template.user} ")
+        question = question.removesuffix(f" {template.assistant}")
+        turns = parse_turns(golden["prompt_two"])
         # The search model wraps its image at tokenization; the template's text does not show it.
-        plain = {"<im_start>": "", "<im_end>": ""}
-        ours = [prompt_text(template, question), conversation_text(template, turns)]
-        for token, nothing in plain.items():
-            ours = [text.replace(token, nothing) for text in ours]
-        assert ours == [golden["prompt_one"], golden["prompt_two"]]
+        asked = [prompt_text(template, question), conversation_text(template, turns)]
+        unwrapped = [text.replace(VSM.image, "<image>") for text in asked]
+        assert unwrapped == [one, golden["prompt_two"]]
 
 
 @pytest.mark.goldens("conversation")
@@ -91,7 +106,10 @@ def test_text_around_placeholders_tokenizes_as_the_original(case: dict[str, Any]
     ends = [(text.find(k), k) for k in kinds.values() if k in text]
     if ends:
         assert kinds[next(i for i in ours if i < 0)] == min(ends)[1]
+    if "<image>" not in text:
+        assert slots == same_placeholder(case["object_token"])
     if "<object>" not in text:
+        assert [tokenizer.bos_id, *slots] == same_placeholder(case["image_token"])
         expected = same_placeholder(case["vsm_image_token"])
         ours = encode_slots(vsm_tokenizer(), text)
         assert [tokenizer.bos_id, *(VISUAL_TOKEN if i < 0 else i for i in ours)] == expected
@@ -133,6 +151,9 @@ def test_ids_and_labels_equal_the_vqa_preprocessing(name: str) -> None:
     assert ids == same_placeholder(case["input_ids"])
     if case["n_supervised"]:
         assert labels == case["labels"]
+        assert len(learnt(labels)) == case["n_supervised"]
+        said = vqa_tokenizer().decode(learnt(labels), skip_special=False)
+        assert said == case["supervised_text"]
     else:
         assert learnt(labels) == answer_ids(vqa_tokenizer(), turns)
 
@@ -147,21 +168,68 @@ def answer_ids(tokenizer: Tokenizer, turns: list[tuple[str, str]]) -> list[int]:
 
 @pytest.mark.goldens("conversation")
 def test_ids_and_labels_equal_the_plain_preprocessing() -> None:
-    for case in golden_json("conversation")["vqa_preprocess_plain"]:
+    for case in each_golden("conversation", "vqa_preprocess_plain"):
         row = conversation_row(
             vqa_tokenizer(), PLAIN, [(case["human"], case["gpt"])], image=IMAGE, sizes=ONE_EACH
         )
-        assert ids_and_labels(row) == (case["input_ids"], case["labels"])
+        assert ids_and_labels(row) == (same_placeholder(case["input_ids"]), case["labels"])
+
+
+@pytest.mark.goldens("conversation")
+def test_objects_are_written_out_as_in_the_original() -> None:
+    side = 1000  # a square of 1000 pixels writes a box of whole pixels with three decimals
+    cases = golden_json("conversation")["vqa_preprocess_v1"].values()
+    # No record has an empty answer.
+    for case in counted(c for c in cases if all(m["value"] for m in c["conversations"])):
+        targets = []
+        for text in case["object_str_list"] or ():
+            name, place = re.fullmatch(r"(.*) <object> at location \[(.*)\]", text).groups()
+            corners = [side * float(x) for x in place.split(",")]
+            targets.append(RecordTarget(name, Box(*corners)))
+        record = Record(
+            id="r",
+            source="test",
+            license="none",
+            image="r.png" if case["has_image"] else None,
+            width=side if case["has_image"] else 0,
+            height=side if case["has_image"] else 0,
+            conversations=messages(turns_of(case["conversations"])),
+            targets=tuple(targets),
+        )
+        ours = [(move_image_to_front(q), a) for q, a in expanded_turns(record)]
+        assert ours == turns_of(case["after_preprocess_multimodal"])
+
+
+@pytest.mark.goldens("conversation")
+def test_a_chat_row_of_the_search_mixture_has_its_loc_behind_the_image() -> None:
+    golden = golden_json("conversation")["vsm_vqa_preprocess_multimodal"]
+    tokenizer = vsm_tokenizer()
+    asked, wanted = turns_of(golden["inp"]), turns_of(golden["out"])
+    row = conversation_row(tokenizer, VSM, asked, image=IMAGE, sizes=ONE_EACH, masked_loc=True)
+    shown = [question.replace("<image>", VSM.image) for question, _ in wanted]
+    written = [
+        f"{VSM.user} {q} {VSM.assistant} {a}{VSM.stop}"
+        for q, (_, a) in zip(shown, wanted, strict=True)
+    ]
+    ids = encode_slots(tokenizer, f"{VSM.system} {''.join(written)}")
+    assert row.input_ids.tolist() == [
+        tokenizer.bos_id,
+        *(i if i >= 0 else VISUAL_TOKEN for i in ids),
+    ]
+    assert row.loc_position is None and row.attention_mask is not None
+    masked = row.input_ids[~row.attention_mask].tolist()
+    assert masked == [tokenizer.token_id("[LOC]")]
 
 
 @pytest.mark.goldens("conversation")
 @pytest.mark.parametrize("name", golden_cases("conversation", "vsm_collate"))
 def test_ids_labels_and_masks_equal_the_search_model_collate(name: str) -> None:
     case = golden_json("conversation")["vsm_collate"][name]
-    tokenizer, visual_tokens = vsm_tokenizer(), 256
+    tokenizer, visual_tokens = vsm_tokenizer(), 256  # the collate has this number written in it
     loc = tokenizer.token_id("[LOC]")
     limit = None if case["inference"] else case["model_max_length"] - visual_tokens + 1
-    for index, text in enumerate(case["conversations"]):
+    lengths = []
+    for index, text in enumerate(counted(case["conversations"])):
         turns = parse_turns(text)
         chat = "<image>[LOC]" in text
         question, answer = turns[0]
@@ -190,6 +258,12 @@ def test_ids_labels_and_masks_equal_the_search_model_collate(name: str) -> None:
             continue
         row = build()
         length = len(row.input_ids)
+        lengths.append(length)
+        assert (row.input_ids == loc).sum() == case["n_loc_per_row"][index]
+        if not chat:
+            spoken = case["conversation_list_after"][index]
+            # A space before a question is dropped; the tokenizer drops it anyway (oddity 6).
+            assert conversation_text(VSM, turns) == re.sub(r"(?<=\n) +", "", spoken)
         mask = row.attention_mask
         attended = [True] * length if mask is None else mask.tolist()
         pad = len(case["input_ids"][index]) - length
@@ -198,6 +272,8 @@ def test_ids_labels_and_masks_equal_the_search_model_collate(name: str) -> None:
         assert labels + [IGNORE_INDEX] * pad == case["labels"][index]
         assert attended + [False] * pad == [bool(m) for m in case["attention_masks"][index]]
         assert row.loc_position == (None if chat else ids.index(loc))
+    if len(lengths) == len(case["conversations"]):
+        assert [len(lengths), max(lengths)] == case["shape"]
 
 
 def parse_turns(text: str) -> list[tuple[str, str]]:
@@ -209,10 +285,10 @@ def parse_turns(text: str) -> list[tuple[str, str]]:
     return turns
 
 
-@pytest.mark.goldens("conversation")
+@pytest.mark.goldens("vqa_options")
 def test_options_and_prompts_have_the_ids_of_the_original() -> None:
     tokenizer = vqa_tokenizer()
-    for case in golden_json("vqa_options")["cases"]:
+    for case in each_golden("vqa_options", "cases"):
         if case["conv"] != "v1":
             continue
         for option, ids in zip(case["options"], case["option_token_ids"], strict=True):
