@@ -209,3 +209,12 @@ def counted(cases: Iterable[Any]) -> Iterator[Any]:
 def each_golden(name: str, *keys: str) -> Iterator[Any]:
     """`golden_cases` for a loop inside a test, counted."""
     return counted(golden_cases(name, *keys))
+
+
+def parse_turns(text: str) -> list[tuple[str, str]]:
+    """The turns of a formatted conversation of the goldens."""
+    turns = []
+    for part in text.split("</s>")[:-1]:
+        question, answer = part.split("USER: ", 1)[1].rsplit(" ASSISTANT: ", 1)
+        turns.append((question, answer))
+    return turns

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from golden_files import GOLDENS, golden_json, golden_path, golden_tensors
+from golden_files import GOLDENS, batch_files, golden_json, golden_path, golden_tensors
+from golden_models import golden_vqa
 from record_sets import chat_record, draw_image, messages, text_record, tiny_tokenizer, write_set
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Visual
@@ -157,17 +158,19 @@ def test_a_wrong_config_names_the_field(wrong: dict[str, Any]) -> None:
 def golden_samples(tmp_path: Path, limit: int) -> list[Callable[[], Sample]]:
     golden = golden_json("vqa_cases")["d_batch"]
     records: list[Record] = []
-    for place, entry in enumerate(golden["dataset_list_order"]):
-        name = entry.split("(")[0].strip()
-        path = GOLDENS / "vqa_data" / f"{name}.json"
-        for record in read_authors(path, GOLDENS, source=name, license="none"):
+    for place, name in enumerate(batch_files()):
+        path = golden_path(name)
+        for record in read_authors(path, GOLDENS, source=path.stem, license="none"):
             records.append(dataclasses.replace(record, id=f"{place}-{record.id}"))
     folder = tmp_path / "set"
     write_set(folder, records)
     opened = RecordSet.open(folder, GOLDENS)
-    config = ChatConfig(object_slots="padded", max_text_tokens=limit)
+    config, model = ChatConfig(object_slots="padded", max_text_tokens=limit), golden_vqa().config
     data = config.build(
-        opened, load_tokenizer(golden_path("tokenizer")), image_size=224, sizes=VisualSizes()
+        opened,
+        load_tokenizer(golden_path("tokenizer")),
+        image_size=model.clip.image_size,
+        sizes=VisualSizes(model.clip.num_tokens, model.resampler.num_latents),
     )
     return [partial(data.__getitem__, index) for index in golden["dataset_indices"]]
 
@@ -188,6 +191,9 @@ def test_six_samples_equal_the_original_batch(tmp_path: Path) -> None:
         text = own[own != VISUAL_TOKEN].tolist()
         raw = tensors[f"d_batch.inst{index}.input_ids"]
         assert text == raw[raw >= 0].tolist()
+        labels = sample.rows[0].labels
+        theirs = tensors[f"d_batch.inst{index}.labels"]
+        assert labels[labels != IGNORE_INDEX].tolist() == theirs[theirs != IGNORE_INDEX].tolist()
 
     # Which picture stands in which slot, and through which projector.
     images_long = tensors["d_batch.images_long"].flatten().tolist()

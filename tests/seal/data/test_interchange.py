@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden_files import GOLDENS, golden_path
+from golden_files import GOLDENS, batch_files, counted, golden_path
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -30,12 +30,15 @@ def read(folder: Path, entry: Any) -> list[Record]:
 
 
 @pytest.mark.goldens("d_batch")
-@pytest.mark.parametrize("name", ["GQA_data", "spatial_relation_data", "negative_data"])
-def test_what_is_read_is_written_back(name: str) -> None:
-    path = golden_path(f"vqa_data/{name}.json")
+def test_what_is_read_is_written_back() -> None:
+    for name in counted(sorted(set(batch_files()))):
+        check_round_trip(golden_path(name))
+
+
+def check_round_trip(path: Path) -> None:
     entries = json.loads(path.read_text())
     for record, entry in zip(
-        read_authors(path, GOLDENS, source=name, license="none"), entries, strict=True
+        read_authors(path, GOLDENS, source=path.stem, license="none"), entries, strict=True
     ):
         written = to_authors(record)
         assert written.pop("id") == record.id

@@ -63,7 +63,7 @@ def test_criterion_and_its_gradients_equal_the_reference(case):
     share = max(sum(case["n_targets"]), 1) / case["num_boxes"]
     focal, l1, giou = parts["focal"] / 2, parts["l1"] / 5 * share, parts["giou"] / 2 * share
     stored = {name: t[f"{prefix}crit.{name}"] for name in ("loss_ce", "loss_bbox", "loss_giou")}
-    torch.testing.assert_close(focal, stored["loss_ce"].mean(), rtol=2e-5, atol=1e-5)
+    torch.testing.assert_close(focal, stored["loss_ce"].mean(), **CLOSE)
     torch.testing.assert_close(l1, stored["loss_bbox"].sum(), **CLOSE)
     torch.testing.assert_close(giou, stored["loss_giou"].sum(), **CLOSE)
 

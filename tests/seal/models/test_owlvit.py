@@ -43,6 +43,9 @@ def test_features_scores_and_boxes_equal_the_reference():
     torch.testing.assert_close(features[:, ::step, ::step], t["visual_embs"], **CLOSE)
     total = features.double().abs().sum().item()
     assert total == pytest.approx(stored["visual_embs"]["abs_sum_f64"], rel=1e-6)
+    # Terms cancel: the sum is as exact as the sum of their sizes.
+    signed = features.double().sum().item()
+    assert signed == pytest.approx(stored["visual_embs"]["sum_f64"], abs=1e-6 * total)
 
     queries = t["owlvit.prompt"][:, 0]
     one = features[1:2]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from golden_files import counted, each_golden, golden_cases, golden_json, golden_path
+from golden_files import counted, each_golden, golden_cases, golden_json, golden_path, parse_turns
 from record_sets import messages
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
@@ -274,15 +274,6 @@ def test_ids_labels_and_masks_equal_the_search_model_collate(name: str) -> None:
         assert row.loc_position == (None if chat else ids.index(loc))
     if len(lengths) == len(case["conversations"]):
         assert [len(lengths), max(lengths)] == case["shape"]
-
-
-def parse_turns(text: str) -> list[tuple[str, str]]:
-    """The turns of a formatted conversation of the goldens."""
-    turns = []
-    for part in text.split("</s>")[:-1]:
-        question, answer = part.split("USER: ", 1)[1].rsplit(" ASSISTANT: ", 1)
-        turns.append((question, answer))
-    return turns
 
 
 @pytest.mark.goldens("vqa_options")
