@@ -38,7 +38,11 @@ def program(
 
         def task(config: DictConfig) -> None:
             # Hydra would add lines of its own to an error that leaves its task.
-            _guarded(lambda: main(_typed(config)))
+            def work() -> None:
+                _refuse_unchosen_protocol(config)
+                main(_typed(config))
+
+            _guarded(work)
 
         def run() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach this function
@@ -67,6 +71,7 @@ def compose(folder: Path, config_name: str, schema: type[T], overrides: Sequence
             HydraConfig.instance().set_config(config)
             with open_dict(config):
                 config.pop("hydra")
+            _refuse_unchosen_protocol(config)
             typed: T = _typed(config)
             return typed
         except (HydraException, OmegaConfBaseException) as error:
@@ -84,6 +89,17 @@ def from_dict(schema: type[T], values: Mapping[str, Any]) -> T:
 
 def _register(config_name: str, schema: type[Any]) -> None:
     ConfigStore.instance().store(name=f"{config_name}_schema", node=schema)
+
+
+def _refuse_unchosen_protocol(config: DictConfig) -> None:
+    """`protocol` names a bundle of files: as a plain value it would be recorded but set nothing."""
+    chosen = HydraConfig.get().runtime.choices.get("protocol")
+    if chosen is not None and config.protocol != chosen:
+        raise ValueError(
+            f"protocol: {config.protocol} stands as a value in a configuration file, which sets "
+            f"none of its options; choose it with protocol={config.protocol}, or with "
+            f"`- override /protocol: {config.protocol}` in the defaults of the experiment"
+        )
 
 
 def _typed(config: Any) -> Any:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 from programs_here import ROOT
 
+from seal.evaluation.benchmark import BenchmarkRun
+from seal.evaluation.search import SearchRun
+from seal.pipeline import ProtocolConfig
 from seal.schema import compose
 from seal.training.recipe import VQARun, VSMRun
 
@@ -100,6 +107,87 @@ def test_one_value_of_the_bundle_can_be_set_back_and_an_unknown_bundle_names_the
     assert (run.loss.giou_reduction, run.data.grounding.chat_loc_slot) == ("matched", "as_released")
     with pytest.raises(ValueError, match=r"protocol/released.*as_released default"):
         composed("vsm_7b", "protocol=released")
+
+
+def experiment_of_a_user(folder: Path, defaults: list[str], body: str = "") -> Path:
+    """A copy of conf/ with one more experiment."""
+    conf = folder / "conf"
+    shutil.copytree(CONF, conf)
+    lines = ["# @package _global_", "defaults:", *(f"  - {entry}" for entry in defaults), body]
+    (conf / "experiment" / "mine.yaml").write_text("\n".join(lines) + "\n")
+    return conf
+
+
+def test_an_experiment_that_overrides_the_protocol_gets_the_bundle(tmp_path):
+    conf = experiment_of_a_user(tmp_path, ["vsm_smoke", "override /protocol: as_released"])
+    run = compose(conf, "train_vsm", VSMRun, ["experiment=mine"])
+    assert (run.protocol, run.loss.giou_reduction) == ("as_released", "as_released")
+    assert run.data.grounding.chat_loc_slot == "as_released"
+
+
+@pytest.mark.parametrize(
+    ("program", "schema", "base"),
+    [
+        ("train_vsm", VSMRun, "vsm_smoke"),
+        ("train_vqa", VQARun, "vqa_instruct_smoke"),
+        ("eval", BenchmarkRun, "seal_vstar_bench"),
+    ],
+)
+def test_a_protocol_that_is_only_a_value_is_refused_with_the_way_to_choose_it(
+    program, schema, base, tmp_path
+):
+    conf = experiment_of_a_user(tmp_path, [base], "protocol: as_released")
+    with pytest.raises(ValueError, match=r"sets none of its options; .*override /protocol: as_rel"):
+        compose(conf, program, schema, ["experiment=mine"])
+
+
+# Every `option` row of the oddities: what the released code does, and what we do unasked.
+# kind -> path in its configuration -> (row, as released, default)
+OPTION_ROWS = {
+    "vqa": {
+        "data.chat.object_slots": (2, "padded", "none"),
+        "data.chat.token_policy": (3, "paper_training", "paper_training"),
+    },
+    "vsm": {
+        "loss.giou_reduction": (11, "as_released", "matched"),
+        "loss.focal_reduction": (12, "as_released", "as_released"),
+        "train_box_head": (13, False, False),
+        "data.grounding.chat_loc_slot": (27, "as_released", "none"),
+    },
+    "inference": {
+        "token_policy": (3, "paper_inference", None),  # None: what the model was trained with
+        "on_not_found": (21, "use_best_box", "say_so"),
+        "no_search_image": (22, "as_released", "padded"),
+        "nms_iou": (23, None, None),
+    },
+}
+
+
+def values_of(kind: str, protocol: str) -> list[tuple[object, str]]:
+    """The configurations of that kind, each with its name, under `protocol`."""
+    if kind == "inference":
+        named = [(ProtocolConfig.named(protocol), "seal ask")]
+        for program, schema, name in (
+            ("eval", BenchmarkRun, "seal_vstar_bench"),
+            ("eval_search", SearchRun, "vsm_vstar_search"),
+        ):
+            run = compose(CONF, program, schema, [f"experiment={name}", f"protocol={protocol}"])
+            assert run.protocol == protocol
+            named.append((ProtocolConfig.named(run.protocol), name))
+        return named
+    names = [f"{stage}_{size}" for stage in STAGES for size in SIZES if stage.startswith(kind)]
+    return [(composed(name, f"protocol={protocol}"), name) for name in names]
+
+
+@pytest.mark.parametrize("kind", OPTION_ROWS)
+def test_one_word_sets_every_option_row_of_the_oddities(kind):
+    for position, protocol in enumerate(("as_released", "default")):
+        for config, name in values_of(kind, protocol):
+            for path, (row, *wanted) in OPTION_ROWS[kind].items():
+                if protocol == "default" and "miniature" in name and path.endswith("token_policy"):
+                    continue  # it uses `consistent`
+                value = functools.reduce(getattr, path.split("."), config)
+                assert value == wanted[position], (row, path, name)
 
 
 @pytest.mark.parametrize("stage", range(4))

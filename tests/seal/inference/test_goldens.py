@@ -122,9 +122,6 @@ def test_an_answer_of_two_locs_is_read_from_the_first_for_boxes_and_the_last_for
     ids = torch.from_numpy(arrays["wrapper.two.output_ids"][0])
     tokenizer = load_tokenizer(golden_path("tokenizer_vsm"))
     said = f"{case['two']['answer']}{VSM.stop}"
-    prompt = prompt_row(
-        tokenizer, VSM, f"<image>\n{case['two']['question']}", image=SHOWN, sizes=ONE_EACH
-    )
     text = prompt_text(VSM, f"<image>\n{case['two']['question']}") + f" {said}"
     ours = [i if i >= 0 else IMAGE for i in encode_slots(tokenizer, text)]
     assert [tokenizer.bos_id, *ours] == ids.tolist()
