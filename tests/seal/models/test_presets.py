@@ -35,6 +35,28 @@ def test_the_language_model_has_as_many_parameters_as_its_name_says(preset, size
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(
+    ("size", "layers", "width", "inner"), [("7b", 32, 4096, 11008), ("13b", 40, 5120, 13824)]
+)
+@pytest.mark.parametrize(("preset", "vocabulary"), [(vqa_preset, 32000), (vsm_preset, 32004)])
+def test_every_parameter_of_a_preset_is_accounted_for(
+    preset, vocabulary, size, layers, width, inner
+):
+    """LLaMA by its formula, the projections that depend on its width by theirs."""
+    parts = counts(preset(size))
+    layer = 4 * width**2 + 3 * width * inner + 2 * width  # attention, gated MLP, two norms
+    assert parts["llm"] == 2 * vocabulary * width + layers * layer + width
+    assert parts["image_projector"] == 1024 * width + width
+    if preset is vsm_preset:
+        for head, out in (("detection_query", 512), ("mask_query", 256)):
+            assert parts[head] == width**2 + width + width * out + out
+    else:
+        block = 1024 * 1536 + 1024 * 2 * 1536 + 1536 * 1024 + 4 * 1024  # attention, two norms
+        feed_forward = 2 * 1024 + 2 * 1024 * 4096  # a norm and two layers without bias
+        resampler = 6 * (block + feed_forward) + 32 * 1024 + 1024 + 2 * 1024
+        assert parts["object_projector"] == 2 * 1024 + resampler + 1024 * width + width
+
+
 def test_the_miniature_is_tiny_and_its_decoders_have_the_documented_sizes():
     config = vsm_preset("miniature")
     assert config.detector.grid_size == 16 and config.clip.num_tokens == 64
