@@ -162,7 +162,7 @@ def _write_folder(
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     save_torch_state_dict(state, folder, max_shard_size=max_shard_size)
     _write_json(folder / CONFIG_FILE, config_to_dict(model.config))
-    for name, settings in _processors(model.config).items():
+    for name, settings in processor_files(model.config).items():
         _write_json(folder / name, settings)
     for name in TOKENIZER_FILES:
         if (tokenizer_folder / name).exists():
@@ -236,7 +236,7 @@ def check_processors(folder: Path, config: VQAModelConfig | VSMModelConfig) -> N
     Raises:
         ValueError: it names the file and the setting.
     """
-    for name, wanted in _processors(config).items():
+    for name, wanted in processor_files(config).items():
         path = folder / name
         if not path.is_file():
             continue
@@ -296,7 +296,8 @@ def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:
     ]
 
 
-def _processors(config: VQAModelConfig | VSMModelConfig) -> dict[str, dict[str, Any]]:
+def processor_files(config: VQAModelConfig | VSMModelConfig) -> dict[str, dict[str, Any]]:
+    """What the image processors of a model folder say, by file."""
     size = config.clip.image_size
     shared = {"image_mean": CLIP_MEAN, "image_std": CLIP_STD, "rescale_factor": 1 / 255}
     clip = {
