@@ -75,6 +75,7 @@ class NetworkSearchModel:
         self.tokenizer = tokenizer
         self.max_batch = max_batch
         self.sizes = VisualSizes(long=model.config.clip.num_tokens)
+        self.max_cue_tokens = MAX_CUE_TOKENS  # at which an answer is cut that has no end before
         self.cost = Cost()
         self._crops = CropCache(model, max_bytes=cache_mb << 20, threads=threads)
         self._maps = Maps()
@@ -165,7 +166,7 @@ class NetworkSearchModel:
             _prefixes(crops),
             ids,
             mask,
-            max_new_tokens=MAX_CUE_TOKENS,
+            max_new_tokens=self.max_cue_tokens,
             stop_ids=self._periods(),
         )
         self.cost.tokens_generated += sum(map(len, decoded))
@@ -244,9 +245,7 @@ class NetworkSearchModel:
     def _periods(self) -> frozenset[int]:
         """Tokens that end a sentence; found once, for it means a look at the whole vocabulary."""
         if self._period_ids is None:
-            ids = range(self.tokenizer.vocab_size)
-            ends = (i for i in ids if self.tokenizer.decode([i]).endswith("."))
-            self._period_ids = frozenset(ends)
+            self._period_ids = sentence_ends(self.tokenizer)
         return self._period_ids
 
     def _check_finite(self, numbers: np.ndarray) -> None:
@@ -255,6 +254,12 @@ class NetworkSearchModel:
                 f"the search model gives numbers that are not finite in {self.model.dtype}; load "
                 "it with dtype=bfloat16 or float32"
             )
+
+
+def sentence_ends(tokenizer: Tokenizer) -> frozenset[int]:
+    """Tokens that end with a period."""
+    ids = range(tokenizer.vocab_size)
+    return frozenset(i for i in ids if tokenizer.decode([i]).endswith("."))
 
 
 def _prefixes(crops: Sequence[Crop]) -> Prefix:

@@ -1,0 +1,165 @@
+"""Real networks, scripted outcomes: the work is done, and what comes of it is set beforehand.
+
+Random weights find nothing and say nothing. So that the search goes as a trained model's does on
+average, every query goes through the network, and then its verdict is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import cycle, islice
+
+import numpy as np
+from PIL.Image import Image
+
+from seal.geometry import Box
+from seal.inference.protocol import Generation
+from seal.inference.vqa import NetworkAnswerModel
+from seal.inference.vsm import NetworkSearchModel
+from seal.memory import VisualWorkingMemory
+from seal.search.protocol import Cue, Detections, Heat, Query
+from seal.text.conversation import VQA, continuation_ids
+from seal.text.prompts import cue_prefix, refusal
+
+# Visits of the two searches of each question. The mean of the 20 is 4.65, the paper's search length
+# (table 3); every question makes 9 or 10 visits, so one question costs about what the next does.
+LENGTHS = (
+    (5, 4), (1, 8), (4, 6), (6, 3), (2, 7), (1, 9), (3, 6), (4, 5), (8, 2), (5, 4),
+)  # fmt: skip
+FIRST, SECOND = TARGETS = ("red mug", "blue umbrella")
+QUESTION = f"Is the {FIRST} on the left or right side of the {SECOND}?"
+OPTIONS = tuple(
+    f"The {FIRST} is {where} the {SECOND}."
+    for where in ("on the left side of", "on the right side of", "above", "below")
+)
+PLACE = "the table"  # where every cue answer says that the target is
+SEEN, UNSEEN = 0.9, 0.1  # confidence on the last visit of a search, and on those before
+
+
+def search_lengths(count: int) -> list[tuple[int, int]]:
+    """Visits of the first `count` questions."""
+    return list(islice(cycle(LENGTHS), count))
+
+
+class ScriptedAnswers:
+    """The VQA LLM: first names both targets as missing, then answers.
+
+    It decodes as many tokens as what it is said to have said has.
+    """
+
+    def __init__(self, model: NetworkAnswerModel) -> None:
+        """`model` must never end by itself (`write_random_model(never=...)`)."""
+        self.model = model
+        self.first_text = refusal(TARGETS)
+        self.first_tokens = len(continuation_ids(model.tokenizer, VQA, self.first_text))
+
+    def loglikelihood(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        return self.model.loglikelihood(requests)
+
+    def generate(
+        self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
+    ) -> list[Generation]:
+        if any(memory.targets for memory in requests):
+            return self._decode(requests, max_new_tokens)
+        return [
+            replace(said, text=self.first_text, finished=True)
+            for said in self._decode(requests, self.first_tokens)
+        ]
+
+    def fits(
+        self,
+        memory: VisualWorkingMemory,
+        options: Sequence[str] = (),
+        *,
+        max_new_tokens: int = 200,
+    ) -> bool:
+        return self.model.fits(memory, options, max_new_tokens=max_new_tokens)
+
+    def forget(self, image: Image) -> None:
+        """Drop what is known about an image."""
+        self.model.forget(image)
+
+    def _decode(self, requests: Sequence[VisualWorkingMemory], count: int) -> list[Generation]:
+        said = self.model.generate(requests, max_new_tokens=count)
+        for generation in said:
+            _require_count("the VQA LLM", generation.num_tokens, count)
+        return said
+
+
+class ScriptedSearch:
+    """The search model: sees a target on the visit it is told, and cues point nowhere.
+
+    Maps that point nowhere make the search go breadth first. Every visit but the last asks for a
+    contextual cue as long as it can (the whole image and its four parts; their parts are leaves):
+    no search of the same length makes more calls. The two searches of a question look at the same
+    regions, though, and share what the towers see there.
+    """
+
+    def __init__(self, model: NetworkSearchModel, *, cue_tokens: int) -> None:
+        """`model` must never end a sentence by itself (`write_random_model(never=...)`)."""
+        self.model = model
+        self.model.max_cue_tokens = self.cue_tokens = cue_tokens
+        self._left: dict[str, int] = {}
+
+    def begin(self, lengths: Mapping[str, int]) -> None:
+        """The visits of the next search for each target."""
+        self._left = dict(lengths)
+
+    def detect(self, queries: Sequence[Query]) -> list[Detections]:
+        found = self.model.detect(queries)
+        return [self._judge(query, each) for query, each in zip(queries, found, strict=True)]
+
+    def contextual_cue(self, queries: Sequence[Query]) -> list[Cue]:
+        before = self.model.cost.tokens_generated
+        cues = self.model.contextual_cue(queries)
+        made = self.model.cost.tokens_generated - before
+        _require_count("the search model", made, self.cue_tokens * len(queries))
+        return [
+            Cue(f"{cue_prefix(query.text)} on {PLACE}.", PLACE, cue.extractor)
+            for query, cue in zip(queries, cues, strict=True)
+        ]
+
+    def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
+        heats = self.model.cue_heatmap(queries)
+        return [FlatHeat(heat, query.patch.box) for query, heat in zip(queries, heats, strict=True)]
+
+    def forget(self, image: Image) -> None:
+        """Drop what is known about an image."""
+        self.model.forget(image)
+
+    def _judge(self, query: Query, found: Detections) -> Detections:
+        """The real boxes, but the best is as sure as the script says and no other is."""
+        self._left[query.text] -= 1
+        scores = np.full_like(found.scores, UNSEEN)
+        scores[found.scores.argmax()] = SEEN if self._left[query.text] == 0 else UNSEEN
+        return Detections(found.boxes, scores, FlatHeat(found.heat, query.patch.box))
+
+
+class FlatHeat:
+    """A map of the network's that is looked at, and then said to be weak and the same all over."""
+
+    def __init__(self, heat: Heat, box: Box) -> None:
+        """`box`: what the map covers."""
+        self.heat, self.area = heat, box.area
+
+    def peak(self) -> float:
+        self.heat.peak()
+        return 0.0
+
+    def shares(self, regions: Sequence[Box]) -> list[float]:
+        self.heat.shares(regions)
+        return [region.area / self.area for region in regions]
+
+    def to_numpy(self) -> np.ndarray:
+        return self.heat.to_numpy()
+
+
+def _require_count(who: str, tokens: int, wanted: int) -> None:
+    if tokens != wanted:
+        raise RuntimeError(
+            f"{who} stopped after {tokens} tokens, not {wanted}: its LM head has been changed, "
+            "delete the folder of random weights"
+        )

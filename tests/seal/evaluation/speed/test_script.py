@@ -1,0 +1,115 @@
+"""Scripted outcomes: the networks do the work, the script decides what comes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tiny_models
+
+from seal.evaluation.speed.script import (
+    LENGTHS,
+    OPTIONS,
+    QUESTION,
+    TARGETS,
+    ScriptedAnswers,
+    ScriptedSearch,
+    search_lengths,
+)
+from seal.inference.load import load_answer_model, load_search_model
+from seal.inference.locators import build_locator
+from seal.inference.vsm import sentence_ends
+from seal.models.random_weights import write_random_model
+from seal.pipeline import Seal
+from seal.search.config import SearchConfig
+from seal.text.prompts import parse_missing
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("models")
+    tokenizer = tiny_models.tokenizer()
+    never = {tokenizer.eos_id} | sentence_ends(tokenizer)
+    for name, model in (("vqa", tiny_models.vqa_model()), ("vsm", tiny_models.vsm_model())):
+        write_random_model(root / name, model.config, tokenizer.folder, never=never)
+    return root / "vqa", root / "vsm"
+
+
+@pytest.fixture
+def pair(folders: tuple[Path, Path]) -> tuple[ScriptedAnswers, ScriptedSearch]:
+    vqa, vsm = folders
+    return (
+        ScriptedAnswers(load_answer_model(vqa, device="cpu")),
+        ScriptedSearch(load_search_model(vsm, device="cpu"), cue_tokens=15),
+    )
+
+
+def _seal(answers: ScriptedAnswers, search: ScriptedSearch) -> Seal:
+    return Seal(answers, build_locator("guided", search, SearchConfig(min_size=24)))
+
+
+def test_the_mean_search_length_is_the_papers() -> None:
+    lengths = [length for pair in LENGTHS for length in pair]
+    assert sum(lengths) / len(lengths) == pytest.approx(4.65)
+    assert {sum(pair) for pair in LENGTHS} == {9, 10}
+
+
+def test_more_questions_than_there_are_lengths_begin_again() -> None:
+    assert search_lengths(len(LENGTHS) + 1) == [*LENGTHS, LENGTHS[0]]
+
+
+@pytest.mark.parametrize("lengths", [(5, 4), (1, 8), (9, 1)])
+def test_searches_end_after_the_visits_they_are_told(pair, lengths: tuple[int, int]) -> None:
+    pair[1].begin(dict(zip(TARGETS, lengths, strict=True)))
+    answer = _seal(*pair).ask(tiny_models.noise(120, 120), QUESTION, options=OPTIONS)
+    assert tuple(len(result.path) for result in answer.searches) == lengths
+    assert tuple(result.num_steps for result in answer.searches) == lengths
+    assert not answer.not_found
+    assert [len(result.boxes) for result in answer.searches] == [1, 1]
+    assert len(answer.losses) == len(OPTIONS)
+
+
+def test_each_visit_but_the_last_asks_for_a_cue_of_as_many_tokens(pair) -> None:
+    search = pair[1]
+    search.begin(dict(zip(TARGETS, (5, 3), strict=True)))
+    answer = _seal(*pair).ask(tiny_models.noise(120, 120), QUESTION, options=OPTIONS)
+    cost = search.model.cost
+    assert cost.queries == {"detect": 8, "contextual_cue": 6, "cue_heatmap": 6}
+    assert cost.tokens_generated == 6 * 15
+    assert {node.cue.phrase for r in answer.searches for node in r.path if node.cue} == {
+        "the table"
+    }
+
+
+def test_searches_go_breadth_first(pair) -> None:
+    search = pair[1]
+    search.begin({TARGETS[0]: 6})
+    (result,) = build_locator("guided", search, SearchConfig(min_size=24)).locate(
+        [(tiny_models.noise(120, 120), TARGETS[0])]
+    )
+    assert [node.depth for node in result.path] == [1, 2, 2, 2, 2, 3]
+
+
+def test_the_first_answer_names_both_targets_and_costs_its_tokens(pair) -> None:
+    answers, search = pair
+    search.begin(dict(zip(TARGETS, (1, 1), strict=True)))
+    answer = _seal(*pair).ask(tiny_models.noise(), QUESTION, options=OPTIONS)
+    assert parse_missing(answer.first_text) == list(TARGETS) == answer.missing
+    cost = answers.model.cost
+    assert cost.tokens_generated == answers.first_tokens > 10
+    assert cost.options_scored == len(OPTIONS)
+    said = answers.generate([answer.memory], max_new_tokens=7)
+    assert said[0].num_tokens == 7
+
+
+def test_a_model_that_stops_by_itself_is_an_error(folders: tuple[Path, Path]) -> None:
+    model = load_search_model(folders[1], device="cpu")
+    head = model.model.llm.lm_head
+    head.weight.data.zero_()  # all logits are equal: the first id, which decodes to nothing
+    model.model.llm.config.eos_token_id = 0
+    search = ScriptedSearch(model, cue_tokens=15)
+    search.begin({TARGETS[0]: 2})
+    with pytest.raises(RuntimeError, match="stopped after 0 tokens, not 15"):
+        build_locator("guided", search, SearchConfig(min_size=24)).locate(
+            [(tiny_models.noise(), TARGETS[0])]
+        )
