@@ -1,0 +1,69 @@
+"""Memory this process has taken, now and at its most: of the GPU, or of the machine without one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+_STATUS = Path("/proc/self/status")  # Linux
+
+
+class MemoryMeter:
+    """Bytes. On a GPU of what PyTorch allocated there, else of the whole process."""
+
+    def __init__(self, device: str, limit_gb: float | None = None) -> None:
+        """`limit_gb` is refused on a CPU: nothing would enforce it."""
+        self.device = torch.device(device)
+        self.on_gpu = self.device.type == "cuda"
+        if limit_gb is not None and not self.on_gpu:
+            raise ValueError(f"memory_limit_gb={limit_gb} limits a GPU; device={device} is none")
+        if self.on_gpu:
+            torch.zeros(1, device=self.device)  # the context, whose start is nobody's loading time
+            total = torch.cuda.get_device_properties(self.device).total_memory
+            if limit_gb is not None and limit_gb * 1e9 < total:
+                torch.cuda.set_per_process_memory_fraction(limit_gb * 1e9 / total, self.device)
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def wait(self) -> None:
+        """Until the GPU has done what it was given; what is timed starts and ends with this."""
+        if self.on_gpu:
+            torch.cuda.synchronize(self.device)
+
+    def now(self) -> int:
+        if self.on_gpu:
+            return torch.cuda.memory_allocated(self.device)
+        import psutil
+
+        resident: int = psutil.Process().memory_info().rss
+        return resident
+
+    def peak(self) -> int:
+        """The most since this meter was made; without a GPU, since the process began."""
+        return torch.cuda.max_memory_allocated(self.device) if self.on_gpu else _peak_resident()
+
+    def report(self) -> dict[str, int | None]:
+        """The peak, and what is held around it.
+
+        `reserved` is the peak of what PyTorch took from the GPU, `device_in_use` what is taken of
+        it now, by whatever program, the CUDA context included.
+        """
+        reserved = in_use = None
+        if self.on_gpu:
+            reserved = torch.cuda.max_memory_reserved(self.device)
+            free, total = torch.cuda.mem_get_info(self.device)
+            in_use = total - free
+        return {"peak": self.peak(), "reserved": reserved, "device_in_use": in_use}
+
+
+def _peak_resident() -> int:
+    """Not of `getrusage` where it can be had: that counts what the process was before `exec`."""
+    if _STATUS.exists():
+        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

@@ -1,0 +1,97 @@
+"""The models that are measured: folders of random weights, with a tokenizer of the right size."""
+
+from __future__ import annotations
+
+import json
+import string
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from seal.evaluation.speed.config import SpeedConfig
+from seal.evaluation.speed.script import OPTIONS, PLACE, QUESTION, TARGETS
+from seal.fingerprint import TRAINING_FILE
+from seal.inference.vsm import sentence_ends
+from seal.models.load import CONFIG_FILE
+from seal.models.presets import NUM_ADDED_TOKENS, vqa_preset, vsm_preset
+from seal.models.random_weights import write_random_model
+from seal.text.conversation import VQA, VSM
+from seal.text.prompts import cue_prefix, cue_question, focus_sentence, locate_question, refusal
+from seal.text.tokenize import Tokenizer
+from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_START_TOKEN, LOC_TOKEN
+from seal.text.train_tokenizer import train_tokenizer
+
+ADDED_TOKENS = ("<im_patch>", IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN)
+_WORD = 9  # letters of a made-up word
+_SENTENCES = 400  # times each sentence is read: enough that its words become pieces of their own
+
+
+def model_folders(config: SpeedConfig) -> tuple[Path, Path]:
+    """Where the VQA LLM and the search model are."""
+    models = Path(config.out) / "models"
+    return models / f"vqa_{config.name}", models / f"vsm_{config.name}"
+
+
+def models_made(config: SpeedConfig) -> bool:
+    """Whether `make_models` has nothing left to do."""
+    for folder, seed in zip(model_folders(config), _seeds(config), strict=True):
+        if not (folder / CONFIG_FILE).exists():
+            return False
+        if json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")).get("seed") != seed:
+            return False
+    return True
+
+
+def make_models(config: SpeedConfig, device: str) -> None:
+    """Write both folders, as far as they are not there."""
+    vqa, vsm = vqa_preset(config.size), vsm_preset(config.size)
+    if config.num_hidden_layers is not None:
+        vqa.llm = replace(vqa.llm, num_hidden_layers=config.num_hidden_layers)
+        vsm.llm = replace(vsm.llm, num_hidden_layers=config.num_hidden_layers)
+    assert vsm.llm.vocab_size == vqa.llm.vocab_size + NUM_ADDED_TOKENS
+    vqa_folder, vsm_folder = model_folders(config)
+    vqa_seed, vsm_seed = _seeds(config)
+    with tempfile.TemporaryDirectory() as made:
+        plain = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vqa", ())
+        added = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vsm", ADDED_TOKENS)
+        # They go on until they are stopped: an answer has as many tokens as the script says.
+        write_random_model(
+            vqa_folder, vqa, plain.folder, seed=vqa_seed, never={plain.eos_id}, device=device
+        )
+        write_random_model(
+            vsm_folder, vsm, added.folder, seed=vsm_seed,
+            never={added.eos_id} | sentence_ends(added), device=device,
+        )  # fmt: skip
+
+
+def _seeds(config: SpeedConfig) -> tuple[int, int]:
+    return 2 * config.seed, 2 * config.seed + 1
+
+
+def make_tokenizer(pieces: int, folder: Path, added: tuple[str, ...]) -> Tokenizer:
+    """A tokenizer of just so many pieces, whose prompts are about as long as LLaMA's.
+
+    The words of the prompts are pieces; made-up ones take the other ids, all of which decode.
+    """
+    rng = np.random.default_rng(0)
+    letters = np.array(list(string.ascii_lowercase))
+    made_up = [
+        " ".join("".join(rng.choice(letters, _WORD)) for _ in range(8)) for _ in range(pieces // 8)
+    ]
+    name = TARGETS[0]
+    sentences = [
+        VQA.system,
+        VSM.system,
+        "USER: ASSISTANT:",
+        refusal(TARGETS),
+        focus_sentence([f"{name} at location", f"{TARGETS[1]} at location"]),
+        QUESTION,
+        *OPTIONS,
+        locate_question(name),
+        "Sure,",
+        cue_question(name),
+        f"{cue_prefix(name)} on {PLACE}.",
+    ]
+    return train_tokenizer([*sentences * _SENTENCES, *made_up], pieces, folder, added)
