@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -64,7 +65,7 @@ def measure(config: SpeedConfig, launch: Launch | None = None) -> dict[str, Any]
     }
     if pieces:
         write_json(Path(config.out) / RESULT, result)
-        draw_chart(result, Path(config.out) / CHART)
+        _draw(result, Path(config.out) / CHART)
     if failed:
         told = "; ".join(f"{name}: {why}" for name, why in failed.items())
         raise RuntimeError(f"not measured: {told} (the same command goes on with what is missing)")
@@ -115,6 +116,13 @@ def _finished(config: SpeedConfig, precision: str, settings: dict[str, Any]) -> 
             return False
     print(f"{config.name} in {precision}: measured before, in {path}", flush=True)
     return True
+
+
+def _draw(result: dict[str, Any], path: Path) -> None:
+    if importlib.util.find_spec("matplotlib") is None:  # a bare GPU machine: the figures matter
+        print(f"{path} is not drawn: that needs matplotlib", flush=True)
+        return
+    draw_chart(result, path)
 
 
 def _existing(device: str | None) -> str:
