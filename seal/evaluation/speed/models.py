@@ -14,7 +14,7 @@ from seal.evaluation.speed.config import SpeedConfig
 from seal.evaluation.speed.script import OPTIONS, PLACE, QUESTION, TARGETS
 from seal.fingerprint import TRAINING_FILE
 from seal.inference.vsm import sentence_ends
-from seal.models.load import CONFIG_FILE
+from seal.models.model_config import CONFIG_FILE
 from seal.models.presets import NUM_ADDED_TOKENS, vqa_preset, vsm_preset
 from seal.models.random_weights import write_random_model
 from seal.text.conversation import VQA, VSM
@@ -36,38 +36,37 @@ def model_folders(config: SpeedConfig) -> tuple[Path, Path]:
 
 def models_made(config: SpeedConfig) -> bool:
     """Whether `make_models` has nothing left to do."""
-    for folder, seed in zip(model_folders(config), _seeds(config), strict=True):
+    for folder in model_folders(config):
         if not (folder / CONFIG_FILE).exists():
             return False
-        if json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")).get("seed") != seed:
+        made = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
+        if made.get("seed") != config.seed:
             return False
     return True
 
 
 def make_models(config: SpeedConfig, device: str) -> None:
-    """Write both folders, as far as they are not there."""
+    """Write both folders, as far as they are not there.
+
+    One seed gives both the same CLIP tower, which they share once loaded, as the released ones do.
+    """
     vqa, vsm = vqa_preset(config.size), vsm_preset(config.size)
     if config.num_hidden_layers is not None:
         vqa.llm = replace(vqa.llm, num_hidden_layers=config.num_hidden_layers)
         vsm.llm = replace(vsm.llm, num_hidden_layers=config.num_hidden_layers)
     assert vsm.llm.vocab_size == vqa.llm.vocab_size + NUM_ADDED_TOKENS
     vqa_folder, vsm_folder = model_folders(config)
-    vqa_seed, vsm_seed = _seeds(config)
     with tempfile.TemporaryDirectory() as made:
         plain = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vqa", ())
         added = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vsm", ADDED_TOKENS)
         # They go on until they are stopped: an answer has as many tokens as the script says.
         write_random_model(
-            vqa_folder, vqa, plain.folder, seed=vqa_seed, never={plain.eos_id}, device=device
+            vqa_folder, vqa, plain.folder, seed=config.seed, never={plain.eos_id}, device=device
         )
         write_random_model(
-            vsm_folder, vsm, added.folder, seed=vsm_seed,
+            vsm_folder, vsm, added.folder, seed=config.seed,
             never={added.eos_id} | sentence_ends(added), device=device,
         )  # fmt: skip
-
-
-def _seeds(config: SpeedConfig) -> tuple[int, int]:
-    return 2 * config.seed, 2 * config.seed + 1
 
 
 def make_tokenizer(pieces: int, folder: Path, added: tuple[str, ...]) -> Tokenizer:

@@ -30,6 +30,7 @@ from seal.evaluation.speed.script import (
     search_lengths,
 )
 from seal.evaluation.store import write_json
+from seal.models.memory import Setting, expected_need
 from seal.pipeline import Answer, Seal
 
 MODELS = "models"  # the piece that writes the folders of random weights
@@ -54,7 +55,7 @@ def measure_piece(config: SpeedConfig, precision: str) -> dict[str, Any]:
     """Load both models, then ask; everything in bytes and seconds."""
     import torch
 
-    from seal.inference.load import load_answer_model, load_search_model
+    from seal.inference.load import load_answer_model, load_search_model, share_tower
     from seal.inference.locators import build_locator
 
     assert config.device is not None
@@ -73,9 +74,13 @@ def measure_piece(config: SpeedConfig, precision: str) -> dict[str, Any]:
     between = time.perf_counter()
     memory["vqa_loaded"] = meter.now()
     network_search = load_search_model(vsm_folder, **options)
+    share_tower(network_answers.model, network_search.model)  # as `load_models` does
     meter.wait()
     load = {"vqa": between - started, "vsm": time.perf_counter() - between}
     memory |= {"both_loaded": meter.now(), "peak_loading": meter.peak()}
+    setting = Setting(options["dtype"], quantization)
+    sizes = (network_answers.model.config, network_search.model.config)
+    memory["expected"] = expected_need(sizes, setting, shared_tower=True).total
     answers = ScriptedAnswers(network_answers)
     search = ScriptedSearch(network_search, cue_tokens=config.cue_tokens)
     seal = Seal(answers, build_locator("guided", search, network_search.search_config()))

@@ -15,7 +15,8 @@ PARTS = {"first_answer": "first answer", "search": "search", "final_answer": "fi
 def speed_table(result: Mapping[str, Any]) -> Table:
     """A row a precision: loading, memory, and the parts of a question."""
     head = (
-        "precision", "load s (vqa + vsm)", "loaded GB", "peak GB", "reserved GB", "under 24 GB",
+        "precision", "load s (vqa + vsm)", "expected GB", "loaded GB", "peak GB", "reserved GB",
+        "under 24 GB",
         "first answer s", "search s", "final answer s", "question s (range)", "free-form s",
         "visits", "calls", "tokens",
     )  # fmt: skip
@@ -72,6 +73,7 @@ def _row(name: str, piece: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         name,
         " + ".join(f"{piece['load_seconds'][model]:.1f}" for model in ("vqa", "vsm")),
+        f"{memory['expected'] / 1e9:.2f}",
         f"{memory['both_loaded'] / 1e9:.2f}",
         f"{memory['peak'] / 1e9:.2f}",
         "" if memory["reserved"] is None else f"{memory['reserved'] / 1e9:.2f}",

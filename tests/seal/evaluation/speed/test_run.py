@@ -72,6 +72,7 @@ def test_a_piece_tells_loading_memory_and_every_part_of_a_question(measured) -> 
     for piece in result["pieces"].values():
         memory, seconds = piece["memory"], piece["seconds"]
         assert 0 < memory["before_loading"] < memory["peak"]
+        assert memory["expected"] > 0
         assert memory["peak_loading"] <= memory["peak"] == most_memory(piece)
         assert min(piece["load_seconds"].values()) > 0
         parts = [seconds[part] for part in ("first_answer", "search", "final_answer")]
@@ -126,7 +127,7 @@ def test_an_image_with_too_few_regions_is_refused(measured) -> None:
 def test_models_of_another_seed_are_refused(measured) -> None:
     config, _ = measured
     other = _config(Path(config.out), seed=3, precisions=["fp32"])
-    with pytest.raises(ValueError, match=r"training\.json has seed=0, not 6"):
+    with pytest.raises(ValueError, match=r"training\.json has seed=0, not 3"):
         measure(other, Launches())
 
 
