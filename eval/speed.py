@@ -12,11 +12,12 @@ real, the searches take 4.65 visits a target in the mean and each cue answer has
 leaves out what a trained model's few outlier features cost.
 
 Each precision is a process of its own and a file OUT/pieces/*.json; the same command goes on after
-a stop and measures anew what was measured with other settings. The weights (29 GB for 7b, 53 GB
+a stop and measures anew what was measured with other settings. The weights (29 GB for 7b, 54 GB
 for 13b) stay in OUT/models. Writes OUT/speed.json and speed.png, and prints the table.
 
-On a GPU memory is PyTorch's, on a CPU the process's. A CPU maps the files and reads them when they
-are first used: there the first question pays for the loading, so leave warmup at 1 or more.
+On a GPU memory is PyTorch's, on a CPU the process's. In bf16 a CPU maps the files and reads them
+when they are first used: there the first question pays for the loading, so leave warmup at 1 or
+more.
 """
 
 from __future__ import annotations
