@@ -4,6 +4,7 @@
     seal eval/speed size=7b precisions=[int8,nf4] memory_limit_gb=24
     seal eval/speed size=miniature device=cpu precisions=[fp32,int8,nf4] questions=3
     seal eval/speed size=7b num_hidden_layers=1 device=cpu precisions=[bf16] questions=1
+    seal eval/speed size=7b device=cpu questions=0 out=runs/loading     # loading alone
     python -m seal.evaluation.speed size=7b precisions=[nf4]     # the same, without Hydra
 
 A question is a first answer, the search of two targets and a final answer of four options. The
@@ -15,7 +16,8 @@ Each precision is a process of its own and a file OUT/pieces/*.json; the same co
 a stop and measures anew what was measured with other settings. The weights (29 GB for 7b, 54 GB
 for 13b) stay in OUT/models. Writes OUT/speed.json and speed.png, and prints the table.
 
-On a GPU memory is PyTorch's, on a CPU the process's. In bf16 a CPU maps the files and reads them
+On a GPU memory is PyTorch's, on a CPU the process's; "host GB to load" is the most the process grew
+by while loading, files that are mapped not counted. In bf16 a CPU maps the files and reads them
 when they are first used: there the first question pays for the loading, so leave warmup at 1 or
 more.
 """

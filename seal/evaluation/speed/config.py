@@ -25,7 +25,7 @@ class SpeedConfig:
     device: str | None = None  # cuda | cpu; None: a GPU if there is one
     out: str = "runs/speed"
     image_size: list[int] = field(default_factory=lambda: [2240, 1680])  # pixels: width, height
-    questions: int = len(LENGTHS)  # whose search lengths average 4.65 if all of them are asked
+    questions: int = len(LENGTHS)  # searches take 4.65 visits if all are asked; 0: loading alone
     warmup: int = 1  # questions before, which are not counted
     cue_tokens: int = 15  # that each cue answer is made to have
     answer_tokens: int = 30  # of a free-form final answer, timed beside the options; 0: none
@@ -49,12 +49,11 @@ class SpeedConfig:
             raise ValueError(f"cue_tokens={self.cue_tokens} is not in [1, 100]")
         if not 0 <= self.answer_tokens <= 200:
             raise ValueError(f"answer_tokens={self.answer_tokens} is not in [0, 200]")
-        for name in ("questions", "num_hidden_layers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}={value} must be at least 1")
-        if self.warmup < 0:
-            raise ValueError(f"warmup={self.warmup} is below 0")
+        if self.num_hidden_layers is not None and self.num_hidden_layers < 1:
+            raise ValueError(f"num_hidden_layers={self.num_hidden_layers} must be at least 1")
+        for name in ("questions", "warmup"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)} is below 0")
         if self.memory_limit_gb is not None and self.memory_limit_gb <= 0:
             raise ValueError(f"memory_limit_gb={self.memory_limit_gb} must be above 0")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import torch
@@ -57,12 +58,47 @@ class MemoryMeter:
         return {"peak": self.peak(), "reserved": reserved, "device_in_use": in_use}
 
 
-def _peak_resident() -> int:
-    """Not of `getrusage` where it can be had: that counts what the process was before `exec`."""
+class AnonymousPeak:
+    """The most memory of this process that is no mapped file, within a `with`; Linux alone tells.
+
+    What a mapped file takes of memory the system can take back at any time.
+    """
+
+    def __init__(self) -> None:
+        self.grown: int | None = None  # bytes above what there was at the start; None: not told
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> AnonymousPeak:
+        self._before = self._most = _status("RssAnon")
+        if self._before is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None and self._most is not None:
+            self._stop.set()
+            self._thread.join()
+            self.grown = max(self._most, _status("RssAnon") or 0) - self._before
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.01):
+            self._most = max(self._most or 0, _status("RssAnon") or 0)
+
+
+def _status(key: str) -> int | None:
+    """Bytes that the system says of this process."""
     if _STATUS.exists():
         for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{key}:"):
                 return int(line.split()[1]) * 1024
+    return None
+
+
+def _peak_resident() -> int:
+    """Not of `getrusage` where it can be had: that counts what the process was before `exec`."""
+    if (most := _status("VmHWM")) is not None:
+        return most
     import resource
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

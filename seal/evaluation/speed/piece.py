@@ -19,7 +19,7 @@ from PIL import Image
 
 from seal.evaluation.environment import environment
 from seal.evaluation.speed.config import PRECISIONS, SpeedConfig
-from seal.evaluation.speed.meter import MemoryMeter
+from seal.evaluation.speed.meter import AnonymousPeak, MemoryMeter
 from seal.evaluation.speed.models import make_models, model_folders
 from seal.evaluation.speed.script import (
     OPTIONS,
@@ -68,19 +68,28 @@ def measure_piece(config: SpeedConfig, precision: str) -> dict[str, Any]:
     if quantization is not None:
         import bitsandbytes  # noqa: F401  # its import is no model's loading time
     vqa_folder, vsm_folder = model_folders(config)
-    started = time.perf_counter()
-    network_answers = load_answer_model(vqa_folder, **options)
-    meter.wait()
-    between = time.perf_counter()
-    memory["vqa_loaded"] = meter.now()
-    network_search = load_search_model(vsm_folder, **options)
-    share_tower(network_answers.model, network_search.model)  # as `load_models` does
-    meter.wait()
-    load = {"vqa": between - started, "vsm": time.perf_counter() - between}
+    with AnonymousPeak() as host:
+        started = time.perf_counter()
+        network_answers = load_answer_model(vqa_folder, **options)
+        meter.wait()
+        between = time.perf_counter()
+        memory["vqa_loaded"] = meter.now()
+        network_search = load_search_model(vsm_folder, **options)
+        share_tower(network_answers.model, network_search.model)  # as `load_models` does
+        meter.wait()
+        load = {"vqa": between - started, "vsm": time.perf_counter() - between}
     memory |= {"both_loaded": meter.now(), "peak_loading": meter.peak()}
+    memory["host_loading"] = host.grown
     setting = Setting(options["dtype"], quantization)
     sizes = (network_answers.model.config, network_search.model.config)
-    memory["expected"] = expected_need(sizes, setting, shared_tower=True).total
+    need = expected_need(sizes, setting, shared_tower=True)
+    memory |= {"expected": need.total, "expected_weights": need.weights}
+    measured = {"precision": precision, "load_seconds": load}
+    if config.questions == 0:
+        return {
+            **measured, "memory": memory | meter.report(), "questions": [],
+            "environment": environment(config.device),
+        }  # fmt: skip
     answers = ScriptedAnswers(network_answers)
     search = ScriptedSearch(network_search, cue_tokens=config.cue_tokens)
     seal = Seal(answers, build_locator("guided", search, network_search.search_config()))
@@ -92,8 +101,7 @@ def measure_piece(config: SpeedConfig, precision: str) -> dict[str, Any]:
     ]
     questions = asked[config.warmup :]
     return {
-        "precision": precision,
-        "load_seconds": load,
+        **measured,
         "memory": memory | meter.report(),
         "mean_visits_per_target": float(np.mean([sum(q["lengths"]) / 2 for q in questions])),
         "seconds": {

@@ -15,15 +15,20 @@ PARTS = {"first_answer": "first answer", "search": "search", "final_answer": "fi
 def speed_table(result: Mapping[str, Any]) -> Table:
     """A row a precision: loading, memory, and the parts of a question."""
     head = (
-        "precision", "load s (vqa + vsm)", "expected GB", "loaded GB", "peak GB", "reserved GB",
-        "under 24 GB",
+        "precision", "load s (vqa + vsm)", "host GB to load", "expected GB", "loaded GB", "peak GB",
+        "reserved GB", "under 24 GB",
+    )  # fmt: skip
+    asked = (
         "first answer s", "search s", "final answer s", "question s (range)", "free-form s",
         "visits", "calls", "tokens",
     )  # fmt: skip
-    rows = tuple(_row(name, piece) for name, piece in result["pieces"].items())
-    n = min(len(piece["questions"]) for piece in result["pieces"].values())
+    pieces = result["pieces"]
+    n = min(len(piece["questions"]) for piece in pieces.values())
+    rows = tuple(
+        _loading(name, piece) + (_asking(piece) if n else ()) for name, piece in pieces.items()
+    )
     title = f"Both models, {result['name']}, on {result['device']}: medians of {n} questions"
-    return Table(title, head, rows)
+    return Table(title, head + asked if n else head, rows)
 
 
 def most_memory(piece: Mapping[str, Any]) -> int:
@@ -42,7 +47,7 @@ def draw_chart(result: Mapping[str, Any], path: Path) -> None:
     seconds, memory = figure.subplots(1, 2)
     bottom = [0.0] * len(pieces)
     for part, name in PARTS.items():
-        heights = [piece["seconds"][part]["median"] for piece in pieces.values()]
+        heights = [_median(piece, part) for piece in pieces.values()]
         seconds.bar(list(pieces), heights, bottom=bottom, label=name, width=0.6)
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
     seconds.set_ylabel("seconds a question (median)")
@@ -62,8 +67,28 @@ def draw_chart(result: Mapping[str, Any], path: Path) -> None:
     figure.savefig(path, format="png", dpi=120)
 
 
-def _row(name: str, piece: Mapping[str, Any]) -> tuple[str, ...]:
-    memory, seconds, questions = piece["memory"], piece["seconds"], piece["questions"]
+def _median(piece: Mapping[str, Any], part: str) -> float:
+    """0 where only loading was measured."""
+    median: float = piece["seconds"][part]["median"] if piece["questions"] else 0.0
+    return median
+
+
+def _loading(name: str, piece: Mapping[str, Any]) -> tuple[str, ...]:
+    memory = piece["memory"]
+
+    def told(key: str) -> str:
+        return "" if memory[key] is None else f"{memory[key] / 1e9:.2f}"
+
+    return (
+        name,
+        " + ".join(f"{piece['load_seconds'][model]:.1f}" for model in ("vqa", "vsm")),
+        *(told(key) for key in ("host_loading", "expected", "both_loaded", "peak", "reserved")),
+        "yes" if most_memory(piece) < CARD else "no",
+    )
+
+
+def _asking(piece: Mapping[str, Any]) -> tuple[str, ...]:
+    seconds, questions = piece["seconds"], piece["questions"]
     whole = seconds["question"]
     free = seconds.get("free_form_answer")
 
@@ -71,13 +96,6 @@ def _row(name: str, piece: Mapping[str, Any]) -> tuple[str, ...]:
         return f"{sum(values) / len(values):.1f}"
 
     return (
-        name,
-        " + ".join(f"{piece['load_seconds'][model]:.1f}" for model in ("vqa", "vsm")),
-        f"{memory['expected'] / 1e9:.2f}",
-        f"{memory['both_loaded'] / 1e9:.2f}",
-        f"{memory['peak'] / 1e9:.2f}",
-        "" if memory["reserved"] is None else f"{memory['reserved'] / 1e9:.2f}",
-        "yes" if most_memory(piece) < CARD else "no",
         *(f"{seconds[part]['median']:.3f}" for part in PARTS),
         f"{whole['median']:.3f} ({whole['low']:.3f}-{whole['high']:.3f})",
         "" if free is None else f"{free['median']:.3f}",

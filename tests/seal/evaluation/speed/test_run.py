@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from seal.evaluation.speed.__main__ import parse
 from seal.evaluation.speed.config import SpeedConfig
+from seal.evaluation.speed.meter import AnonymousPeak
 from seal.evaluation.speed.piece import MODELS, piece_path, run_piece
 from seal.evaluation.speed.report import most_memory, speed_table
 from seal.evaluation.speed.run import measure
@@ -63,6 +66,32 @@ def test_a_run_that_was_stopped_goes_on_with_what_is_missing(measured) -> None:
     third = Launches()
     assert measure(config, third) == result
     assert third.made == []
+
+
+def test_without_questions_loading_alone_is_measured(measured, tmp_path) -> None:
+    config, _ = measured
+    alone = _config(Path(config.out), questions=0, precisions=["nf4"])
+    result = measure(alone, Launches())
+    (piece,) = result["pieces"].values()
+    assert piece["questions"] == [] and piece["load_seconds"]["vqa"] > 0
+    assert piece["memory"]["expected_weights"] < piece["memory"]["expected"]
+    table = markdown(speed_table(result))
+    assert "host GB to load" in table and "search s" not in table
+
+
+def test_the_anonymous_peak_counts_what_is_allocated_and_not_what_is_mapped(tmp_path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(64 << 20))
+    with AnonymousPeak() as peak:
+        if peak._before is None:
+            pytest.skip("this system does not tell anonymous memory")
+        assert np.memmap(path, np.uint8, "r").max() == 0
+    assert peak.grown is not None and peak.grown < 32 << 20
+    with AnonymousPeak() as peak:
+        held = torch.ones(64 << 20, dtype=torch.uint8)
+        time.sleep(0.05)
+        del held
+    assert peak.grown is not None and peak.grown > 48 << 20
 
 
 def test_a_piece_tells_loading_memory_and_every_part_of_a_question(measured) -> None:
@@ -139,7 +168,7 @@ def test_models_of_another_seed_are_refused(measured) -> None:
         ({"precisions": []}, "each once"),
         ({"image_size": [100]}, "image_size"),
         ({"cue_tokens": 0}, "cue_tokens=0"),
-        ({"questions": 0}, "questions=0"),
+        ({"questions": -1}, "questions=-1"),
         ({"num_hidden_layers": 0}, "num_hidden_layers=0"),
         ({"memory_limit_gb": 0.0}, "memory_limit_gb"),
     ],
