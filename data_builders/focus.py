@@ -1,7 +1,7 @@
 """Turn LLaVA conversations into records that show crops of the objects they speak of.
 
     seal data_builders/focus llava=llava_instruct_150k.json annotations=instances_train2017.json \\
-        images=train2017 out=data/records/llava_focus workers=8
+        images=train2017 out=data/records/focus/train workers=8
 
 A noun phrase whose head is the name of a COCO category, or a synonym, makes the annotated object a
 target if it can only mean that one: the only instance of its category, or all of them when the

@@ -1,7 +1,7 @@
 """Turn GQA questions into records that show crops of the objects they ask about.
 
     seal data_builders/gqa annotations=train_balanced_questions.json \\
-        scene_graphs=train_sceneGraphs.json images=images out=data/records/gqa limit=300000 \\
+        scene_graphs=train_sceneGraphs.json images=images out=data/records/gqa/train limit=300000 \\
         erasure.answers=seal erasure.model=models/vqa_7b workers=8
 
 The scene-graph objects that a question names, with their boxes, are the targets. The short answer

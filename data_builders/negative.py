@@ -1,7 +1,7 @@
 """Turn COCO annotations into questions that the VQA LLM must refuse: what they need is not seen.
 
     seal data_builders/negative annotations=instances_train2017.json images=train2017 \\
-        out=data/records/negative workers=8 language.kind=openai language.model=gpt-4o-mini
+        out=data/records/negative/train workers=8 language.kind=openai language.model=gpt-4o-mini
 
 One or two objects are drawn that are absent from the image, or whose every box is under `max_side`
 pixels on both sides. A language model writes a question that needs them; the answer is the refusal

@@ -1,7 +1,7 @@
 """Turn COCO-format detection annotations into questions about where objects are.
 
     seal data_builders/spatial annotations=instances_train2017.json images=train2017 \\
-        out=data/records/spatial workers=8
+        out=data/records/spatial/train workers=8
 
 "Is the dog on the left or right side of the bench?": both objects are the only ones of their class
 in the image, both boxes are targets, and the answer is a full sentence. Pairs whose relation

@@ -1,7 +1,7 @@
 """Turn VAW attribute annotations into questions about one object of a Visual Genome image.
 
     seal data_builders/vaw annotations=train_part1.json also=[train_part2.json] \\
-        attribute_types=attribute_types.json images=visual_genome out=data/records/vaw \\
+        attribute_types=attribute_types.json images=visual_genome out=data/records/vaw/train \\
         erasure.answers=seal erasure.model=models/vqa_7b workers=8
 
 `images` holds VG_100K and VG_100K_2. Asked are what no other annotated object of the image shares
