@@ -77,6 +77,21 @@ def test_each_folder_must_hold_what_is_asked_of_it(folders):
         Seal.from_pretrained(folders / "vsm", None, search="none", device="cpu")
 
 
+@pytest.mark.parametrize("quantization", [None, "int8", "nf4"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_every_precision_says_and_finds_nearly_the_same(folders, dtype, quantization):
+    asked = (noise(), "Is it red?", ["yes", "no"], ["boat"])
+    exact, rounded = (
+        Seal.from_pretrained(folders / "vqa", folders / "vsm", device="cpu", **options).ask(*asked)
+        for options in ({}, {"dtype": dtype, "quantization": quantization})
+    )
+    assert rounded.losses == pytest.approx(exact.losses, abs=0.01)
+    assert (rounded.losses == exact.losses) == (dtype == torch.float32 and quantization is None)
+    one, other = (answer.searches[0].boxes[0] for answer in (exact, rounded))
+    corners = ([box.x0, box.y0, box.x1, box.y1] for box in (one, other))
+    assert next(corners) == pytest.approx(next(corners), abs=0.1)  # pixels of 120
+
+
 def test_towers_of_the_same_weights_become_one_object(tmp_path):
     vqa, vsm = vqa_model(0), vsm_model(1)
     for same in (False, True):
