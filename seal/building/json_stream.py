@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _BEHIND = frozenset(",]}: \t\r\n")  # what may follow a value
@@ -15,8 +14,7 @@ _CHUNK = 1 << 20  # bytes read at once
 _LONGEST = 1 << 28  # bytes of one element; what is longer is taken for a broken file
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):  # made tens of millions of times: a dataclass takes longer
     """One element of a top-level array, at bytes `start` to `end` of the file."""
 
     key: str
@@ -50,9 +48,9 @@ class _Reader:
         self._file = file
         self._name = name
         self._text = ""
+        self._ascii = True  # the whole window
         self._begin = 0  # byte of the file at which the window begins
         self._at = 0  # in the window
-        self._ended = False
         self._decoder = json.JSONDecoder()
 
     def elements(self) -> Iterator[Element]:
@@ -75,10 +73,33 @@ class _Reader:
             self._at += 1
             return
         while True:
+            yield from self._whole_in_window(key)
             value, start, end = self._value()
             yield Element(key, value, start, end)
             if not self._another("]"):
                 return
+
+    def _whole_in_window(self, key: str) -> Iterator[Element]:
+        """The next elements that lie in the window with the comma behind them; errors wait.
+
+        What `_array` does without this, a little faster.
+        """
+        self._next()
+        text, begin, at, decode = self._text, self._begin, self._at, self._decoder.raw_decode
+        while True:
+            try:
+                value, end = decode(text, at)
+            except json.JSONDecodeError:
+                break
+            if text[end : end + 1] != ",":
+                break
+            if not self._ascii:
+                value = _read_as_utf8(text[at:end], value)
+            yield Element(key, value, begin + at, begin + end)
+            blank = _BLANK.match(text, end + 1)
+            assert blank is not None
+            at = blank.end()
+        self._at = at
 
     def _another(self, last: str) -> bool:
         """Step over a comma, or over `last`."""
@@ -118,9 +139,7 @@ class _Reader:
                 # A number that the window cuts off would be read as a shorter one.
                 if self._text[end : end + 1] in _BEHIND:
                     start, self._at = self._at, end
-                    text = self._text[start:end]
-                    if not text.isascii():
-                        value = json.loads(text.encode("latin-1"))
+                    value = _read_as_utf8(self._text[start:end], value)
                     return value, self._begin + start, self._begin + end
             if len(self._text) - self._at > _LONGEST or not self._more():
                 raise self._broken(problem)
@@ -131,6 +150,7 @@ class _Reader:
         rest = len(self._text) - self._at
         chunk = self._file.read(max(_CHUNK, rest))
         self._text = self._text[self._at :] + chunk.decode("latin-1")
+        self._ascii = self._text.isascii()
         self._begin += self._at
         self._at = 0
         return bool(chunk)
@@ -139,3 +159,8 @@ class _Reader:
         return ValueError(
             f"{self._name}: byte {self._begin + self._at}: {problem}; is the file complete?"
         )
+
+
+def _read_as_utf8(text: str, value: Any) -> Any:
+    """The value of a text whose characters are bytes; `value` is right if they are ASCII."""
+    return value if text.isascii() else json.loads(text.encode("latin-1"))

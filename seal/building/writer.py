@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,11 +15,13 @@ from tqdm import tqdm
 
 from seal.building.drafts import Draft, Keep, TextWriter
 from seal.building.report import write_report
-from seal.data.records import Record, RecordSet, RecordWriter
+from seal.data.records import Record, RecordSet, RecordWriter, record_contents, record_line
 
 CORRUPT = "image does not decode"  # the drop that `max_corrupt` limits
 _CHECKPOINT_EVERY = 2_000  # items; fewer than that are lost when a build is stopped
 _WINDOW = 256  # items whose drafts are written, and whose records are judged, together
+_CHUNK = 32  # items a worker is given at once
+_AHEAD = 8  # chunks for each worker that may wait to be written
 
 
 @dataclass(kw_only=True, slots=True)
@@ -61,6 +64,23 @@ class Outcome:
 Make = Callable[[int], Outcome]
 
 
+@dataclass(slots=True)
+class _Line:
+    """A record as it is written: encoded by whoever made it, and cheap to send."""
+
+    id: str
+    line: bytes
+    contents: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Encoded:
+    """An outcome whose records nobody looks at any more."""
+
+    lines: list[_Line]
+    counts: dict[str, int]
+
+
 def build_set(
     config: BuildConfig,
     make: Make,
@@ -95,13 +115,15 @@ def build_set(
         if writer.progress == 0:
             writer.counts.update({"items read": 0} | (counts or {}))
         first = writer.progress
-        outcomes = _outcomes(make, range(first, num_items), config.workers)
+        # Records that something else looks at travel as they are.
+        work: Make | _Encoder = make if write is not None or keep is not None else _Encoder(make)
+        outcomes = _outcomes(work, range(first, num_items), config.workers)
         bar = iter(tqdm(outcomes, builder, total=num_items, initial=first, unit="item"))
         done = saved = first
         while window := list(islice(bar, _WINDOW)):
             found: Counter[str] = Counter()
-            for record in _finished(window, found, write, keep):
-                writer.write(record)
+            for line in _lines(window, found, write, keep):
+                writer.write_line(line.id, line.line, line.contents)
             done += len(window)
             writer.counts["items read"] = done
             for reason, count in found.items():
@@ -119,14 +141,28 @@ def build_set(
     return records
 
 
+def _lines(
+    window: list[Outcome | _Encoded],
+    counts: Counter[str],
+    write: TextWriter | None,
+    keep: Keep | None,
+) -> Iterator[_Line]:
+    """The records of some items, those that a language model writes behind the others."""
+    outcomes = []
+    for outcome in window:
+        counts.update(outcome.counts)
+        if isinstance(outcome, Outcome):
+            outcomes.append(outcome)
+        else:
+            yield from outcome.lines
+    yield from map(_encoded, _finished(outcomes, counts, write, keep))
+
+
 def _finished(
     window: list[Outcome], counts: Counter[str], write: TextWriter | None, keep: Keep | None
 ) -> list[Record]:
-    """The records of some items, those that a language model writes behind the others."""
     records = [record for outcome in window for record in outcome.records]
     drafts = [draft for outcome in window for draft in outcome.drafts]
-    for outcome in window:
-        counts.update(outcome.counts)
     if drafts:
         if write is None:
             raise TypeError("there are drafts, but nothing that writes them")
@@ -148,7 +184,24 @@ def _check_corrupt(writer: RecordWriter, num_items: int, config: BuildConfig) ->
         )
 
 
-def _outcomes(make: Make, items: range, workers: int) -> Iterator[Outcome]:
+class _Encoder:
+    """Makes outcomes whose records are encoded; in a worker that is where it costs nothing."""
+
+    def __init__(self, make: Make) -> None:
+        self.make = make
+
+    def __call__(self, item: int) -> _Encoded | Outcome:
+        outcome = self.make(item)
+        if outcome.drafts:
+            return outcome
+        return _Encoded([_encoded(record) for record in outcome.records], outcome.counts)
+
+
+def _encoded(record: Record) -> _Line:
+    return _Line(record.id, record_line(record), record_contents(record))
+
+
+def _outcomes(make: Make | _Encoder, items: range, workers: int) -> Iterator[Outcome | _Encoded]:
     """The outcomes in the order of the items, whoever makes them."""
     if workers == 0:
         yield from map(make, items)
@@ -156,17 +209,27 @@ def _outcomes(make: Make, items: range, workers: int) -> Iterator[Outcome]:
     # Forked where that exists: the index of a large source is then shared, not copied.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in methods else None)
-    with context.Pool(workers, _start_worker, (make,)) as pool:
-        yield from pool.imap(_work, items, chunksize=16)
+    waiting: deque[Future[list[Outcome | _Encoded]]] = deque()
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (make,))
+    try:
+        for begin in range(0, len(items), _CHUNK):
+            # Workers that are faster than what is done with their records wait for it.
+            if len(waiting) == _AHEAD * workers:
+                yield from waiting.popleft().result()
+            waiting.append(pool.submit(_work, items[begin : begin + _CHUNK]))
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _start_worker(make: Make) -> None:
+def _start_worker(make: Make | _Encoder) -> None:
     global _make
     _make = make
 
 
-def _work(item: int) -> Outcome:
-    return _make(item)
+def _work(items: range) -> list[Outcome | _Encoded]:
+    return list(map(_make, items))
 
 
-_make: Make  # of a worker process
+_make: Make | _Encoder  # of a worker process

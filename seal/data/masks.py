@@ -49,6 +49,9 @@ def segmentation_to_rle(segmentation: object, height: int, width: int) -> RLE:
             if sum(segmentation["counts"]) != height * width:
                 raise ValueError("the run lengths of an RLE do not add up to the image's pixels")
             return _as_json(coco_mask.frPyObjects(segmentation, height, width))
+        # pycocotools decodes what is too short to memory that nobody wrote to.
+        if _num_pixels(segmentation["counts"]) != height * width:
+            raise ValueError("a compressed RLE does not add up to the image's pixels")
         return _as_json(_as_bytes(segmentation))
     if not isinstance(segmentation, list) or not segmentation:
         raise ValueError(f"a segmentation is a list of polygons or an RLE, got {segmentation!r}")
@@ -70,6 +73,29 @@ def rle_area(rle: RLE) -> int:
     from pycocotools import mask as coco_mask
 
     return int(coco_mask.area(_as_bytes(rle)))
+
+
+def _num_pixels(counts: str | bytes) -> int:
+    """The sum of compressed run lengths; -1: they are none.
+
+    Five bits a character behind 48, the sixth says that more follow, the last fifth bit is the
+    sign; from the fourth run on it is the difference to the run before the last one.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for code in counts.encode("latin-1", "replace") if isinstance(counts, str) else counts:
+        bits = code - 48
+        if not 0 <= bits < 64:
+            return -1
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return sum(runs) if shift == 0 and min(runs, default=-1) >= 0 else -1
 
 
 def _as_json(rle: RLE) -> RLE:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from array import array
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -58,7 +59,8 @@ class RecordWriter:
         self._resume = resume
         self._file: IO[bytes] | None = None
         self._in_shard: list[int] = []  # records
-        self._ids: set[str] = set()
+        self._ids = _Seen()
+        self.contents: dict[str, int] = {}  # what the records hold, added up
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (resume and self._restore()):
             self._remove_partial()
@@ -84,16 +86,20 @@ class RecordWriter:
 
     def write(self, record: Record) -> None:
         """Append one record; an id may occur once."""
-        if record.id in self._ids:
-            raise ValueError(f"record {record.id!r} occurs twice")
-        self._ids.add(record.id)
+        self.write_line(record.id, record_line(record), record_contents(record))
+
+    def write_line(self, id: str, line: bytes, contents: dict[str, int]) -> None:
+        """Append a record that another process encoded: `record_line`, `record_contents`."""
+        if not self._ids.add(id):
+            raise ValueError(f"record {id!r} occurs twice")
         if self._file is None or self._in_shard[-1] == self._per_shard:
             self._close_file()
             self._in_shard.append(0)
             self._file = self._partial(len(self._in_shard) - 1).open("wb")
-        line = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
-        self._file.write(line.encode("utf-8") + b"\n")
+        self._file.write(line)
         self._in_shard[-1] += 1
+        for name, count in contents.items():
+            self.contents[name] = self.contents.get(name, 0) + count
 
     def checkpoint(self, progress: int) -> None:
         """Note that the set holds everything up to `progress` of the builder's own count."""
@@ -106,6 +112,7 @@ class RecordWriter:
             "per_shard": self._per_shard,
             "progress": progress,
             "counts": self.counts,
+            "contents": self.contents,
             "in_shard": self._in_shard,
             "bytes": [self._partial(i).stat().st_size for i in range(len(self._in_shard))],
         }
@@ -130,7 +137,13 @@ class RecordWriter:
                     "sha256": file_checksum(path),
                 }
             )
-        description = {**self._facts, "records": len(self), "counts": self.counts, "shards": shards}
+        description = {
+            **self._facts,
+            "records": len(self),
+            "counts": self.counts,
+            "contents": self.contents,
+            "shards": shards,
+        }
         _write_whole(self.folder / SET_FILE, json.dumps(description, indent=1) + "\n")
         self._remove_partial()
 
@@ -142,15 +155,19 @@ class RecordWriter:
         state = json.loads(path.read_text(encoding="utf-8"))
         if state["facts"] != self._facts or state["per_shard"] != self._per_shard:
             return False
+        if "contents" not in state:  # of an older version
+            return False
         shards = [(self._partial(index), size) for index, size in enumerate(state["bytes"])]
         if not all(shard.is_file() and shard.stat().st_size >= size for shard, size in shards):
             return False
         for shard, size in shards:
             os.truncate(shard, size)
             with shard.open("rb") as file:
-                self._ids.update(json.loads(line)["id"] for line in file)
+                for line in file:
+                    self._ids.add(json.loads(line)["id"])
         self._in_shard = state["in_shard"]
         self.counts = state["counts"]
+        self.contents = state["contents"]
         self.progress = state["progress"]
         if self._in_shard:
             self._file = self._partial(len(self._in_shard) - 1).open("ab")
@@ -172,6 +189,63 @@ class RecordWriter:
 
     def _partial(self, shard: int) -> Path:
         return self.folder / f"records-{shard:05d}.partial"
+
+
+class _Seen:
+    """The ids of millions of records, each as an 8-byte hash in an open-addressed table.
+
+    Two of n ids share a hash, and stop a build, with a chance of n^2 / 2^65: 10^-7 for 2 million.
+    """
+
+    def __init__(self) -> None:
+        self._table = array("Q", bytes(8 * 1024))  # 0: free
+        self._count = 0
+
+    def add(self, id: str) -> bool:
+        """Whether it is new."""
+        digest = hashlib.blake2b(id.encode("utf-8"), digest_size=8).digest()
+        if not self._put(int.from_bytes(digest, "little") or 1):
+            return False
+        self._count += 1
+        if 2 * self._count > len(self._table):
+            held = self._table
+            self._table = array("Q", bytes(8 * 2 * len(held)))
+            for value in held:
+                if value:
+                    self._put(value)
+        return True
+
+    def _put(self, value: int) -> bool:
+        table = self._table
+        mask = len(table) - 1
+        place = value & mask
+        while (other := table[place]) != 0:
+            if other == value:
+                return False
+            place = (place + 1) & mask
+        table[place] = value
+        return True
+
+
+def record_line(record: Record) -> bytes:
+    """The record as it stands in a shard."""
+    text = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8") + b"\n"
+
+
+def record_contents(record: Record) -> dict[str, int]:
+    """What a record holds, for counting; nothing that it holds none of."""
+    expressions = record.expressions
+    counts = {
+        "turns": len(record.turns),
+        "targets": len(record.targets),
+        "expressions": len(expressions),
+        "expressions absent from their image": sum(e.boxes == () for e in expressions),
+        "expressions without box supervision": sum(e.boxes is None for e in expressions),
+        "expressions with a mask": sum(e.mask is not None for e in expressions),
+        "boxes": sum(len(e.boxes or ()) for e in expressions),
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def file_checksum(path: Path) -> str:

@@ -19,7 +19,13 @@ from seal.data.record import (
     Record,
     RecordTarget,
 )
-from seal.data.record_writer import SET_FILE, RecordWriter, file_checksum
+from seal.data.record_writer import (
+    SET_FILE,
+    RecordWriter,
+    file_checksum,
+    record_contents,
+    record_line,
+)
 
 __all__ = [
     "ASSISTANT",
@@ -30,6 +36,8 @@ __all__ = [
     "RecordSet",
     "RecordTarget",
     "RecordWriter",
+    "record_contents",
+    "record_line",
 ]
 
 
