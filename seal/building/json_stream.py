@@ -38,7 +38,7 @@ def stream_arrays(path: str | Path) -> Iterator[Element]:
 def read_element(file: IO[bytes], start: int, end: int) -> Any:
     """The element at bytes `start` to `end` of an open file."""
     file.seek(start)
-    return json.loads(file.read(end - start))
+    return json.loads(file.read(end - start).decode("utf-8"))
 
 
 class _Reader:

@@ -16,6 +16,7 @@ from seal.version import __version__
 
 SET_FILE = "set.json"
 PROGRESS_FILE = "progress.partial"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class RecordWriter:
@@ -229,8 +230,7 @@ class _Seen:
 
 def record_line(record: Record) -> bytes:
     """The record as it stands in a shard."""
-    text = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8") + b"\n"
+    return _ENCODER.encode(record.to_json()).encode("utf-8") + b"\n"
 
 
 def record_contents(record: Record) -> dict[str, int]:
