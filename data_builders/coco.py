@@ -4,8 +4,21 @@
         out=data/records/coco/train workers=8
 
 Every class of an image becomes an expression with all its boxes and the union of its masks;
-`num_absent` classes that are not there are asked for as well. Objects365 and everything else in
-COCO's form is read the same way (`source=objects365 masks=false`).
+`num_absent` classes that are not there are asked for as well. Objects365, COCO-Stuff and
+PACO-LVIS have builders of their own.
+
+One's own data set, exported by any tool, is read the same way:
+- ids may be numbers, texts or whole floats, and boxes texts; without `bbox` the box is that of
+  the segmentation, and without `width` and `height` the size is that of the image;
+- images are found by `file_name` as a path, a path of another machine, a URL or percent-encoded,
+  with its folders or (if no two images share a name) without;
+- ids that share a name are one class; a class without annotations that only groups others (the
+  dummy with id 0 of some exports) is dropped;
+- `masks=false` for boxes alone. A class with one missing mask in an image has none there.
+
+An image that a camera's EXIF tag turns, annotated as if it did not, is skipped and counted.
+`exiftool -Orientation= -overwrite_original IMAGE` removes the tag: the pixels then lie as they
+were annotated. `check_images=false` believes names and sizes and opens no image.
 
 The set does not depend on `workers`. A build that was stopped goes on where it was when the same
 command is given again. report.html beside the records says what was dropped and shows samples.

@@ -5,8 +5,9 @@
         out=data/records/coco_stuff/train workers=8
 
 Boxes come from both annotation files, masks from the pixel maps. Classes merged of several, such
-as `wall-brick`, keep their boxes and have no mask, and are not asked for as absent. At most
-`max_boxes` boxes a class.
+as `wall-brick`, keep their boxes and have no mask, and are not asked for as absent; nor is what
+other classes consist of, such as `wood`. `sky-other` is called `sky`. At most `max_boxes` boxes a
+class.
 
 Without `annotations` and `stuff` the maps do alone, with the names of COCO-Stuff's labels.txt:
 

@@ -31,6 +31,25 @@ from seal.geometry import Box
 _IGNORE = 255  # pixels of nothing
 # Category ids that labels.txt names but COCO 2017 has no annotation of: nobody looked for a hat.
 _NEVER_ANNOTATED = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91)
+# A map gives each pixel one class. What other classes consist of may be there without a pixel of
+# its own, so it is never said to be absent: no `wood` beside a wooden shelf.
+_WITHIN_OTHERS = frozenset(
+    [
+        "branch",
+        "cardboard",
+        "cloth",
+        "clothes",
+        "leaves",
+        "metal",
+        "paper",
+        "plastic",
+        "stone",
+        "table",
+        "wood",
+    ]
+)
+# Merged by its name alone; the authors' list of the classes says so too.
+_RENAMED = {"sky-other": "sky"}
 _OTHER = "other"  # stuff_train2017's name for everything that is a thing
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _Boxes = dict[int, tuple[Box, ...] | None]  # by category id
@@ -68,7 +87,8 @@ class _Maker:
     A class is asked for if it has a box or a pixel. A class merged of several (`wall-brick`) has
     no mask, as other kinds of it may be classes of their own; nor has one that is wholly behind
     others in the map. A class without annotation (crowds alone, or no annotation files) has no
-    box supervision. Absent is what has neither, merged classes aside.
+    box supervision. Absent is what has neither, unless it is merged or something of which other
+    classes consist.
     """
 
     def __init__(self, config: CocoStuffBuildConfig, names: dict[int, str]) -> None:
@@ -102,7 +122,9 @@ class _Maker:
             expressions.append(Expression(name, known, mask))
         if expressions:
             absent = [
-                name for c, name in self.names.items() if c not in present and "-" not in name
+                name
+                for category, name in self.names.items()
+                if category not in present and "-" not in name and name not in _WITHIN_OTHERS
             ]
             height, width = pixels.shape
             empty = empty_mask(width, height) if self.config.absent_masks else None
@@ -243,8 +265,9 @@ def read_labels(path: Path) -> dict[int, str]:
             continue
         if not colon or not key.strip().isdecimal() or not name.strip():
             raise ValueError(f"{path}:{number}: expected `id: name`, got {line!r}")
-        names[int(key)] = name.strip().lower()
-    return {key: name for key, name in names.items() if key not in (0, *_NEVER_ANNOTATED)}
+        names[int(key)] = _RENAMED.get(name.strip().lower(), name.strip().lower())
+    known = {key: name for key, name in names.items() if key not in (0, *_NEVER_ANNOTATED)}
+    return {key: name for key, name in known.items() if name != _OTHER}
 
 
 def build_coco_stuff(config: CocoStuffBuildConfig) -> RecordSet:
@@ -295,7 +318,7 @@ def _names(things: CocoIndex, stuff: CocoIndex) -> dict[int, str]:
                     f"{index.path}: category id {key} is none of COCO-Stuff, 1 to 255; a map's "
                     "pixels are category id - 1"
                 )
-            names[int(key)] = name
+            names[int(key)] = _RENAMED.get(name, name)
     if both := set(things.categories) & set(stuff.categories):
         raise ValueError(
             f"{things.path} and {stuff.path} share category ids {sorted(both)[:5]}: "

@@ -101,7 +101,19 @@ def test_compressed_rle_is_read(tmp_path: Path) -> None:
     assert (pixels(found["person"]) == mask).all()
 
 
-@pytest.mark.parametrize("lacking", [None, [], [[1, 2, 3, 4]], {"size": [1, 1], "counts": [1]}])
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        None,
+        [],
+        [[1, 2, 3, 4]],
+        [["a", 2, 3, 4, 5, 6]],
+        {"size": [1, 1], "counts": [1]},
+        {"size": [HEIGHT, WIDTH]},
+        {"size": [HEIGHT, WIDTH], "counts": [-1, HEIGHT * WIDTH + 1]},
+        {"size": [HEIGHT, WIDTH], "counts": "zzz"},
+    ],
+)
 def test_a_class_with_a_missing_mask_has_none(tmp_path: Path, lacking: Any) -> None:
     path = write_coco(tmp_path, [*PLAIN, annotation(0, 1, BOX, segmentation=lacking)])
     found = first(path)["person"]
@@ -229,6 +241,66 @@ def test_a_file_that_is_not_coco_says_what_is_missing(tmp_path: Path) -> None:
         build(path)
     with pytest.raises(ValueError, match=r"annotations=.*other.json is not a file"):
         build(path.with_name("other.json"), images=str(tmp_path))
+
+
+def test_boxes_may_be_texts_and_crowds_unmarked(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [annotation(0, 1, BOX), annotation(1, 1, BOX)])
+    edit_coco(path, "annotations", 0, bbox=["10", "5", "10.0", "1e1"], iscrowd=...)
+    edit_coco(path, "annotations", 1, iscrowd="0")
+    for record in build(path, num_absent=0):
+        assert record.expressions[0].boxes == (Box(10, 5, 20, 15),)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "box"),
+    [
+        ([[10.5, 5, 20, 5, 20, 15], [1, 2, 3, 2, 3, 4]], Box(1, 2, 20, 15)),
+        (CROWD, Box(0, 0, 1, 30)),
+    ],
+)
+def test_a_missing_box_is_that_of_the_segmentation(
+    tmp_path: Path, segmentation: Any, box: Box
+) -> None:
+    path = write_coco(tmp_path, [annotation(0, 1, BOX, segmentation=segmentation)])
+    edit_coco(path, "annotations", 0, bbox=...)
+    assert first(path)["person"].boxes == (box,)
+
+
+def test_a_missing_size_is_that_of_the_image(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    edit_coco(path, "images", 0, width=..., height=None)
+    record = build(path)[0]
+    assert (record.width, record.height) == (WIDTH, HEIGHT)
+    with pytest.raises(ValueError, match="image at byte"):
+        build(path, out=str(tmp_path / "b"), check_images=False)
+
+
+def test_images_may_be_elsewhere(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    edit_coco(path, "images", 0, file_name="s3://bucket/sub/0.png")
+    away = str(tmp_path / "away")
+    records = build(path, images=away, check_images=False)
+    assert [record.image for record in records] == ["sub/0.png", "sub/1.png", "sub/2.png"]
+    assert "sub/0.png is not here" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_folders_are_not_dropped_where_two_images_share_a_name(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    for i in range(3):
+        edit_coco(path, "images", i, file_name=f"train/images/{i}.png")
+    assert [r.image for r in build(path, images=str(tmp_path / "sub"))] == [
+        "0.png", "1.png", "2.png",
+    ]  # fmt: skip
+    edit_coco(path, "images", 2, file_name="val/images/0.png")
+    with pytest.raises(ValueError, match="'image file missing': 3"):
+        build(path, images=str(tmp_path / "sub"), out=str(tmp_path / "b"))
+
+
+def test_a_mask_without_a_pixel_is_no_mask(tmp_path: Path) -> None:
+    tiny = [[10.1, 5.1, 10.2, 5.1, 10.2, 5.2]]
+    path = write_coco(tmp_path, [annotation(0, 1, [10.1, 5.1, 0.1, 0.1], segmentation=tiny)])
+    assert first(path)["person"].mask is None
+    assert RecordSet.open(tmp_path / "out").description["counts"]["masks without a pixel"] == 1
 
 
 @pytest.mark.parametrize("wrong", [{"num_absent": -1}, {"max_boxes": 0}, {"limit": 0}])

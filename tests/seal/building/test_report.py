@@ -31,6 +31,13 @@ def test_the_page_shows_counts_samples_and_no_markup_of_the_data(tmp_path: Path)
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_a_set_of_an_older_version_is_counted(tmp_path: Path) -> None:
+    records = write_set(tmp_path, [chat_record("a", 2), text_record("b")])
+    page = write_report(records).read_text()
+    del records.description["contents"]
+    assert write_report(records).read_text() == page and "<td>targets</td><td>2</td>" in page
+
+
 def test_the_same_seed_shows_the_same_samples(tmp_path: Path) -> None:
     records = write_set(tmp_path, [text_record(f"r{i}") for i in range(40)])
     pages = [write_report(records, samples=3, seed=seed).read_text() for seed in (1, 1, 2)]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import time
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,39 @@ def test_a_stopped_build_goes_on_where_it_was(
 def test_an_error_of_a_worker_reaches_the_caller(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="item 7 is broken"):
         build(config(tmp_path, workers=2), broken)
+
+
+def test_fast_workers_wait_for_what_is_written(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    outcomes = writer._outcomes(Marking(made), range(3000), 2)
+    next(outcomes)
+    time.sleep(0.5)  # time enough for all of them
+    ahead = made.stat().st_size
+    assert ahead <= (2 * writer._AHEAD + 1) * writer._CHUNK < 3000
+    outcomes.close()
+
+
+class Marking:
+    """Adds a byte to a file for every item that is made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, item: int) -> Outcome:
+        with self.path.open("ab") as file:
+            file.write(b".")
+        return Outcome()
+
+
+def test_a_worker_that_dies_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BrokenExecutor):
+        build(config(tmp_path, workers=2), dying)
+
+
+def dying(item: int) -> Outcome:
+    if item == 7:
+        os._exit(9)
+    return make(item)
 
 
 def broken(item: int) -> Outcome:

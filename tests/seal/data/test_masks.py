@@ -69,3 +69,10 @@ def test_a_segmentation_that_means_nothing_is_refused(segmentation: Any, message
 def test_a_mask_has_two_dimensions() -> None:
     with pytest.raises(ValueError, match="two dimensions"):
         mask_to_rle(np.zeros((1, 2, 3)))
+
+
+@pytest.mark.parametrize("counts", ["", "zzz", "0" * 50, "\x7f", "1", "\u20ac"])
+def test_a_compressed_rle_that_does_not_add_up_is_refused(counts: str) -> None:
+    # pycocotools decodes these to whatever the memory holds.
+    with pytest.raises(ValueError, match="does not add up"):
+        segmentation_to_rle({"size": [40, 60], "counts": counts}, 40, 60)
