@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from array import array
 from collections import Counter
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +40,7 @@ class CocoIndex:
         self.licenses: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
         self._numbers = _Numbers()
-        self._file: tuple[int, IO[bytes]] | None = None
+        self._file: tuple[int, FileIO] | None = None
         starts, lengths, owners = array("q"), array("I"), array("q")  # of annotations
         image_spans, image_ids, names = array("q"), array("q"), array("q")
         entries: list[dict[str, Any]] = []  # categories
@@ -111,13 +113,15 @@ class CocoIndex:
     def annotations(self, row: int) -> list[dict[str, Any]]:
         """The annotations of an image, in file order."""
         first, last = self._first[row : row + 2].tolist()
+        starts, lengths = self._starts[first:last].tolist(), self._lengths[first:last].tolist()
         file = self._open()
-        return [
-            read_element(file, start, start + length)
-            for start, length in zip(
-                self._starts[first:last].tolist(), self._lengths[first:last].tolist(), strict=True
-            )
-        ]
+        texts = []
+        for start, length in zip(starts, lengths, strict=True):
+            file.seek(start)
+            texts.append(file.read(length))
+        # One document for all of them: half the time of a dozen small ones.
+        found: list[dict[str, Any]] = json.loads((b"[%b]" % b",".join(texts)).decode("utf-8"))
+        return found
 
     def read(self, row: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """An image entry and its annotations, in file order."""
@@ -154,10 +158,10 @@ class CocoIndex:
         """File and byte of an image entry, for messages."""
         return f"{self.path}: image at byte {self.image_spans[row][0]}"
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> FileIO:
         # A file that a process shares with the one it was forked from has one position for both.
         if self._file is None or self._file[0] != os.getpid():
-            self._file = os.getpid(), self.path.open("rb")
+            self._file = os.getpid(), self.path.open("rb", buffering=0)
         return self._file[1]
 
     def _tidy_categories(self, entries: list[dict[str, Any]], used: set[str]) -> dict[str, str]:
