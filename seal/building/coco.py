@@ -162,7 +162,6 @@ class CocoMaker:
         One annotation without a mask leaves the class without: an incomplete mask would teach
         that the rest is background. So would one of objects too small for a pixel.
         """
-        masks: list[RLE | None] = []
         boxes, inside = class_boxes(annotations, width, height, self.config.max_boxes, counts)
         if not self.config.masks:
             return boxes, None
@@ -277,7 +276,11 @@ def image_files(config: CocoBuildConfig, index: CocoIndex) -> ImageFiles:
     step = max(1, len(index) // _SAMPLE)
     entries = (index.entry(row) for row in range(0, len(index), step))
     # Without their folders two images of one name would be one.
-    sample = [name for entry in entries if isinstance(name := entry.get("file_name"), str)]
+    sample = [
+        name
+        for entry in entries
+        if isinstance(name := entry.get("file_name") or entry.get("coco_url"), str)
+    ]
     return ImageFiles(config.images, drop_folders=index.unique_names, sample=sample)
 
 

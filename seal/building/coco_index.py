@@ -60,7 +60,8 @@ class CocoIndex:
                 elif key == "images":
                     image_ids.append(number(entry["id"]))
                     image_spans.extend((start, end))
-                    names.append(hash(str(entry.get("file_name")).rpartition("/")[2]))
+                    path_or_url = str(entry.get("file_name") or entry.get("coco_url"))
+                    names.append(hash(path_or_url.replace("\\", "/").rpartition("/")[2]))
                 elif key == "categories":
                     category = id_text(entry["id"])
                     if category in self.categories:

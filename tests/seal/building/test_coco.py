@@ -291,9 +291,10 @@ def test_folders_are_not_dropped_where_two_images_share_a_name(tmp_path: Path) -
     assert [r.image for r in build(path, images=str(tmp_path / "sub"))] == [
         "0.png", "1.png", "2.png",
     ]  # fmt: skip
-    edit_coco(path, "images", 2, file_name="val/images/0.png")
-    with pytest.raises(ValueError, match="'image file missing': 3"):
-        build(path, images=str(tmp_path / "sub"), out=str(tmp_path / "b"))
+    for name in ("val/images/0.png", "val\\images\\0.png"):
+        edit_coco(path, "images", 2, file_name=name)
+        with pytest.raises(ValueError, match="'image file missing': 3"):
+            build(path, images=str(tmp_path / "sub"), out=str(tmp_path / "b"))
 
 
 def test_a_mask_without_a_pixel_is_no_mask(tmp_path: Path) -> None:

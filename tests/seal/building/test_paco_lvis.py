@@ -84,6 +84,17 @@ def test_objects_and_parts_have_boxes_and_masks(tmp_path: Path) -> None:
     assert second.boxes is not None and len(second.boxes) == 2 and second.mask is not None
 
 
+def test_images_are_found_by_their_addresses(tmp_path: Path) -> None:
+    path = write_paco(tmp_path, [annotation(7, 1, BOX), annotation(8, 1, BOX)])
+    document = json.loads(path.read_text())
+    other = document["images"][0] | {"id": 8, "file_name": None}
+    other["coco_url"] = other["coco_url"].replace("07.png", "08.png")
+    draw_image(tmp_path / "images" / "000000000008.png")
+    document["images"].append(other)
+    path.write_text(json.dumps(document))
+    assert [r.image for r in build(path)] == ["000000000007.png", "000000000008.png"]
+
+
 def test_the_two_phrases_of_a_part_occur_half_and_half(tmp_path: Path) -> None:
     path = write_paco(tmp_path, [annotation(7, 4, BOX)])
     texts = Counter(
