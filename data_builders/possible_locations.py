@@ -1,7 +1,8 @@
 """Turn COCO annotations into questions about where an absent object would be, for the search model.
 
     seal data_builders/possible_locations annotations=instances_train2017.json \\
-        captions=captions_train2017.json images=train2017 out=data/records/possible_locations/train \\
+        captions=captions_train2017.json images=train2017 \\
+        out=data/records/possible_locations/train \\
         clip=openai/clip-vit-large-patch14 device=cuda workers=8 \\
         language.kind=openai language.model=gpt-4o-mini
 
