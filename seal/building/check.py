@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from seal.batch import Visual
 from seal.data.chat import expanded_turns
-from seal.data.mask_runs import rle_runs
+from seal.data.masks import rle_runs
 from seal.data.record import SCHEMA, Record
 from seal.data.record_writer import SET_FILE
 from seal.images import open_image

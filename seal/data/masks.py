@@ -21,9 +21,14 @@ def mask_to_rle(mask: NDArray[Any]) -> RLE:
 
 
 def rle_to_mask(rle: RLE) -> NDArray[np.uint8]:
-    """RLE as (H, W) of zeros and ones."""
+    """RLE as (H, W) of zeros and ones.
+
+    Raises:
+        ValueError: the RLE is damaged.
+    """
     from pycocotools import mask as coco_mask
 
+    rle_runs(rle)
     # pycocotools runs down the columns; everything that reads the mask runs along the rows.
     mask: NDArray[np.uint8] = np.ascontiguousarray(coco_mask.decode(_as_bytes(rle)))
     return mask
@@ -36,6 +41,9 @@ def segmentation_to_rle(segmentation: object, height: int, width: int) -> RLE:
         segmentation: a list of polygons `[x, y, x, y, ...]` in pixels, or an RLE whose `counts`
             is text or a list of run lengths.
         height, width: of the image, pixels.
+
+    Raises:
+        ValueError: it is neither, or an RLE of other than height x width pixels, or damaged.
     """
     from pycocotools import mask as coco_mask
 
@@ -46,12 +54,11 @@ def segmentation_to_rle(segmentation: object, height: int, width: int) -> RLE:
                 f"{height} x {width}"
             )
         if isinstance(segmentation["counts"], list):
-            if sum(segmentation["counts"]) != height * width:
+            counts = segmentation["counts"]
+            if min(counts, default=0) < 0 or sum(counts) != height * width:
                 raise ValueError("the run lengths of an RLE do not add up to the image's pixels")
             return _as_json(coco_mask.frPyObjects(segmentation, height, width))
-        # pycocotools decodes what is too short to memory that nobody wrote to.
-        if _num_pixels(segmentation["counts"]) != height * width:
-            raise ValueError("a compressed RLE does not add up to the image's pixels")
+        rle_runs(segmentation)
         return _as_json(_as_bytes(segmentation))
     if not isinstance(segmentation, list) or not segmentation:
         raise ValueError(f"a segmentation is a list of polygons or an RLE, got {segmentation!r}")
@@ -75,27 +82,35 @@ def rle_area(rle: RLE) -> int:
     return int(coco_mask.area(_as_bytes(rle)))
 
 
-def _num_pixels(counts: str | bytes) -> int:
-    """The sum of compressed run lengths; -1: they are none.
+def rle_runs(rle: RLE) -> NDArray[np.int64]:
+    """(n,) lengths of the runs of zeros and ones, by turns, down the columns.
 
-    Five bits a character behind 48, the sixth says that more follow, the last fifth bit is the
-    sign; from the fourth run on it is the difference to the run before the last one.
+    pycocotools decodes a damaged encoding to memory that nobody wrote to; this finds out.
+
+    Raises:
+        ValueError: the text is no encoding, or its runs do not fill the mask.
     """
-    runs: list[int] = []
-    value = shift = 0
-    for code in counts.encode("latin-1", "replace") if isinstance(counts, str) else counts:
-        bits = code - 48
-        if not 0 <= bits < 64:
-            return -1
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    return sum(runs) if shift == 0 and min(runs, default=-1) >= 0 else -1
+    height, width = rle["size"]
+    counts = rle["counts"]
+    raw = counts if isinstance(counts, bytes) else counts.encode("latin-1", "replace")
+    codes = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - 48
+    if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
+        raise ValueError("the text is no run-length encoding, or is cut off")
+    # Numbers of five bits a character, low ones first; 32 says that more follow, 16 in the last
+    # one that the number is negative. From the fourth on they are differences to the last but one.
+    last = np.flatnonzero(codes & 32 == 0)
+    begin = np.concatenate([[0], last[:-1] + 1])
+    digits = last - begin + 1
+    if digits.max() > 12:
+        raise ValueError("the text is no run-length encoding: a run is too long")
+    place = np.arange(len(codes)) - np.repeat(begin, digits)
+    runs = np.add.reduceat((codes & 31) << (5 * place), begin)
+    runs -= np.where(codes[last] & 16, 1 << (5 * digits), 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    if runs.min() < 0 or runs.sum() != height * width:
+        raise ValueError(f"the runs add up to {runs.sum()} of {height} x {width} pixels")
+    return runs
 
 
 def _as_json(rle: RLE) -> RLE:

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from seal.data.masks import mask_to_rle, merge_rles, rle_area, rle_to_mask, segmentation_to_rle
+from seal.data.masks import (
+    mask_to_rle,
+    merge_rles,
+    rle_area,
+    rle_runs,
+    rle_to_mask,
+    segmentation_to_rle,
+)
 
 MASKS = arrays(
     np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 1)
@@ -59,6 +66,7 @@ def test_a_union_with_nothing_changes_nothing(mask: np.ndarray[Any, Any]) -> Non
         ([[1, 2, 3, 4, 5, 6, 7]], "at least three"),
         ({"size": [9, 9], "counts": [81]}, "height x width 8 x 10"),
         ({"size": [8, 10], "counts": [70]}, "do not add up"),
+        ({"size": [8, 10], "counts": [90, -10]}, "do not add up"),
     ],
 )
 def test_a_segmentation_that_means_nothing_is_refused(segmentation: Any, message: str) -> None:
@@ -71,8 +79,24 @@ def test_a_mask_has_two_dimensions() -> None:
         mask_to_rle(np.zeros((1, 2, 3)))
 
 
-@pytest.mark.parametrize("counts", ["", "zzz", "0" * 50, "\x7f", "1", "\u20ac"])
-def test_a_compressed_rle_that_does_not_add_up_is_refused(counts: str) -> None:
+@given(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 60), st.floats(0, 1))
+def test_runs_are_those_of_the_mask(seed: int, height: int, width: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    mask = (rng.random((height, width)) < share).astype(np.uint8)
+    if seed % 2:
+        mask[height // 4 : height // 2, width // 4 :] = 1  # long runs
+    runs = rle_runs(mask_to_rle(mask))
+    turns = np.arange(len(runs)) % 2
+    assert np.array_equal(np.repeat(turns, runs).reshape(width, height).T, mask)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    ["", "zzz", "zzzz", "0" * 50, "0000001", "PPYo", "P", "1", "\t", "}}", "\x7f", "\u20ac"],
+)
+def test_a_damaged_encoding_is_refused_wherever_it_is_read(counts: str) -> None:
+    rle = {"size": [40, 60], "counts": counts}
     # pycocotools decodes these to whatever the memory holds.
-    with pytest.raises(ValueError, match="does not add up"):
-        segmentation_to_rle({"size": [40, 60], "counts": counts}, 40, 60)
+    for read in (rle_runs, rle_to_mask, lambda rle: segmentation_to_rle(rle, 40, 60)):
+        with pytest.raises(ValueError, match=r"encoding|add up to"):
+            read(rle)
