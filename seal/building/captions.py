@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seal.building.json_stream import read_element, stream_arrays
+from seal.building.source_files import require_file
 
 
 class CaptionIndex:
@@ -56,6 +57,5 @@ class CaptionIndex:
 
 def caption_index(path: str) -> CaptionIndex:
     """The index of a file of `captions=`."""
-    if not Path(path).is_file():
-        raise ValueError(f"captions={path} is not a file")
+    require_file("captions", path)
     return CaptionIndex(Path(path))

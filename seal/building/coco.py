@@ -10,16 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from seal.building.coco_annotation import annotation_box, annotation_mask, is_crowd
+from seal.building.coco_images import find_image, image_files
 from seal.building.coco_index import CocoIndex
-from seal.building.image_files import ImageFile, ImageFiles, plain_name
+from seal.building.image_files import ImageFile, ImageFiles
+from seal.building.source_files import require_file, require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.masks import RLE, mask_to_rle, merge_rles, rle_area
 from seal.data.records import Expression, Record, RecordSet
 from seal.geometry import Box
-
-__all__ = ["Classes", "CocoBuildConfig", "CocoClasses", "CocoIndex", "CocoMaker", "build_coco"]
-
-_SAMPLE = 256  # images that say where a folder has them
 
 
 @dataclass(kw_only=True, slots=True)
@@ -100,7 +98,7 @@ class CocoMaker:
         entry, annotations = self.index.read(row)
         outcome = Outcome()
         try:
-            image = find_image(entry, self.files, self.config.check_images)
+            image = find_image(entry, self.files, check=self.config.check_images)
             if isinstance(image, str):
                 outcome.counts[image] = 1
                 return outcome
@@ -217,28 +215,6 @@ def empty_mask(width: int, height: int) -> RLE:
     return mask_to_rle(np.zeros((height, width), dtype=np.uint8))
 
 
-def image_names(entry: dict[str, Any]) -> list[str]:
-    """What an image entry calls its file; LVIS 1.0 has the address alone."""
-    names = [name for name in (entry.get("file_name"), entry.get("coco_url")) if name]
-    if not names:
-        raise KeyError("file_name")
-    return names
-
-
-def find_image(entry: dict[str, Any], files: ImageFiles, check: bool) -> ImageFile | str:
-    """The image of an entry, or why it cannot be used.
-
-    An entry without `width` and `height` takes the size of the file.
-    """
-    names = image_names(entry)
-    sized = entry.get("width") is not None and entry.get("height") is not None
-    size = (int(entry["width"]), int(entry["height"])) if sized or not check else None
-    if check:
-        return files.look(names, size)
-    assert size is not None
-    return ImageFile(plain_name(names[0]), *size)
-
-
 def image_record(
     config: CocoBuildConfig,
     index: CocoIndex,
@@ -247,11 +223,10 @@ def image_record(
     expressions: list[Expression],
 ) -> Record:
     """The record of an image of a COCO-format file."""
-    license = entry.get("license")
     return Record(
         id=f"{config.source}-{entry['id']}",
         source=config.source,
-        license=index.licenses.get(str(license)) or config.license,
+        license=index.license(entry, config.license),
         image=image.name,
         width=image.width,
         height=image.height,
@@ -260,51 +235,27 @@ def image_record(
     )
 
 
-def open_index(path: str, key: str = "annotations") -> CocoIndex:
-    """The index of the file that the configuration calls `key`."""
-    if not Path(path).is_file():
-        raise ValueError(f"{key}={path} is not a file")
-    return CocoIndex(Path(path))
-
-
-def image_files(config: CocoBuildConfig, index: CocoIndex) -> ImageFiles:
-    """The images of `config`, by the layout that a sample of the list has."""
-    if config.check_images and not Path(config.images).is_dir():
-        raise ValueError(f"images={config.images} is not a folder")
-    if not config.check_images:
-        return ImageFiles(config.images, drop_folders=False)
-    step = max(1, len(index) // _SAMPLE)
-    entries = (index.entry(row) for row in range(0, len(index), step))
-    # Without their folders two images of one name would be one.
-    sample = [
-        name
-        for entry in entries
-        if isinstance(name := entry.get("file_name") or entry.get("coco_url"), str)
-    ]
-    return ImageFiles(config.images, drop_folders=index.unique_names, sample=sample)
+def open_index(config: CocoBuildConfig) -> CocoIndex:
+    """The index of the annotations; with `check_images` their images must be there."""
+    if config.check_images:
+        require_sources(config.images)
+    require_file("annotations", config.annotations)
+    return CocoIndex(Path(config.annotations))
 
 
 def build_classes(
     config: CocoBuildConfig, index: CocoIndex, classes: Classes, builder: str
 ) -> RecordSet:
     """Build the set of `config` from an index and its classes."""
-    path = Path(config.annotations)
-    names = set(type(config).__dataclass_fields__) - _NOT_SETTINGS
-    settings = {
-        "annotations": path.name,
-        "bytes": path.stat().st_size,
-        **{name: getattr(config, name) for name in sorted(names)},
-    }
-    maker = CocoMaker(config, index, classes, image_files(config, index))
+    names = set(type(config).__dataclass_fields__) - set(BuildConfig.__dataclass_fields__)
+    settings = source_settings(config, *sorted(names))
+    files = image_files(config.images, index, check=config.check_images)
+    maker = CocoMaker(config, index, classes, files)
     counts = dict(index.counts + classes.counts)
     return build_set(config, maker, len(index), builder=builder, settings=settings, counts=counts)
 
 
 def build_coco(config: CocoBuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    index = open_index(config.annotations)
+    index = open_index(config)
     return build_classes(config, index, CocoClasses(index), "coco")
-
-
-# What says where to read and write, and how fast; not what the set is.
-_NOT_SETTINGS = set(BuildConfig.__dataclass_fields__) - {"limit"}

@@ -1,73 +1,118 @@
-"""One COCO image for builders that write questions about it: its facts, and what it shows."""
+"""The images of a COCO-format file: where each lies, and what the annotations say it shows."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from seal.building.coco import CocoIndex
-from seal.building.writer import CORRUPT
-from seal.images import open_image
+from seal.building.coco_index import CocoIndex
+from seal.building.fields import box_numbers, image_size
+from seal.building.image_files import ImageFile, ImageFiles, plain_name
+
+_SAMPLE = 256  # images that say where a folder has them
+
+
+def image_files(root: str, index: CocoIndex, *, check: bool = True) -> ImageFiles:
+    """The images below `root`, by the layout that a sample of the list has.
+
+    Without `check` nobody looks for them.
+    """
+    if not check:
+        return ImageFiles(root, drop_folders=False)
+    step = max(1, len(index) // _SAMPLE)
+    entries = (index.entry(row) for row in range(0, len(index), step))
+    # Without their folders two images of one name would be one.
+    sample = [
+        name
+        for entry in entries
+        if isinstance(name := entry.get("file_name") or entry.get("coco_url"), str)
+    ]
+    return ImageFiles(root, drop_folders=index.unique_names, sample=sample)
+
+
+def image_names(entry: dict[str, Any]) -> list[str]:
+    """What an image entry calls its file; LVIS 1.0 has the address alone."""
+    names = [name for name in (entry.get("file_name"), entry.get("coco_url")) if name]
+    if not names:
+        raise KeyError("file_name")
+    return names
+
+
+def find_image(entry: dict[str, Any], files: ImageFiles, *, check: bool = True) -> ImageFile | str:
+    """The image of an entry, or why it cannot be used.
+
+    An entry without `width` and `height` takes the size of the file. Without `check` the entry is
+    believed.
+    """
+    names = image_names(entry)
+    sized = entry.get("width") is not None and entry.get("height") is not None
+    size = image_size(entry) if sized or not check else None
+    if check:
+        return files.look(names, size)
+    assert size is not None
+    return ImageFile(plain_name(names[0]), *size)
 
 
 @dataclass(frozen=True, slots=True)
 class CocoImage:
-    """An image entry, checked."""
+    """What builders of questions about absent objects know of an image."""
 
-    id: Any
-    file_name: str
-    width: int  # pixels
-    height: int
+    entry: dict[str, Any]
     license: str
     sides: dict[str, tuple[float, ...]]  # category id -> longer side of each box, pixels; a crowd's
     # too: it is no instance, but what it covers is there. Categories without annotation are absent.
 
+    @property
+    def id(self) -> Any:
+        return self.entry["id"]
 
-def read_coco_image(index: CocoIndex, row: int, default_license: str) -> CocoImage:
-    """The image of a row.
+
+def draft_fields(
+    source: str, image: CocoImage, file: ImageFile, suffix: str, meta: dict[str, Any]
+) -> dict[str, Any]:
+    """What a record about an image has besides its conversation."""
+    return {
+        "id": f"{source}-{image.id}{suffix}",
+        "source": source,
+        "license": image.license,
+        "image": file.name,
+        "width": file.width,
+        "height": file.height,
+        "meta": meta,
+    }
+
+
+def read_coco_image(
+    index: CocoIndex, row: int, default_license: str, counts: Counter[str]
+) -> CocoImage:
+    """The image of a row; what is of no listed class is counted.
 
     Raises:
         ValueError: its entry, or one of its annotations, is broken; names the file and byte.
     """
     entry, annotations = index.read(row)
-    where = f"{index.path}: image at byte {index.image_spans[row][0]}"
-    sides: dict[str, list[float]] = {}
     try:
-        for annotation in annotations:
-            _, _, width, height = (float(value) for value in annotation["bbox"])
-            sides.setdefault(str(annotation["category_id"]), []).append(max(width, height))
-        return CocoImage(
-            id=entry["id"],
-            file_name=str(entry["file_name"]),
-            width=int(entry["width"]),
-            height=int(entry["height"]),
-            license=index.licenses.get(str(entry.get("license")), default_license),
-            sides={category: tuple(values) for category, values in sides.items()},
-        )
+        sides = {
+            category: tuple(max(box_numbers(a["bbox"])[2:]) for a in own)
+            for category, own in index.by_class(annotations, counts).items()
+        }
+        return CocoImage(entry, index.license(entry, default_license), sides)
     except KeyError as error:
-        raise ValueError(f"{where}: no key {error}") from error
+        raise ValueError(f"{index.where(row)}: no key {error}") from error
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise ValueError(f"{index.where(row)}: {error}") from error
 
 
-def image_fault(image: CocoImage, folder: Path) -> str | None:
-    """Why the image file cannot be used; None: it can."""
-    path = folder / image.file_name
-    if not path.is_file():
-        return "image file missing"
+def look_up(index: CocoIndex, row: int, files: ImageFiles) -> ImageFile | str:
+    """`find_image` of a row.
+
+    Raises:
+        ValueError: its entry is broken; names the file and byte.
+    """
     try:
-        size = open_image(path).size
-    except ValueError:
-        return CORRUPT
-    return None if size == (image.width, image.height) else "image size differs from its annotation"
-
-
-def source_index(annotations: str, images: str) -> CocoIndex:
-    """The index of a COCO instances file whose images are in a folder that exists."""
-    if not Path(images).is_dir():
-        raise ValueError(f"images={images} is not a folder")
-    path = Path(annotations)
-    if not path.is_file():
-        raise ValueError(f"annotations={path} is not a file")
-    return CocoIndex(path)
+        return find_image(index.entry(row), files)
+    except KeyError as error:
+        raise ValueError(f"{index.where(row)}: no key {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{index.where(row)}: {error}") from error

@@ -28,8 +28,11 @@ class CocoIndex:
     file is read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, classes: bool = True) -> None:
         """Read `path` once.
+
+        Args:
+            classes: False: the file need not list any.
 
         Raises:
             ValueError: the file is no whole COCO document, or an entry lacks what the index needs;
@@ -78,7 +81,8 @@ class CocoIndex:
                 raise ValueError(
                     f"{path}: byte {start}: a broken entry of {key}: {error}"
                 ) from error
-        if missing := {"images", "annotations", "categories"} - arrays:
+        needed = {"images", "annotations", *(["categories"] if classes else [])}
+        if missing := needed - arrays:
             raise ValueError(f"{path} has no {', '.join(sorted(missing))}: not COCO annotations")
         self.image_spans = _numpy(image_spans).reshape(-1, 2)
         self.unique_names = len(np.unique(_numpy(names))) == len(names)  # without their folders
@@ -154,6 +158,11 @@ class CocoIndex:
             else:
                 found.setdefault(category, []).append(annotation)
         return found
+
+    def license(self, entry: dict[str, Any], default: str) -> str:
+        """The license of an image entry; `default`: it names none that the file knows."""
+        value = entry.get("license")
+        return (self.licenses.get(id_text(value)) if value not in (None, "") else None) or default
 
     def where(self, row: int) -> str:
         """File and byte of an image entry, for messages."""

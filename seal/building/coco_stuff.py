@@ -16,13 +16,13 @@ from seal.building.coco import (
     class_boxes,
     draw_absent,
     empty_mask,
-    find_image,
-    image_files,
     image_record,
     open_index,
 )
+from seal.building.coco_images import find_image, image_files
 from seal.building.coco_index import CocoIndex
 from seal.building.image_files import ImageFile, ImageFiles
+from seal.building.source_files import require_file, require_folder, source_settings
 from seal.building.writer import Outcome, build_set
 from seal.data.masks import mask_to_rle
 from seal.data.records import Expression, Record, RecordSet
@@ -189,7 +189,7 @@ class AnnotatedMaker(_Maker):
         other = self.stuff.row(entry["id"])
         if other is None:
             return "image not listed in the stuff file"
-        image = find_image(entry, self.files, self.config.check_images)
+        image = find_image(entry, self.files, check=self.config.check_images)
         if isinstance(image, str):
             return image
         pixels = self.pixels(Path(image.name).stem, image)
@@ -256,8 +256,7 @@ class MapMaker(_Maker):
 
 def read_labels(path: Path) -> dict[int, str]:
     """Names by category id of a file of `id: name` lines, without those of no pixel."""
-    if not path.is_file():
-        raise ValueError(f"labels={path} is not a file")
+    require_file("labels", str(path))
     names = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         key, colon, name = line.partition(":")
@@ -272,23 +271,21 @@ def read_labels(path: Path) -> dict[int, str]:
 
 def build_coco_stuff(config: CocoStuffBuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    if not Path(config.maps).is_dir():
-        raise ValueError(f"maps={config.maps} is not a folder")
-    settings: dict[str, Any] = {
-        name: getattr(config, name)
-        for name in ("limit", "source", "license", "num_absent", "max_boxes", "absent_masks")
-    }
-    settings |= {
-        name: Path(getattr(config, name)).name
-        for name in ("annotations", "stuff", "maps", "labels")
-    }
+    require_folder("maps", config.maps)
+    sources = ("annotations", "stuff", "labels")
+    for name in filter(lambda name: getattr(config, name), sources):
+        require_file(name, getattr(config, name))
+    own = ("source", "license", "num_absent", "max_boxes", "absent_masks")
+    settings = source_settings(config, *own, files=sources)
+    settings["maps"] = Path(config.maps).name
     if not config.annotations:
         maker = _from_maps(config)
         return build_set(config, maker, len(maker.stems), builder="coco_stuff", settings=settings)
-    things = open_index(config.annotations)
-    stuff = open_index(config.stuff, "stuff")
+    things = open_index(config)
+    stuff = CocoIndex(Path(config.stuff))
     names = _names(things, stuff)
-    make = AnnotatedMaker(config, names, things, stuff, image_files(config, things))
+    files = image_files(config.images, things, check=config.check_images)
+    make = AnnotatedMaker(config, names, things, stuff, files)
     return build_set(
         config,
         make,
@@ -300,8 +297,7 @@ def build_coco_stuff(config: CocoStuffBuildConfig) -> RecordSet:
 
 
 def _from_maps(config: CocoStuffBuildConfig) -> MapMaker:
-    if not Path(config.images).is_dir():
-        raise ValueError(f"images={config.images} is not a folder")
+    require_folder("images", config.images)
     stems = sorted(path.stem for path in Path(config.maps).glob("*.png"))
     if not stems:
         raise ValueError(f"maps={config.maps} holds no PNG; give the folder of one split")

@@ -9,20 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seal.building.coco import CocoIndex
+from seal.building.coco_images import image_files, image_names
+from seal.building.coco_index import CocoIndex
+from seal.building.fields import image_size
 from seal.building.focused import focused_conversation
-from seal.building.instances import (
-    Instance,
-    Instances,
-    coco_instances,
-    image_problem,
-    open_coco,
-    require_sources,
-    source_settings,
-)
+from seal.building.instances import Instance, Instances, coco_instances
 from seal.building.json_members import MemberIndex
-from seal.building.json_stream import read_element
 from seal.building.mentions import Mention, MentionFinder
+from seal.building.source_files import require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
 from seal.text.phrases import choose_parser
@@ -66,6 +60,7 @@ class FocusMaker:
         self.index = index
         self.talks = talks
         self.rows = _rows_by_name(index)
+        self.files = image_files(config.images, index)
 
     def __call__(self, item: int) -> Outcome:
         entry = self.talks.read(item)[1]
@@ -94,22 +89,21 @@ class FocusMaker:
         image, annotations = self.index.read(row)
         counts: Counter[str] = Counter()
         try:
-            width, height = int(image["width"]), int(image["height"])
-            path = Path(self.config.images) / image["file_name"]
+            width, height = image_size(image)
             found = coco_instances(self.index, annotations, width, height, counts)
             targets = self._targets(turns, found, counts)
             outcome.counts = counts
             if not targets:
                 counts["no unambiguous object is named"] += 1
-            elif reason := image_problem(path, width, height):
-                counts[reason] += 1
+            elif isinstance(file := self.files.look(image_names(image), (width, height)), str):
+                counts[file] += 1
             else:
                 counts[f"records with {len(targets)} targets"] += 1
                 record = Record(
                     id=f"{self.config.source}-{item}",  # ids of the source repeat
                     source=self.config.source,
                     license=self.config.license,
-                    image=image["file_name"],
+                    image=file.name,
                     width=width,
                     height=height,
                     conversations=focused_conversation(turns, len(targets)),
@@ -118,19 +112,14 @@ class FocusMaker:
                         "llava_id": talk,
                         "image_id": image["id"],
                         "annotation_ids": [thing.source_id for _, thing in targets],
-                        "image_license": self.index.licenses.get(
-                            str(image.get("license")), "unknown"
-                        ),
+                        "image_license": self.index.license(image, "unknown"),
                     },
                 )
                 outcome.records.append(record)
         except KeyError as error:
-            raise ValueError(f"{self._where(row)}: no key {error}") from error
+            raise ValueError(f"{self.index.where(row)}: no key {error}") from error
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{self._where(row)}: {error}") from error
-
-    def _where(self, row: int) -> str:
-        return f"{self.index.path}: image at byte {self.index.image_spans[row][0]}"
+            raise ValueError(f"{self.index.where(row)}: {error}") from error
 
     def _targets(
         self, turns: Sequence[tuple[str, str]], found: Instances, counts: Counter[str]
@@ -227,27 +216,23 @@ def _turns(messages: list[dict[str, str]]) -> list[tuple[str, str]]:
 
 def _key(name: str) -> str:
     """What an image is known by in both sources: its file's name without folders and prefix."""
-    return _PREFIX.sub("", Path(name).name)
+    return _PREFIX.sub("", name.replace("\\", "/").rpartition("/")[2])
 
 
 def _rows_by_name(index: CocoIndex) -> dict[str, int]:
     rows: dict[str, int] = {}
-    with index.path.open("rb") as file:
-        for row, span in enumerate(index.image_spans.tolist()):
-            try:
-                name = _key(read_element(file, *span)["file_name"])
-            except KeyError as error:
-                raise ValueError(
-                    f"{index.path}: image at byte {span[0]}: no key {error}"
-                ) from error
-            rows[name] = row
+    for row in range(len(index)):
+        try:
+            rows[_key(image_names(index.entry(row))[0])] = row
+        except KeyError as error:
+            raise ValueError(f"{index.where(row)}: no key {error}") from error
     return rows
 
 
 def build_focus(config: FocusBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     require_sources(config.images, annotations=config.annotations, llava=config.llava)
-    index = open_coco(config)
+    index = CocoIndex(Path(config.annotations))
     talks = MemberIndex(Path(config.llava))
     settings = source_settings(
         config,

@@ -10,10 +10,12 @@ import numpy as np
 
 from seal.building.drafts import Draft, Prompt, TextWriter
 from seal.building.erasure import SHORT_ANSWER, ErasureConfig, says
+from seal.building.fields import box_inside, image_size
 from seal.building.focused import focused_conversation
-from seal.building.instances import box_inside, image_problem, require_sources, source_settings
+from seal.building.image_files import ImageFiles
 from seal.building.json_members import KeyedMembers, MemberIndex
 from seal.building.language import LanguageConfig, Template, print_usage
+from seal.building.source_files import require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
 from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
@@ -59,6 +61,7 @@ class GqaMaker:
         self.config = config
         self.questions = questions
         self.graphs = graphs
+        self.files = ImageFiles(config.images, drop_folders=False)
         self.order = np.arange(len(questions))
         if config.shuffle:
             np.random.default_rng(config.seed).shuffle(self.order)
@@ -86,16 +89,17 @@ class GqaMaker:
         else:
             try:
                 found = self._targets(graph, objects)
-                size = int(graph["width"]), int(graph["height"])
+                size = image_size(graph)
             except KeyError as error:
                 raise ValueError(f"{self.graphs.where(image)}: no key {error}") from error
             except (TypeError, AttributeError, ValueError) as error:
                 raise ValueError(f"{self.graphs.where(image)}: not a graph: {error}") from error
-            file = f"{image}{self.config.image_suffix}"
             if isinstance(found, str):
                 outcome.counts[found] = 1
-            elif problem := image_problem(Path(self.config.images) / file, *size):
-                outcome.counts[problem] = 1
+            elif isinstance(
+                file := self.files.look([f"{image}{self.config.image_suffix}"], size), str
+            ):
+                outcome.counts[file] = 1
             else:
                 outcome.drafts.append(
                     Draft(
@@ -109,7 +113,7 @@ class GqaMaker:
                             "id": f"{self.config.source}-{name}",
                             "source": self.config.source,
                             "license": self.config.license,
-                            "image": file,
+                            "image": file.name,
                             "width": size[0],
                             "height": size[1],
                             "targets": found,
@@ -127,7 +131,7 @@ class GqaMaker:
 
     def _targets(self, graph: dict[str, Any], objects: list[str]) -> tuple[RecordTarget, ...] | str:
         """The objects' boxes, or why the question is dropped."""
-        width, height = int(graph["width"]), int(graph["height"])
+        width, height = image_size(graph)
         known = {str(key): value for key, value in graph["objects"].items()}
         targets = []
         for name in objects:

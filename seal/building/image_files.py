@@ -35,7 +35,8 @@ class ImageFiles:
 
     A name may be a path, a path on the machine it was made on, a URL, or percent-encoded. What
     stands in front of the file name often is not there on disk (`images/v1/patch8/a.jpg` lies at
-    `patch8/a.jpg`): with `drop_folders` the image is looked for without it as well.
+    `patch8/a.jpg`): with `drop_folders` the image is looked for without it as well. Where
+    else the photos of well-known datasets may lie, `photos.py` knows.
     """
 
     def __init__(self, root: str | Path, *, drop_folders: bool, sample: Iterable[str] = ()) -> None:

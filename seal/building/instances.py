@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from seal.building.coco import CocoIndex
-from seal.building.writer import CORRUPT, BuildConfig
+from seal.building.coco_annotation import annotation_box, is_crowd
+from seal.building.coco_index import CocoIndex
 from seal.geometry import Box
-from seal.images import open_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Instances:
 
 def coco_instances(
     index: CocoIndex,
-    annotations: Sequence[dict[str, Any]],
+    annotations: list[dict[str, Any]],
     width: int,
     height: int,
     counts: Counter[str],
@@ -52,68 +49,16 @@ def coco_instances(
     A crowd, or an annotation whose box holds nothing, says that there is more of its category
     than boxes tell.
     """
-    found = Instances({category: [] for category in index.categories})
-    for annotation in annotations:
-        category = str(annotation["category_id"])
-        if category not in found.of:
-            counts["annotations of unknown categories"] += 1
-            continue
-        box = box_inside(annotation["bbox"], width, height)
-        if box is None:
-            counts["boxes without area"] += 1
-        if box is None or annotation.get("iscrowd", 0):
-            found.uncertain.add(category)
-            continue
-        found.of[category].append(Instance(category, box, annotation.get("id")))
-    found.of = {category: members for category, members in found.of.items() if members}
+    found = Instances()
+    by_class = index.by_class(annotations, counts)
+    for category in filter(by_class.__contains__, index.categories):
+        for annotation in by_class[category]:
+            box = annotation_box(annotation, width, height)
+            if box is None:
+                counts["boxes without area"] += 1
+            if box is None or is_crowd(annotation):
+                found.uncertain.add(category)
+                continue
+            instance = Instance(category, box, annotation.get("id"))
+            found.of.setdefault(category, []).append(instance)
     return found
-
-
-def box_inside(xywh: Sequence[float], width: int, height: int) -> Box | None:
-    """The part of a box inside its image, pixels; None when nothing of it is left."""
-    x, y, w, h = (float(value) for value in xywh)
-    x0, y0 = min(max(x, 0.0), width), min(max(y, 0.0), height)
-    x1, y1 = min(max(x + w, 0.0), width), min(max(y + h, 0.0), height)
-    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
-
-
-def image_problem(path: Path, width: int, height: int) -> str | None:
-    """Why an image cannot be used, as a reason to count; None if it can. Decodes it."""
-    if not path.is_file():
-        return "image file missing"
-    try:
-        size = open_image(path).size
-    except ValueError:
-        return CORRUPT
-    return None if size == (width, height) else "image size differs from its annotation"
-
-
-def open_coco(config: BuildConfig) -> CocoIndex:
-    """The index of the instances file that `config` names."""
-    require_sources(config.images, annotations=config.annotations)
-    return CocoIndex(Path(config.annotations))
-
-
-def require_sources(images: str, **files: str) -> None:
-    """Fail before a long build if the image folder or a file, by its key, is not there."""
-    if not Path(images).is_dir():
-        raise ValueError(f"images={images} is not a folder")
-    for key, file in files.items():
-        if not Path(file).is_file():
-            raise ValueError(f"{key}={file} is not a file")
-
-
-def source_settings(
-    config: BuildConfig, *names: str, files: Sequence[str] = ("annotations",)
-) -> dict[str, Any]:
-    """What makes a set what it is, for `set.json`: the limit, `names`, and the files' sizes."""
-    settings = {name: getattr(config, name) for name in ("limit", *names)}
-    for name in files:
-        settings[name] = file_facts(getattr(config, name))
-    return settings
-
-
-def file_facts(file: str) -> dict[str, Any]:
-    """What tells a source file from another version of it."""
-    path = Path(file)
-    return {"name": path.name, "bytes": path.stat().st_size}

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from seal.building.image_files import ImageFiles
 from seal.building.json_list import stream_list
 from seal.building.json_stream import read_element
-from seal.building.photos import MISSING, coco_places, find_photo
-from seal.building.writer import CORRUPT, BuildConfig, Outcome, build_set
+from seal.building.photos import coco_places
+from seal.building.source_files import require_sources, source_settings
+from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordSet
-from seal.images import open_image
 from seal.text.conversation import VQA
 from seal.text.tokens import (
     IMAGE_END_TOKEN,
@@ -91,6 +92,7 @@ class LlavaMaker:
     def __init__(self, config: LlavaBuildConfig, index: LlavaIndex) -> None:
         self.config = config
         self.index = index
+        self.files = ImageFiles(config.images, drop_folders=False)
 
     def __call__(self, row: int) -> Outcome:
         outcome = Outcome()
@@ -127,13 +129,10 @@ class LlavaMaker:
         width = height = 0
         name = None
         if image is not None:
-            name = find_photo(config.images, coco_places(image))
-            if name is None:
-                return MISSING
-            try:
-                width, height = open_image(Path(config.images) / name).size
-            except ValueError:
-                return CORRUPT
+            found = self.files.look(coco_places(image), None)
+            if isinstance(found, str):
+                return found
+            name, width, height = found.name, found.width, found.height
         given = entry.get("id")
         return Record(
             # The place comes first: ids are missing and occur several times.
@@ -208,25 +207,13 @@ def conversation(
 
 def build_llava(config: LlavaBuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    if not Path(config.images).is_dir():
-        raise ValueError(f"images={config.images} is not a folder")
-    path = Path(config.annotations)
-    if not path.is_file():
-        raise ValueError(f"annotations={path} is not a file")
-    index = LlavaIndex(path)
-    settings = {
-        "annotations": path.name,
-        "bytes": path.stat().st_size,
-        **{
-            name: getattr(config, name)
-            for name in ("limit", "source", "license", "text_only", "max_question")
-        },
-    }
+    require_sources(config.images, annotations=config.annotations)
+    index = LlavaIndex(Path(config.annotations))
     return build_set(
         config,
         LlavaMaker(config, index),
         len(index),
         builder="llava",
-        settings=settings,
+        settings=source_settings(config, "source", "license", "text_only", "max_question"),
         counts=dict(index.counts),
     )

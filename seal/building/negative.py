@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from seal.building.captions import CaptionIndex, caption_index
-from seal.building.coco import CocoIndex
-from seal.building.coco_images import CocoImage, image_fault, read_coco_image, source_index
-from seal.building.drafts import Draft, Prompt, TextWriter
+from seal.building.coco_images import CocoImage, draft_fields, image_files, look_up, read_coco_image
+from seal.building.coco_index import CocoIndex
+from seal.building.drafts import Draft, TextWriter
+from seal.building.image_files import ImageFile
 from seal.building.language import LanguageConfig, print_usage
 from seal.building.names import captions_name, related
 from seal.building.negative_questions import (
@@ -19,6 +22,7 @@ from seal.building.negative_questions import (
     negative_prompt,
     negative_template,
 )
+from seal.building.source_files import require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordSet
 from seal.text.prompts import refusal
@@ -62,12 +66,15 @@ class NegativeMaker:
         self.config = config
         self.index = index
         self.captions = captions
+        self.files = image_files(config.images, index)
 
     def __call__(self, row: int) -> Outcome:
-        outcome = Outcome()
-        image = read_coco_image(self.index, row, self.config.license)
-        if reason := image_fault(image, Path(self.config.images)):
-            outcome.counts[reason] = 1
+        counts: Counter[str] = Counter()
+        outcome = Outcome(counts=counts)
+        image = read_coco_image(self.index, row, self.config.license, counts)
+        file = look_up(self.index, row, self.files)
+        if isinstance(file, str):
+            counts[file] += 1
             return outcome
         absent, small, shown = self.classes(image)
         rng = np.random.default_rng((self.config.seed, row))
@@ -75,14 +82,21 @@ class NegativeMaker:
         for _ in range(self.config.per_image):
             needed = self._needed(absent, small, drawn, rng)
             if needed is None:
-                reason = "image without another set of objects to ask for"
-                outcome.counts[reason] = outcome.counts.get(reason, 0) + 1
+                counts["image without another set of objects to ask for"] += 1
                 break
             drawn.append(frozenset(needed))
             shown_names = [self.index.names[category][0] for category in shown]
             called = [self.index.names[category][0] for category in needed]
             prompt = negative_prompt(called, shown_names, rng)
-            outcome.drafts.append(self._draft(prompt, image, len(drawn) - 1, needed, absent, small))
+            fields = self._fields(image, file, len(drawn) - 1, needed, absent)
+            hidden = [
+                name
+                for category in (*absent, *small)
+                if category not in needed
+                for name in self.index.names[category]
+            ]
+            about = {"needed": prompt.facts["needed"], "hidden": hidden, "record": fields}
+            outcome.drafts.append(Draft(prompt, about))
         return outcome
 
     def classes(self, image: CocoImage) -> tuple[list[str], list[str], list[str]]:
@@ -136,38 +150,18 @@ class NegativeMaker:
                 return chosen
         return None
 
-    def _draft(
-        self,
-        prompt: Prompt,
-        image: CocoImage,
-        number: int,
-        needed: list[str],
-        absent: list[str],
-        small: list[str],
-    ) -> Draft:
+    def _fields(
+        self, image: CocoImage, file: ImageFile, number: int, needed: list[str], absent: list[str]
+    ) -> dict[str, Any]:
         names = self.index.names
-        hidden = [
-            name
-            for category in (*absent, *small)
-            if category not in needed
-            for name in names[category]
-        ]
         suffix = f"-{number}" if self.config.per_image > 1 else ""
-        fields = {
-            "id": f"{self.config.source}-{image.id}{suffix}",
-            "source": self.config.source,
-            "license": image.license,
-            "image": image.file_name,
-            "width": image.width,
-            "height": image.height,
-            "meta": {
-                "image_id": image.id,
-                "absent": [names[c][0] for c in needed if c in absent],
-                # Longer side of the largest box, pixels.
-                "small": {names[c][0]: max(image.sides[c]) for c in needed if c in small},
-            },
+        meta = {
+            "image_id": image.id,
+            "absent": [names[c][0] for c in needed if c in absent],
+            # Longer side of the largest box, pixels.
+            "small": {names[c][0]: max(image.sides[c]) for c in needed if c not in absent},
         }
-        return Draft(prompt, {"needed": prompt.facts["needed"], "hidden": hidden, "record": fields})
+        return draft_fields(self.config.source, image, file, suffix, meta)
 
 
 def finish_negative(draft: Draft, answer: str) -> Record:
@@ -185,23 +179,18 @@ def finish_negative(draft: Draft, answer: str) -> Record:
 
 def build_negative(config: NegativeBuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    index = source_index(config.annotations, config.images)
+    require_sources(config.images, annotations=config.annotations)
+    index = CocoIndex(Path(config.annotations))
     captions = None if config.captions is None else caption_index(config.captions)
     model = config.language.build({TASK: negative_template})
-    path = Path(config.annotations)
-    own = ("limit", "source", "license", "per_image", "max_side", "absent_share", "two_share")
+    own = ("source", "license", "per_image", "max_side", "absent_share", "two_share")
+    settings = source_settings(config, *own, files=("annotations", "captions"))
     records = build_set(
         config,
         NegativeMaker(config, index, captions),
         len(index),
         builder="negative",
-        settings={
-            "annotations": path.name,
-            "bytes": path.stat().st_size,
-            "captions": None if config.captions is None else Path(config.captions).name,
-            **{name: getattr(config, name) for name in own},
-            "language": model.settings(),
-        },
+        settings={**settings, "language": model.settings()},
         counts=dict(index.counts),
         write=TextWriter(model, finish_negative),
     )

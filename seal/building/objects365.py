@@ -24,5 +24,5 @@ class Objects365BuildConfig(CocoBuildConfig):
 
 def build_objects365(config: Objects365BuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    index = open_index(config.annotations)
+    index = open_index(config)
     return build_classes(config, index, CocoClasses(index), "objects365")

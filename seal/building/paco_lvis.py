@@ -90,6 +90,6 @@ def phrases_of(name: str) -> list[str]:
 
 def build_paco_lvis(config: PacoLvisBuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    index = open_index(config.annotations)
+    index = open_index(config)
     classes = FederatedClasses(index, incomplete=config.incomplete)
     return build_classes(config, index, classes, "paco_lvis")

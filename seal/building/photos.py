@@ -1,32 +1,25 @@
-"""Hold annotations against their photo: where it lies below an image root, its size, its border."""
+"""Where people keep the photos of COCO, Visual Genome and Flickr30k below an image root.
+
+What these functions return are names for `ImageFiles.find` or `look`, which takes the first that is
+there. Sources that speak of such photos by a bare name need them. A source that comes with its
+own images needs `ImageFiles` alone, which knows how tools write one name.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
-
-from seal.building.writer import CORRUPT
-from seal.geometry import Box
-from seal.images import open_image
-
-MISSING = "image file missing"
-OTHER_SIZE = "image size differs from its annotation"
+from pathlib import PurePosixPath
 
 _COCO_NAME = re.compile(r"(?:COCO_(?:train|val|test)20\d\d_)?(\d{12}\.jpg)")
 # The 2014 release has the split in the name, that of 2017 has the number alone.
 _COCO_NAMES = {"train2017": "", "train2014": "COCO_train2014_", "val2017": "",
                "val2014": "COCO_val2014_"}  # fmt: skip
 _COCO_PARENTS = ("", "coco/", "images/", "mscoco/images/", "images/mscoco/images/")
-
-
-def find_photo(root: str | Path, names: Iterable[str]) -> str | None:
-    """The first of `names` that is a file below `root`; what leads out of `root` is not tried."""
-    for name in names:
-        path = PurePosixPath(name)
-        if not path.is_absolute() and ".." not in path.parts and (Path(root) / path).is_file():
-            return str(path)
-    return None
+# The bare root comes last: names of the two may coincide.
+_VG_FOLDERS = ("VG_100K/", "VG_100K_2/", "vg/VG_100K/", "vg/VG_100K_2/", "GQA/images/",
+               "gqa/images/", "images/", "")  # fmt: skip
+_FLICKR_FOLDERS = ("flickr30k-images/", "flickr30k_images/", "flickr30k/",
+                   "flickr30k/flickr30k-images/", "flickr30k/images/", "images/", "")  # fmt: skip
 
 
 def coco_places(file_name: str) -> list[str]:
@@ -46,22 +39,11 @@ def coco_places(file_name: str) -> list[str]:
     return list(dict.fromkeys(places))
 
 
-def unusable(path: Path, width: int, height: int) -> str | None:
-    """Why a photo cannot be used with annotations made for width x height pixels."""
-    try:
-        size = open_image(path).size
-    except ValueError:
-        return CORRUPT
-    return None if size == (width, height) else OTHER_SIZE
+def visual_genome_places(file_name: str) -> list[str]:
+    """Where a photo of Visual Genome may lie, which is also one of GQA."""
+    return [folder + file_name for folder in _VG_FOLDERS]
 
 
-def box_inside(xywh: Iterable[float], width: int, height: int) -> Box | None:
-    """The part of a box that lies inside the image; None when it has no area.
-
-    Raises:
-        ValueError: it is not four numbers.
-    """
-    x, y, w, h = (float(value) for value in xywh)
-    x0, y0 = min(max(x, 0), width), min(max(y, 0), height)
-    x1, y1 = min(max(x + w, 0), width), min(max(y + h, 0), height)
-    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+def flickr_places(file_name: str) -> list[str]:
+    """Where a photo of Flickr30k may lie."""
+    return [folder + file_name for folder in _FLICKR_FOLDERS]

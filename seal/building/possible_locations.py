@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from seal.building.captions import CaptionIndex, caption_index
-from seal.building.coco import CocoIndex
-from seal.building.coco_images import CocoImage, image_fault, read_coco_image, source_index
+from seal.building.coco_images import (
+    CocoImage,
+    draft_fields,
+    image_files,
+    image_names,
+    look_up,
+    read_coco_image,
+)
+from seal.building.coco_index import CocoIndex
 from seal.building.drafts import Draft, TextWriter
-from seal.building.json_stream import read_element
+from seal.building.image_files import ImageFile, ImageFiles, plain_name
 from seal.building.language import LanguageConfig, print_usage
 from seal.building.location_phrases import (
     TASK,
@@ -23,6 +31,7 @@ from seal.building.location_phrases import (
 )
 from seal.building.names import captions_name, related
 from seal.building.neighbors import nearest_rows
+from seal.building.source_files import require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordSet
 from seal.text.prompts import cue_prefix, cue_question
@@ -71,31 +80,36 @@ class PossibleLocationsMaker:
         self.index = index
         self.captions = captions
         self.neighbors = neighbors
+        self.files = image_files(config.images, index)
 
     def __call__(self, row: int) -> Outcome:
-        outcome = Outcome()
-        image = self._image(row)
-        if reason := image_fault(image, Path(self.config.images)):
-            outcome.counts[reason] = 1
+        counts: Counter[str] = Counter()
+        outcome = Outcome(counts=counts)
+        image = read_coco_image(self.index, row, self.config.license, counts)
+        file = look_up(self.index, row, self.files)
+        if isinstance(file, str):
+            counts[file] += 1
             return outcome
         captions = self.captions.read(image.id)[:NUM_CAPTIONS]
         if not captions:
-            outcome.counts["image without captions"] = 1
+            counts["image without captions"] = 1
             return outcome
-        similar = [self._image(int(i)) for i in self.neighbors[row] if i >= 0]
+        unlisted: Counter[str] = Counter()  # counted where the image is the one asked about
+        similar = [
+            read_coco_image(self.index, int(i), self.config.license, unlisted)
+            for i in self.neighbors[row]
+            if i >= 0
+        ]
         candidates = self._candidates(image, captions, similar)
         if not candidates:
-            outcome.counts["image whose like shows nothing else"] = 1
+            counts["image whose like shows nothing else"] = 1
             return outcome
         rng = np.random.default_rng((self.config.seed, row))
         number = min(self.config.per_image, len(candidates))
         drawn = rng.choice(len(candidates), number, replace=False)
         for place, i in enumerate(drawn.tolist()):
-            outcome.drafts.append(self._draft(image, place, candidates[i], captions, similar))
+            outcome.drafts.append(self._draft(image, file, place, candidates[i], captions, similar))
         return outcome
-
-    def _image(self, row: int) -> CocoImage:
-        return read_coco_image(self.index, row, self.config.license)
 
     def _candidates(
         self, image: CocoImage, captions: Sequence[str], similar: Sequence[CocoImage]
@@ -118,6 +132,7 @@ class PossibleLocationsMaker:
     def _draft(
         self,
         image: CocoImage,
+        file: ImageFile,
         place: int,
         category: str,
         captions: Sequence[str],
@@ -128,19 +143,12 @@ class PossibleLocationsMaker:
             (c for c in self.index.categories if c in sides), key=lambda c: -max(sides[c])
         )
         target = names[category][0]
-        fields = {
-            "id": f"{self.config.source}-{image.id}-{place}",
-            "source": self.config.source,
-            "license": image.license,
-            "image": image.file_name,
-            "width": image.width,
-            "height": image.height,
-            "meta": {
-                "image_id": image.id,
-                "target": target,
-                "similar_images": [other.id for other in similar if category in other.sides],
-            },
+        meta = {
+            "image_id": image.id,
+            "target": target,
+            "similar_images": [other.id for other in similar if category in other.sides],
         }
+        fields = draft_fields(self.config.source, image, file, f"-{place}", meta)
         prompt = location_prompt(target, captions, [names[c][0] for c in largest])
         return Draft(prompt, {"target": target, "record": fields})
 
@@ -161,27 +169,25 @@ def finish_possible_location(draft: Draft, answer: str) -> Record:
 def build_possible_locations(config: PossibleLocationsBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     captions = caption_index(config.captions)
-    index = source_index(config.annotations, config.images)
+    require_sources(config.images, annotations=config.annotations)
+    index = CocoIndex(Path(config.annotations))
     number = len(index) if config.limit is None else min(len(index), config.limit)
     if number < 2:
         raise ValueError(f"{number} images: none has another that could be similar")
     neighbors = nearest_rows(_features(config, index, number), config.neighbors)
     model = config.language.build({TASK: location_template})
-    path = Path(config.annotations)
-    own = ("limit", "source", "license", "neighbors", "per_image")
+    own = ("source", "license", "neighbors", "per_image")
+    settings = source_settings(config, *own, files=("annotations", "captions"))
+    settings |= {
+        "similar images": hashlib.sha256(neighbors.astype("<i8").tobytes()).hexdigest(),
+        "language": model.settings(),
+    }
     records = build_set(
         config,
         PossibleLocationsMaker(config, index, captions, neighbors),
         number,
         builder="possible_locations",
-        settings={
-            "annotations": path.name,
-            "bytes": path.stat().st_size,
-            "captions": Path(config.captions).name,
-            "similar images": hashlib.sha256(neighbors.astype("<i8").tobytes()).hexdigest(),
-            **{name: getattr(config, name) for name in own},
-            "language": model.settings(),
-        },
+        settings=settings,
         counts=dict(index.counts),
         write=TextWriter(model, finish_possible_location),
     )
@@ -197,19 +203,21 @@ def _features(config: PossibleLocationsBuildConfig, index: CocoIndex, number: in
     if config.features is not None:
         return read_features(Path(config.features), number)
     assert config.clip is not None
-    names = _file_names(index, number)
+    names = _file_names(index, image_files(config.images, index), number)
     embed = ClipEmbedder(config.clip, config.device)
     return clip_features(
         embed, Path(config.images), names, batch_size=config.batch_size, workers=config.workers
     )
 
 
-def _file_names(index: CocoIndex, number: int) -> list[str]:
-    names = []
-    with index.path.open("rb") as file:
-        for start, end in index.image_spans[:number].tolist():
-            try:
-                names.append(str(read_element(file, start, end)["file_name"]))
-            except KeyError as error:
-                raise ValueError(f"{index.path}: image at byte {start}: no key {error}") from error
-    return names
+def _file_names(index: CocoIndex, files: ImageFiles, number: int) -> list[str]:
+    found = []
+    for row in range(number):
+        try:
+            names = image_names(index.entry(row))
+            found.append(files.find(names) or plain_name(names[0]))
+        except KeyError as error:
+            raise ValueError(f"{index.where(row)}: no key {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{index.where(row)}: {error}") from error
+    return found

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seal.building.fields import box_inside, image_size
+from seal.building.image_files import ImageFiles
 from seal.building.json_stream import read_element, stream_arrays
-from seal.building.photos import MISSING, box_inside, coco_places, find_photo, unusable
+from seal.building.photos import coco_places
 from seal.building.refs import (
     Sentence,
     held_out_images,
@@ -18,6 +20,7 @@ from seal.building.refs import (
     sentences_of,
     usual_split,
 )
+from seal.building.source_files import file_facts, require_sources
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.masks import RLE, merge_rles, segmentation_to_rle
 from seal.data.records import Expression, Record, RecordSet
@@ -123,6 +126,7 @@ class RefcocoMaker:
     def __init__(self, index: RefcocoIndex) -> None:
         self.config = index.config
         self.index = index
+        self.files = ImageFiles(self.config.images, drop_folders=False)
 
     def __call__(self, item: int) -> Outcome:
         image = self.index.images[item]
@@ -145,15 +149,12 @@ class RefcocoMaker:
         if entry is None:
             counts["image not in instances.json"] = 1
             return None
-        width, height = int(entry["width"]), int(entry["height"])
+        width, height = image_size(entry)
         names = [entry["file_name"]] if "file_name" in entry else []
         places = [p for name in [*names, index.names[image]] for p in self._places(name)]
-        name = find_photo(config.images, places)
-        if name is None:
-            counts[MISSING] = 1
-            return None
-        if reason := unusable(Path(config.images) / name, width, height):
-            counts[reason] = 1
+        found = self.files.look(places, (width, height))
+        if isinstance(found, str):
+            counts[found] = 1
             return None
         said = self._unambiguous(_once(index.sentences[image], counts), counts)
         objects = self._objects({s.ann_id: None for s in said}, image, width, height, counts)
@@ -166,7 +167,7 @@ class RefcocoMaker:
             id=f"{config.source}-{image}",
             source=config.source,
             license=index.licenses.get(str(entry.get("license")), config.license),
-            image=name,
+            image=found.name,
             width=width,
             height=height,
             expressions=tuple(
@@ -230,12 +231,10 @@ class RefcocoMaker:
 
 def build_refcoco(config: RefcocoBuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    if not Path(config.images).is_dir():
-        raise ValueError(f"images={config.images} is not a folder")
+    require_sources(config.images)
     index = RefcocoIndex(config)
     settings = {
-        "annotations": [index.refs_path.name, index.path.name],
-        "bytes": [index.refs_path.stat().st_size, index.path.stat().st_size],
+        "annotations": [file_facts(index.refs_path), file_facts(index.path)],
         **{
             name: getattr(config, name)
             for name in ("limit", "dataset", "split_by", "split", "license", "ambiguous", "exclude")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from seal.building.coco import CocoIndex
+from seal.building.coco_images import image_files, image_names
+from seal.building.coco_index import CocoIndex
+from seal.building.fields import image_size
 from seal.building.focused import focused_conversation
-from seal.building.instances import (
-    Instance,
-    coco_instances,
-    image_problem,
-    open_coco,
-    source_settings,
-)
+from seal.building.image_files import ImageFile
+from seal.building.instances import Instance, coco_instances
+from seal.building.source_files import require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
 from seal.geometry import Box
@@ -97,23 +94,21 @@ class SpatialMaker:
     def __init__(self, config: SpatialBuildConfig, index: CocoIndex) -> None:
         self.config = config
         self.index = index
+        self.files = image_files(config.images, index)
 
     def __call__(self, row: int) -> Outcome:
         entry, annotations = self.index.read(row)
         try:
             return self._outcome(row, entry, annotations)
         except KeyError as error:
-            raise ValueError(f"{self._where(row)}: no key {error}") from error
+            raise ValueError(f"{self.index.where(row)}: no key {error}") from error
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{self._where(row)}: {error}") from error
-
-    def _where(self, row: int) -> str:
-        return f"{self.index.path}: image at byte {self.index.image_spans[row][0]}"
+            raise ValueError(f"{self.index.where(row)}: {error}") from error
 
     def _outcome(
-        self, row: int, entry: dict[str, Any], annotations: Sequence[dict[str, Any]]
+        self, row: int, entry: dict[str, Any], annotations: list[dict[str, Any]]
     ) -> Outcome:
-        width, height = int(entry["width"]), int(entry["height"])
+        width, height = image_size(entry)
         counts: Counter[str] = Counter()
         found = coco_instances(self.index, annotations, width, height, counts)
         things = [
@@ -131,18 +126,17 @@ class SpatialMaker:
             counts["fewer than two unambiguous objects"] = 1
         elif not any(pairs.values()):
             counts["no pair with a clear relation"] = 1
-        elif reason := image_problem(Path(self.config.images) / entry["file_name"], width, height):
-            counts[reason] = 1
+        elif isinstance(image := self.files.look(image_names(entry), (width, height)), str):
+            counts[image] = 1
         else:
             rng = np.random.default_rng((self.config.seed, row))
-            outcome.records = self._records(entry, width, height, pairs, rng, counts)
+            outcome.records = self._records(entry, image, pairs, rng, counts)
         return outcome
 
     def _records(
         self,
         entry: dict[str, Any],
-        width: int,
-        height: int,
+        image: ImageFile,
         pairs: dict[str, list[tuple[Instance, Instance]]],
         rng: np.random.Generator,
         counts: Counter[str],
@@ -170,10 +164,10 @@ class SpatialMaker:
                 Record(
                     id=f"{self.config.source}-{entry['id']}-{len(records)}",
                     source=self.config.source,
-                    license=self.index.licenses.get(str(entry.get("license")), self.config.license),
-                    image=entry["file_name"],
-                    width=width,
-                    height=height,
+                    license=self.index.license(entry, self.config.license),
+                    image=image.name,
+                    width=image.width,
+                    height=image.height,
                     conversations=focused_conversation([turn], 2),
                     targets=(RecordTarget(names[0], a.box), RecordTarget(names[1], b.box)),
                     meta={
@@ -242,7 +236,8 @@ def spatial_turn(
 
 def build_spatial(config: SpatialBuildConfig) -> RecordSet:
     """Build the set of `config`."""
-    index = open_coco(config)
+    require_sources(config.images, annotations=config.annotations)
+    index = CocoIndex(Path(config.annotations))
     return build_set(
         config,
         SpatialMaker(config, index),

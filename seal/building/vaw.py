@@ -25,14 +25,16 @@ from seal.building.attribute_forms import (
 )
 from seal.building.drafts import Draft, Prompt, TextWriter
 from seal.building.erasure import POLYGONS, SHORT_ANSWER, ErasureConfig
+from seal.building.fields import box_inside
 from seal.building.focused import focused_conversation
 from seal.building.gqa import full_sentence
-from seal.building.instances import box_inside, file_facts, require_sources, source_settings
+from seal.building.image_files import ImageFiles
 from seal.building.language import LanguageConfig, Template, print_usage
+from seal.building.photos import visual_genome_places
+from seal.building.source_files import require_file, require_sources, source_settings
 from seal.building.vaw_source import AttributedObject, VawIndex, read_types
-from seal.building.writer import CORRUPT, BuildConfig, Outcome, build_set
+from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
-from seal.images import open_image
 
 TASK = "vaw question"
 SYSTEM = (
@@ -41,7 +43,6 @@ SYSTEM = (
     "names both values; yes and no questions are answered beginning with Yes or No. Reply with "
     'JSON: {"question": "...", "answer": "..."}'
 )
-FOLDERS = ("VG_100K", "VG_100K_2", ".")  # of Visual Genome's images
 KINDS = (OPEN, CHOICE, YES, NO)
 
 
@@ -81,6 +82,7 @@ class VawMaker:
         self.config = config
         self.index = index
         self.types = types
+        self.files = ImageFiles(config.images, drop_folders=False)
 
     def __call__(self, row: int) -> Outcome:
         counts: Counter[str] = Counter()
@@ -124,20 +126,13 @@ class VawMaker:
     def _drafts(
         self, image: str, asked: list[tuple[AttributedObject, Asked]], counts: Counter[str]
     ) -> list[Draft]:
-        root = Path(self.config.images)
-        names = [str(Path(folder) / f"{image}.jpg") for folder in FOLDERS]
-        file = next((name for name in names if (root / name).is_file()), None)
-        if file is None:
-            counts["image file missing"] += 1
-            return []
-        try:
-            width, height = open_image(root / file).size
-        except ValueError:
-            counts[CORRUPT] += 1
+        file = self.files.look(visual_genome_places(f"{image}.jpg"), None)
+        if isinstance(file, str):
+            counts[file] += 1
             return []
         drafts = []
         for thing, question in asked:
-            box = box_inside(thing.xywh, width, height)
+            box = box_inside(thing.xywh, file.width, file.height)
             if box is None:
                 counts["box without area or outside the image"] += 1
             elif min(box.width, box.height) < self.config.min_side:
@@ -147,9 +142,9 @@ class VawMaker:
                     "id": f"{self.config.source}-{image}-{thing.source_id}",
                     "source": self.config.source,
                     "license": self.config.license,
-                    "image": file,
-                    "width": width,
-                    "height": height,
+                    "image": file.name,
+                    "width": file.width,
+                    "height": file.height,
                     "targets": (RecordTarget(thing.name, box),),
                 }
                 drafts.append(self._draft(fields, image, thing, question))
@@ -263,7 +258,7 @@ def build_vaw(config: VawBuildConfig) -> RecordSet:
         config.images, annotations=config.annotations, attribute_types=config.attribute_types
     )
     for path in config.also:
-        require_sources(config.images, also=path)
+        require_file("also", path)
     types = read_types(Path(config.attribute_types), config.types)
     model = config.language.build(TEMPLATES)
     keep = config.erasure.build(config.images)
@@ -274,12 +269,11 @@ def build_vaw(config: VawBuildConfig) -> RecordSet:
         "license",
         "max_questions",
         "min_side",
-        files=("annotations", "attribute_types"),
+        files=("annotations", "attribute_types", "also"),
     )
     settings |= {
         "types": list(config.types),
         "kinds": list(config.kinds),
-        "also": [file_facts(path) for path in config.also],
         "language": model.settings(),
         "erasure": config.erasure.settings(),
     }

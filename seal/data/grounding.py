@@ -194,7 +194,11 @@ class GroundingDataset:
             boxes = tuple(box for box in boxes if self._can_be_seen(box, record))
         mask = None
         if expression.mask is not None:
-            pixels = rle_to_mask(expression.mask)  # (H, W)
+            try:
+                pixels = rle_to_mask(expression.mask)  # (H, W)
+            except ValueError as error:
+                mask_name = f"record {record.id!r}: the mask of {expression.text!r}"
+                raise ValueError(f"{mask_name}: {error}") from error
             if self.config.min_mask_pixels:
                 pixels = self._dilated(pixels, expression)
             mask = torch.from_numpy(pixels).float()

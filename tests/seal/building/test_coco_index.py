@@ -79,3 +79,11 @@ def test_ids_that_share_a_name_are_one_class(tmp_path: Path) -> None:
     assert [index.category(a) for a in index.annotations(0)] == ["1", "1"]
     assert "5" not in index.categories
     assert index.counts == {"categories with the name of another": 1}
+
+
+def test_a_file_without_classes_is_read_where_none_are_needed(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [annotation(1, 1, BOX)])
+    path.write_text(path.read_text().replace('"categories"', '"others"'))
+    assert len(CocoIndex(path, classes=False).annotations(1)) == 1
+    with pytest.raises(ValueError, match="has no categories: not COCO annotations"):
+        CocoIndex(path)

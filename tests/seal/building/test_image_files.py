@@ -37,6 +37,9 @@ def test_nothing_above_the_root_is_found(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     files = ImageFiles(tmp_path / "root", drop_folders=True)
     assert files.find(["../a.png"]) is None and files.find([str(tmp_path / "a.png")]) is None
+    (tmp_path / "root" / "sub.png").mkdir()
+    assert files.find(["sub.png", "none.png"]) is None
+    assert ImageFiles(tmp_path, drop_folders=False).find(["root/sub.png", "a.png"]) == "a.png"
 
 
 def test_folders_are_dropped_only_on_request(tmp_path: Path) -> None:

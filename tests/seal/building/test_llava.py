@@ -9,8 +9,8 @@ from golden_files import SAMPLES, needs_samples
 from llava_files import NAME, TALK, entry, talk, write_llava
 from record_sets import HEIGHT, WIDTH, draw_image, tiny_tokenizer
 
+from seal.building.image_files import MISSING
 from seal.building.llava import LlavaBuildConfig, build_llava
-from seal.building.photos import MISSING
 from seal.building.writer import CORRUPT
 from seal.data.chat import ChatConfig
 from seal.data.grounding import GroundingConfig

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 from coco_files import annotation, edit_coco, write_coco
 from golden_files import SAMPLES, needs_samples
 
-from seal.building.coco import CocoIndex
 from seal.building.coco_images import read_coco_image
+from seal.building.coco_index import CocoIndex
 from seal.building.drafts import Draft
 from seal.building.names import mentions
 from seal.building.negative import (
@@ -39,7 +40,7 @@ def config(path: Path, out: str = "out", **values: Any) -> NegativeBuildConfig:
 def classes(path: Path, row: int = 0, **values: Any) -> tuple[list[str], ...]:
     index = CocoIndex(path)
     maker = NegativeMaker(config(path, **values), index)
-    found = maker.classes(read_coco_image(index, row, "unknown"))
+    found = maker.classes(read_coco_image(index, row, "unknown", Counter()))
     return tuple([index.names[c][0] for c in group] for group in found)
 
 
@@ -91,7 +92,7 @@ def test_what_a_caption_names_is_not_taken_for_absent(tmp_path: Path) -> None:
     records = build_negative(config(path, captions=str(captions), per_image=9, two_share=0))
     answers = {parts(record)[1] for record in records}
     assert answers == {refusal(["kite"]), refusal(["wine glass"])}
-    assert records.description["settings"]["captions"] == "captions.json"
+    assert records.description["settings"]["captions"]["name"] == "captions.json"
     with pytest.raises(ValueError, match=r"captions=gone\.json is not a file"):
         build_negative(config(path, "other", captions="gone.json"))
 
@@ -162,7 +163,7 @@ def test_missing_and_broken_images_are_counted(tmp_path: Path) -> None:
 
 def test_a_broken_annotation_is_named_by_file_and_byte(tmp_path: Path) -> None:
     path = write_coco(tmp_path, [annotation(0, DOG, [0, 0, 9])])
-    with pytest.raises(ValueError, match=r"coco.json: image at byte \d+: not enough values"):
+    with pytest.raises(ValueError, match=r"coco.json: image at byte \d+: bbox"):
         build_negative(config(path))
 
 

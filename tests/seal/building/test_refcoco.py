@@ -13,7 +13,7 @@ from golden_files import SAMPLES, needs_samples
 from record_sets import HEIGHT, WIDTH, draw_image
 from refer_files import coco_name, instance, ref, write_refer
 
-from seal.building.photos import MISSING, OTHER_SIZE
+from seal.building.image_files import MISSING, OTHER_SIZE
 from seal.building.refcoco import RefcocoBuildConfig, build_refcoco
 from seal.building.refs import photo_name
 from seal.building.writer import CORRUPT
