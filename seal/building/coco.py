@@ -12,6 +12,7 @@ import numpy as np
 from seal.building.coco_annotation import annotation_box, annotation_mask, is_crowd
 from seal.building.coco_images import find_image, image_files
 from seal.building.coco_index import CocoIndex
+from seal.building.errors_at import ErrorsAt
 from seal.building.image_files import ImageFile, ImageFiles
 from seal.building.source_files import require_file, require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
@@ -97,7 +98,7 @@ class CocoMaker:
     def __call__(self, row: int) -> Outcome:
         entry, annotations = self.index.read(row)
         outcome = Outcome()
-        try:
+        with ErrorsAt(self.index.where(row)):
             image = find_image(entry, self.files, check=self.config.check_images)
             if isinstance(image, str):
                 outcome.counts[image] = 1
@@ -110,10 +111,6 @@ class CocoMaker:
                 outcome.counts["image without objects"] = 1
                 return outcome
             record = image_record(self.config, self.index, entry, image, expressions)
-        except KeyError as error:
-            raise ValueError(f"{self.index.where(row)}: no key {error}") from error
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{self.index.where(row)}: {error}") from error
         outcome.records.append(record)
         return outcome
 

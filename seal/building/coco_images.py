@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seal.building.coco_index import CocoIndex
+from seal.building.errors_at import ErrorsAt
 from seal.building.fields import box_numbers, image_size
 from seal.building.image_files import ImageFile, ImageFiles, plain_name
 
@@ -92,16 +93,12 @@ def read_coco_image(
         ValueError: its entry, or one of its annotations, is broken; names the file and byte.
     """
     entry, annotations = index.read(row)
-    try:
+    with ErrorsAt(index.where(row)):
         sides = {
             category: tuple(max(box_numbers(a["bbox"])[2:]) for a in own)
             for category, own in index.by_class(annotations, counts).items()
         }
         return CocoImage(entry, index.license(entry, default_license), sides)
-    except KeyError as error:
-        raise ValueError(f"{index.where(row)}: no key {error}") from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{index.where(row)}: {error}") from error
 
 
 def look_up(index: CocoIndex, row: int, files: ImageFiles) -> ImageFile | str:
@@ -110,9 +107,5 @@ def look_up(index: CocoIndex, row: int, files: ImageFiles) -> ImageFile | str:
     Raises:
         ValueError: its entry is broken; names the file and byte.
     """
-    try:
+    with ErrorsAt(index.where(row)):
         return find_image(index.entry(row), files)
-    except KeyError as error:
-        raise ValueError(f"{index.where(row)}: no key {error}") from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{index.where(row)}: {error}") from error

@@ -21,6 +21,7 @@ from seal.building.coco import (
 )
 from seal.building.coco_images import find_image, image_files
 from seal.building.coco_index import CocoIndex
+from seal.building.errors_at import ErrorsAt
 from seal.building.image_files import ImageFile, ImageFiles
 from seal.building.source_files import require_file, require_folder, source_settings
 from seal.building.writer import Outcome, build_set
@@ -172,12 +173,8 @@ class AnnotatedMaker(_Maker):
         entry = self.things.entry(row)
         outcome = Outcome()
         counts: Counter[str] = Counter()
-        try:
+        with ErrorsAt(self.things.where(row)):
             record = self._record(row, entry, counts)
-        except KeyError as error:
-            raise ValueError(f"{self.things.where(row)}: no key {error}") from error
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{self.things.where(row)}: {error}") from error
         if isinstance(record, str):
             counts[record] += 1
         else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from seal.building.coco_images import image_files, image_names
 from seal.building.coco_index import CocoIndex
+from seal.building.errors_at import ErrorsAt
 from seal.building.fields import image_size
 from seal.building.focused import focused_conversation
 from seal.building.instances import Instance, Instances, coco_instances
@@ -65,13 +66,9 @@ class FocusMaker:
     def __call__(self, item: int) -> Outcome:
         entry = self.talks.read(item)[1]
         where = self.talks.where(item)
-        try:
+        with ErrorsAt(where, "not a conversation"):
             image = entry.get("image")
             turns = _turns(entry["conversations"])
-        except KeyError as error:
-            raise ValueError(f"{where}: no key {error}") from error
-        except (TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"{where}: not a conversation: {error}") from error
         outcome = Outcome()
         if not image:
             outcome.counts["conversation without an image"] = 1
@@ -88,7 +85,7 @@ class FocusMaker:
     ) -> None:
         image, annotations = self.index.read(row)
         counts: Counter[str] = Counter()
-        try:
+        with ErrorsAt(self.index.where(row)):
             width, height = image_size(image)
             found = coco_instances(self.index, annotations, width, height, counts)
             targets = self._targets(turns, found, counts)
@@ -116,10 +113,6 @@ class FocusMaker:
                     },
                 )
                 outcome.records.append(record)
-        except KeyError as error:
-            raise ValueError(f"{self.index.where(row)}: no key {error}") from error
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{self.index.where(row)}: {error}") from error
 
     def _targets(
         self, turns: Sequence[tuple[str, str]], found: Instances, counts: Counter[str]
@@ -222,10 +215,8 @@ def _key(name: str) -> str:
 def _rows_by_name(index: CocoIndex) -> dict[str, int]:
     rows: dict[str, int] = {}
     for row in range(len(index)):
-        try:
+        with ErrorsAt(index.where(row)):
             rows[_key(image_names(index.entry(row))[0])] = row
-        except KeyError as error:
-            raise ValueError(f"{index.where(row)}: no key {error}") from error
     return rows
 
 

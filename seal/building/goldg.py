@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seal.building.coco_index import CocoIndex
+from seal.building.errors_at import ErrorsAt
 from seal.building.fields import box_inside, image_size
 from seal.building.image_files import ImageFiles
 from seal.building.photos import coco_places, flickr_places, visual_genome_places
@@ -44,12 +45,8 @@ class GoldgMaker:
     def __call__(self, row: int) -> Outcome:
         outcome = Outcome()
         counts: Counter[str] = Counter()
-        try:
+        with ErrorsAt(self.index.where(row)):
             record = self._record(*self.index.read(row), counts)
-        except KeyError as error:
-            raise ValueError(f"{self.index.where(row)}: no key {error}") from error
-        except (TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{self.index.where(row)}: {error}") from error
         outcome.counts.update({reason: n for reason, n in counts.items() if n})
         if record is not None:
             outcome.records.append(record)

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from seal.building.drafts import Draft, Prompt, TextWriter
+from seal.building.drafts import Draft, Prompt
 from seal.building.erasure import SHORT_ANSWER, ErasureConfig, says
+from seal.building.errors_at import ErrorsAt
 from seal.building.fields import box_inside, image_size
 from seal.building.focused import focused_conversation
 from seal.building.image_files import ImageFiles
 from seal.building.json_members import KeyedMembers, MemberIndex
-from seal.building.language import LanguageConfig, Template, print_usage
+from seal.building.language import LanguageConfig, Template, build_written_set
 from seal.building.source_files import require_sources, source_settings
-from seal.building.writer import BuildConfig, Outcome, build_set
+from seal.building.writer import BuildConfig, Outcome
 from seal.data.records import Record, RecordSet, RecordTarget
 from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
 
@@ -69,13 +70,9 @@ class GqaMaker:
     def __call__(self, item: int) -> Outcome:
         row = int(self.order[item])
         name, entry = self.questions.read(row)
-        try:
+        with ErrorsAt(self.questions.where(row), "not a question"):
             image, question = str(entry["imageId"]), str(entry["question"]).strip()
             objects = asked_objects(entry, with_answer=self.config.answer_objects)
-        except KeyError as error:
-            raise ValueError(f"{self.questions.where(row)}: no key {error}") from error
-        except (TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"{self.questions.where(row)}: not a question: {error}") from error
         outcome = Outcome()
         answer = str(entry.get("answer") or "").strip()
         if not question or not answer:
@@ -87,13 +84,9 @@ class GqaMaker:
         elif (graph := self.graphs.read(image)) is None:
             outcome.counts["image without a scene graph"] = 1
         else:
-            try:
+            with ErrorsAt(self.graphs.where(image), "not a graph"):
                 found = self._targets(graph, objects)
                 size = image_size(graph)
-            except KeyError as error:
-                raise ValueError(f"{self.graphs.where(image)}: no key {error}") from error
-            except (TypeError, AttributeError, ValueError) as error:
-                raise ValueError(f"{self.graphs.where(image)}: not a graph: {error}") from error
             if isinstance(found, str):
                 outcome.counts[found] = 1
             elif isinstance(
@@ -228,18 +221,14 @@ def build_gqa(config: GqaBuildConfig) -> RecordSet:
         "min_side",
         files=("annotations", "scene_graphs"),
     )
-    settings |= {
-        "language": model.settings(),
-        "erasure": config.erasure.settings(),
-    }
-    records = build_set(
+    settings["erasure"] = config.erasure.settings()
+    return build_written_set(
         config,
         GqaMaker(config, questions, graphs),
         len(questions),
         builder="gqa",
         settings=settings,
-        write=TextWriter(model, finish_gqa),
+        model=model,
+        finish=finish_gqa,
         keep=keep,
     )
-    print_usage(model)
-    return records

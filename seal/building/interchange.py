@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from seal.building.check import find_sets
 from seal.building.report import write_report
+from seal.building.source_files import file_facts, require_folder
 from seal.data.interchange import AUTHORS_FILES, from_authors, read_entries, write_authors
 from seal.data.records import Record, RecordSet, RecordWriter
 
@@ -39,8 +40,8 @@ class InterchangeConfig:
             raise ValueError(f"to={self.to!r} is neither ours nor authors")
         if self.to == "ours" and self.images is None:
             raise ValueError("to=ours needs images=, the folder that their image paths begin at")
-        if self.images is not None and not Path(self.images).is_dir():
-            raise ValueError(f"images={self.images} is not a folder")
+        if self.images is not None:
+            require_folder("images", self.images)
         for name, least in (("limit", 1), ("max_dropped", 0), ("report_samples", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -67,7 +68,7 @@ def _from_authors(config: InterchangeConfig) -> list[str]:
             builder="interchange",
             seed=0,
             image_root=Path(str(config.images)).resolve(),
-            settings={"file": path.name, "bytes": path.stat().st_size, "limit": config.limit},
+            settings={"file": file_facts(path), "limit": config.limit},
         ) as writer:
             writer.counts["items read"] = 0
             for record in _usable(path, name, config, writer):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seal.building.errors_at import ErrorsAt
 from seal.building.image_files import ImageFiles
 from seal.building.json_list import stream_list
 from seal.building.json_stream import read_element
@@ -96,12 +97,8 @@ class LlavaMaker:
 
     def __call__(self, row: int) -> Outcome:
         outcome = Outcome()
-        try:
+        with ErrorsAt(self._where(row)):
             made = self._made(self.index.read(row), row, outcome.counts)
-        except KeyError as error:
-            raise ValueError(f"{self._where(row)}: no key {error}") from error
-        except (TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{self._where(row)}: {error}") from error
         if isinstance(made, str):
             outcome.counts[made] = 1
         else:

@@ -12,9 +12,9 @@ import numpy as np
 from seal.building.captions import CaptionIndex, caption_index
 from seal.building.coco_images import CocoImage, draft_fields, image_files, look_up, read_coco_image
 from seal.building.coco_index import CocoIndex
-from seal.building.drafts import Draft, TextWriter
+from seal.building.drafts import Draft
 from seal.building.image_files import ImageFile
-from seal.building.language import LanguageConfig, print_usage
+from seal.building.language import LanguageConfig, build_written_set
 from seal.building.names import captions_name, related
 from seal.building.negative_questions import (
     TASK,
@@ -23,7 +23,7 @@ from seal.building.negative_questions import (
     negative_template,
 )
 from seal.building.source_files import require_sources, source_settings
-from seal.building.writer import BuildConfig, Outcome, build_set
+from seal.building.writer import BuildConfig, Outcome
 from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordSet
 from seal.text.prompts import refusal
 from seal.text.tokens import IMAGE_PLACEHOLDER
@@ -185,14 +185,13 @@ def build_negative(config: NegativeBuildConfig) -> RecordSet:
     model = config.language.build({TASK: negative_template})
     own = ("source", "license", "per_image", "max_side", "absent_share", "two_share")
     settings = source_settings(config, *own, files=("annotations", "captions"))
-    records = build_set(
+    return build_written_set(
         config,
         NegativeMaker(config, index, captions),
         len(index),
         builder="negative",
-        settings={**settings, "language": model.settings()},
+        settings=settings,
         counts=dict(index.counts),
-        write=TextWriter(model, finish_negative),
+        model=model,
+        finish=finish_negative,
     )
-    print_usage(model)
-    return records

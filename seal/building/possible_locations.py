@@ -20,9 +20,10 @@ from seal.building.coco_images import (
     read_coco_image,
 )
 from seal.building.coco_index import CocoIndex
-from seal.building.drafts import Draft, TextWriter
+from seal.building.drafts import Draft
+from seal.building.errors_at import ErrorsAt
 from seal.building.image_files import ImageFile, ImageFiles, plain_name
-from seal.building.language import LanguageConfig, print_usage
+from seal.building.language import LanguageConfig, build_written_set
 from seal.building.location_phrases import (
     TASK,
     checked_location,
@@ -32,7 +33,7 @@ from seal.building.location_phrases import (
 from seal.building.names import captions_name, related
 from seal.building.neighbors import nearest_rows
 from seal.building.source_files import require_sources, source_settings
-from seal.building.writer import BuildConfig, Outcome, build_set
+from seal.building.writer import BuildConfig, Outcome
 from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordSet
 from seal.text.prompts import cue_prefix, cue_question
 from seal.text.tokens import IMAGE_PLACEHOLDER
@@ -178,21 +179,17 @@ def build_possible_locations(config: PossibleLocationsBuildConfig) -> RecordSet:
     model = config.language.build({TASK: location_template})
     own = ("source", "license", "neighbors", "per_image")
     settings = source_settings(config, *own, files=("annotations", "captions"))
-    settings |= {
-        "similar images": hashlib.sha256(neighbors.astype("<i8").tobytes()).hexdigest(),
-        "language": model.settings(),
-    }
-    records = build_set(
+    settings["similar images"] = hashlib.sha256(neighbors.astype("<i8").tobytes()).hexdigest()
+    return build_written_set(
         config,
         PossibleLocationsMaker(config, index, captions, neighbors),
         number,
         builder="possible_locations",
         settings=settings,
         counts=dict(index.counts),
-        write=TextWriter(model, finish_possible_location),
+        model=model,
+        finish=finish_possible_location,
     )
-    print_usage(model)
-    return records
 
 
 def _features(config: PossibleLocationsBuildConfig, index: CocoIndex, number: int) -> np.ndarray:
@@ -213,11 +210,7 @@ def _features(config: PossibleLocationsBuildConfig, index: CocoIndex, number: in
 def _file_names(index: CocoIndex, files: ImageFiles, number: int) -> list[str]:
     found = []
     for row in range(number):
-        try:
+        with ErrorsAt(index.where(row)):
             names = image_names(index.entry(row))
             found.append(files.find(names) or plain_name(names[0]))
-        except KeyError as error:
-            raise ValueError(f"{index.where(row)}: no key {error}") from error
-        except ValueError as error:
-            raise ValueError(f"{index.where(row)}: {error}") from error
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seal.building.errors_at import ErrorsAt
 from seal.building.fields import box_inside, image_size
 from seal.building.image_files import ImageFiles
 from seal.building.json_stream import read_element, stream_arrays
@@ -132,12 +133,8 @@ class RefcocoMaker:
         image = self.index.images[item]
         outcome = Outcome()
         counts: Counter[str] = Counter()
-        try:
+        with ErrorsAt(f"{self.index.path}: image {image}"):
             record = self._record(image, counts)
-        except KeyError as error:
-            raise ValueError(f"{self.index.path}: image {image}: no key {error}") from error
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{self.index.path}: image {image}: {error}") from error
         outcome.counts.update({reason: n for reason, n in counts.items() if n})
         if record is not None:
             outcome.records.append(record)

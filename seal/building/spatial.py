@@ -12,6 +12,7 @@ import numpy as np
 
 from seal.building.coco_images import image_files, image_names
 from seal.building.coco_index import CocoIndex
+from seal.building.errors_at import ErrorsAt
 from seal.building.fields import image_size
 from seal.building.focused import focused_conversation
 from seal.building.image_files import ImageFile
@@ -98,12 +99,8 @@ class SpatialMaker:
 
     def __call__(self, row: int) -> Outcome:
         entry, annotations = self.index.read(row)
-        try:
+        with ErrorsAt(self.index.where(row)):
             return self._outcome(row, entry, annotations)
-        except KeyError as error:
-            raise ValueError(f"{self.index.where(row)}: no key {error}") from error
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{self.index.where(row)}: {error}") from error
 
     def _outcome(
         self, row: int, entry: dict[str, Any], annotations: list[dict[str, Any]]

@@ -23,17 +23,18 @@ from seal.building.attribute_forms import (
     open_value,
     write_turn,
 )
-from seal.building.drafts import Draft, Prompt, TextWriter
+from seal.building.drafts import Draft, Prompt
 from seal.building.erasure import POLYGONS, SHORT_ANSWER, ErasureConfig
+from seal.building.errors_at import ErrorsAt
 from seal.building.fields import box_inside
 from seal.building.focused import focused_conversation
 from seal.building.gqa import full_sentence
 from seal.building.image_files import ImageFiles
-from seal.building.language import LanguageConfig, Template, print_usage
+from seal.building.language import LanguageConfig, Template, build_written_set
 from seal.building.photos import visual_genome_places
 from seal.building.source_files import require_file, require_sources, source_settings
 from seal.building.vaw_source import AttributedObject, VawIndex, read_types
-from seal.building.writer import BuildConfig, Outcome, build_set
+from seal.building.writer import BuildConfig, Outcome
 from seal.data.records import Record, RecordSet, RecordTarget
 
 TASK = "vaw question"
@@ -112,12 +113,8 @@ class VawMaker:
             if entry.get("instance_bbox") is None:
                 counts["object without a box"] += 1
                 continue
-            try:
+            with ErrorsAt(where, "not an instance"):
                 things.append(AttributedObject.from_entry(entry))
-            except KeyError as error:
-                raise ValueError(f"{where}: no key {error}") from error
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{where}: not an instance: {error}") from error
         heads = Counter(_head(thing.name) for thing in things)
         alone = [thing for thing in things if thing.name and heads[_head(thing.name)] == 1]
         counts["object that shares its name"] += len(things) - len(alone)
@@ -274,17 +271,15 @@ def build_vaw(config: VawBuildConfig) -> RecordSet:
     settings |= {
         "types": list(config.types),
         "kinds": list(config.kinds),
-        "language": model.settings(),
         "erasure": config.erasure.settings(),
     }
-    records = build_set(
+    return build_written_set(
         config,
         VawMaker(config, index, types),
         len(index),
         builder="vaw",
         settings=settings,
-        write=TextWriter(model, finish_vaw),
+        model=model,
+        finish=finish_vaw,
         keep=keep,
     )
-    print_usage(model)
-    return records
