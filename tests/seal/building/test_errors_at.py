@@ -21,7 +21,7 @@ def test_an_error_says_where_the_entry_stands(error: Exception, message: str) ->
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    with pytest.raises(OSError, match="^disk$"), ErrorsAt("a.json"):
+    with pytest.raises(OSError, match=r"^disk$"), ErrorsAt("a.json"):
         raise OSError("disk")
-    with pytest.raises(ValueError, match="^a.json: 5$"), ErrorsAt("a.json"):
+    with pytest.raises(ValueError, match=r"^a\.json: 5$"), ErrorsAt("a.json"):
         raise ValueError(5)
