@@ -225,6 +225,17 @@ def test_a_folder_written_for_their_code_is_read_back_with_all_its_sizes(kind, t
     assert load_model(tmp_path / "theirs", clip=model.vision_tower).dtype == torch.float32
 
 
+def test_a_vqa_checkpoint_without_its_tower_takes_one_as_well(tmp_path):
+    model = tiny_models.vqa_model()
+    write_authors(tmp_path / "theirs", model, tiny_models.tokenizer().folder)
+    path = tmp_path / "theirs" / "model.safetensors"
+    rest = {key: t for key, t in load_file(path).items() if ".vision_tower." not in key}
+    save_file(rest, path)
+    with pytest.raises(ValueError, match=r"theirs holds no CLIP tower: .*clip="):
+        load_model(tmp_path / "theirs")
+    assert same(load_model(tmp_path / "theirs", clip=model.vision_tower), model)
+
+
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     theirs = other.state_dict()
     return all(torch.equal(value, theirs[key]) for key, value in one.state_dict().items())
