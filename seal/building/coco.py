@@ -11,6 +11,7 @@ import numpy as np
 
 from seal.building.coco_annotation import annotation_box, annotation_mask, is_crowd
 from seal.building.coco_index import CocoIndex
+from seal.building.fields import image_size
 from seal.building.image_files import ImageFile, ImageFiles, plain_name
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.masks import RLE, mask_to_rle, merge_rles, rle_area
@@ -232,7 +233,7 @@ def find_image(entry: dict[str, Any], files: ImageFiles, check: bool) -> ImageFi
     """
     names = image_names(entry)
     sized = entry.get("width") is not None and entry.get("height") is not None
-    size = (int(entry["width"]), int(entry["height"])) if sized or not check else None
+    size = image_size(entry) if sized or not check else None
     if check:
         return files.look(names, size)
     assert size is not None
@@ -247,11 +248,10 @@ def image_record(
     expressions: list[Expression],
 ) -> Record:
     """The record of an image of a COCO-format file."""
-    license = entry.get("license")
     return Record(
         id=f"{config.source}-{entry['id']}",
         source=config.source,
-        license=index.licenses.get(str(license)) or config.license,
+        license=index.license(entry, config.license),
         image=image.name,
         width=image.width,
         height=image.height,

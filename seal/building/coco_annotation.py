@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any
 
+from seal.building.fields import box_inside, flag
 from seal.data.masks import RLE, segmentation_to_rle
 from seal.geometry import Box
 
@@ -19,17 +19,9 @@ def annotation_box(annotation: dict[str, Any], width: int, height: int) -> Box |
         ValueError: there is neither, or the box is no four finite numbers.
     """
     xywh = annotation.get("bbox")
-    if not xywh:
+    if xywh is None or xywh == []:
         xywh = _extent(annotation.get("segmentation"), width, height)
-    try:
-        x, y, w, h = map(float, xywh)
-    except (TypeError, ValueError):
-        raise ValueError(f"bbox {xywh!r} is no x, y, width, height") from None
-    if not math.isfinite(x + y + w + h):
-        raise ValueError(f"bbox {xywh!r} is not finite")
-    x0, y0 = min(max(x, 0.0), width), min(max(y, 0.0), height)
-    x1, y1 = min(max(x + w, 0.0), width), min(max(y + h, 0.0), height)
-    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+    return box_inside(xywh, width, height)
 
 
 def annotation_mask(
@@ -48,7 +40,7 @@ def annotation_mask(
 
 def is_crowd(annotation: dict[str, Any]) -> bool:
     """Whether it covers many instances at once; a missing `iscrowd` says no."""
-    return annotation.get("iscrowd") in (1, "1", "true")
+    return flag(annotation.get("iscrowd"), "iscrowd")
 
 
 def _extent(segmentation: object, width: int, height: int) -> list[float]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seal.building.coco import CocoIndex
-from seal.building.writer import CORRUPT
-from seal.images import open_image
+from seal.building.fields import box_numbers, id_text, image_size, text
+from seal.building.photos import photo_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,19 @@ def read_coco_image(index: CocoIndex, row: int, default_license: str) -> CocoIma
         ValueError: its entry, or one of its annotations, is broken; names the file and byte.
     """
     entry, annotations = index.read(row)
-    where = f"{index.path}: image at byte {index.image_spans[row][0]}"
+    where = index.where(row)
     sides: dict[str, list[float]] = {}
     try:
         for annotation in annotations:
-            _, _, width, height = (float(value) for value in annotation["bbox"])
-            sides.setdefault(str(annotation["category_id"]), []).append(max(width, height))
+            _, _, width, height = box_numbers(annotation["bbox"])
+            sides.setdefault(id_text(annotation["category_id"]), []).append(max(width, height))
+        size = image_size(entry)
         return CocoImage(
             id=entry["id"],
-            file_name=str(entry["file_name"]),
-            width=int(entry["width"]),
-            height=int(entry["height"]),
-            license=index.licenses.get(str(entry.get("license")), default_license),
+            file_name=text(entry["file_name"], "file_name"),
+            width=size[0],
+            height=size[1],
+            license=index.license(entry, default_license),
             sides={category: tuple(values) for category, values in sides.items()},
         )
     except KeyError as error:
@@ -53,14 +54,7 @@ def read_coco_image(index: CocoIndex, row: int, default_license: str) -> CocoIma
 
 def image_fault(image: CocoImage, folder: Path) -> str | None:
     """Why the image file cannot be used; None: it can."""
-    path = folder / image.file_name
-    if not path.is_file():
-        return "image file missing"
-    try:
-        size = open_image(path).size
-    except ValueError:
-        return CORRUPT
-    return None if size == (image.width, image.height) else "image size differs from its annotation"
+    return photo_problem(folder, image.file_name, image.width, image.height)
 
 
 def source_index(annotations: str, images: str) -> CocoIndex:

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from seal.building.coco import CocoIndex
+from seal.building.fields import checked_id, image_size, text
 from seal.building.focused import focused_conversation
 from seal.building.instances import (
     Instance,
     Instances,
     coco_instances,
-    image_problem,
     open_coco,
     require_sources,
     source_settings,
 )
 from seal.building.json_members import MemberIndex
-from seal.building.json_stream import read_element
 from seal.building.mentions import Mention, MentionFinder
+from seal.building.photos import photo_problem
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
 from seal.text.phrases import choose_parser
@@ -73,6 +73,7 @@ class FocusMaker:
         try:
             image = entry.get("image")
             turns = _turns(entry["conversations"])
+            talk = checked_id(entry.get("id"))
         except KeyError as error:
             raise ValueError(f"{where}: no key {error}") from error
         except (TypeError, AttributeError, ValueError) as error:
@@ -82,10 +83,12 @@ class FocusMaker:
             outcome.counts["conversation without an image"] = 1
         elif not turns:
             outcome.counts["turns that do not alternate or are empty"] = 1
-        elif (row := self.rows.get(_key(str(image)))) is None:
+        elif (name := _key(str(image))) in self.rows and self.rows[name] is None:
+            outcome.counts["image whose name several have"] = 1
+        elif (row := self.rows.get(name)) is None:
             outcome.counts["image not in the annotations"] = 1
         else:
-            self._fill(outcome, item, row, turns, entry.get("id"))
+            self._fill(outcome, item, row, turns, talk)
         return outcome
 
     def _fill(
@@ -94,14 +97,14 @@ class FocusMaker:
         image, annotations = self.index.read(row)
         counts: Counter[str] = Counter()
         try:
-            width, height = int(image["width"]), int(image["height"])
-            path = Path(self.config.images) / image["file_name"]
+            width, height = image_size(image)
+            name = text(image["file_name"], "file_name")
             found = coco_instances(self.index, annotations, width, height, counts)
             targets = self._targets(turns, found, counts)
             outcome.counts = counts
             if not targets:
                 counts["no unambiguous object is named"] += 1
-            elif reason := image_problem(path, width, height):
+            elif reason := photo_problem(self.config.images, name, width, height):
                 counts[reason] += 1
             else:
                 counts[f"records with {len(targets)} targets"] += 1
@@ -109,7 +112,7 @@ class FocusMaker:
                     id=f"{self.config.source}-{item}",  # ids of the source repeat
                     source=self.config.source,
                     license=self.config.license,
-                    image=image["file_name"],
+                    image=name,
                     width=width,
                     height=height,
                     conversations=focused_conversation(turns, len(targets)),
@@ -118,9 +121,7 @@ class FocusMaker:
                         "llava_id": talk,
                         "image_id": image["id"],
                         "annotation_ids": [thing.source_id for _, thing in targets],
-                        "image_license": self.index.licenses.get(
-                            str(image.get("license")), "unknown"
-                        ),
+                        "image_license": self.index.license(image, "unknown"),
                     },
                 )
                 outcome.records.append(record)
@@ -130,7 +131,7 @@ class FocusMaker:
             raise ValueError(f"{self._where(row)}: {error}") from error
 
     def _where(self, row: int) -> str:
-        return f"{self.index.path}: image at byte {self.index.image_spans[row][0]}"
+        return self.index.where(row)
 
     def _targets(
         self, turns: Sequence[tuple[str, str]], found: Instances, counts: Counter[str]
@@ -230,17 +231,17 @@ def _key(name: str) -> str:
     return _PREFIX.sub("", Path(name).name)
 
 
-def _rows_by_name(index: CocoIndex) -> dict[str, int]:
-    rows: dict[str, int] = {}
-    with index.path.open("rb") as file:
-        for row, span in enumerate(index.image_spans.tolist()):
-            try:
-                name = _key(read_element(file, *span)["file_name"])
-            except KeyError as error:
-                raise ValueError(
-                    f"{index.path}: image at byte {span[0]}: no key {error}"
-                ) from error
-            rows[name] = row
+def _rows_by_name(index: CocoIndex) -> dict[str, int | None]:
+    """Where the image of a name stands; None: several have that name."""
+    rows: dict[str, int | None] = {}
+    for row in range(len(index)):
+        try:
+            name = _key(text(index.entry(row)["file_name"], "file_name"))
+        except KeyError as error:
+            raise ValueError(f"{index.where(row)}: no key {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{index.where(row)}: {error}") from error
+        rows[name] = None if name in rows else row
     return rows
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from seal.building.fields import box_inside, checked_id, id_text, image_size, text, whole
 from seal.building.json_stream import read_element, stream_arrays
-from seal.building.photos import MISSING, box_inside, coco_places, find_photo, unusable
+from seal.building.photos import MISSING, coco_places, find_photo, unusable
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Expression, Record, RecordSet
 from seal.geometry import Box
@@ -56,7 +57,10 @@ class GoldgIndex:
                 raise ValueError(
                     f"{path}: byte {element.start}: an entry of {element.key} has no {key!r}"
                 )
-            number = numbers.setdefault(str(element.value[key]), len(numbers))
+            try:
+                number = numbers.setdefault(id_text(element.value[key]), len(numbers))
+            except ValueError as error:
+                raise ValueError(f"{path}: byte {element.start}: {key}: {error}") from error
             (listed if key == "id" else owners).append(number)
             (image_spans if key == "id" else spans).extend((element.start, element.end))
         if not listed or not owners:
@@ -113,7 +117,7 @@ class GoldgMaker:
         self, entry: dict[str, Any], annotations: list[dict[str, Any]], counts: Counter[str]
     ) -> Record | None:
         config = self.config
-        width, height = int(entry["width"]), int(entry["height"])  # text in the Flickr file
+        width, height = image_size(entry)  # text in the Flickr file
         name = find_photo(config.images, photo_places(entry))
         if name is None:
             counts[MISSING] = 1
@@ -132,7 +136,7 @@ class GoldgMaker:
             elif (text, box) in expressions:
                 counts["annotations that occur twice"] += 1
             else:
-                expressions[text, box] = annotation.get("id")
+                expressions[text, box] = checked_id(annotation.get("id"))
         if not expressions:
             counts["image without a usable phrase"] = 1
             return None
@@ -141,7 +145,7 @@ class GoldgMaker:
             n for n in phrases.values() if n > 1
         )
         source = config.source or "_".join(["goldg", *filter(None, [entry.get("dataset_name")])])
-        photo = entry.get("original_id", entry.get("original_img_id"))
+        photo = checked_id(entry.get("original_id", entry.get("original_img_id")))
         return Record(
             id=f"{source}-{entry['id']}",
             source=source,
@@ -160,7 +164,7 @@ class GoldgMaker:
 
 def photo_places(entry: dict[str, Any]) -> list[str]:
     """Where the photo of an image entry may lie below the image root."""
-    name = str(entry["file_name"])
+    name = text(entry["file_name"], "file_name")
     kind = entry.get("data_source") or entry.get("dataset_name")
     if kind == "coco":
         return coco_places(name)
@@ -179,7 +183,7 @@ def phrase(caption: str, spans: list[list[int]], counts: Counter[str]) -> str | 
     if not isinstance(caption, str):
         raise ValueError(f"a caption must be text, got {caption!r}")
     words = []
-    for start, end in sorted(tuple(span) for span in spans):
+    for start, end in sorted([whole(place, "tokens_positive") for place in span] for span in spans):
         if not 0 <= start < end <= len(caption):
             counts["spans outside their caption"] += 1
             return None

@@ -10,10 +10,12 @@ import numpy as np
 
 from seal.building.drafts import Draft, Prompt, TextWriter
 from seal.building.erasure import SHORT_ANSWER, ErasureConfig, says
+from seal.building.fields import box_inside, id_text, image_size, name_text, text
 from seal.building.focused import focused_conversation
-from seal.building.instances import box_inside, image_problem, require_sources, source_settings
+from seal.building.instances import require_sources, source_settings
 from seal.building.json_members import KeyedMembers, MemberIndex
 from seal.building.language import LanguageConfig, Template, print_usage
+from seal.building.photos import photo_problem
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
 from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
@@ -67,14 +69,15 @@ class GqaMaker:
         row = int(self.order[item])
         name, entry = self.questions.read(row)
         try:
-            image, question = str(entry["imageId"]), str(entry["question"]).strip()
+            image, question = id_text(entry["imageId"]), text(entry["question"], "question").strip()
             objects = asked_objects(entry, with_answer=self.config.answer_objects)
+            answer = text(entry.get("answer") or "", "answer").strip()
+            full_answer = text(entry.get("fullAnswer") or "", "fullAnswer")
         except KeyError as error:
             raise ValueError(f"{self.questions.where(row)}: no key {error}") from error
         except (TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{self.questions.where(row)}: not a question: {error}") from error
         outcome = Outcome()
-        answer = str(entry.get("answer") or "").strip()
         if not question or not answer:
             outcome.counts["question without text or answer"] = 1
         elif not objects:
@@ -86,7 +89,7 @@ class GqaMaker:
         else:
             try:
                 found = self._targets(graph, objects)
-                size = int(graph["width"]), int(graph["height"])
+                size = image_size(graph)
             except KeyError as error:
                 raise ValueError(f"{self.graphs.where(image)}: no key {error}") from error
             except (TypeError, AttributeError, ValueError) as error:
@@ -94,7 +97,7 @@ class GqaMaker:
             file = f"{image}{self.config.image_suffix}"
             if isinstance(found, str):
                 outcome.counts[found] = 1
-            elif problem := image_problem(Path(self.config.images) / file, *size):
+            elif problem := photo_problem(self.config.images, file, *size):
                 outcome.counts[problem] = 1
             else:
                 outcome.drafts.append(
@@ -103,7 +106,7 @@ class GqaMaker:
                             task=TASK,
                             system=SYSTEM,
                             user=f"Question: {question}\nShort answer: {answer}",
-                            facts={"full_answer": str(entry.get("fullAnswer") or "")},
+                            facts={"full_answer": full_answer},
                         ),
                         fields={
                             "id": f"{self.config.source}-{name}",
@@ -127,19 +130,21 @@ class GqaMaker:
 
     def _targets(self, graph: dict[str, Any], objects: list[str]) -> tuple[RecordTarget, ...] | str:
         """The objects' boxes, or why the question is dropped."""
-        width, height = int(graph["width"]), int(graph["height"])
+        width, height = image_size(graph)
         known = {str(key): value for key, value in graph["objects"].items()}
         targets = []
         for name in objects:
             if name not in known:
                 return "question about an object not in the scene graph"
             thing = known[name]
-            box = box_inside([thing[key] for key in ("x", "y", "w", "h")], width, height)
+            box = box_inside(
+                [thing[key] for key in ("x", "y", "w", "h")], width, height, "x, y, w, h"
+            )
             if box is None:
                 return "question about a box without area"
             if min(box.width, box.height) < self.config.min_side:
                 return "question about an object under min_side"
-            targets.append(RecordTarget(str(thing["name"]).strip().lower(), box))
+            targets.append(RecordTarget(name_text(thing["name"], "name"), box))
         return tuple(targets)
 
 
@@ -165,7 +170,7 @@ def asked_objects(entry: dict[str, Any], *, with_answer: bool) -> list[str]:
 def _by_place(spans: dict[str, Any]) -> list[str]:
     """Object ids in the order of the tokens they stand at."""
     places = sorted(spans, key=lambda span: [int(number) for number in span.split(":")])
-    return [str(spans[place]) for place in places]
+    return [id_text(spans[place]) for place in places]
 
 
 def write_sentence(facts: dict[str, Any], rng: np.random.Generator) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from seal.building.coco import CocoIndex
-from seal.building.writer import CORRUPT, BuildConfig
+from seal.building.coco_annotation import is_crowd
+from seal.building.fields import box_inside, checked_id
+from seal.building.writer import BuildConfig
 from seal.geometry import Box
-from seal.images import open_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +55,19 @@ def coco_instances(
     """
     found = Instances({category: [] for category in index.categories})
     for annotation in annotations:
-        category = str(annotation["category_id"])
-        if category not in found.of:
+        category = index.category(annotation)
+        if category is None:
             counts["annotations of unknown categories"] += 1
             continue
         box = box_inside(annotation["bbox"], width, height)
         if box is None:
             counts["boxes without area"] += 1
-        if box is None or annotation.get("iscrowd", 0):
+        if is_crowd(annotation) or box is None:
             found.uncertain.add(category)
             continue
-        found.of[category].append(Instance(category, box, annotation.get("id")))
+        found.of[category].append(Instance(category, box, checked_id(annotation.get("id"))))
     found.of = {category: members for category, members in found.of.items() if members}
     return found
-
-
-def box_inside(xywh: Sequence[float], width: int, height: int) -> Box | None:
-    """The part of a box inside its image, pixels; None when nothing of it is left."""
-    x, y, w, h = (float(value) for value in xywh)
-    x0, y0 = min(max(x, 0.0), width), min(max(y, 0.0), height)
-    x1, y1 = min(max(x + w, 0.0), width), min(max(y + h, 0.0), height)
-    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
-
-
-def image_problem(path: Path, width: int, height: int) -> str | None:
-    """Why an image cannot be used, as a reason to count; None if it can. Decodes it."""
-    if not path.is_file():
-        return "image file missing"
-    try:
-        size = open_image(path).size
-    except ValueError:
-        return CORRUPT
-    return None if size == (width, height) else "image size differs from its annotation"
 
 
 def open_coco(config: BuildConfig) -> CocoIndex:

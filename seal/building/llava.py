@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seal.building.fields import checked_id, text
 from seal.building.json_list import stream_list
 from seal.building.json_stream import read_element
 from seal.building.photos import MISSING, coco_places, find_photo
@@ -81,7 +82,7 @@ class LlavaIndex:
     def read(self, row: int) -> dict[str, Any]:
         """An entry."""
         with self.path.open("rb") as file:
-            entry: dict[str, Any] = read_element(file, *self.spans[row].tolist())
+            entry: dict[str, Any] = read_element(file, *self.spans[row].tolist(), halves=True)
         return entry
 
 
@@ -112,7 +113,9 @@ class LlavaMaker:
     def _made(self, entry: dict[str, Any], row: int, counts: dict[str, int]) -> Record | str:
         """The record, or why there is none."""
         config = self.config
-        image = entry.get("image") or None
+        image = entry.get("image")
+        if image in ("", []):
+            image = None
         if isinstance(image, list):
             if len(image) > 1:
                 return "several images"
@@ -127,14 +130,14 @@ class LlavaMaker:
         width = height = 0
         name = None
         if image is not None:
-            name = find_photo(config.images, coco_places(image))
+            name = find_photo(config.images, coco_places(text(image, "image")))
             if name is None:
                 return MISSING
             try:
                 width, height = open_image(Path(config.images) / name).size
             except ValueError:
                 return CORRUPT
-        given = entry.get("id")
+        given = checked_id(entry.get("id"))
         return Record(
             # The place comes first: ids are missing and occur several times.
             id=f"{config.source}-{row}" + ("" if given is None else f"-{given}"),

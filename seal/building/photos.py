@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from seal.building.writer import CORRUPT
-from seal.geometry import Box
 from seal.images import open_image
 
 MISSING = "image file missing"
@@ -24,7 +24,7 @@ def find_photo(root: str | Path, names: Iterable[str]) -> str | None:
     """The first of `names` that is a file below `root`; what leads out of `root` is not tried."""
     for name in names:
         path = PurePosixPath(name)
-        if not path.is_absolute() and ".." not in path.parts and (Path(root) / path).is_file():
+        if not path.is_absolute() and ".." not in path.parts and os.path.isfile(Path(root, path)):
             return str(path)
     return None
 
@@ -55,13 +55,8 @@ def unusable(path: Path, width: int, height: int) -> str | None:
     return None if size == (width, height) else OTHER_SIZE
 
 
-def box_inside(xywh: Iterable[float], width: int, height: int) -> Box | None:
-    """The part of a box that lies inside the image; None when it has no area.
-
-    Raises:
-        ValueError: it is not four numbers.
-    """
-    x, y, w, h = (float(value) for value in xywh)
-    x0, y0 = min(max(x, 0), width), min(max(y, 0), height)
-    x1, y1 = min(max(x + w, 0), width), min(max(y + h, 0), height)
-    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+def photo_problem(root: str | Path, name: str, width: int, height: int) -> str | None:
+    """Why the photo of that name below `root` cannot be used; None: it can. Decodes it."""
+    if find_photo(root, [name]) is None:
+        return MISSING
+    return unusable(Path(root) / name, width, height)

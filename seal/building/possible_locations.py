@@ -13,7 +13,6 @@ from seal.building.captions import CaptionIndex, caption_index
 from seal.building.coco import CocoIndex
 from seal.building.coco_images import CocoImage, image_fault, read_coco_image, source_index
 from seal.building.drafts import Draft, TextWriter
-from seal.building.json_stream import read_element
 from seal.building.language import LanguageConfig, print_usage
 from seal.building.location_phrases import (
     TASK,
@@ -205,11 +204,4 @@ def _features(config: PossibleLocationsBuildConfig, index: CocoIndex, number: in
 
 
 def _file_names(index: CocoIndex, number: int) -> list[str]:
-    names = []
-    with index.path.open("rb") as file:
-        for start, end in index.image_spans[:number].tolist():
-            try:
-                names.append(str(read_element(file, start, end)["file_name"]))
-            except KeyError as error:
-                raise ValueError(f"{index.path}: image at byte {start}: no key {error}") from error
-    return names
+    return [read_coco_image(index, row, "").file_name for row in range(number)]

@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seal.building.coco import CocoIndex
+from seal.building.fields import image_size, text
 from seal.building.focused import focused_conversation
 from seal.building.instances import (
     Instance,
     coco_instances,
-    image_problem,
     open_coco,
     source_settings,
 )
+from seal.building.photos import photo_problem
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
 from seal.geometry import Box
@@ -108,12 +108,13 @@ class SpatialMaker:
             raise ValueError(f"{self._where(row)}: {error}") from error
 
     def _where(self, row: int) -> str:
-        return f"{self.index.path}: image at byte {self.index.image_spans[row][0]}"
+        return self.index.where(row)
 
     def _outcome(
         self, row: int, entry: dict[str, Any], annotations: Sequence[dict[str, Any]]
     ) -> Outcome:
-        width, height = int(entry["width"]), int(entry["height"])
+        width, height = image_size(entry)
+        name = text(entry["file_name"], "file_name")
         counts: Counter[str] = Counter()
         found = coco_instances(self.index, annotations, width, height, counts)
         things = [
@@ -131,7 +132,7 @@ class SpatialMaker:
             counts["fewer than two unambiguous objects"] = 1
         elif not any(pairs.values()):
             counts["no pair with a clear relation"] = 1
-        elif reason := image_problem(Path(self.config.images) / entry["file_name"], width, height):
+        elif reason := photo_problem(self.config.images, name, width, height):
             counts[reason] = 1
         else:
             rng = np.random.default_rng((self.config.seed, row))
@@ -170,7 +171,7 @@ class SpatialMaker:
                 Record(
                     id=f"{self.config.source}-{entry['id']}-{len(records)}",
                     source=self.config.source,
-                    license=self.index.licenses.get(str(entry.get("license")), self.config.license),
+                    license=self.index.license(entry, self.config.license),
                     image=entry["file_name"],
                     width=width,
                     height=height,

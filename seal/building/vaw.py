@@ -25,10 +25,12 @@ from seal.building.attribute_forms import (
 )
 from seal.building.drafts import Draft, Prompt, TextWriter
 from seal.building.erasure import POLYGONS, SHORT_ANSWER, ErasureConfig
+from seal.building.fields import box_inside
 from seal.building.focused import focused_conversation
 from seal.building.gqa import full_sentence
-from seal.building.instances import box_inside, file_facts, require_sources, source_settings
+from seal.building.instances import file_facts, require_sources, source_settings
 from seal.building.language import LanguageConfig, Template, print_usage
+from seal.building.photos import MISSING, find_photo
 from seal.building.vaw_source import AttributedObject, VawIndex, read_types
 from seal.building.writer import CORRUPT, BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
@@ -126,9 +128,9 @@ class VawMaker:
     ) -> list[Draft]:
         root = Path(self.config.images)
         names = [str(Path(folder) / f"{image}.jpg") for folder in FOLDERS]
-        file = next((name for name in names if (root / name).is_file()), None)
+        file = find_photo(root, names)
         if file is None:
-            counts["image file missing"] += 1
+            counts[MISSING] += 1
             return []
         try:
             width, height = open_image(root / file).size

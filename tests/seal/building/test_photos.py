@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from record_sets import HEIGHT, WIDTH, draw_image
 
-from seal.building.photos import MISSING, OTHER_SIZE, box_inside, coco_places, find_photo, unusable
+from seal.building.fields import box_inside
+from seal.building.photos import MISSING, OTHER_SIZE, coco_places, find_photo, unusable
 from seal.building.writer import CORRUPT
 from seal.geometry import Box
 
