@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seal.building.fields import id_text, text
 from seal.building.json_stream import read_element, stream_arrays
 from seal.building.source_files import require_file
 
@@ -24,12 +25,11 @@ class CaptionIndex:
                 continue
             found = True
             try:
-                owner = str(element.value["image_id"])
-                if not isinstance(element.value["caption"], str):
-                    raise TypeError("the caption is no text")
+                owner = id_text(element.value["image_id"])
+                text(element.value["caption"], "caption")
             except KeyError as error:
                 raise ValueError(f"{path}: byte {element.start}: no key {error}") from error
-            except TypeError as error:
+            except (TypeError, ValueError) as error:
                 raise ValueError(f"{path}: byte {element.start}: {error}") from error
             owners.append(self._rows.setdefault(owner, len(self._rows)))
             spans.extend((element.start, element.end))
@@ -46,13 +46,13 @@ class CaptionIndex:
 
     def read(self, image_id: object) -> list[str]:
         """On one line each; an image without captions has none."""
-        row = self._rows.get(str(image_id))
+        row = self._rows.get(id_text(image_id))
         if row is None:
             return []
         own = self._order[self._starts[row] : self._starts[row + 1]]
         with self.path.open("rb") as file:
             texts = [read_element(file, *self._spans[i].tolist())["caption"] for i in own]
-        return [line for text in texts if (line := " ".join(text.split()))]
+        return [line for said in texts if (line := " ".join(said.split()))]
 
 
 def caption_index(path: str) -> CaptionIndex:

@@ -115,7 +115,7 @@ def read_features(path: Path, num_images: int) -> np.ndarray:
     """
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # the header goes through Python's parser, which raises anything
         raise ValueError(f"features={path} is not a readable .npy file: {error}") from error
     if rows.ndim != 2 or rows.dtype.kind != "f" or len(rows) < num_images:
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from seal.building.fields import box_inside
+from seal.building.fields import box_inside, flag
 from seal.data.masks import RLE, segmentation_to_rle
 from seal.geometry import Box
 
@@ -19,7 +19,7 @@ def annotation_box(annotation: dict[str, Any], width: int, height: int) -> Box |
         ValueError: there is neither, or the box is no four finite numbers.
     """
     xywh = annotation.get("bbox")
-    if not xywh:
+    if xywh is None or xywh == []:
         xywh = _extent(annotation.get("segmentation"), width, height)
     return box_inside(xywh, width, height)
 
@@ -40,7 +40,7 @@ def annotation_mask(
 
 def is_crowd(annotation: dict[str, Any]) -> bool:
     """Whether it covers many instances at once; a missing `iscrowd` says no."""
-    return annotation.get("iscrowd") in (1, "1", "true")
+    return flag(annotation.get("iscrowd"), "iscrowd")
 
 
 def _extent(segmentation: object, width: int, height: int) -> list[float]:

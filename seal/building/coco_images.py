@@ -8,7 +8,7 @@ from typing import Any
 
 from seal.building.coco_index import CocoIndex
 from seal.building.errors_at import ErrorsAt
-from seal.building.fields import box_numbers, image_size
+from seal.building.fields import box_numbers, image_size, text
 from seal.building.image_files import ImageFile, ImageFiles, plain_name
 
 _SAMPLE = 256  # images that say where a folder has them
@@ -34,7 +34,8 @@ def image_files(root: str, index: CocoIndex, *, check: bool = True) -> ImageFile
 
 def image_names(entry: dict[str, Any]) -> list[str]:
     """What an image entry calls its file; LVIS 1.0 has the address alone."""
-    names = [name for name in (entry.get("file_name"), entry.get("coco_url")) if name]
+    keys = [key for key in ("file_name", "coco_url") if entry.get(key)]
+    names = [text(entry[key], key) for key in keys]
     if not names:
         raise KeyError("file_name")
     return names

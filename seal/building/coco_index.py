@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seal.building.fields import id_text, name_text, text
 from seal.building.json_stream import read_element, stream_arrays
 
 _MOST = 1 << 61  # ids from here on, and texts, are numbered below -_MOST
@@ -69,10 +70,10 @@ class CocoIndex:
                     category = id_text(entry["id"])
                     if category in self.categories:
                         raise ValueError(f"category id {category} occurs twice")
-                    self.categories[category] = entry["name"].strip().lower()
+                    self.categories[category] = name_text(entry["name"], "name")
                     entries.append(entry)
                 elif key == "licenses":
-                    self.licenses[id_text(entry["id"])] = entry["name"]
+                    self.licenses[id_text(entry["id"])] = text(entry["name"] or "", "name")
             except KeyError as error:
                 raise ValueError(
                     f"{path}: byte {start}: an entry of {key} has no key {error}"
@@ -108,7 +109,10 @@ class CocoIndex:
         Raises:
             ValueError: a class has no name that no other class shares.
         """
-        return _alternatives(self.categories)
+        try:
+            return _alternatives(self.categories)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from error
 
     def entry(self, row: int) -> dict[str, Any]:
         """An image entry."""
@@ -160,9 +164,9 @@ class CocoIndex:
         return found
 
     def license(self, entry: dict[str, Any], default: str) -> str:
-        """The license of an image entry; `default`: it names none that the file knows."""
+        """What an image entry's license is called; `default`: it has none, or no listed one."""
         value = entry.get("license")
-        return (self.licenses.get(id_text(value)) if value not in (None, "") else None) or default
+        return default if value in (None, "") else self.licenses.get(id_text(value)) or default
 
     def where(self, row: int) -> str:
         """File and byte of an image entry, for messages."""
@@ -216,15 +220,6 @@ class CocoIndex:
         del rows
         self._starts = _numpy(starts)[order]
         self._lengths = _numpy(lengths)[order]
-
-
-def id_text(value: object) -> str:
-    """An id in the one form in which ids are compared."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, str)) or value == "":
-        raise ValueError(f"an id is a whole number or a text, got {value!r}")
-    return str(value).strip()
 
 
 def _alternatives(categories: dict[str, str]) -> dict[str, list[str]]:

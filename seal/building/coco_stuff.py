@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from seal.building.coco import (
     CocoBuildConfig,
@@ -22,6 +23,7 @@ from seal.building.coco import (
 from seal.building.coco_images import find_image, image_files
 from seal.building.coco_index import CocoIndex
 from seal.building.errors_at import ErrorsAt
+from seal.building.fields import name_text
 from seal.building.image_files import ImageFile, ImageFiles
 from seal.building.source_files import require_file, require_folder, source_settings
 from seal.building.writer import Outcome, build_set
@@ -53,6 +55,9 @@ _WITHIN_OTHERS = frozenset(
 _RENAMED = {"sky-other": "sky"}
 _OTHER = "other"  # stuff_train2017's name for everything that is a thing
 _SUFFIXES = (".jpg", ".jpeg", ".png")
+# What Pillow's decoders raise for a damaged file, one for each of them.
+_UNREADABLE = (OSError, SyntaxError, EOFError, ValueError, struct.error,
+               Image.DecompressionBombError)  # fmt: skip
 _Boxes = dict[int, tuple[Box, ...] | None]  # by category id
 
 
@@ -139,18 +144,21 @@ class _Maker:
         if not path.is_file():
             return "map missing"
         try:
+            # Checksums: pixels that are not meant would be other classes.
             with Image.open(path) as opened:
-                if opened.mode not in ("L", "P"):
-                    raise ValueError(
-                        f"{path} has {opened.mode} pixels; a map has one byte each (L): "
-                        "stuffthingmaps_trainval2017.zip"
-                    )
-                values = np.asarray(opened, dtype=np.uint8)
-        except (UnidentifiedImageError, OSError, SyntaxError):
+                opened.verify()
+            with Image.open(path) as opened:
+                mode, values = opened.mode, np.asarray(opened)
+        except _UNREADABLE:
             return "map does not decode"
+        if mode not in ("L", "P"):
+            raise ValueError(
+                f"{path} has {mode} pixels; a map has one byte each (L): "
+                "stuffthingmaps_trainval2017.zip"
+            )
         if values.shape != (image.height, image.width):
             return "map size differs from its image"
-        return values
+        return values.astype(np.uint8, copy=False)
 
 
 class AnnotatedMaker(_Maker):
@@ -255,13 +263,23 @@ def read_labels(path: Path) -> dict[int, str]:
     """Names by category id of a file of `id: name` lines, without those of no pixel."""
     require_file("labels", str(path))
     names = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8: {error}") from error
+    for number, line in enumerate(lines, start=1):
         key, colon, name = line.partition(":")
         if not line.strip():
             continue
         if not colon or not key.strip().isdecimal() or not name.strip():
             raise ValueError(f"{path}:{number}: expected `id: name`, got {line!r}")
-        names[int(key)] = _RENAMED.get(name.strip().lower(), name.strip().lower())
+        if int(key) in names:
+            raise ValueError(f"{path}:{number}: id {int(key)} occurs twice")
+        try:
+            name = name_text(name, "a name")
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}") from error
+        names[int(key)] = _RENAMED.get(name, name)
     known = {key: name for key, name in names.items() if key not in (0, *_NEVER_ANNOTATED)}
     return {key: name for key, name in known.items() if name != _OTHER}
 

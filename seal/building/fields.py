@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,16 +11,19 @@ from seal.geometry import Box
 
 _MOST_PIXELS = 1_000_000  # a larger coordinate is a mistake, not a place
 _LONGEST = 60  # characters of a value in a message
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother, _BRIEF.maxlist = 2, _LONGEST, _LONGEST, 8
 _FLAGS = {"0": False, "1": True, "false": False, "true": True}
 
 
 def shown(value: object) -> str:
     """A value in a message, on one line and not longer than one reads."""
     try:
-        text = ascii(value)
-    except RecursionError:
-        text = f"a deeply nested {type(value).__name__}"
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+        found = _BRIEF.repr(value)  # not of every part: a pickle may hold itself
+    except ValueError:  # a number of more digits than Python writes
+        found = f"a long {type(value).__name__}"
+    found = found.encode("ascii", "backslashreplace").decode("ascii")
+    return found if len(found) <= _LONGEST else f"{found[: _LONGEST - 3]}..."
 
 
 def text(value: object, what: str) -> str:

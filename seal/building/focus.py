@@ -12,7 +12,7 @@ from typing import Any
 from seal.building.coco_images import image_files, image_names
 from seal.building.coco_index import CocoIndex
 from seal.building.errors_at import ErrorsAt
-from seal.building.fields import image_size
+from seal.building.fields import checked_id, image_size
 from seal.building.focused import focused_conversation
 from seal.building.instances import Instance, Instances, coco_instances
 from seal.building.json_members import MemberIndex
@@ -69,15 +69,18 @@ class FocusMaker:
         with ErrorsAt(where, "not a conversation"):
             image = entry.get("image")
             turns = _turns(entry["conversations"])
+            talk = checked_id(entry.get("id"))
         outcome = Outcome()
         if not image:
             outcome.counts["conversation without an image"] = 1
         elif not turns:
             outcome.counts["turns that do not alternate or are empty"] = 1
-        elif (row := self.rows.get(_key(str(image)))) is None:
+        elif (name := _key(str(image))) in self.rows and self.rows[name] is None:
+            outcome.counts["image whose name several have"] = 1
+        elif (row := self.rows.get(name)) is None:
             outcome.counts["image not in the annotations"] = 1
         else:
-            self._fill(outcome, item, row, turns, entry.get("id"))
+            self._fill(outcome, item, row, turns, talk)
         return outcome
 
     def _fill(
@@ -212,11 +215,13 @@ def _key(name: str) -> str:
     return _PREFIX.sub("", name.replace("\\", "/").rpartition("/")[2])
 
 
-def _rows_by_name(index: CocoIndex) -> dict[str, int]:
-    rows: dict[str, int] = {}
+def _rows_by_name(index: CocoIndex) -> dict[str, int | None]:
+    """Where the image of a name stands; None: several have that name."""
+    rows: dict[str, int | None] = {}
     for row in range(len(index)):
         with ErrorsAt(index.where(row)):
-            rows[_key(image_names(index.entry(row))[0])] = row
+            name = _key(image_names(index.entry(row))[0])
+        rows[name] = None if name in rows else row
     return rows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from seal.building.coco_index import CocoIndex
 from seal.building.errors_at import ErrorsAt
-from seal.building.fields import box_inside, image_size
+from seal.building.fields import box_inside, checked_id, image_size, text, whole
 from seal.building.image_files import ImageFiles
 from seal.building.photos import coco_places, flickr_places, visual_genome_places
 from seal.building.source_files import require_sources, source_settings
@@ -72,7 +72,7 @@ class GoldgMaker:
             elif (text, box) in expressions:
                 counts["annotations that occur twice"] += 1
             else:
-                expressions[text, box] = annotation.get("id")
+                expressions[text, box] = checked_id(annotation.get("id"))
         if not expressions:
             counts["image without a usable phrase"] = 1
             return None
@@ -81,7 +81,7 @@ class GoldgMaker:
             n for n in phrases.values() if n > 1
         )
         source = config.source or "_".join(["goldg", *filter(None, [entry.get("dataset_name")])])
-        photo = entry.get("original_id", entry.get("original_img_id"))
+        photo = checked_id(entry.get("original_id", entry.get("original_img_id")))
         return Record(
             id=f"{source}-{entry['id']}",
             source=source,
@@ -100,7 +100,7 @@ class GoldgMaker:
 
 def photo_places(entry: dict[str, Any]) -> list[str]:
     """Where the photo of an image entry may lie below the image root."""
-    name = str(entry["file_name"])
+    name = text(entry["file_name"], "file_name")
     kind = entry.get("data_source") or entry.get("dataset_name")
     if kind == "coco":
         return coco_places(name)
@@ -119,7 +119,7 @@ def phrase(caption: str, spans: list[list[int]], counts: Counter[str]) -> str | 
     if not isinstance(caption, str):
         raise ValueError(f"a caption must be text, got {caption!r}")
     words = []
-    for start, end in sorted(tuple(span) for span in spans):
+    for start, end in sorted([whole(place, "tokens_positive") for place in span] for span in spans):
         if not 0 <= start < end <= len(caption):
             counts["spans outside their caption"] += 1
             return None

@@ -11,7 +11,7 @@ import numpy as np
 from seal.building.drafts import Draft, Prompt
 from seal.building.erasure import SHORT_ANSWER, ErasureConfig, says
 from seal.building.errors_at import ErrorsAt
-from seal.building.fields import box_inside, image_size
+from seal.building.fields import box_inside, id_text, image_size, name_text, text
 from seal.building.focused import focused_conversation
 from seal.building.image_files import ImageFiles
 from seal.building.json_members import KeyedMembers, MemberIndex
@@ -71,10 +71,11 @@ class GqaMaker:
         row = int(self.order[item])
         name, entry = self.questions.read(row)
         with ErrorsAt(self.questions.where(row), "not a question"):
-            image, question = str(entry["imageId"]), str(entry["question"]).strip()
+            image, question = id_text(entry["imageId"]), text(entry["question"], "question").strip()
             objects = asked_objects(entry, with_answer=self.config.answer_objects)
+            answer = text(entry.get("answer") or "", "answer").strip()
+            full_answer = text(entry.get("fullAnswer") or "", "fullAnswer")
         outcome = Outcome()
-        answer = str(entry.get("answer") or "").strip()
         if not question or not answer:
             outcome.counts["question without text or answer"] = 1
         elif not objects:
@@ -100,7 +101,7 @@ class GqaMaker:
                             task=TASK,
                             system=SYSTEM,
                             user=f"Question: {question}\nShort answer: {answer}",
-                            facts={"full_answer": str(entry.get("fullAnswer") or "")},
+                            facts={"full_answer": full_answer},
                         ),
                         fields={
                             "id": f"{self.config.source}-{name}",
@@ -131,12 +132,14 @@ class GqaMaker:
             if name not in known:
                 return "question about an object not in the scene graph"
             thing = known[name]
-            box = box_inside([thing[key] for key in ("x", "y", "w", "h")], width, height)
+            box = box_inside(
+                [thing[key] for key in ("x", "y", "w", "h")], width, height, "x, y, w, h"
+            )
             if box is None:
                 return "question about a box without area"
             if min(box.width, box.height) < self.config.min_side:
                 return "question about an object under min_side"
-            targets.append(RecordTarget(str(thing["name"]).strip().lower(), box))
+            targets.append(RecordTarget(name_text(thing["name"], "name"), box))
         return tuple(targets)
 
 
@@ -162,7 +165,7 @@ def asked_objects(entry: dict[str, Any], *, with_answer: bool) -> list[str]:
 def _by_place(spans: dict[str, Any]) -> list[str]:
     """Object ids in the order of the tokens they stand at."""
     places = sorted(spans, key=lambda span: [int(number) for number in span.split(":")])
-    return [str(spans[place]) for place in places]
+    return [id_text(spans[place]) for place in places]
 
 
 def write_sentence(facts: dict[str, Any], rng: np.random.Generator) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from seal.building.coco_annotation import annotation_box, is_crowd
 from seal.building.coco_index import CocoIndex
+from seal.building.fields import checked_id
 from seal.geometry import Box
 
 
@@ -59,6 +60,6 @@ def coco_instances(
             if box is None or is_crowd(annotation):
                 found.uncertain.add(category)
                 continue
-            instance = Instance(category, box, annotation.get("id"))
+            instance = Instance(category, box, checked_id(annotation.get("id")))
             found.of.setdefault(category, []).append(instance)
     return found

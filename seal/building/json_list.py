@@ -17,4 +17,4 @@ def stream_list(path: str | Path) -> Iterator[Element]:
         ValueError: the file is truncated, not JSON or not a list; it names the file and the byte.
     """
     with Path(path).open("rb") as file:
-        yield from _Reader(file, str(path))._array("")
+        yield from _Reader(file, str(path)).list_elements()

@@ -39,6 +39,8 @@ class MemberIndex:
         spans = array("q")  # byte offsets, start and end by turns
         for element in stream_members(path):
             spans.extend((element.start, element.end))
+        with path.open("rb") as file:
+            self._keyed = _Reader(file, str(path)).opens_with() == "{"
         self.spans: NDArray[np.int64] = np.array(spans, dtype=np.int64).reshape(-1, 2)
 
     def __len__(self) -> int:
@@ -51,6 +53,8 @@ class MemberIndex:
             file.seek(max(0, start - _LONGEST_KEY))
             before = file.read(min(start, _LONGEST_KEY))
             key = _KEY.search(before)
+            if key is None and self._keyed:
+                raise ValueError(f"{self.where(row)}: its key is longer than {_LONGEST_KEY} bytes")
             name = "" if key is None else str(json.loads(key[1]))
             return name, read_element(file, start, end)
 
@@ -87,28 +91,12 @@ class KeyedMembers:
 
 class _Members(_Reader):
     def members(self) -> Iterator[Element]:
-        first = self._next()
+        first = self.opens_with()
         if first not in ("{", "["):
             raise self._broken(f"expected an object or a list, found {first!r}")
         if first == "[":
-            yield from self._numbered()
-        else:
-            yield from self._keyed()
-
-    def _numbered(self) -> Iterator[Element]:
-        for number, element in enumerate(self._array("")):
-            yield Element(str(number), element.value, element.start, element.end)
-
-    def _keyed(self) -> Iterator[Element]:
-        self._expect("{")
-        if self._next() == "}":
+            for number, element in enumerate(self.list_elements()):
+                yield Element(str(number), element.value, element.start, element.end)
             return
-        while True:
-            key = self._value()[0]
-            if not isinstance(key, str):
-                raise self._broken(f"a key must be text, found {key!r}")
-            self._expect(":")
-            value, start, end = self._value()
-            yield Element(key, value, start, end)
-            if not self._another("}"):
-                return
+        for key in self.keys():
+            yield Element(key, *self._value())

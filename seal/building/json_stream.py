@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -12,6 +13,9 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _BEHIND = frozenset(",]}: \t\r\n")  # what may follow a value
 _CHUNK = 1 << 20  # bytes read at once
 _LONGEST = 1 << 28  # bytes of one element; what is longer is taken for a broken file
+_LISTS = ("images", "annotations", "categories", "licenses")  # of COCO's form, if not empty
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Element(NamedTuple):  # made tens of millions of times: a dataclass takes longer
@@ -35,10 +39,36 @@ def stream_arrays(path: str | Path) -> Iterator[Element]:
         yield from _Reader(file, str(path)).elements()
 
 
-def read_element(file: IO[bytes], start: int, end: int) -> Any:
-    """The element at bytes `start` to `end` of an open file."""
+def read_element(file: IO[bytes], start: int, end: int, *, halves: bool = False) -> Any:
+    """The element at bytes `start` to `end` of an open file, which was streamed before.
+
+    Raises:
+        ValueError: half of a surrogate pair is escaped in it, which no file in UTF-8 can hold.
+            With `halves` the caller sees to that.
+    """
     file.seek(start)
-    return json.loads(file.read(end - start).decode("utf-8"))
+    raw = file.read(end - start)
+    value = json.loads(raw.decode("utf-8"))
+    return value if halves else _whole(value, raw, file.name, start)
+
+
+def read_json(path: str | Path) -> Any:
+    """The whole of a small document.
+
+    Raises:
+        ValueError: the file is not JSON in UTF-8, or half of a surrogate pair is escaped in it.
+    """
+    raw = Path(path).read_bytes()
+    # A value ends where something else stands.
+    value = _Reader(BytesIO(raw + b"\n"), str(path)).only_value()
+    return _whole(value, raw, str(path), 0)
+
+
+def _whole(value: Any, raw: bytes, name: str, start: int) -> Any:
+    """`value`, read from `raw`, if it has no half of a surrogate pair."""
+    if _SURROGATE.search(raw) and (half := _HALF.search(json.dumps(value, ensure_ascii=False))):
+        raise ValueError(f"{name}: byte {start}: {half[0]!r} is half of a surrogate pair")
+    return value
 
 
 class _Reader:
@@ -53,18 +83,56 @@ class _Reader:
         self._at = 0  # in the window
         self._decoder = json.JSONDecoder()
 
+    def opens_with(self) -> str:
+        """The mark that the outermost value begins with."""
+        return self._next()
+
     def elements(self) -> Iterator[Element]:
-        self._expect("{")
-        if self._next() == "}":
-            return
-        while True:
-            key = self._value()[0]
-            self._expect(":")
+        seen = set()
+        for key in self.keys():
+            if key in seen:
+                raise self._broken(f"key {key[:40]!r} occurs twice")
+            seen.add(key)
             if self._next() == "[":
                 yield from self._array(key)
-            else:
-                self._value()
+            elif self._value()[0] and key in _LISTS:
+                raise self._broken(f"{key!r} must be a list")
+
+    def keys(self) -> Iterator[str]:
+        """The keys of the outermost object; whoever is given one reads its value."""
+        self._expect("{")
+        if self._next() == "}":
+            self._at += 1
+            return self._finish()
+        while True:
+            key = self._value()[0]
+            if not isinstance(key, str):
+                raise self._broken(f"a key must be text, found {str(key)[:40]!r}")
+            self._expect(":")
+            yield key
             if not self._another("}"):
+                return self._finish()
+
+    def list_elements(self) -> Iterator[Element]:
+        """The elements of the outermost list."""
+        yield from self._array("")
+        self._finish()
+
+    def only_value(self) -> Any:
+        """The outermost value."""
+        value = self._value()[0]
+        self._finish()
+        return value
+
+    def _finish(self) -> None:
+        """Nothing may follow the outermost value: what does was meant to be read."""
+        while True:
+            blank = _BLANK.match(self._text, self._at)
+            assert blank is not None
+            self._at = blank.end()
+            if self._at < len(self._text):
+                raise self._broken(f"expected nothing more, found {self._text[self._at]!r}")
+            if not self._more():
                 return
 
     def _array(self, key: str) -> Iterator[Element]:
@@ -89,12 +157,12 @@ class _Reader:
         while True:
             try:
                 value, end = decode(text, at)
-            except json.JSONDecodeError:
+                if text[end : end + 1] != ",":
+                    break
+                if not self._ascii:
+                    value = _read_as_utf8(text[at:end], value)
+            except (ValueError, RecursionError):
                 break
-            if text[end : end + 1] != ",":
-                break
-            if not self._ascii:
-                value = _read_as_utf8(text[at:end], value)
             yield Element(key, value, begin + at, begin + end)
             blank = _BLANK.match(text, end + 1)
             assert blank is not None
@@ -133,14 +201,20 @@ class _Reader:
             problem = "the file ends too early"
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
-            except json.JSONDecodeError as error:
-                problem = error.msg
-            else:
                 # A number that the window cuts off would be read as a shorter one.
                 if self._text[end : end + 1] in _BEHIND:
-                    start, self._at = self._at, end
+                    start = self._at
                     value = _read_as_utf8(self._text[start:end], value)
+                    self._at = end
                     return value, self._begin + start, self._begin + end
+            except json.JSONDecodeError as error:
+                problem = error.msg
+            except UnicodeDecodeError as error:
+                raise self._broken(f"not UTF-8: {error}") from error
+            except RecursionError as error:
+                raise self._broken("nested too deep") from error
+            except ValueError as error:  # a number of more digits than Python converts
+                raise self._broken(str(error)) from error
             if len(self._text) - self._at > _LONGEST or not self._more():
                 raise self._broken(problem)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from seal.building.errors_at import ErrorsAt
+from seal.building.fields import checked_id, text
 from seal.building.image_files import ImageFiles
 from seal.building.json_list import stream_list
 from seal.building.json_stream import read_element
@@ -83,7 +84,7 @@ class LlavaIndex:
     def read(self, row: int) -> dict[str, Any]:
         """An entry."""
         with self.path.open("rb") as file:
-            entry: dict[str, Any] = read_element(file, *self.spans[row].tolist())
+            entry: dict[str, Any] = read_element(file, *self.spans[row].tolist(), halves=True)
         return entry
 
 
@@ -111,7 +112,9 @@ class LlavaMaker:
     def _made(self, entry: dict[str, Any], row: int, counts: dict[str, int]) -> Record | str:
         """The record, or why there is none."""
         config = self.config
-        image = entry.get("image") or None
+        image = entry.get("image")
+        if image in ("", []):
+            image = None
         if isinstance(image, list):
             if len(image) > 1:
                 return "several images"
@@ -126,11 +129,11 @@ class LlavaMaker:
         width = height = 0
         name = None
         if image is not None:
-            found = self.files.look(coco_places(image), None)
+            found = self.files.look(coco_places(text(image, "image")), None)
             if isinstance(found, str):
                 return found
             name, width, height = found.name, found.width, found.height
-        given = entry.get("id")
+        given = checked_id(entry.get("id"))
         return Record(
             # The place comes first: ids are missing and occur several times.
             id=f"{config.source}-{row}" + ("" if given is None else f"-{given}"),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from seal.building.coco import CocoBuildConfig, build_classes, draw_absent, open_index
-from seal.building.coco_index import CocoIndex, id_text
+from seal.building.coco_index import CocoIndex
+from seal.building.fields import id_text, listed
 from seal.data.records import RecordSet
 
 _SENSE = re.compile(r"_\(.*?\)")  # `car_(automobile)`
@@ -58,8 +59,10 @@ class FederatedClasses:
     def absent(
         self, image: dict[str, Any], present: set[str], num: int, rng: np.random.Generator
     ) -> list[str]:
-        listed = image.get("neg_category_ids")
-        lacking = None if listed is None else set(map(id_text, listed))
+        checked = image.get("neg_category_ids")
+        lacking = None
+        if checked is not None:
+            lacking = set(map(id_text, listed(checked, "neg_category_ids")))
         return draw_absent(
             [
                 category
@@ -73,7 +76,12 @@ class FederatedClasses:
     def incomplete(self, image: dict[str, Any]) -> set[str]:
         if self._incomplete:
             return set()
-        return set(map(id_text, image.get("not_exhaustive_category_ids") or ()))
+        return set(
+            map(
+                id_text,
+                listed(image.get("not_exhaustive_category_ids"), "not_exhaustive_category_ids"),
+            )
+        )
 
 
 def phrases_of(name: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seal.building.errors_at import ErrorsAt
-from seal.building.fields import box_inside, image_size
+from seal.building.fields import box_inside, checked_id, id_text, image_size, text
 from seal.building.image_files import ImageFiles
 from seal.building.json_stream import read_element, stream_arrays
 from seal.building.photos import coco_places
@@ -86,7 +86,7 @@ class RefcocoIndex:
         self.sentences: dict[str, list[Sentence]] = {}  # image id as text -> in order of the refs
         self.names: dict[str, str] = {}  # image id -> the file name that its first ref gives
         for ref in refs:
-            image = str(ref["image_id"])
+            image = id_text(ref["image_id"])
             if ref["split"] != config.split:
                 continue
             if image in held_out:
@@ -108,14 +108,14 @@ class RefcocoIndex:
         for element in stream_arrays(self.path):
             entry = element.value
             try:
-                if element.key == "images" and str(entry["id"]) in self.sentences:
+                if element.key == "images" and id_text(entry["id"]) in self.sentences:
                     keys = ("file_name", "width", "height", "license")
-                    self.entries[str(entry["id"])] = {k: entry[k] for k in keys if k in entry}
-                elif element.key == "annotations" and str(entry["id"]) in wanted:
-                    self.spans[str(entry["id"])] = (element.start, element.end)
+                    self.entries[id_text(entry["id"])] = {k: entry[k] for k in keys if k in entry}
+                elif element.key == "annotations" and id_text(entry["id"]) in wanted:
+                    self.spans[id_text(entry["id"])] = (element.start, element.end)
                 elif element.key == "licenses":
-                    self.licenses[str(entry["id"])] = entry["name"]
-            except (KeyError, TypeError) as error:
+                    self.licenses[id_text(entry["id"])] = text(entry["name"] or "", "name")
+            except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"{self.path}: byte {element.start}: a broken entry of {element.key}: {error!r}"
                 ) from error
@@ -147,7 +147,7 @@ class RefcocoMaker:
             counts["image not in instances.json"] = 1
             return None
         width, height = image_size(entry)
-        names = [entry["file_name"]] if "file_name" in entry else []
+        names = [text(entry["file_name"], "file_name")] if "file_name" in entry else []
         places = [p for name in [*names, index.names[image]] for p in self._places(name)]
         found = self.files.look(places, (width, height))
         if isinstance(found, str):
@@ -163,7 +163,7 @@ class RefcocoMaker:
         return Record(
             id=f"{config.source}-{image}",
             source=config.source,
-            license=index.licenses.get(str(entry.get("license")), config.license),
+            license=index.licenses.get(str(checked_id(entry.get("license")))) or config.license,
             image=found.name,
             width=width,
             height=height,
@@ -214,7 +214,7 @@ class RefcocoMaker:
                     counts["objects not in instances.json"] += 1
                     continue
                 annotation = read_element(file, *self.index.spans[ann_id])
-                if str(annotation["image_id"]) != image:
+                if id_text(annotation["image_id"]) != image:
                     counts["objects of another image"] += 1
                     continue
                 box = box_inside(annotation["bbox"], width, height)
@@ -266,6 +266,6 @@ def _mask(segmentation: Any, width: int, height: int, counts: Counter[str]) -> R
     parts = segmentation if rles else [segmentation]
     try:
         return merge_rles([segmentation_to_rle(part, height, width) for part in parts])
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         counts["broken segmentations"] += 1
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seal.building.fields import id_text, shown, text, whole
 from seal.building.safe_pickle import load_plain
 
 DATASETS = ("refclef", "refcoco", "refcoco+", "refcocog")
@@ -57,13 +58,19 @@ def read_refs(path: Path) -> list[dict[str, Any]]:
         if not isinstance(ref, dict) or (lacking := _KEYS - ref.keys()):
             lacks = f"has no {sorted(lacking)}" if isinstance(ref, dict) else "is no dict"
             raise ValueError(f"{path}: ref {place} {lacks}")
+        try:
+            id_text(ref["image_id"])
+            text(ref["split"], "split")
+            text(ref["file_name"], "file_name")
+        except ValueError as error:
+            raise ValueError(f"{path}: ref {place}: {error}") from error
     return refs
 
 
 def held_out_images(folder: Path) -> set[str]:
     """The images that a dataset does not train on."""
     refs = read_refs(folder / f"refs({usual_split(known_dataset(folder.name))}).p")
-    return {str(ref["image_id"]) for ref in refs if ref["split"] != "train"}
+    return {id_text(ref["image_id"]) for ref in refs if ref["split"] != "train"}
 
 
 def sentences_of(ref: dict[str, Any], path: Path) -> list[Sentence]:
@@ -71,15 +78,17 @@ def sentences_of(ref: dict[str, Any], path: Path) -> list[Sentence]:
     try:
         return [
             Sentence(
-                " ".join(said["sent"].split()),
-                int(said["sent_id"]),
-                int(ref["ref_id"]),
-                str(ref["ann_id"]),
+                " ".join(text(said["sent"], "sent").split()),
+                whole(said["sent_id"], "sent_id"),
+                whole(ref["ref_id"], "ref_id"),
+                id_text(ref["ann_id"]),
             )
             for said in ref["sentences"]
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: ref_id {ref['ref_id']}: a broken sentence: {error!r}") from error
+        raise ValueError(
+            f"{path}: ref_id {shown(ref['ref_id'])}: a broken sentence: {error!r}"
+        ) from error
 
 
 def photo_name(file_name: str) -> str:

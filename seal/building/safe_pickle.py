@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import pickletools
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 _LARGEST = 1 << 30  # bytes of a file; the largest refs file has about 50 MB
+_OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+_LAST = frozenset({"STOP", "GLOBAL", "INST"})
+_NUMBERED = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+_PREFIX = {  # bytes of the length before an argument
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
 _HINT = "get the file from its publisher again, or have it written anew as plain data"
 
 
@@ -45,6 +56,8 @@ def load_plain(path: str | Path) -> Any:
     # From memory: a length that the file states wrongly cannot reserve more than the file has.
     data = BytesIO(path.read_bytes())
     try:
+        _check_memo(data)
+        data.seek(0)
         try:
             return _load(data, "utf-8")
         except UnicodeDecodeError:
@@ -70,6 +83,28 @@ def load_plain(path: str | Path) -> Any:
         raise ValueError(
             f"{path}: byte {data.tell()}: not a pickle of plain data: {error}"
         ) from error
+
+
+def _check_memo(data: IO[bytes]) -> None:
+    """Refuse to number an object higher than there are bytes before it.
+
+    Loading reserves a table as long as the highest number: one wrong bit may ask for 32 GB.
+    """
+    for code in iter(lambda: data.read(1), b""):
+        opcode = _OPCODES.get(code)
+        if opcode is None or opcode.name in _LAST:
+            return  # loading ends here too
+        size = 0 if opcode.arg is None else opcode.arg.n
+        if size == pickletools.UP_TO_NEWLINE:
+            argument = data.readline()
+        elif size >= 0:
+            argument = data.read(size)
+        else:
+            data.seek(int.from_bytes(data.read(_PREFIX[size]), "little"), os.SEEK_CUR)
+        if opcode.name in _NUMBERED:
+            number = int.from_bytes(argument, "little") if size > 0 else int(argument)
+            if number > data.tell():
+                raise pickle.UnpicklingError(f"there cannot be an object number {number}")
 
 
 def _load(data: IO[bytes], encoding: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from seal.building.fields import box_numbers, id_text, name_text, pixels, shown
 from seal.building.json_members import stream_members
-from seal.building.json_stream import read_element
+from seal.building.json_stream import read_element, read_json
 
 
 class VawIndex:
@@ -22,16 +22,16 @@ class VawIndex:
         self.paths = list(paths)
         rows: dict[str, int] = {}  # image id -> a number, in order of first mention
         owners, spans = array("q"), array("q")  # file, start and end by turns
-        for number, path in enumerate(self.paths):
+        for place, path in enumerate(self.paths):
             for element in stream_members(path):
                 try:
-                    image = str(element.value["image_id"])
-                except (KeyError, TypeError) as error:
+                    image = id_text(element.value["image_id"])
+                except (KeyError, TypeError, ValueError) as error:
                     raise ValueError(
                         f"{path}: byte {element.start}: an instance has no image_id: {error}"
                     ) from error
                 owners.append(rows.setdefault(image, len(rows)))
-                spans.extend((number, element.start, element.end))
+                spans.extend((place, element.start, element.end))
         self.images = list(rows)
         owner = np.array(owners, dtype=np.int64)
         self._spans = np.array(spans, dtype=np.int64).reshape(-1, 3)
@@ -66,36 +66,35 @@ class AttributedObject:
     @classmethod
     def from_entry(cls, entry: dict[str, Any]) -> AttributedObject:
         """Raises KeyError, TypeError or ValueError where the entry is not of the source's form."""
-        x, y, w, h = (float(value) for value in entry["instance_bbox"])
+        x, y, w, h = box_numbers(entry["instance_bbox"], "instance_bbox")
         return cls(
-            name=" ".join(str(entry["object_name"]).lower().split()),
+            name=name_text(entry["object_name"], "object_name"),
             xywh=[x, y, w, h],
-            positive=_texts(entry["positive_attributes"]),
-            negative=_texts(entry["negative_attributes"]),
+            positive=_texts(entry["positive_attributes"], "positive_attributes"),
+            negative=_texts(entry["negative_attributes"], "negative_attributes"),
             polygons=[
-                [float(value) for point in polygon for value in point]
+                [pixels(value, "instance_polygon") for point in polygon for value in point]
                 for polygon in entry.get("instance_polygon") or []
                 if len(polygon) >= 3
             ],
-            source_id=str(entry["instance_id"]),
+            source_id=id_text(entry["instance_id"]),
         )
 
 
 def read_types(path: Path, types: Sequence[str]) -> dict[str, frozenset[str]]:
     """The attributes of each of `types`, from the source's own list."""
+    if not isinstance(known := read_json(path), dict):
+        raise ValueError(f"{path}: expected lists of attributes by type, got {shown(known)}")
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        found = {name: frozenset(_texts(known[name])) for name in types if name in known}
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    except TypeError as error:
-        raise ValueError(f"{path}: a type is a list of attributes: {error}") from error
+        found = {name: frozenset(_texts(known[name], name)) for name in types if name in known}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
     if missing := [name for name in types if name not in found]:
         raise ValueError(f"{path} does not know the types {missing}; it has {sorted(known)}")
     return found
 
 
-def _texts(values: Any) -> list[str]:
-    if not isinstance(values, list):
-        raise TypeError(f"expected a list of attributes, got {values!r}")
-    return [str(value).strip().lower() for value in values]
+def _texts(values: Any, what: str) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{what} must be a list of attributes, got {shown(values)}")
+    return [name_text(value, what) for value in values]

@@ -103,6 +103,7 @@ def build_set(
     """
     num_items = num_items if config.limit is None else min(num_items, config.limit)
     out = Path(config.out)
+    source = config.annotations or config.images  # for messages
     with RecordWriter(
         out,
         builder=builder,
@@ -123,7 +124,10 @@ def build_set(
         while window := list(islice(bar, _WINDOW)):
             found: Counter[str] = Counter()
             for line in _lines(window, found, write, keep):
-                writer.write_line(line.id, line.line, line.contents)
+                try:
+                    writer.write_line(line.id, line.line, line.contents)
+                except ValueError as error:
+                    raise ValueError(f"{source}: {error}") from error
             done += len(window)
             writer.counts["items read"] = done
             for reason, count in found.items():
@@ -135,7 +139,7 @@ def build_set(
         writer.counts["records written"] = len(writer)
         if len(writer) == 0:
             writer.discard()
-            raise ValueError(f"{num_items} items gave no record: {writer.counts}")
+            raise ValueError(f"{source}: {num_items} items gave no record: {writer.counts}")
     records = RecordSet.open(out)
     write_report(records, samples=config.report_samples, seed=config.seed)
     return records

@@ -54,8 +54,12 @@ def segmentation_to_rle(segmentation: object, height: int, width: int) -> RLE:
                 f"{height} x {width}"
             )
         if isinstance(segmentation["counts"], list):
-            counts = segmentation["counts"]
-            if min(counts, default=0) < 0 or sum(counts) != height * width:
+            runs = segmentation["counts"]
+            # pycocotools reads what is negative or no whole number as something else.
+            if (
+                not all(type(run) is int and run >= 0 for run in runs)
+                or sum(runs) != height * width
+            ):
                 raise ValueError("the run lengths of an RLE do not add up to the image's pixels")
             return _as_json(coco_mask.frPyObjects(segmentation, height, width))
         rle_runs(segmentation)
@@ -63,9 +67,17 @@ def segmentation_to_rle(segmentation: object, height: int, width: int) -> RLE:
     if not isinstance(segmentation, list) or not segmentation:
         raise ValueError(f"a segmentation is a list of polygons or an RLE, got {segmentation!r}")
     for polygon in segmentation:
-        if len(polygon) < 6 or len(polygon) % 2:
+        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             raise ValueError(f"a polygon needs at least three x, y pairs, got {polygon!r}")
+        if not all(_is_near(value, height + width) for value in polygon):
+            raise ValueError(f"a polygon far outside {width} x {height} pixels: {polygon!r}")
     return merge_rles([_as_json(r) for r in coco_mask.frPyObjects(segmentation, height, width)])
+
+
+def _is_near(value: object, side: int) -> bool:
+    """Whether a coordinate is one: pycocotools crashes the process on NaN and what is far away."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and -10 * side <= value <= 10 * side  # type: ignore[operator]
 
 
 def merge_rles(rles: Sequence[RLE]) -> RLE:

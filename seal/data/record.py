@@ -152,10 +152,12 @@ class Record:
         for target in self.targets:
             if not target.name.strip():
                 raise ValueError("a target has no name")
+            self._check_name(target.name)
             self._check_box(target.box, f"target {target.name!r}")
         for expression in self.expressions:
             if not expression.text.strip():
                 raise ValueError("an expression is empty")
+            self._check_name(expression.text)
             for box in expression.boxes or ():
                 self._check_box(box, f"expression {expression.text!r}")
             size = expression.mask and list(expression.mask.get("size", ()))
@@ -193,6 +195,11 @@ class Record:
                 f"{text.count(IMAGE_PLACEHOLDER)} {IMAGE_PLACEHOLDER} in the questions, but "
                 f"{'one image' if self.image is not None else 'no image'}"
             )
+
+    def _check_name(self, name: str) -> None:
+        for mark in (IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER):
+            if mark in name:
+                raise ValueError(f"a name contains {mark}: {name!r}")
 
     def _check_box(self, box: Box, name: str) -> None:
         if not all(map(math.isfinite, (box.x0, box.y0, box.x1, box.y1))):

@@ -28,7 +28,11 @@ def test_captions_of_an_image_come_in_file_order_on_one_line_each(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("entry", "problem"),
-    [({"image_id": 1}, "'caption'"), ({"caption": "x"}, "'image_id'"), (caption(1, 5), "no text")],
+    [
+        ({"image_id": 1}, "'caption'"),
+        ({"caption": "x"}, "'image_id'"),
+        (caption(1, 5), "must be text"),
+    ],
 )
 def test_a_broken_entry_is_named_by_file_and_byte(
     tmp_path: Path, entry: dict[str, Any], problem: str

@@ -10,7 +10,8 @@ from coco_files import annotation, edit_coco, write_coco
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seal.building.coco_index import CocoIndex, id_text
+from seal.building.coco_index import CocoIndex
+from seal.building.fields import id_text
 
 BOX = [10, 5, 10, 10]
 
