@@ -402,7 +402,7 @@ SOURCES = [
         owner=image_id,
         owners=of_coco,
         drops=PHOTO | {NO_ANSWER, "image without another set of objects to ask for"},
-        optional=MASKED,
+        optional=MASKED | {"width", "height"},
     ),
     FuzzSource(
         name="possible_locations",
@@ -419,7 +419,7 @@ SOURCES = [
         owners=of_all,  # what similar images show counts too
         drops=PHOTO | {NO_ANSWER, "image without captions", "image whose like shows nothing else"},
         one_for_one=False,
-        optional=MASKED,
+        optional=MASKED | {"width", "height"},
     ),
     FuzzSource(
         name="spatial",
@@ -433,7 +433,7 @@ SOURCES = [
         owner=image_id,
         owners=of_coco,
         drops=PHOTO | {"fewer than two unambiguous objects", "no pair with a clear relation"},
-        optional=MASKED,
+        optional=MASKED | {"bbox"},
     ),
     FuzzSource(
         name="focus",
@@ -449,7 +449,7 @@ SOURCES = [
         drops=PHOTO
         | {"conversation without an image", "turns that do not alternate or are empty"}
         | {"image not in the annotations", "no unambiguous object is named"},
-        optional=MASKED | {"image"},
+        optional=MASKED | {"image", "bbox"},
         single=True,
     ),
     FuzzSource(
