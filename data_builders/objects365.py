@@ -11,7 +11,8 @@ Images are found as the file lists them (`images/v1/patch8/a.jpg`) or in any fol
 a rest of that (`v1/patch8/a.jpg`, `patch8/a.jpg`, `a.jpg`); what is listed and not there is
 skipped and counted. Every image is decoded once, which takes most of the time. Without that,
 `check_images=false` believes names and sizes: for images that lie elsewhere, or were checked
-before. Indexing takes about two minutes and 1 GB of memory; the set does not depend on `workers`.
+before. Indexing takes two to four minutes and 1.1 GB of memory. The set does not depend on
+`workers`.
 """
 
 from __future__ import annotations

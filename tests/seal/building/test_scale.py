@@ -2,7 +2,7 @@
 
     SEAL_FULL_SCALE=1 pytest -m slow tests/seal/building/test_scale.py --timeout 7200
 
-needs 16 GB of disk and about an hour of two cores; without the variable it is a twentieth of that.
+needs 10 GB of disk and about an hour of two cores; without the variable it is a twentieth of that.
 """
 
 from __future__ import annotations
