@@ -47,7 +47,7 @@ def upload_folder(folder: Path | str, name: str, *, private: bool = True) -> str
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
-    from seal.models.load import require_model_folder
+    from seal.models.save import require_model_folder
 
     require_model_folder(Path(folder))
     api = HfApi()

@@ -69,3 +69,18 @@ def read_json_object(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected an object, found {type(content).__name__}")
     return content
+
+
+def read_config_file(folder: Path | str) -> dict[str, Any]:
+    """What config.json says."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.exists():
+        _, old = beside(Path(folder))
+        kept = f"; a save was cut short: rename {old} to {folder}" if old.exists() else ""
+        raise ValueError(f"{path} does not exist: {folder} is not a model folder{kept}")
+    return read_json_object(path)
+
+
+def beside(folder: Path) -> tuple[Path, Path]:
+    """Where a folder is written, and where the one it replaces waits until it is."""
+    return folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.old")

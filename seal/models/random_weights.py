@@ -19,8 +19,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from seal.fingerprint import TRAINING_FILE
-from seal.models.load import INDEX_FILE, processor_files
 from seal.models.model_config import CONFIG_FILE, config_to_dict
+from seal.models.processors import processor_files
+from seal.models.save import INDEX_FILE
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.text.tokenize import TOKENIZER_FILES

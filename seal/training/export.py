@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from seal.models.load import require_replaceable, save_model
 from seal.models.lora import merge_lora
+from seal.models.save import require_replaceable, save_model
 from seal.training.checkpoint import (
     iterate_weights,
     read_description,

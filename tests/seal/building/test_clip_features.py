@@ -13,7 +13,7 @@ from transformers import CLIPModel
 from seal.building import clip_features as module
 from seal.building.clip_features import ClipEmbedder, clip_features, read_features
 from seal.images import clip_pixels, open_image
-from seal.models.load import save_model
+from seal.models.save import save_model
 
 NAMES = [f"{i}.png" for i in range(11)]
 

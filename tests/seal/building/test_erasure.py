@@ -28,7 +28,7 @@ from seal.building.inpainting import FillInpainter, Inpainter, OpenCVInpainter, 
 from seal.data.records import Record, RecordTarget
 from seal.geometry import Box
 from seal.inference.vqa import NetworkAnswerModel
-from seal.models.load import save_model
+from seal.models.save import save_model
 
 PLACE = (10, 8, 24, 22)
 ELSEWHERE = (40, 10, 54, 24)

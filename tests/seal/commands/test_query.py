@@ -14,7 +14,7 @@ from tiny_models import noise, tokenizer, vqa_model, vsm_model
 from seal.cli import main
 from seal.geometry import Box
 from seal.inference.locators import build_locator
-from seal.models.load import save_model
+from seal.models.save import save_model
 from seal.pipeline import Seal
 
 MUG = Box(40, 60, 60, 76)

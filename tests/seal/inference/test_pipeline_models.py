@@ -14,8 +14,8 @@ from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.images import open_image
 from seal.inference import load
 from seal.inference.load import load_models, load_search_model
-from seal.models.load import save_model
 from seal.models.memory import Need, expected_need
+from seal.models.save import save_model
 from seal.pipeline import Question, Seal
 from seal.search.config import SearchConfig
 from seal.search.trace import to_dict

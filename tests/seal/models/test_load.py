@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from seal.models import fill
-from seal.models.load import load_model, parameter_table, read_config, save_model
+from seal.models.load import load_model, parameter_table, read_config
 from seal.models.lora import LoraConfig, add_lora
+from seal.models.save import save_model
 from seal.models.vsm import VSM
 from seal.text.tokenize import load_tokenizer
 

@@ -10,9 +10,10 @@ import tiny_models
 import torch
 from torch import Tensor, nn
 
-from seal.models.load import load_model, save_model
+from seal.models.load import load_model
 from seal.models.memory import GIB, Setting, expected_need, least_offload, need_lines
 from seal.models.presets import vqa_preset, vsm_preset
+from seal.models.save import save_model
 
 MODELS = {"vqa": tiny_models.vqa_model, "vsm": tiny_models.vsm_model}
 BOTH_7B = [vqa_preset("7b"), vsm_preset("7b")]

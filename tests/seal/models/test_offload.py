@@ -8,7 +8,8 @@ import pytest
 import tiny_models
 import torch
 
-from seal.models.load import load_model, save_model
+from seal.models.load import load_model
+from seal.models.save import save_model
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ from mixed_batches import row
 from seal.batch import Batch, Sample, Visual
 from seal.data.collate import collate
 from seal.losses.vqa import VQALoss
-from seal.models.load import load_model, save_model
+from seal.models.load import load_model
 from seal.models.lora import LoraConfig, add_lora
 from seal.models.quantize import QUANTIZATIONS
+from seal.models.save import save_model
 from seal.models.vqa import VQAModel
 
 BYTES = {"int8": 1.0, "nf4": 0.5}  # per weight
