@@ -24,6 +24,7 @@ import numpy as np
 from fuzz_mutations import mutate
 from fuzz_sources import SOURCES, FuzzSource
 
+from seal.building.check import CheckConfig, check_set
 from seal.data.chat import expanded_turns
 from seal.data.masks import rle_to_mask
 from seal.data.records import Record, RecordSet
@@ -116,6 +117,8 @@ def judge(clean: Clean, place: Path, name: str, records: RecordSet) -> str:
     found = list(records)
     for record in found:
         check_record(record, records)
+    report = check_set(records.folder, CheckConfig(records=str(records.folder), images=True))
+    assert not report.kinds, report.first
     documents = read_documents(source, place)
     assert None not in documents.values(), f"a set from {(place / name).read_bytes()[-300:]!r}"
     made = by_owner(source, found)

@@ -13,7 +13,8 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _BEHIND = frozenset(",]}: \t\r\n")  # what may follow a value
 _CHUNK = 1 << 20  # bytes read at once
 _LONGEST = 1 << 28  # bytes of one element; what is longer is taken for a broken file
-_LISTS = ("images", "annotations", "categories", "licenses")  # of COCO's form, if not empty
+_LISTS = ("images", "annotations", "categories", "licenses")  # of COCO's form
+_NOTHING: tuple[Any, ...] = (None, "", {})  # may stand for an empty one
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -95,7 +96,7 @@ class _Reader:
             seen.add(key)
             if self._next() == "[":
                 yield from self._array(key)
-            elif self._value()[0] and key in _LISTS:
+            elif self._value()[0] not in _NOTHING and key in _LISTS:
                 raise self._broken(f"{key!r} must be a list")
 
     def keys(self) -> Iterator[str]:

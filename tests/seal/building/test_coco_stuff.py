@@ -254,3 +254,25 @@ def test_real_maps_become_a_set(tmp_path: Path, split: str) -> None:
             assert expression.mask is not None
             mask = rle_to_mask(expression.mask).astype(bool)
             assert (mask == (pixels == ids[expression.text] - 1)).all()
+
+
+def test_a_wrong_bit_in_a_map_is_no_other_class(tmp_path: Path) -> None:
+    source = write_source(tmp_path, 2)
+    path = tmp_path / "maps" / "001.png"
+    whole = path.read_bytes()
+    start = whole.index(b"IDAT") + 4
+    for place in range(start, whole.index(b"IEND") - 4, 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        records = maps_alone(source, out=str(tmp_path / f"out{place}"))
+        assert len(records) == 1 and records.description["counts"]["map does not decode"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"1: a\n1: b", ":2: id 1 occurs twice"), (b"1: \xff", "not UTF-8"), (b"1: a\0", "zero byte")],
+)
+def test_damaged_labels_are_an_error(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"labels\.txt.*{message}"):
+        read_labels(path)

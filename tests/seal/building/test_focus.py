@@ -196,3 +196,18 @@ def test_the_set_does_not_depend_on_the_workers(tmp_path: Path) -> None:
 def test_a_wrong_config_names_the_field(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         FocusBuildConfig(annotations="a", images="i", out="o", llava="l", **wrong)
+
+
+def test_an_image_that_shares_its_name_is_not_taken_for_the_other(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, SCENE)
+    edit_coco(path, "images", 1, file_name="other/0.png")
+    (tmp_path / "llava.json").write_text(json.dumps([ASKED]))
+    with pytest.raises(ValueError, match="'image whose name several have': 1"):
+        build_focus(
+            FocusBuildConfig(
+                annotations=str(path),
+                images=str(tmp_path),
+                out=str(tmp_path / "out"),
+                llava=str(tmp_path / "llava.json"),
+            )
+        )

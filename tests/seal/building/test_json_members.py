@@ -81,3 +81,12 @@ def test_a_key_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
     path.write_text('{"1": 1, "1": 2}')
     with pytest.raises(ValueError, match="byte 14: '1' occurs twice"):
         KeyedMembers(path)
+
+
+def test_a_key_that_is_too_long_to_be_read_again_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"a": 1, "b" * 2000: 2}))
+    index = MemberIndex(path)
+    assert index.read(0) == ("a", 1)
+    with pytest.raises(ValueError, match=r"a\.json: entry at byte \d+: its key is longer"):
+        index.read(1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seal.building import json_stream
-from seal.building.json_stream import read_element, stream_arrays
+from seal.building.json_stream import read_element, read_json, stream_arrays
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
@@ -62,3 +63,55 @@ def test_what_is_not_such_a_document_is_refused(tmp_path: Path, text: str) -> No
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(ValueError, match=r"a.json: byte \d+"):
         list(stream_arrays(tmp_path / "a.json"))
+
+
+DEEP = 100_000
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"images": [1]} {}', "byte 16: expected nothing more, found '{'"),
+        (b'{"images": [1]}]', "byte 15: expected nothing more"),
+        (b"{}\0", "byte 2: expected nothing more"),
+        (b'{"images": [1], "images": [2]}', "byte 25: key 'images' occurs twice"),
+        (b'{"images": {"a": 1}}', "byte 19: 'images' must be a list"),
+        (b'{"images": 0}', "byte 12: 'images' must be a list"),
+        (b'{"images": "x"}', "byte 14: 'images' must be a list"),
+        (b'{"images": [' + b"[" * DEEP + b"]" * DEEP + b"]}", "byte 12: nested too deep"),
+        (b'{"images": [1, ' + b"9" * 5000 + b"]}", "byte 15: Exceeds the limit"),
+        (b'{"images": ["a", "\xff"]}', "byte 17: not UTF-8"),
+        (b'{"images": ["a", "\xff", "b"]}', "byte 17: not UTF-8"),
+        (b'\xef\xbb\xbf{"images": []}', "byte 0: expected '{'"),
+        (b"{5: [1]}", "byte 2: a key must be text"),
+    ],
+)
+def test_what_a_damaged_file_holds_is_named_by_its_byte(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"a\.json: {re.escape(message)}") as caught:
+        list(stream_arrays(path))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_half_of_a_surrogate_pair_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(rb'["\ud83d\ude00", {"a": "\ud800"}]')
+    with path.open("rb") as file:
+        assert read_element(file, 1, 15) == "\U0001f600"
+        with pytest.raises(ValueError, match=r"a\.json: byte 17: .* half of a surrogate pair"):
+            read_element(file, 17, 32)
+        assert read_element(file, 17, 32, halves=True) == {"a": "\ud800"}
+
+
+def test_a_small_document_is_read_whole_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for content, value in ((b" [1, 2] ", [1, 2]), (b"7", 7), ('"\u00e9"'.encode(), "\u00e9")):
+        path.write_bytes(content)
+        assert read_json(path) == value
+    for content in (b"", b"[1", b"1 2", b'"\xff"', rb'"\ud800"', b"[" * DEEP):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"a\.json: byte \d+: "):
+            read_json(path)

@@ -151,3 +151,17 @@ def test_a_file_that_is_too_large_or_missing_is_refused(
         load_plain(written(tmp_path, b"x" * 12))
     with pytest.raises(ValueError, match=r"none\.p is not a file"):
         load_plain(tmp_path / "none.p")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"(lp0\nr\xff\xff\xff\x7fa.",  # LONG_BINPUT; one bit makes it of a PUT
+        b"\x80\x02]r\x00\x00\x00\x01a.",
+        b"(lp2000000000\n.",
+        b"\x80\x02X\x03\x00\x00\x00abcr\x00\x00\x00\x40.",
+    ],
+)
+def test_a_high_object_number_reserves_no_memory(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"refs\.p: byte \d+: there cannot be an object number"):
+        load_plain(written(tmp_path, data))

@@ -139,6 +139,24 @@ def test_sizes_and_ids_may_be_text(tmp_path: Path) -> None:
     assert build_spatial(config(tmp_path))[0].height == 40
 
 
+def test_a_crowd_may_be_written_as_text(tmp_path: Path) -> None:
+    things = [a | {"iscrowd": "0"} for a in pair(0)]
+    assert len(build(tmp_path, things)) == 1
+    with pytest.raises(ValueError, match="iscrowd must be 0 or 1, got 'no'"):
+        build(tmp_path, [things[0] | {"iscrowd": "no"}, things[1]], out=str(tmp_path / "other"))
+
+
+def test_an_image_outside_its_folder_is_missing(tmp_path: Path) -> None:
+    write_coco(tmp_path, [*pair(0), *pair(1)])
+    edit_coco(tmp_path / "coco.json", "images", 0, file_name="../other/a.png")
+    draw_image(tmp_path / "other" / "a.png")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "sub").rename(tmp_path / "in" / "sub")
+    records = build_spatial(config(tmp_path, images=str(tmp_path / "in")))
+    assert [record.meta["image_id"] for record in records] == [1]
+    assert records.description["counts"]["image file missing"] == 1
+
+
 def test_a_broken_annotation_names_file_and_byte(tmp_path: Path) -> None:
     write_coco(tmp_path, pair(0))
     edit_coco(tmp_path / "coco.json", "annotations", 0, bbox=["a", 1, 2, 3])

@@ -100,3 +100,21 @@ def test_a_damaged_encoding_is_refused_wherever_it_is_read(counts: str) -> None:
     for read in (rle_runs, rle_to_mask, lambda rle: segmentation_to_rle(rle, 40, 60)):
         with pytest.raises(ValueError, match=r"encoding|add up to"):
             read(rle)
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[*SQUARE[:-1], float("nan")]],
+        [[*SQUARE[:-1], 1e308]],  # crashes pycocotools, and Python with it
+        [[*SQUARE[:-1], True]],
+        [[*SQUARE[:-1], "4"]],
+        [{str(i): 1 for i in range(6)}],
+        {"size": [6, 8], "counts": [-2, 50]},
+        {"size": [6, 8], "counts": [0.5, 47.5]},
+        {"size": [6, 8], "counts": [True, 47]},
+    ],
+)
+def test_numbers_that_are_no_places_are_refused(segmentation: object) -> None:
+    with pytest.raises(ValueError):
+        segmentation_to_rle(segmentation, 6, 8)

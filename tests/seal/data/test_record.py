@@ -69,6 +69,7 @@ def target(box: Box) -> tuple[RecordTarget, ...]:
         ({"conversations": messages([("<image> Hi?", "")]), "targets": ()}, "answer is empty"),
         ({"conversations": messages([("Hi?", "Yes.")]), "targets": ()}, "0 <image>"),
         ({"conversations": messages([("<image> a", "b")])[:1], "targets": ()}, "alternate"),
+        ({"targets": (RecordTarget("<object>", Box(5, 5, 9, 9)),), "n": 1}, "name contains <obj"),
         (
             {"conversations": messages([("<image> a", "b <object>")]), "targets": ()},
             "an answer contains <object>",
