@@ -40,6 +40,7 @@ _IDS = frozenset(
 )
 _ARRAYS = frozenset({"images", "annotations", "categories", "licenses"})
 _BOXES = frozenset({"bbox", "instance_bbox", "x", "y", "w", "h"})
+_UNREAD = frozenset({"area", "semantic", "attributes", "relations", "isBalanced"})
 _FLAGS = frozenset({"iscrowd"})
 
 
@@ -265,6 +266,8 @@ def plausible(change: Change, optional: frozenset[str]) -> bool:
     """Whether nobody could tell from the new value that it is not meant."""
     old, new = change.old, change.new
     key = next((str(step) for step in reversed(change.path) if isinstance(step, str)), "")
+    if _UNREAD.intersection(map(str, change.path)):
+        return True
     if "segmentation" in change.path:
         return True  # a broken one is counted and leaves the object without
     if old is ...:

@@ -27,7 +27,7 @@ def image_files(root: str, index: CocoIndex, *, check: bool = True) -> ImageFile
     sample = [
         name
         for entry in entries
-        if isinstance(name := entry.get("file_name") or entry.get("coco_url"), str)
+        if isinstance(name := entry.get("file_name") or entry.get("coco_url"), str) and name.strip()
     ]
     return ImageFiles(root, drop_folders=index.unique_names, sample=sample)
 

@@ -73,7 +73,9 @@ class CocoIndex:
                     self.categories[category] = name_text(entry["name"], "name")
                     entries.append(entry)
                 elif key == "licenses":
-                    self.licenses[id_text(entry["id"])] = text(entry["name"] or "", "name")
+                    self.licenses[id_text(entry["id"])] = text(
+                        "" if entry["name"] is None else entry["name"], "name"
+                    )
             except KeyError as error:
                 raise ValueError(
                     f"{path}: byte {start}: an entry of {key} has no key {error}"

@@ -324,10 +324,10 @@ def _names(things: CocoIndex, stuff: CocoIndex) -> dict[int, str]:
     names: dict[int, str] = {}
     for index in (stuff, things):
         for key, name in index.categories.items():
-            if not key.isdecimal() or not 1 <= int(key) <= 255:
+            if not key.isdecimal() or len(key) > 3 or not 1 <= int(key) <= 255:
                 raise ValueError(
-                    f"{index.path}: category id {key} is none of COCO-Stuff, 1 to 255; a map's "
-                    "pixels are category id - 1"
+                    f"{index.path}: category id {key[:20]} is none of COCO-Stuff, 1 to 255; "
+                    "a map's pixels are category id - 1"
                 )
             names[int(key)] = _RENAMED.get(name, name)
     if both := set(things.categories) & set(stuff.categories):

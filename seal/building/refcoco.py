@@ -114,7 +114,9 @@ class RefcocoIndex:
                 elif element.key == "annotations" and id_text(entry["id"]) in wanted:
                     self.spans[id_text(entry["id"])] = (element.start, element.end)
                 elif element.key == "licenses":
-                    self.licenses[id_text(entry["id"])] = text(entry["name"] or "", "name")
+                    self.licenses[id_text(entry["id"])] = text(
+                        "" if entry["name"] is None else entry["name"], "name"
+                    )
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"{self.path}: byte {element.start}: a broken entry of {element.key}: {error!r}"

@@ -197,6 +197,7 @@ def test_a_wrong_image_folder_is_an_error(tmp_path: Path) -> None:
         ("images", 1, {"id": ...}, r"coco.json: byte \d+: an entry of images has no key 'id'"),
         ("images", 1, {"id": 0}, "image id 0 occurs twice"),
         ("images", 0, {"file_name": ...}, r"coco.json: image at byte \d+: no key 'file_name'"),
+        ("images", 1, {"file_name": " "}, r"coco.json: image at byte \d+: an image's file name"),
         ("images", 0, {"width": "wide"}, r"coco.json: image at byte \d+: .*wide"),
         (
             "annotations",
