@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,8 @@ def arrow_table(records: RecordSet, cache_dir: str | None = None) -> Dataset:
             yield line | {"meta": json.dumps(line["meta"], sort_keys=True)}
 
     # The checksums, not the generator, are what the cache must tell apart.
-    fingerprint = "".join(shard["sha256"][:8] for shard in records.description["shards"])
+    sums = "".join(shard["sha256"] for shard in records.description["shards"])
+    fingerprint = hashlib.sha256(sums.encode()).hexdigest()
     return Dataset.from_generator(
-        rows, features=features, cache_dir=cache_dir, fingerprint=fingerprint[:64] or "empty"
+        rows, features=features, cache_dir=cache_dir, fingerprint=fingerprint
     )

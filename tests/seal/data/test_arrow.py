@@ -30,3 +30,11 @@ def test_a_table_holds_every_record_whatever_the_first_ones_lack(tmp_path: Path)
     for row, record in zip(table, records, strict=True):
         row["meta"] = json.loads(row["meta"])
         assert Record.from_json(row) == record
+
+
+def test_a_change_in_the_last_of_many_shards_is_seen_past_the_cache(tmp_path: Path) -> None:
+    cache = str(tmp_path / "cache")
+    for last in ("old", "new"):
+        records = [text_record(str(i)) for i in range(19)] + [text_record(last)]
+        built = write_set(tmp_path / last, records, records_per_shard=1)
+        assert arrow_table(built, cache_dir=cache)[19]["id"] == last
