@@ -68,9 +68,8 @@ def test_a_run_that_was_stopped_goes_on_with_what_is_missing(measured) -> None:
     assert third.made == []
 
 
-def test_without_questions_loading_alone_is_measured(measured, tmp_path) -> None:
-    config, _ = measured
-    alone = _config(Path(config.out), questions=0, precisions=["nf4"])
+def test_without_questions_loading_alone_is_measured(tmp_path) -> None:
+    alone = _config(tmp_path, questions=0, precisions=["nf4"])
     result = measure(alone, Launches())
     (piece,) = result["pieces"].values()
     assert piece["questions"] == [] and piece["load_seconds"]["vqa"] > 0
