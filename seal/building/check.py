@@ -16,6 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from seal.batch import Visual
+from seal.building.orphans import end_with_parent
 from seal.data.chat import expanded_turns
 from seal.data.masks import rle_runs
 from seal.data.record import SCHEMA, Record
@@ -330,6 +331,7 @@ def _read(
 def _start_worker(reader: _Reader) -> None:
     global _reader
     _reader = reader
+    end_with_parent()
 
 
 def _work(chunk: _Chunk) -> tuple[_Chunk, list[_Line]]:

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from seal.building.drafts import Draft, Keep, TextWriter
+from seal.building.orphans import end_with_parent
 from seal.building.report import write_report
 from seal.data.records import Record, RecordSet, RecordWriter, record_contents, record_line
 
@@ -230,6 +231,7 @@ def _outcomes(make: Make | _Encoder, items: range, workers: int) -> Iterator[Out
 def _start_worker(make: Make | _Encoder) -> None:
     global _make
     _make = make
+    end_with_parent()
 
 
 def _work(items: range) -> list[Outcome | _Encoded]:
