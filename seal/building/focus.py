@@ -16,12 +16,13 @@ from seal.building.fields import checked_id, image_size
 from seal.building.focused import focused_conversation
 from seal.building.instances import Instance, Instances, coco_instances
 from seal.building.json_members import MemberIndex
+from seal.building.marks import mark_in
 from seal.building.mentions import Mention, MentionFinder
 from seal.building.source_files import require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import Record, RecordSet, RecordTarget
 from seal.text.phrases import choose_parser
-from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
+from seal.text.tokens import IMAGE_PLACEHOLDER
 
 MENTIONS = ("conversation", "questions")
 _PREFIX = re.compile(r"^COCO_(train|val)2014_")
@@ -71,8 +72,11 @@ class FocusMaker:
             turns = _turns(entry["conversations"])
             talk = checked_id(entry.get("id"))
         outcome = Outcome()
+        text = "\n".join(side for turn in turns for side in turn)
         if not image:
             outcome.counts["conversation without an image"] = 1
+        elif (mark := mark_in(text)) is not None:
+            outcome.counts[f"{mark} in the text"] = 1
         elif not turns:
             outcome.counts["turns that do not alternate or are empty"] = 1
         elif (name := _key(str(image))) in self.rows and self.rows[name] is None:
@@ -199,10 +203,7 @@ def _turns(messages: list[dict[str, str]]) -> list[tuple[str, str]]:
     for number, message in enumerate(messages):
         if message["from"] not in ("human", "gpt"):
             raise ValueError(f"unknown speaker {message['from']!r}; known: human, gpt")
-        if (
-            message["from"] != ("human", "gpt")[number % 2]
-            or OBJECT_PLACEHOLDER in message["value"]
-        ):
+        if message["from"] != ("human", "gpt")[number % 2]:
             return []
         values.append(message["value"].replace(IMAGE_PLACEHOLDER, "").strip())
     if len(values) % 2 or not all(values):

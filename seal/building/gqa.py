@@ -16,10 +16,12 @@ from seal.building.focused import focused_conversation
 from seal.building.image_files import ImageFiles
 from seal.building.json_members import KeyedMembers, MemberIndex
 from seal.building.language import LanguageConfig, Template, build_written_set
+from seal.building.marks import mark_in
+from seal.building.names import mentions
 from seal.building.source_files import require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome
 from seal.data.records import Record, RecordSet, RecordTarget
-from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
+from seal.text.tokens import IMAGE_PLACEHOLDER
 
 TASK = "gqa sentence"
 SYSTEM = (
@@ -90,6 +92,10 @@ class GqaMaker:
                 size = image_size(graph)
             if isinstance(found, str):
                 outcome.counts[found] = 1
+            elif not self.config.answer_objects and any(
+                tells_answer(target.name, question, answer) for target in found
+            ):
+                outcome.counts["question about an object whose name is its answer"] = 1
             elif isinstance(
                 file := self.files.look([f"{image}{self.config.image_suffix}"], size), str
             ):
@@ -168,6 +174,14 @@ def _by_place(spans: dict[str, Any]) -> list[str]:
     return [id_text(spans[place]) for place in places]
 
 
+def tells_answer(name: str, question: str, answer: str) -> bool:
+    """Whether a target called `name` gives the short answer away.
+
+    The scene graph may call a zebra what the question calls an animal.
+    """
+    return not mentions(question, [name]) and (says(answer, name) or says(name, answer))
+
+
 def write_sentence(facts: dict[str, Any], rng: np.random.Generator) -> str:
     """GQA's own full answer: what templates write."""
     return str(facts["full_answer"])
@@ -197,8 +211,8 @@ def full_sentence(text: str, short: str) -> str:
     text = text.strip().strip('"').strip()
     if not text or "\n" in text:
         raise ValueError("it must be one sentence on one line")
-    if IMAGE_PLACEHOLDER in text or OBJECT_PLACEHOLDER in text:
-        raise ValueError("it must hold no placeholder")
+    if IMAGE_PLACEHOLDER in text or mark_in(text) is not None:
+        raise ValueError("it must hold no placeholder and no mark of a chat format")
     if not 2 <= len(text.split()) <= LONGEST:
         raise ValueError(f"it must have 2 to {LONGEST} words")
     if not says(text, short):
@@ -218,6 +232,7 @@ def build_gqa(config: GqaBuildConfig) -> RecordSet:
         config,
         "source",
         "license",
+        "image_suffix",
         "shuffle",
         "answer_objects",
         "max_targets",

@@ -17,23 +17,14 @@ from seal.building.fields import checked_id, text
 from seal.building.image_files import ImageFiles
 from seal.building.json_list import stream_list
 from seal.building.json_stream import read_element
+from seal.building.marks import mark_in
 from seal.building.photos import coco_places
 from seal.building.source_files import require_sources, source_settings
 from seal.building.writer import BuildConfig, Outcome, build_set
 from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordSet
-from seal.text.conversation import VQA
-from seal.text.tokens import (
-    IMAGE_END_TOKEN,
-    IMAGE_PLACEHOLDER,
-    IMAGE_START_TOKEN,
-    LOC_TOKEN,
-    OBJECT_PLACEHOLDER,
-)
+from seal.text.tokens import IMAGE_PLACEHOLDER
 
 _SPEAKERS = {"human": HUMAN, "user": HUMAN, "gpt": ASSISTANT, "assistant": ASSISTANT}
-# They mean something to the models, and would void or end what is learnt from a conversation.
-_MARKS = (VQA.stop, f"{VQA.assistant} ", OBJECT_PLACEHOLDER, LOC_TOKEN, IMAGE_START_TOKEN,
-          IMAGE_END_TOKEN)  # fmt: skip
 
 
 @dataclass(kw_only=True, slots=True)
@@ -166,9 +157,8 @@ def conversation(
             return "speaker who is neither human nor gpt"
         messages.append((speaker, turn["value"].strip()))
     text = "\n".join(value for _, value in messages)
-    for mark in _MARKS:
-        if mark in text:
-            return f"{mark.strip()} in the text"
+    if (mark := mark_in(text)) is not None:
+        return f"{mark} in the text"
     if any("\ud800" <= character <= "\udfff" for character in text):
         return "half of a surrogate pair in the text"  # which no file in UTF-8 can hold
     if any(IMAGE_PLACEHOLDER in value for speaker, value in messages if speaker == ASSISTANT):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from seal.building.drafts import Prompt
+from seal.building.marks import mark_in
 from seal.building.names import ANIMALS, FOOD, PEOPLE, is_plural, mentions
 
 TASK = "negative question"
@@ -145,8 +146,8 @@ def checked_question(
         question = question[1:-1].strip()
     if "\n" in question or not question.endswith("?") or question.count("?") > 1:
         raise ValueError("it is not one question on one line")
-    if "<" in question or ">" in question:
-        raise ValueError("it holds < or >")
+    if "<" in question or ">" in question or mark_in(question) is not None:
+        raise ValueError("it holds < or >, or a mark of a chat format")
     if len(question.split()) > MAX_WORDS:
         raise ValueError(f"it has more than {MAX_WORDS} words")
     if found := _ABOUT_PRESENCE.search(question):

@@ -31,6 +31,7 @@ from seal.building.focused import focused_conversation
 from seal.building.gqa import full_sentence
 from seal.building.image_files import ImageFiles
 from seal.building.language import LanguageConfig, Template, build_written_set
+from seal.building.marks import mark_in
 from seal.building.photos import visual_genome_places
 from seal.building.source_files import require_file, require_sources, source_settings
 from seal.building.vaw_source import AttributedObject, VawIndex, read_types
@@ -242,6 +243,8 @@ def finish_vaw(draft: Draft, answer: str) -> Record:
         raise ValueError("it must be JSON with a question and an answer") from error
     if not question.endswith("?") or f" {facts['name']}" not in question.lower():
         raise ValueError(f"the question must end with ? and name the {facts['name']}")
+    if mark_in(question) is not None:
+        raise ValueError("the question must hold no mark of a chat format")
     words = set(question.lower().strip("?").split())
     if facts["kind"] == OPEN and any(set(value.split()) <= words for value in facts["values"]):
         raise ValueError("the question must not give its answer away")

@@ -140,7 +140,7 @@ def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
         "conversation without an image": 1,
         "image not in the annotations": 1,
         "no unambiguous object is named": 2,
-        "turns that do not alternate or are empty": 3,
+        "turns that do not alternate or are empty": 2,
         "boxes without area": 1,
         "records written": 1,
     }
@@ -211,3 +211,11 @@ def test_an_image_that_shares_its_name_is_not_taken_for_the_other(tmp_path: Path
                 llava=str(tmp_path / "llava.json"),
             )
         )
+
+
+@pytest.mark.parametrize("mark", ["</s>", "ASSISTANT: ", "<object>", "[LOC]"])
+def test_a_text_with_a_mark_of_the_models_is_dropped(tmp_path: Path, mark: str) -> None:
+    for number, texts in enumerate((("a dog?", f"A dog {mark}."), (f"a {mark} dog?", "A dog."))):
+        records = build(tmp_path, [talk(*texts), ASKED], SCENE, out=str(tmp_path / str(number)))
+        assert len(records) == 1
+        assert records.description["counts"][f"{mark.strip()} in the text"] == 1

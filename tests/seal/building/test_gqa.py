@@ -19,6 +19,7 @@ from seal.building.gqa import (
     build_gqa,
     finish_gqa,
     full_sentence,
+    tells_answer,
 )
 from seal.building.language import LanguageConfig
 from seal.building.writer import CORRUPT
@@ -106,6 +107,36 @@ def test_an_object_that_only_the_answer_names_is_no_target(
     entry = {"annotations": annotations}
     assert asked_objects(entry, with_answer=False) == without
     assert asked_objects(entry, with_answer=True) == with_answer
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "answer", "tells"),
+    [
+        ("zebra", "What is this animal?", "zebra", True),
+        ("orange", "What color is the fruit?", "orange", True),
+        ("orange juice", "What color is the drink?", "orange", True),
+        ("cup", "Is it a cup or a plate?", "cup", False),
+        ("cups", "What color are the cups?", "red", False),
+        ("zebra", "Is the animal large?", "yes", False),
+    ],
+)
+def test_a_name_that_the_question_avoids_may_be_the_answer(
+    name: str, asked: str, answer: str, tells: bool
+) -> None:
+    assert tells_answer(name, asked, answer) is tells
+
+
+def test_a_target_whose_name_is_the_answer_drops_the_question(tmp_path: Path) -> None:
+    spans = {"question": {"3": "1"}, "answer": {"0": "1"}, "fullAnswer": {"2": "1"}}
+    leaking = question(
+        question="What kind of thing is it?", answer="cup", fullAnswer="It is a cup",
+        annotations=spans,
+    )  # fmt: skip
+    records = build(tmp_path, {"1": leaking, "2": question()})
+    assert [record.meta["question_id"] for record in records] == ["2"]
+    assert records.description["counts"]["question about an object whose name is its answer"] == 1
+    kept = build(tmp_path, {"1": leaking}, out=str(tmp_path / "all"), answer_objects=True)
+    assert len(kept) == 1
 
 
 def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
