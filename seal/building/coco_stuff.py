@@ -290,7 +290,7 @@ def build_coco_stuff(config: CocoStuffBuildConfig) -> RecordSet:
     sources = ("annotations", "stuff", "labels")
     for name in filter(lambda name: getattr(config, name), sources):
         require_file(name, getattr(config, name))
-    own = ("source", "license", "num_absent", "max_boxes", "absent_masks")
+    own = ("source", "license", "num_absent", "max_boxes", "absent_masks", "check_images")
     settings = source_settings(config, *own, files=sources)
     settings["maps"] = Path(config.maps).name
     if not config.annotations:

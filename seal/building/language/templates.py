@@ -23,7 +23,7 @@ class TemplateWriter:
         self.attempts = attempts
 
     def settings(self) -> dict[str, Any]:
-        return {"kind": "templates", "seed": self.seed}
+        return {"kind": "templates", "seed": self.seed, "attempts": self.attempts}
 
     def report(self) -> dict[str, Any]:
         return {}

@@ -56,4 +56,4 @@ def test_templates_have_nothing_to_report(capsys: pytest.CaptureFixture[str]) ->
     model = LanguageConfig(seed=3).build({})
     print_usage(model)
     assert capsys.readouterr() == ("", "")
-    assert model.settings() == {"kind": "templates", "seed": 3}
+    assert model.settings() == {"kind": "templates", "seed": 3, "attempts": 6}
