@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from seal.building.address import check_address
 from seal.building.image_answers import EndpointAnswers, ImageAnswers, ImageQuestion, SealAnswers
 from seal.building.inpainting import (
     INPAINTERS,
@@ -69,6 +70,8 @@ class ErasureConfig:
                 raise ValueError(f"erasure.{name}={value!r} is none of {', '.join(known)}")
         if self.answers != "none" and not self.model:
             raise ValueError(f"erasure.answers={self.answers} needs erasure.model=")
+        if self.base_url is not None:
+            check_address("erasure.base_url", self.base_url, "erasure.api_key_env")
         for name, least in (
             ("margin", 0),
             ("radius", 1),
@@ -87,8 +90,7 @@ class ErasureConfig:
         names = ("answers", "model", "inpainter", "mask", "margin", "radius", "max_new_tokens")
         settings = {name: getattr(self, name) for name in names}
         if self.answers == "seal":
-            settings |= {"model": Path(self.model).name, "crops": self.crops}
-            settings["quantization"] = self.quantization
+            settings |= {"crops": self.crops, "quantization": self.quantization}
         return settings
 
     def build(self, image_root: str | Path) -> ErasureFilter | None:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from seal.building.address import check_address
 from seal.building.cache_folder import cache_folder
 from seal.building.language.cache import AnswerCache
 from seal.building.language.templates import Template, TemplateWriter
@@ -65,7 +65,7 @@ class LanguageConfig:
         if (self.price_in is None) != (self.price_out is None):
             raise ValueError("language.price_in and language.price_out go together")
         if self.base_url is not None:
-            _check_address(self.base_url)
+            check_address("language.base_url", self.base_url, "language.api_key_env")
 
     @property
     def cache_path(self) -> Path:
@@ -115,19 +115,3 @@ class LanguageConfig:
             backoff=self.backoff,
             prices=(self.price_in, self.price_out),
         )
-
-
-def _check_address(address: str) -> None:
-    """An address that cannot hold a secret; it is printed in errors."""
-    try:
-        parts = urlsplit(address)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        raise ValueError("language.base_url is not an address") from None
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError(
-            "language.base_url must not hold a user, password or query: the key belongs into the "
-            "environment variable that language.api_key_env names"
-        )
-    if not sound:
-        raise ValueError(f"language.base_url={address} must be like http://host:8000/v1")

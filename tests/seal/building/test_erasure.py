@@ -266,6 +266,17 @@ def test_an_endpoint_is_sent_the_picture(
     assert "sk-secret" not in str(error.value)
 
 
+def test_an_address_with_a_secret_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ValueError, match=r"erasure\.base_url must not hold") as caught:
+        ErasureConfig(answers="openai", model="eyes", base_url="http://u:hush@h/v1")
+    assert "hush" not in str(caught.value)
+
+
+def test_models_of_one_name_in_two_folders_are_two() -> None:
+    one, two = (ErasureConfig(answers="seal", model=f"runs/{run}/model") for run in "ab")
+    assert one.settings() != two.settings()
+
+
 def test_nothing_is_filtered_unless_asked_for(tmp_path: Path) -> None:
     assert ErasureConfig().build(tmp_path) is None
     assert ErasureConfig().settings() == {"answers": "none"}
