@@ -79,6 +79,8 @@ def clip_features(
     """
     digest = hashlib.sha256(embed.fingerprint().encode())
     digest.update("\0".join([str(folder.resolve()), *names]).encode("utf-8", "surrogatepass"))
+    # A file that was missing, or is another one now, has another row.
+    digest.update(np.array([_size(folder / name) for name in names], dtype="<i8").tobytes())
     path = cache_folder() / "features" / f"{digest.hexdigest()[:24]}.npy"
     progress = path.with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +137,14 @@ def _pixels(path: Path, size: int) -> np.ndarray | None:
         return clip_pixels(open_image(path), size, "center_crop")  # as CLIP was trained
     except ValueError:
         return None  # the builder counts it
+
+
+def _size(path: Path) -> int:
+    """Bytes; -1: there is no such file."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _rows_done(path: Path, progress: Path, shape: tuple[int, int]) -> int:

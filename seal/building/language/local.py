@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +14,8 @@ from seal.building.drafts import Check, Prompt
 from seal.building.language.cache import AnswerCache, answer_key
 from seal.building.language.messages import Messages, chat_messages
 from seal.building.language.usage import Usage
+
+_DIGESTED = 1 << 20  # bytes at the beginning of each file that tell it from another version
 
 
 class LocalWriter:
@@ -37,12 +41,14 @@ class LocalWriter:
         self.max_tokens = max_tokens
         self.attempts = attempts
         self.usage = Usage()
+        self._files = _files_digest(Path(model))
         self._loaded: tuple[Any, Any] | None = None
 
     def settings(self) -> dict[str, Any]:
         return {
             "kind": "local",
             "model": self.model,
+            "files": self._files,
             "dtype": self.dtype,
             "max_tokens": self.max_tokens,
         }
@@ -160,6 +166,18 @@ class LocalWriter:
                 setattr(model.generation_config, name, None)
             self._loaded = model.to(self.device).eval(), tokenizer
         return self._loaded
+
+
+def _files_digest(folder: Path) -> str | None:
+    """Another one for other files: a folder `model` is not the same everywhere. None: a hub id."""
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_DIGESTED))
+    return digest.hexdigest()
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:

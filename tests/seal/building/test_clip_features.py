@@ -98,6 +98,14 @@ def test_an_image_that_cannot_be_read_has_a_row_of_zeros(tmp_path: Path, images:
     assert np.flatnonzero(~found.any(axis=1)).tolist() == [2, 5]
 
 
+def test_an_image_that_came_later_has_its_row(tmp_path: Path, images: Path) -> None:
+    clip = ClipEmbedder(str(write_clip(tmp_path / "clip")))
+    (images / NAMES[5]).rename(tmp_path / "away")
+    assert not features(clip, images)[5].any()
+    (tmp_path / "away").rename(images / NAMES[5])
+    assert features(clip, images).any(axis=1).all()
+
+
 def test_the_tower_of_our_own_model_serves_too(tmp_path: Path, images: Path) -> None:
     model = tiny_models.vqa_model()
     folder = tmp_path / "model"

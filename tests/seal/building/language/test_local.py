@@ -35,8 +35,17 @@ def test_prompts_of_any_length_are_answered_in_batches(tmp_path: Path, chat_temp
     assert writer.write(PROMPTS, accept) == [SENTENCE] * 5
     assert writer.report()["requests"] == 4  # one prompt occurs twice
     assert writer.report()["completion_tokens"] % 4 == 0
-    shutil.rmtree(folder)
-    assert model(folder).write(PROMPTS, accept) == [SENTENCE] * 5  # out of the cache
+    again = model(folder)
+    assert again.write(PROMPTS, accept) == [SENTENCE] * 5
+    assert again.report()["requests"] == 0  # out of the cache
+
+
+def test_another_model_in_the_same_folder_is_asked_anew(tmp_path: Path) -> None:
+    for chat_template in (True, False):
+        shutil.rmtree(tmp_path / "llm", ignore_errors=True)
+        writer = model(write_bigram_llm(tmp_path / "llm", chat_template=chat_template))
+        writer.write(PROMPTS, accept)
+        assert writer.report()["requests"] == 4
 
 
 def test_what_is_refused_or_cut_is_given_up(tmp_path: Path) -> None:
