@@ -472,7 +472,7 @@ SOURCES: tuple[Source, ...] = (
         "CLIP ViT-L/14",
         ("weights",),
         "unknown (its code is MIT)",
-        "eval/convert; negative, possible_locations",
+        "eval/convert; possible_locations",
         (
             Item(
                 "weights",

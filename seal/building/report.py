@@ -85,9 +85,12 @@ def _figure(records: RecordSet, record: Record) -> str:
         picture = f"<p>{html.escape(str(record.image))} is not here</p>"
     elif path is not None:
         stream = io.BytesIO()
-        draw_record(record, open_image(path)).save(stream, "JPEG", quality=80)
-        data = base64.b64encode(stream.getvalue()).decode("ascii")
-        picture = f'<img alt="" src="data:image/jpeg;base64,{data}">'
+        try:
+            draw_record(record, open_image(path)).save(stream, "JPEG", quality=80)
+            data = base64.b64encode(stream.getvalue()).decode("ascii")
+            picture = f'<img alt="" src="data:image/jpeg;base64,{data}">'
+        except ValueError as error:  # a builder that opens no image does not know
+            picture = f"<p>{html.escape(str(error))}</p>"
     lines = [f"<b>{html.escape(record.id)}</b>", *_named_places(record)]
     lines += [
         f"<i>{message.speaker}</i> {html.escape(message.value)}" for message in record.conversations

@@ -31,6 +31,15 @@ def test_the_page_shows_counts_samples_and_no_markup_of_the_data(tmp_path: Path)
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_an_image_that_does_not_decode_is_said_so(tmp_path: Path) -> None:
+    records = write_set(tmp_path, [chat_record("a", 2), text_record("b")])
+    path = records.image_path(records[0])
+    assert path is not None
+    path.write_bytes(b"no image")
+    page = write_report(records).read_text()
+    assert str(path) in page and "data:image" not in page
+
+
 def test_a_set_of_an_older_version_is_counted(tmp_path: Path) -> None:
     records = write_set(tmp_path, [chat_record("a", 2), text_record("b")])
     page = write_report(records).read_text()
