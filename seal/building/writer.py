@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -33,6 +33,7 @@ class BuildConfig:
     images: str  # folder of its images; the image root of the set
     out: str  # folder of the set
     limit: int | None = None  # source items to read; None: all
+    max_records: int | None = None  # the set is whole when it has so many; None: all there are
     seed: int = 0  # of whatever is drawn
     workers: int = 0  # processes; the set does not depend on it; 0: in this one
     max_corrupt: float = 0.01  # share of images that may not decode before the build fails
@@ -42,6 +43,7 @@ class BuildConfig:
     def __post_init__(self) -> None:
         for name, least in (
             ("limit", 1),
+            ("max_records", 1),
             ("seed", 0),
             ("workers", 0),
             ("max_corrupt", 0),
@@ -105,6 +107,9 @@ def build_set(
     num_items = num_items if config.limit is None else min(num_items, config.limit)
     out = Path(config.out)
     source = config.annotations or config.images  # for messages
+    most = config.max_records
+    if most is not None:
+        settings = {**settings, "max_records": most}
     with RecordWriter(
         out,
         builder=builder,
@@ -122,9 +127,12 @@ def build_set(
         outcomes = _outcomes(work, range(first, num_items), config.workers)
         bar = iter(tqdm(outcomes, builder, total=num_items, initial=first, unit="item"))
         done = saved = first
-        while window := list(islice(bar, _WINDOW)):
+        while len(writer) != most and (window := list(islice(bar, _WINDOW))):
             found: Counter[str] = Counter()
             for line in _lines(window, found, write, keep):
+                if len(writer) == most:
+                    found["records beyond max_records"] += 1
+                    continue
                 try:
                     writer.write_line(line.id, line.line, line.contents)
                 except ValueError as error:
@@ -137,6 +145,7 @@ def build_set(
             if done - saved >= _CHECKPOINT_EVERY or write is not None or keep is not None:
                 writer.checkpoint(done)
                 saved = done
+        outcomes.close()  # ends workers that are ahead
         writer.counts["records written"] = len(writer)
         if len(writer) == 0:
             writer.discard()
@@ -206,7 +215,9 @@ def _encoded(record: Record) -> _Line:
     return _Line(record.id, record_line(record), record_contents(record))
 
 
-def _outcomes(make: Make | _Encoder, items: range, workers: int) -> Iterator[Outcome | _Encoded]:
+def _outcomes(
+    make: Make | _Encoder, items: range, workers: int
+) -> Generator[Outcome | _Encoded, None, None]:
     """The outcomes in the order of the items, whoever makes them."""
     if workers == 0:
         yield from map(make, items)

@@ -77,6 +77,23 @@ def test_a_limit_reads_the_first_items(tmp_path: Path) -> None:
     assert [r.id for r in build(config(tmp_path, limit=5))] == ["r0", "r1", "r3", "r4"]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_set_ends_with_its_last_wanted_record(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_WINDOW", 4)
+    records = build(config(tmp_path, max_records=4, workers=workers))
+    assert [r.id for r in records] == ["r0", "r1", "r3", "r4"]
+    assert records.description["settings"] == {"max_records": 4}
+    assert records.description["counts"] == {
+        "items read": 8,
+        "before": 4,
+        "a third": 2,
+        "records beyond max_records": 2,
+        "records written": 4,
+    }
+
+
 @pytest.mark.parametrize("stop_at", [0, 3, 4, 19])
 def test_a_stopped_build_goes_on_where_it_was(
     tmp_path: Path, stop_at: int, monkeypatch: pytest.MonkeyPatch
