@@ -14,7 +14,13 @@ from tqdm import tqdm
 from seal.building.check import find_sets
 from seal.building.report import write_report
 from seal.building.source_files import file_facts, require_folder
-from seal.data.interchange import AUTHORS_FILES, from_authors, read_entries, write_authors
+from seal.data.interchange import (
+    AUTHORS_FILES,
+    GIVEN_ID,
+    from_authors,
+    read_entries,
+    write_authors,
+)
 from seal.data.records import Record, RecordSet, RecordWriter
 
 _OURS = {theirs: ours for ours, theirs in AUTHORS_FILES.items()}
@@ -121,7 +127,8 @@ def _usable(
         # LLaVA names several conversations about an image by the image's id.
         ids[record.id] += 1
         if ids[record.id] > 1:
-            record = replace(record, id=f"{record.id}#{ids[record.id]}")
+            meta = {GIVEN_ID: record.id, **record.meta}
+            record = replace(record, id=f"{record.id}#{ids[record.id]}", meta=meta)
         yield record
 
 

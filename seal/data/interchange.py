@@ -23,6 +23,7 @@ AUTHORS_FILES = {
     "focus": "llava_focus_data",
 }
 UNNAMED = "id_made_up"  # in `meta` of a record whose entry had no id
+GIVEN_ID = "given_id"  # in `meta`: the entry's id, where the record's is another
 _SPEAKERS = {"human": HUMAN, "gpt": ASSISTANT}
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that turn an image by a quarter
 
@@ -109,7 +110,7 @@ def to_authors(record: Record) -> dict[str, Any]:
     """
     if record.expressions:
         raise ValueError(f"record {record.id!r}: their form has no place for expressions")
-    entry: dict[str, Any] = {"id": record.id}
+    entry: dict[str, Any] = {"id": record.meta.get(GIVEN_ID, record.id)}
     if record.image is not None:
         entry["image"] = record.image
     if record.targets:
@@ -150,8 +151,12 @@ def from_authors(
             RecordTarget(thing["name"], Box.from_xywh(*thing["bbox"]))
             for thing in instances[:shown]
         ]
+    record_id = str(entry.get("id", name))
+    meta: dict[str, Any] = {} if "id" in entry else {UNNAMED: True}
+    if "id" in entry and entry["id"] != record_id:  # a number
+        meta[GIVEN_ID] = entry["id"]
     return Record(
-        id=str(entry.get("id", name)),
+        id=record_id,
         source=source,
         license=license,
         image=image or None,
@@ -159,7 +164,7 @@ def from_authors(
         height=height,
         conversations=tuple(messages),
         targets=tuple(targets),
-        meta={} if "id" in entry else {UNNAMED: True},
+        meta=meta,
     )
 
 

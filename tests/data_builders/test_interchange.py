@@ -88,14 +88,18 @@ def test_what_cannot_be_a_record_is_counted_and_past_a_share_an_error(
     }
 
 
-def test_ids_that_occur_twice_are_told_apart(tmp_path: Path) -> None:
+def test_ids_that_occur_twice_are_told_apart_and_come_back(tmp_path: Path) -> None:
     draw_image(tmp_path / "a.png")
-    entries = [{"id": "7", "image": "a.png", "conversations": SAID}] * 3
+    entries = [{"id": id_, "image": "a.png", "conversations": SAID} for id_ in ("7", "7", 7)]
     folder = theirs(tmp_path / "theirs", "mine", entries)
     config = InterchangeConfig(records=str(folder), images=str(tmp_path), out=str(tmp_path / "o"))
     interchange(config)
     found = RecordSet.open(tmp_path / "o" / "mine" / "train")
     assert [record.id for record in found] == ["7", "7#2", "7#3"]
+    out = tmp_path / "back"
+    interchange(InterchangeConfig(records=str(tmp_path / "o"), out=str(out), to="authors"))
+    written = json.loads(next(out.glob("*.json")).read_text())
+    assert [entry["id"] for entry in written] == ["7", "7", 7]
 
 
 @pytest.mark.parametrize(
