@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,22 @@ def test_a_file_that_is_cut_short_is_named(kind, tmp_path):
     file.write_bytes(file.read_bytes()[:-30])
     with pytest.raises(ValueError, match=rf"{file.name}: not a .*fetch it again"):
         dict(read_tensors(list_tensors(tmp_path)))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("kind", ["bin", "old.bin"])
+def test_any_damage_to_a_bin_is_an_error_that_names_it(kind, tmp_path):
+    (file,) = write(tmp_path, kind).iterdir()
+    whole, rng = file.read_bytes(), random.Random(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for _ in range(rng.choice([1, 4, 16])):
+            damaged[rng.randrange(len(whole))] = rng.randrange(256)
+        file.write_bytes(damaged)
+        try:
+            list_tensors(tmp_path)
+        except ValueError as error:
+            assert "pytorch_model.bin: " in str(error)
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
