@@ -24,6 +24,7 @@ from seal.models.checkpoint_table import (
 )
 from seal.models.model_config import CONFIG_FILE, config_from_dict, config_to_dict
 from seal.models.owlvit import OwlViTConfig
+from seal.models.save import require_plain
 from seal.models.shards import StoredTensor, list_tensors
 from seal.models.vision import ClipConfig, ClipTower
 from seal.models.vlm import LlmConfig
@@ -211,12 +212,17 @@ def compare_keys(model: VQAModel | VSM, shapes: Mapping[str, Sequence[int]]) -> 
 
 
 def write_authors(folder: Path | str, model: VQAModel | VSM, tokenizer_folder: Path | str) -> None:
-    """A folder that the authors' code loads; refuses one that exists."""
+    """A folder that the authors' code loads; refuses one that exists.
+
+    Raises:
+        ValueError: `folder` exists, or the model is not plain; see `require_plain`.
+    """
     from huggingface_hub import save_torch_state_dict
 
     folder, tokenizer_folder = Path(folder), Path(tokenizer_folder)
     if folder.exists():
         raise ValueError(f"{folder} exists: choose a new folder")
+    require_plain(model)
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

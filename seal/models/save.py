@@ -46,12 +46,12 @@ def save_model(
 
     Raises:
         OSError: the disk is full or not writable; what was in `folder` is still there.
-        ValueError: adapters are not merged, weights are quantized, there is no tokenizer, or
-            `folder` holds something else than a model.
+        ValueError: adapters are not merged, weights are quantized or offloaded, there is no
+            tokenizer, or `folder` holds something else than a model.
     """
     folder, tokenizer_folder = Path(folder), Path(tokenizer_folder)
     require_replaceable(folder)
-    _require_plain(model)
+    require_plain(model)
     if not (tokenizer_folder / MODEL_FILE).is_file():
         raise ValueError(
             f"{tokenizer_folder} has no {MODEL_FILE}: a model folder carries its tokenizer"
@@ -126,7 +126,8 @@ def _named(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" * (len(names) > 5))
 
 
-def _require_plain(model: nn.Module) -> None:
+def require_plain(model: nn.Module) -> None:
+    """Raise a ValueError unless the model is whole: no adapters, nothing quantized or offloaded."""
     adapters = [name for name, _ in model.named_parameters() if ".lora_" in name]
     if adapters:
         raise ValueError(f"merge_lora before saving: the model still has {adapters[0]}")
@@ -134,6 +135,11 @@ def _require_plain(model: nn.Module) -> None:
     if packed:
         raise ValueError(
             f"quantized weights cannot be saved ({packed[0]}): load the model without quantization"
+        )
+    absent = [name for name, p in model.named_parameters() if p.is_meta]
+    if absent:
+        raise ValueError(
+            f"offloaded weights cannot be saved ({absent[0]}): load the model without offload"
         )
 
 

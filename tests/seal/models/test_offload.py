@@ -8,6 +8,7 @@ import pytest
 import tiny_models
 import torch
 
+from seal.models.authors import write_authors
 from seal.models.load import load_model
 from seal.models.save import save_model
 
@@ -35,3 +36,13 @@ def test_more_blocks_than_there_are_and_packed_ones_are_refused(folder):
         load_model(folder, offload=3)
     with pytest.raises(ValueError, match="packed weights stay on the device"):
         load_model(folder, offload=1, quantization="nf4")
+
+
+def test_blocks_on_the_host_are_not_saved(folder, tmp_path):
+    model = load_model(folder, offload=1)
+    for save in (save_model, write_authors):
+        with pytest.raises(
+            ValueError, match=r"offloaded weights cannot be saved .*without offload"
+        ):
+            save(tmp_path / "out", model, tiny_models.tokenizer().folder)
+    assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ from mixed_batches import row
 from seal.batch import Batch, Sample, Visual
 from seal.data.collate import collate
 from seal.losses.vqa import VQALoss
+from seal.models.authors import write_authors
 from seal.models.load import load_model
 from seal.models.lora import LoraConfig, add_lora
 from seal.models.quantize import QUANTIZATIONS
@@ -93,8 +94,10 @@ def test_outlying_features_of_8_bit_layers_keep_full_precision(folder):
 
 def test_packed_weights_are_not_saved(folder, tmp_path):
     model = load_model(folder, quantization="nf4")
-    with pytest.raises(ValueError, match="quantized weights cannot be saved"):
-        save_model(tmp_path / "model", model, folder)
+    for save in (save_model, write_authors):
+        with pytest.raises(ValueError, match="quantized weights cannot be saved"):
+            save(tmp_path / "model", model, folder)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_quantization_is_refused_with_the_known_ones(folder):
