@@ -18,7 +18,8 @@ from seal.models.model_config import MODEL_CLASSES
 from seal.models.vision import ClipTower
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
-from seal.text.tokenize import load_tokenizer
+from seal.text.tokenize import Tokenizer, load_tokenizer
+from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_START_TOKEN, LOC_TOKEN
 
 AUTO = "auto"  # offload just what does not fit
 Configs = Mapping[Path, VQAModelConfig | VSMModelConfig]
@@ -53,10 +54,10 @@ def load_models(
         tell: is told what memory it will take, before anything is loaded; None: the log.
 
     Raises:
-        ValueError: a folder holds no model or another one; it will not fit the device, with what
-            would.
+        ValueError: a folder holds no model or another one, or not its tokenizer; there is no such
+            device; it will not fit the device, with what would.
     """
-    device = device or default_device()
+    device = existing_device(device)
     configs: dict[Path, VQAModelConfig | VSMModelConfig] = {}
     for folder, kind, name in (
         (vqa, VQAModelConfig, "a VQA LLM"), (vsm, VSMModelConfig, "a search model"),
@@ -80,7 +81,7 @@ def load_models(
         assert isinstance(model, VQAModel)
         answers = NetworkAnswerModel(
             model,
-            load_tokenizer(vqa),
+            _tokenizer(vqa, model),
             no_search_image=no_search_image,
             token_policy=token_policy,
             max_batch=max_batch,
@@ -91,7 +92,7 @@ def load_models(
         if answers is not None:
             share_tower(answers.model, found)
         search = NetworkSearchModel(
-            found, load_tokenizer(vsm), max_batch=max_batch, cache_mb=cache_mb
+            found, _tokenizer(vsm, found), max_batch=max_batch, cache_mb=cache_mb
         )
     return answers, search
 
@@ -129,18 +130,55 @@ def share_tower(vqa: VQAModel, vsm: VSM) -> bool:
     return same
 
 
-def default_device() -> str:
-    """`cuda` if there is a GPU, else `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def existing_device(device: str | None = None) -> str:
+    """`device`, or for None `cuda` if there is a GPU, else `cpu`.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device is None:
+        return "cuda" if gpus else "cpu"
+    try:
+        named = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is none; say cpu, cuda or cuda:1") from error
+    if named.type == "cuda" and (named.index or 0) >= gpus:
+        has = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else "no GPU"
+        raise ValueError(f"device={device}, but there is {has} here; leave it out or say cpu")
+    return device
 
 
 def free_bytes(device: str) -> int:
-    """Memory a device has left."""
-    if torch.device(device).type == "cuda":
-        return int(torch.cuda.mem_get_info(torch.device(device))[0])
+    """Memory a device has left; what PyTorch holds there for later counts as left."""
+    place = torch.device(device)
+    if place.type == "cuda":
+        kept = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
+        return int(torch.cuda.mem_get_info(place)[0]) + kept
     import psutil
 
     return int(psutil.virtual_memory().available)
+
+
+def _tokenizer(folder: Path, model: VQAModel | VSM) -> Tokenizer:
+    """The tokenizer beside a model; refused if it is another model's, or a part of it is missing.
+
+    Without its added tokens it would spell them in pieces, and the answers would make no sense.
+    """
+    tokenizer = load_tokenizer(folder)
+    rows = model.config.llm.vocab_size
+    if tokenizer.vocab_size > rows:
+        raise ValueError(
+            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {rows}; are "
+            "these files of one model?"
+        )
+    needed = (IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN) if isinstance(model, VSM) else ()
+    if lost := [token for token in needed if token not in tokenizer]:
+        raise ValueError(
+            f"{folder}: the tokenizer has no {', '.join(lost)}; the folder lacks "
+            "added_tokens.json or holds another model's: fetch it again"
+        )
+    return tokenizer
 
 
 def _tower_for(
@@ -178,7 +216,8 @@ def _planned(
 ) -> Setting:
     """The setting with its offload decided, once what it needs has been told and checked."""
     sizes = list(configs.values())
-    options: dict[str, Any] = {"shared_tower": len(sizes) > 1, "cache_mb": cache_mb}
+    shared = len(sizes) > 1 and sizes[0].clip == sizes[1].clip
+    options: dict[str, Any] = {"shared_tower": shared, "cache_mb": cache_mb}
     free = free_bytes(device)
     if offload == AUTO:
         blocks = 0
@@ -213,7 +252,7 @@ def _too_large(
 ) -> str:
     ways = []
     for quantization in ("int8", "nf4"):
-        tried = Setting(torch.bfloat16, quantization)
+        tried = Setting(setting.dtype, quantization)
         total = expected_need(sizes, tried, **options).total
         if total < free:
             ways.append(f"quantization={quantization} ({total / GIB:.1f} GiB)")

@@ -35,11 +35,12 @@ def measure(config: SpeedConfig, launch: Launch | None = None) -> dict[str, Any]
         ValueError: there is no such device.
         RuntimeError: pieces failed; the others are measured and written nevertheless.
     """
-    from seal.inference.load import default_device
+    from seal.inference.load import existing_device
 
     launch = launch or launch_piece
-    config = replace(config, device=config.device or default_device())
-    settings = piece_settings(config, environment(_existing(config.device)))
+    device = existing_device(config.device)
+    config = replace(config, device=device)
+    settings = piece_settings(config, environment(device))
     missing = [name for name in config.precisions if not _finished(config, name, settings)]
     if missing and not models_made(config):
         print(f"{config.name}: random weights in {Path(config.out) / MODELS}", flush=True)
@@ -123,12 +124,3 @@ def _draw(result: dict[str, Any], path: Path) -> None:
         print(f"{path} is not drawn: that needs matplotlib", flush=True)
         return
     draw_chart(result, path)
-
-
-def _existing(device: str | None) -> str:
-    import torch
-
-    assert device is not None
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device={device}, but there is no GPU here; leave it out or say cpu")
-    return device

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
+import shutil
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -133,6 +136,56 @@ def expensive(configs, setting, **options):
     need = expected_need(configs, setting, **options)
     factor = 1 if setting.quantization else 10**6
     return Need({part: size * factor for part, size in need.parts.items()}, need.question)
+
+
+def test_a_search_model_without_its_added_tokens_is_refused(folders, tmp_path):
+    shutil.copytree(folders / "vsm", tmp_path / "vsm")
+    (tmp_path / "vsm" / "added_tokens.json").unlink()
+    with pytest.raises(ValueError, match=r"vsm: the tokenizer has no <im_start>, .*, \[LOC\]; "):
+        load_search_model(tmp_path / "vsm", device="cpu")
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_has_is_refused(folders, tmp_path):
+    shutil.copytree(folders / "vqa", tmp_path / "vqa")
+    added = tmp_path / "vqa" / "added_tokens.json"
+    tokens = json.loads(added.read_text())
+    added.write_text(json.dumps(tokens | {"<more>": max(tokens.values()) + 1}))
+    with pytest.raises(ValueError, match="are these files of one model"):
+        load_models(tmp_path / "vqa", None, device="cpu")
+
+
+def test_a_device_that_is_not_here_is_named(folders, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert load.existing_device() == load.existing_device("cuda") == "cuda"
+    with pytest.raises(ValueError, match="device=cuda:1, but there is 1 GPU here"):
+        load.existing_device("cuda:1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device=cuda, but there is no GPU here"):
+        load_models(folders / "vqa", None, device="cuda")
+    with pytest.raises(ValueError, match="device='gpu' is none"):
+        load_models(folders / "vqa", None, device="gpu")
+
+
+def test_what_pytorch_holds_for_later_counts_as_free(monkeypatch):
+    """Models that were let go of leave their memory with PyTorch, not with the driver."""
+    for name, value in (
+        ("mem_get_info", (100, 1000)), ("memory_reserved", 70), ("memory_allocated", 30)
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, lambda place, value=value: value)
+    assert load.free_bytes("cuda:1") == 140
+
+
+def test_towers_of_other_sizes_are_expected_both(folders, tmp_path):
+    def told(vsm) -> int:
+        lines: list[str] = []
+        load_models(folders / "vqa", vsm, device="cpu", tell=lines.append)
+        return sum("CLIP tower" in line for line in lines)
+
+    other = vsm_model()
+    other.config.clip = replace(other.config.clip, intermediate_size=48)
+    save_model(tmp_path / "vsm", other.config.build(), tokenizer().folder)
+    assert (told(folders / "vsm"), told(tmp_path / "vsm")) == (1, 2)
 
 
 def test_blocks_on_the_host_change_no_answer(folders):
