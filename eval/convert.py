@@ -33,6 +33,7 @@ from seal.models.save import save_model
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.schema import from_dict, program
+from seal.text.tokenize import load_tokenizer
 
 
 @dataclass(kw_only=True, slots=True)
@@ -85,8 +86,12 @@ def main(run: ConvertRun) -> None:
 
 def convert(run: ConvertRun, source: Path | None) -> None:
     assert run.out is not None
-    tokenizer = run.tokenizer or source or run.llm
-    assert tokenizer is not None
+    if source is None and run.clip is None:
+        raise ValueError("clip= names the folder of the CLIP tower, which parts need")
+    named = run.tokenizer or source or run.llm
+    assert named is not None
+    tokenizer = model_folder(named)
+    load_tokenizer(tokenizer)  # what it lacks is told before anything large is read
     clip = None if run.clip is None else model_folder(run.clip)
     if source is not None:
         model = load_model(source, keep_dtype=True, clip=clip)
@@ -94,13 +99,12 @@ def convert(run: ConvertRun, source: Path | None) -> None:
             write_authors(run.out, model, tokenizer)
         else:
             save_model(run.out, model, tokenizer)
-    elif run.llm is not None and clip is not None:
+    else:
+        assert run.llm is not None and clip is not None
         parts = {"llm": model_folder(run.llm), "clip": clip}
         detector = None if run.detector is None else model_folder(run.detector)
         model = from_parts(run.sizes(), **parts, detector=detector, seed=run.seed)
         save_model(run.out, model, tokenizer)
-    else:
-        raise ValueError("clip= names the folder of the CLIP tower, which parts need")
 
 
 def check(config: VQAModelConfig | VSMModelConfig, path: Path) -> None:

@@ -89,6 +89,7 @@ def test_a_list_of_tensors_is_checked_without_weights(tmp_path, capsys):
         (["out=b", "llm=a"], "model="),
         (["model=vqa_smoke", "out=b"], "source= or llm="),
         (["model=vqa_smoke", "out=b", "llm=a"], "clip="),
+        (["model=vqa_smoke", "out=b", "llm=tests", "clip=tests"], "tests has no tokenizer.model"),
         (["source=a", "out=b", "to=theirs"], "ours, authors"),
         (["out=b", "llm=a", "to=authors"], "source="),
     ],

@@ -98,6 +98,23 @@ def test_a_model_folder_that_is_uploaded_comes_back_byte_for_byte(hub, tmp_path)
     assert load_model(hub / "me" / "mine").config == load_model(folder).config
 
 
+def test_the_tokenizer_of_a_part_comes_from_the_hub_as_well(hub, tmp_path):
+    parts = ["model=vqa_smoke", "llm=owner/vqa", f"clip={CLIP}", f"out={tmp_path / 'out'}"]
+    with serve_hub(hub) as (address, asked):
+        said = run(address, tmp_path / "home", "-m", "seal", "eval/convert", *parts)
+    assert any(path.endswith("/tokenizer.model") for path in asked)
+    assert "the parts do not fit the model" in said, said  # sizes of another, not a lost tokenizer
+
+
+def test_an_upload_without_a_connection_is_one_line(tmp_path):
+    folder = tmp_path / "vqa"
+    save_model(folder, tiny_models.vqa_model(5), tiny_models.tokenizer().folder)
+    upload = ["-m", "seal", "eval/convert", f"source={folder}", "upload=me/mine"]
+    said = run("http://127.0.0.1:9", tmp_path / "home", *upload, token="hf_writer")
+    assert said.startswith("2\n") and len(said.splitlines()) == 2, said
+    assert "vqa could not be uploaded to me/mine: " in said
+
+
 def test_only_a_model_folder_is_uploaded(hub, tmp_path):
     (tmp_path / "config.json").write_text('{"model_class": "VSM"}')
     (tmp_path / "secrets.txt").write_text("mine")
