@@ -87,8 +87,11 @@ class Run:
     def load_base(self) -> VLM:
         """The model in `init_from`, in the precision the run computes in."""
         assert self.init_from is not None
+        # Packed where they are used: `Module.to` would leave the scales of 8-bit weights behind.
+        packed_on_gpu = self.quantization is not None and torch.cuda.is_available()
         return load_model(
             resolve_folder(self.init_from),
+            device="cuda" if packed_on_gpu else "cpu",  # the one `distributed` chose
             dtype=torch.bfloat16 if self.train.bf16 else torch.float32,
             quantization=self.quantization,
         )

@@ -1,0 +1,28 @@
+"""What a run builds its model from."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from seal.training import recipe
+
+
+@pytest.mark.parametrize(
+    ("quantization", "gpu", "device"),
+    [("int8", True, "cuda"), ("int8", False, "cpu"), (None, True, "cpu")],
+)
+def test_packed_weights_are_read_to_where_they_train(
+    quantization, gpu, device, tmp_path, monkeypatch
+):
+    """DeepSpeed moves a model as one module, and 8-bit scales would not come along."""
+    asked = {}
+    monkeypatch.setattr(recipe, "load_model", lambda folder, **options: asked.update(options))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    run = SimpleNamespace(
+        init_from=str(tmp_path), quantization=quantization, train=SimpleNamespace(bf16=True)
+    )
+    recipe.Run.load_base(run)
+    assert (asked["device"], asked["quantization"]) == (device, quantization)
