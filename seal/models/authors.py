@@ -79,6 +79,9 @@ def config_of_authors(
         raise ValueError(
             f"{path}: rope_scaling={content['rope_scaling']} is not what the published models have"
         )
+    for key, published in (("rope_theta", 10000), ("hidden_act", "silu")):
+        if content.get(key, published) != published:
+            raise ValueError(f"{path}: {key}={content[key]} is not what the published models have")
     told = {
         key.name: content[key.name] for key in dataclasses.fields(LlmConfig) if key.name in content
     }

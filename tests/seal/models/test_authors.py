@@ -185,6 +185,8 @@ def test_their_configuration_and_the_rows_in_the_file_tell_the_sizes(name, tmp_p
         ({"hidden_size": 4097}, "hidden_size=4097 is not a multiple"),
         ({"num_key_value_heads": 8}, "num_key_value_heads=8"),
         ({"rope_scaling": {"factor": 2}}, "rope_scaling"),
+        ({"rope_theta": 500000.0}, r"rope_theta=500000\.0 is not what"),
+        ({"hidden_act": "gelu"}, "hidden_act=gelu is not what"),
     ):
         changed = {k: v for k, v in (content | change).items() if v is not ...}
         with pytest.raises(ValueError, match=says):
