@@ -42,7 +42,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     if not devices:
         print("no CUDA device: the miniature and inference on the CPU run here")
     room = max((device.total_memory / 2**30 for device in devices), default=host_gib)
-    where = "GPU" if devices else "host memory"
+    where = "GPU" if devices else "host memory, with --dtype bfloat16"
     print(f"both models for one question at a time, GiB (fits {room:.0f} GiB of {where}?):")
     for size in ("7b", "13b", "miniature"):
         cells = []

@@ -43,7 +43,11 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vsm", default=RELEASED_VSM, help=_MODEL_HELP)
     parser.add_argument("--clip", help="CLIP for a search model that holds no tower (folder or id)")
     parser.add_argument("--search", default="guided", help="search strategy (%(default)s)")
-    parser.add_argument("--quantization", choices=["int8", "nf4"], help="bitsandbytes (CUDA)")
+    parser.add_argument("--quantization", choices=["int8", "nf4"], help="by bitsandbytes")
+    parser.add_argument(
+        "--dtype", choices=["float32", "bfloat16", "float16"],
+        help="of what is not quantized (the files' own; float32 on a CPU)",
+    )  # fmt: skip
     parser.add_argument(
         "--offload", default="0", metavar="N|auto",
         help="blocks of each language model kept in host memory (slow; the last resort)",
@@ -57,6 +61,8 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(arguments: argparse.Namespace) -> Seal:
+    import torch
+
     from seal.images import open_image
     from seal.pipeline import Seal
 
@@ -66,6 +72,7 @@ def _open(arguments: argparse.Namespace) -> Seal:
         arguments.vsm,
         search=arguments.search,
         quantization=arguments.quantization,
+        dtype=arguments.dtype and getattr(torch, arguments.dtype),
         device=arguments.device,
         clip=arguments.clip,
         offload=int(arguments.offload) if arguments.offload.isdecimal() else arguments.offload,

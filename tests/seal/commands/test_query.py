@@ -59,6 +59,12 @@ def test_locate_prints_the_boxes_and_returns_0(place, capsys):
     assert capsys.readouterr().out.startswith("boat: [")
 
 
+def test_what_is_not_quantized_has_the_type_that_is_asked_for(place, capsys):
+    for flags, named in ((), "float32"), (("--dtype", "bfloat16"), "bfloat16"):
+        assert locate(place, "sure", *flags) == 0
+        assert f"expected memory ({named})" in capsys.readouterr().err
+
+
 def test_locate_says_not_found_and_returns_1(place, capsys):
     assert locate(place, "blind") == 1
     captured = capsys.readouterr()
