@@ -11,7 +11,9 @@ from torch import Tensor
 
 from seal.models.checkpoint_table import CLIP_NAMES, LLM_NAMES, OWLVIT_NAMES, rename_part
 from seal.models.fill import build_from
+from seal.models.model_config import CONFIG_FILE, read_json_object
 from seal.models.shards import list_tensors, read_tensors
+from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 
@@ -30,7 +32,8 @@ def from_parts(
     OWL-ViT (search model). Rows the vocabulary has in addition are the mean of those it had.
 
     Raises:
-        ValueError: a part has other tensors or shapes than `config`, or is missing.
+        ValueError: a part has other tensors or shapes than `config`, or is missing; the LLaMA's
+            config.json tells of other heads, norms or positions.
     """
     is_vsm = isinstance(config, VSMModelConfig)
     if is_vsm != (detector is not None):
@@ -39,6 +42,7 @@ def from_parts(
             if is_vsm
             else f"the VQA LLM has no detector, but detector={detector}"
         )
+    _require_same_llama(Path(llm), config.llm)
     state = _part(llm, LLM_NAMES)
     for name in ("llm.model.embed_tokens.weight", "llm.lm_head.weight"):
         if name in state:
@@ -51,6 +55,24 @@ def from_parts(
         if not key.startswith(covered):
             state.setdefault(key, tensor)
     return build_from(config, _one_dtype(state), "the parts do not fit the model")
+
+
+def _require_same_llama(folder: Path, config: LlmConfig) -> None:
+    """Compare what no shape tells with config.json, where the folder has one."""
+    if not (folder / CONFIG_FILE).is_file():
+        return
+    told = read_json_object(folder / CONFIG_FILE)
+    heads = config.num_attention_heads
+    wanted = {
+        "num_attention_heads": heads, "num_key_value_heads": heads, "hidden_act": "silu",
+        "rms_norm_eps": config.rms_norm_eps, "rope_theta": 10000, "rope_scaling": None,
+    }  # fmt: skip
+    for key, value in wanted.items():
+        if told.get(key, value) != value:
+            raise ValueError(
+                f"{folder / CONFIG_FILE}: {key}={told[key]}, but the model has {value}; take "
+                "another LLaMA, or other sizes with model.llm.*="
+            )
 
 
 def _part(folder: Path | str, names: dict[str, str]) -> dict[str, Tensor]:

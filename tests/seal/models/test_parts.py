@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,20 @@ def test_a_detector_goes_with_a_search_model_alone(parts):
         from_parts(vsm_config(), llm=parts["llm"], clip=parts["clip"])
     with pytest.raises(ValueError, match="has no detector"):
         from_parts(tiny_models.vqa_model().config, **parts)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("num_attention_heads", 8),
+        ("rms_norm_eps", 1e-5),
+        ("rope_theta", 5e5),
+        ("rope_scaling", {"factor": 4.0, "type": "linear"}),
+    ],
+)
+def test_a_llama_that_no_shape_tells_apart_is_refused(parts, tmp_path, key, value):
+    shutil.copytree(parts["llm"], tmp_path / "llm")
+    path = tmp_path / "llm" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(ValueError, match=f"config.json: {key}="):
+        from_parts(vsm_config(), **parts | {"llm": tmp_path / "llm"})
