@@ -35,6 +35,7 @@ from seal.text.tokenize import TOKENIZER_FILES
 VQA_TYPE, VSM_TYPE = "llava_search", "llava"  # `model_type` of their config.json
 _SIZES_KEY = "seal"  # every size, in a folder that was written here; theirs tell the LLM's alone
 _EMBEDDINGS, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
+_QUERY = "model.text_hidden_fcs_det.0.2.weight"  # the last layer of the query MLP of the boxes
 _TOWER = "vision_tower."
 _REQUIRED = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 
@@ -94,7 +95,9 @@ def config_of_authors(
         clip = ClipConfig(feature_layer=content.get("mm_vision_select_layer", -2))
         if content["model_type"] == VQA_TYPE:
             return VQAModelConfig(llm=llm, clip=clip)
-        detector = OwlViTConfig(query_size=content.get("out_dim", OwlViTConfig().query_size))
+        query = stored.get(_QUERY)  # as with the vocabulary, the file knows best
+        width = OwlViTConfig().query_size if query is None else query.shape[0]
+        detector = OwlViTConfig(query_size=width)
         return VSMModelConfig(llm=llm, clip=clip, detector=detector)
     except KeyError as error:
         raise ValueError(f"{path} has no {error}, which tells a size of the model") from error

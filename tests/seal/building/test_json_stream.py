@@ -20,7 +20,8 @@ VALUES = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.dictionaries(st.text(), VALUES),
+    # What a COCO file has lists in is refused without; see below.
+    st.dictionaries(st.text().filter(lambda key: key not in json_stream._LISTS), VALUES),
     st.sampled_from([None, 1]),
     st.booleans(),
     st.integers(1, 40),

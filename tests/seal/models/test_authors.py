@@ -175,7 +175,7 @@ def test_their_configuration_and_the_rows_in_the_file_tell_the_sizes(name, tmp_p
     }
     kind = "llava_search" if name == "seal_vqa_7b" else "llava"
     # As in the release, config.json counts other rows than there are.
-    content = LLAMA_7B | {"model_type": kind, "vocab_size": 32003}
+    content = LLAMA_7B | {"model_type": kind, "vocab_size": 32003, "out_dim": 256}
     wanted = RELEASED[name]
     found = config_of_authors(tmp_path, content, stored)
     llm = dataclasses.replace(wanted.llm, max_position_embeddings=2048)
