@@ -411,7 +411,7 @@ SOURCES: tuple[Source, ...] = (
         "llava",
         "LLaVA-Instruct-80K",
         ("vqa", "vsm"),
-        "CC BY 4.0, and OpenAI's terms for what its models wrote",
+        "CC BY 4.0 on the hub, CC BY-NC 4.0 in its repository; OpenAI's terms for its models",
         "llava, focus",
         (
             Item(
