@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import sys
 from array import array
 from pathlib import Path
 from types import TracebackType
@@ -154,7 +155,15 @@ class RecordWriter:
         if not path.is_file():
             return False
         state = json.loads(path.read_text(encoding="utf-8"))
-        if state["facts"] != self._facts or state["per_shard"] != self._per_shard:
+        before = _flat(state["facts"]) | {"records_per_shard": state["per_shard"]}
+        now = _flat(self._facts) | {"records_per_shard": self._per_shard}
+        if other := sorted(k for k in before.keys() | now if before.get(k) != now.get(k)):
+            told = ", ".join(f"{k}={now.get(k)!r}, not {before.get(k)!r}" for k in other[:4])
+            print(
+                f"{self.folder}: what a stopped build left there was made with other settings "
+                f"({told}); this one begins anew",
+                file=sys.stderr,
+            )
             return False
         if "contents" not in state:  # of an older version
             return False
@@ -262,3 +271,14 @@ def _write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f"{path.name}.new.partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
+
+
+def _flat(facts: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their full keys, as JSON has them."""
+    flat: dict[str, Any] = {}
+    for key, value in json.loads(json.dumps(facts)).items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -120,6 +120,26 @@ def test_a_stopped_build_goes_on_where_it_was(
     assert contents(Path(stopped.out)) == contents(tmp_path / "whole" / "out")
 
 
+def test_a_stopped_build_of_other_settings_is_said_to_begin_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(writer, "_CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(writer, "_WINDOW", 2)
+
+    def stopping(item: int) -> Outcome:
+        if item == 9:
+            raise RuntimeError("power cut")
+        return make(item)
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        build(config(tmp_path), stopping)
+    capsys.readouterr()
+    assert len(build(config(tmp_path, seed=3))) == 14
+    assert (
+        "made with other settings (seed=3, not 0); this one begins anew" in capsys.readouterr().err
+    )
+
+
 def test_an_error_of_a_worker_reaches_the_caller(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="item 7 is broken"):
         build(config(tmp_path, workers=2), broken)
