@@ -135,9 +135,12 @@ def stored_of_authors(
             raise ValueError(f"the CLIP tower is {clip.config}, {folder} needs {config.clip}")
         return found, clip
     tower = list_tensors(clip)
-    renamed = rename_part(tower, CLIP_NAMES)
+    # A model folder of ours will do as well: its tower has our names.
+    renamed = rename_part(tower, CLIP_NAMES) or {k: k for k in tower if k.startswith(_TOWER)}
     if not renamed:
-        raise ValueError(f"clip={clip} holds no CLIP: no tensor there begins with vision_model")
+        raise ValueError(
+            f"clip={clip} holds no CLIP: no tensor there begins with vision_model or vision_tower"
+        )
     return found | {ours: tower[theirs] for theirs, ours in renamed.items()}, None
 
 

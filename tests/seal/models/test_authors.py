@@ -26,6 +26,7 @@ from seal.models.authors import (
 from seal.models.load import load_model, read_config
 from seal.models.model_config import config_to_dict
 from seal.models.presets import vqa_preset, vsm_preset
+from seal.models.save import save_model
 from seal.models.shards import StoredTensor
 
 MODELS = {"vqa_state": golden_vqa, "vsm_state": golden_vsm}
@@ -236,6 +237,10 @@ def test_a_vqa_checkpoint_without_its_tower_takes_one_as_well(tmp_path):
     with pytest.raises(ValueError, match=r"theirs holds no CLIP tower: .*clip="):
         load_model(tmp_path / "theirs")
     assert same(load_model(tmp_path / "theirs", clip=model.vision_tower), model)
+    save_model(tmp_path / "ours", model, tiny_models.tokenizer().folder)
+    assert same(load_model(tmp_path / "theirs", clip=tmp_path / "ours"), model)
+    with pytest.raises(ValueError, match=r"theirs holds no CLIP: no tensor there begins"):
+        load_model(tmp_path / "theirs", clip=tmp_path / "theirs")
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
