@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from seal.building.safe_pickle import load_plain
+
 DEEP = 100_000  # brackets
 # What JSON text holds and Python's values do not; by the text that stands for it at first.
 _RAW = {
@@ -38,7 +40,7 @@ def mutate(path: Path, rng: np.random.Generator) -> str:
     data = path.read_bytes()
     tree = path.suffix in (".json", ".p")
     if tree and rng.random() < 0.6:
-        value = pickle.loads(data) if path.suffix == ".p" else json.loads(data)
+        value = load_plain(path) if path.suffix == ".p" else json.loads(data)
         what, value = mutate_value(value, rng)
         path.write_bytes(pickle.dumps(value, 2) if path.suffix == ".p" else _text(value))
         return what

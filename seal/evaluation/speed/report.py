@@ -67,6 +67,13 @@ def draw_chart(result: Mapping[str, Any], path: Path) -> None:
     figure.savefig(path, format="png", dpi=120)
 
 
+def _fits_card(piece: Mapping[str, Any]) -> str:
+    """Whether it fits the card; empty on a CPU, where mapped weights are in no process's memory."""
+    if piece["memory"]["reserved"] is None:
+        return ""
+    return "yes" if most_memory(piece) < CARD else "no"
+
+
 def _median(piece: Mapping[str, Any], part: str) -> float:
     """0 where only loading was measured."""
     median: float = piece["seconds"][part]["median"] if piece["questions"] else 0.0
@@ -83,7 +90,7 @@ def _loading(name: str, piece: Mapping[str, Any]) -> tuple[str, ...]:
         name,
         " + ".join(f"{piece['load_seconds'][model]:.1f}" for model in ("vqa", "vsm")),
         *(told(key) for key in ("host_loading", "expected", "both_loaded", "peak", "reserved")),
-        "yes" if most_memory(piece) < CARD else "no",
+        _fits_card(piece),
     )
 
 

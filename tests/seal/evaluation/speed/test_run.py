@@ -76,6 +76,10 @@ def test_without_questions_loading_alone_is_measured(tmp_path) -> None:
     assert piece["memory"]["expected_weights"] < piece["memory"]["expected"]
     table = markdown(speed_table(result))
     assert "host GB to load" in table and "search s" not in table
+    assert speed_table(result).rows[0][-1] == ""  # a CPU does not show what fits a card
+    for reserved, fits in ((23 * 10**9, "yes"), (25 * 10**9, "no")):
+        piece["memory"]["reserved"] = reserved
+        assert speed_table(result).rows[0][-1] == fits
 
 
 def test_the_anonymous_peak_counts_what_is_allocated_and_not_what_is_mapped(tmp_path) -> None:
