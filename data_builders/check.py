@@ -12,7 +12,7 @@ with `counts=true` also a set that is short or over.
 
 from __future__ import annotations
 
-from seal.building.check import CheckConfig, check_set, find_sets, size_table
+from seal.building.records.check import CheckConfig, check_set, find_sets, size_table
 from seal.schema import program
 
 

@@ -26,7 +26,7 @@ command is given again. report.html beside the records says what was dropped and
 
 from __future__ import annotations
 
-from seal.building.coco import CocoBuildConfig, build_coco
+from seal.building.coco.detection import CocoBuildConfig, build_coco
 from seal.schema import program
 
 

@@ -20,7 +20,7 @@ classes have neither and are left out); absent ones are known absent.
 
 from __future__ import annotations
 
-from seal.building.coco_stuff import CocoStuffBuildConfig, build_coco_stuff
+from seal.building.coco.stuff import CocoStuffBuildConfig, build_coco_stuff
 from seal.schema import program
 
 

@@ -14,7 +14,7 @@ command is given again. report.html beside the records says what was dropped and
 
 from __future__ import annotations
 
-from seal.building.focus import FocusBuildConfig, build_focus
+from seal.building.vqa_mixture.focus import FocusBuildConfig, build_focus
 from seal.schema import program
 
 

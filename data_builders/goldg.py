@@ -24,7 +24,7 @@ command is given again. report.html beside the records says what was dropped and
 
 from __future__ import annotations
 
-from seal.building.goldg import GoldgBuildConfig, build_goldg
+from seal.building.search_mixture.goldg import GoldgBuildConfig, build_goldg
 from seal.schema import program
 
 

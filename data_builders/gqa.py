@@ -16,7 +16,7 @@ command is given again. report.html beside the records says what was dropped and
 
 from __future__ import annotations
 
-from seal.building.gqa import GqaBuildConfig, build_gqa
+from seal.building.vqa_mixture.gqa import GqaBuildConfig, build_gqa
 from seal.schema import program
 
 

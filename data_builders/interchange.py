@@ -17,7 +17,7 @@ left out; past `max_dropped` this fails.
 
 from __future__ import annotations
 
-from seal.building.interchange import InterchangeConfig, interchange
+from seal.building.vqa_mixture.interchange import InterchangeConfig, interchange
 from seal.schema import program
 
 

@@ -20,7 +20,7 @@ command is given again. report.html beside the records says what was dropped and
 
 from __future__ import annotations
 
-from seal.building.llava import LlavaBuildConfig, build_llava
+from seal.building.vqa_mixture.llava import LlavaBuildConfig, build_llava
 from seal.schema import program
 
 

@@ -19,7 +19,7 @@ samples.
 
 from __future__ import annotations
 
-from seal.building.negative import NegativeBuildConfig, build_negative
+from seal.building.vqa_mixture.negative import NegativeBuildConfig, build_negative
 from seal.schema import program
 
 

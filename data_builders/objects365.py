@@ -17,7 +17,7 @@ before. Indexing takes two to four minutes and 1.1 GB of memory. The set does no
 
 from __future__ import annotations
 
-from seal.building.objects365 import Objects365BuildConfig, build_objects365
+from seal.building.coco.objects365 import Objects365BuildConfig, build_objects365
 from seal.schema import program
 
 

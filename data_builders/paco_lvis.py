@@ -17,7 +17,7 @@ are left out. Images are found by `file_name` or `coco_url`, with or without fol
 
 from __future__ import annotations
 
-from seal.building.paco_lvis import PacoLvisBuildConfig, build_paco_lvis
+from seal.building.coco.paco_lvis import PacoLvisBuildConfig, build_paco_lvis
 from seal.schema import program
 
 

@@ -22,7 +22,10 @@ samples.
 
 from __future__ import annotations
 
-from seal.building.possible_locations import PossibleLocationsBuildConfig, build_possible_locations
+from seal.building.search_mixture.possible_locations import (
+    PossibleLocationsBuildConfig,
+    build_possible_locations,
+)
 from seal.schema import program
 
 

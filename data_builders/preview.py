@@ -12,7 +12,7 @@ of a training run.
 
 from __future__ import annotations
 
-from seal.building.preview import PreviewConfig, write_preview
+from seal.building.records.preview import PreviewConfig, write_preview
 from seal.schema import program
 
 

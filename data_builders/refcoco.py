@@ -25,7 +25,7 @@ command is given again. report.html beside the records says what was dropped and
 
 from __future__ import annotations
 
-from seal.building.refcoco import RefcocoBuildConfig, build_refcoco
+from seal.building.search_mixture.refcoco import RefcocoBuildConfig, build_refcoco
 from seal.schema import program
 
 

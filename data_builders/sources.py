@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seal.building.sources import (
+from seal.building.sources.inventory import (
     MISSING,
     PRESENT,
     SourcesConfig,

@@ -15,7 +15,7 @@ command is given again. report.html beside the records says what was dropped and
 
 from __future__ import annotations
 
-from seal.building.spatial import SpatialBuildConfig, build_spatial
+from seal.building.vqa_mixture.spatial import SpatialBuildConfig, build_spatial
 from seal.schema import program
 
 

@@ -18,7 +18,7 @@ command is given again. report.html beside the records says what was dropped and
 
 from __future__ import annotations
 
-from seal.building.vaw import VawBuildConfig, build_vaw
+from seal.building.vqa_mixture.vaw import VawBuildConfig, build_vaw
 from seal.schema import program
 
 

@@ -26,10 +26,10 @@ from typing import Any
 import torch
 
 from seal.inference.hub import model_folder, upload_folder
-from seal.models.authors import KeyReport, compare_keys, write_authors
-from seal.models.load import load_model, parameter_table
-from seal.models.parts import from_parts
-from seal.models.save import save_model
+from seal.models.files.authors import KeyReport, compare_keys, write_authors
+from seal.models.files.load import load_model, parameter_table
+from seal.models.files.public_parts import from_parts
+from seal.models.files.save import save_model
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.schema import from_dict, program

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from seal.inference.vsm import NetworkSearchModel
+from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.miniature.cue_reading import measure
-from seal.models.load import load_model
+from seal.models.files.load import load_model
 from seal.models.vsm import VSM
 from seal.schema import program
 from seal.text.tokenize import load_tokenizer

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from seal.version import __version__
 
-__all__ = ["Answer", "Seal", "__version__"]
+__all__ = ["Answer", "Question", "Seal", "__version__"]
 
 if TYPE_CHECKING:
-    from seal.pipeline import Answer, Seal
+    from seal.pipeline import Answer, Question, Seal
 
 
 def __getattr__(name: str) -> Any:
     # Resolved on first use, so that `import seal` stays instant and torch-free.
-    if name in {"Seal", "Answer"}:
+    if name in {"Answer", "Question", "Seal"}:
         from seal import pipeline
 
         return getattr(pipeline, name)

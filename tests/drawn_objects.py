@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seal.building.image_answers import ImageQuestion
+from seal.building.erasure.image_answers import ImageQuestion
 
 COLORS = {"red": (220, 20, 20), "green": (20, 180, 20), "blue": (20, 20, 220)}
 GRAY = (128, 128, 128)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from seal.geometry import Box
-from seal.inference.protocol import Generation
+from seal.inference.answers.protocol import Generation
 from seal.memory import VisualWorkingMemory
 from seal.search.oracle import OracleModel
 from seal.search.protocol import Cue, Detections, Heat, Query

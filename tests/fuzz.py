@@ -23,11 +23,11 @@ import numpy as np
 from fuzz_mutations import mutate
 from fuzz_sources import SOURCES, FuzzSource
 
-from seal.building.check import CheckConfig, check_set
-from seal.building.safe_pickle import load_plain
+from seal.building.formats.safe_pickle import load_plain
+from seal.building.records.check import CheckConfig, check_set
 from seal.data.chat import expanded_turns
 from seal.data.masks import rle_to_mask
-from seal.data.records import Record, RecordSet
+from seal.data.record_set import Record, RecordSet
 from seal.images import open_image
 
 SECONDS = 20  # of one case

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seal.building.safe_pickle import load_plain
+from seal.building.formats.safe_pickle import load_plain
 
 DEEP = 100_000  # brackets
 # What JSON text holds and Python's values do not; by the text that stands for it at first.

@@ -16,26 +16,25 @@ from coco_files import CROWD, annotation, write_coco
 from PIL import Image
 from record_sets import HEIGHT, WIDTH, draw_image
 
-from seal.building.coco import CocoBuildConfig, build_coco
-from seal.building.coco_stuff import CocoStuffBuildConfig, build_coco_stuff
-from seal.building.focus import FocusBuildConfig, build_focus
-from seal.building.goldg import GoldgBuildConfig, build_goldg
-from seal.building.gqa import GqaBuildConfig, build_gqa
-from seal.building.image_files import MISSING, OTHER_SIZE, TURNED
-from seal.building.llava import LlavaBuildConfig, build_llava
-from seal.building.negative import NegativeBuildConfig, build_negative
-from seal.building.objects365 import Objects365BuildConfig, build_objects365
-from seal.building.paco_lvis import PacoLvisBuildConfig, build_paco_lvis
-from seal.building.possible_locations import (
+from seal.building.coco.detection import CocoBuildConfig, build_coco
+from seal.building.coco.objects365 import Objects365BuildConfig, build_objects365
+from seal.building.coco.paco_lvis import PacoLvisBuildConfig, build_paco_lvis
+from seal.building.coco.stuff import CocoStuffBuildConfig, build_coco_stuff
+from seal.building.formats.image_lookup import CORRUPT, MISSING, OTHER_SIZE, TURNED
+from seal.building.search_mixture.goldg import GoldgBuildConfig, build_goldg
+from seal.building.search_mixture.possible_locations import (
     PossibleLocationsBuildConfig,
     build_possible_locations,
 )
-from seal.building.refcoco import RefcocoBuildConfig, build_refcoco
-from seal.building.spatial import SpatialBuildConfig, build_spatial
-from seal.building.vaw import VawBuildConfig, build_vaw
-from seal.building.writer import CORRUPT
+from seal.building.search_mixture.refcoco import RefcocoBuildConfig, build_refcoco
+from seal.building.vqa_mixture.focus import FocusBuildConfig, build_focus
+from seal.building.vqa_mixture.gqa import GqaBuildConfig, build_gqa
+from seal.building.vqa_mixture.llava import LlavaBuildConfig, build_llava
+from seal.building.vqa_mixture.negative import NegativeBuildConfig, build_negative
+from seal.building.vqa_mixture.spatial import SpatialBuildConfig, build_spatial
+from seal.building.vqa_mixture.vaw import VawBuildConfig, build_vaw
 from seal.data.masks import mask_to_rle
-from seal.data.records import Record, RecordSet
+from seal.data.record_set import Record, RecordSet
 
 LEFT, RIGHT, TOP = [2, 10, 12, 12], [40, 12, 12, 12], [20, 2, 14, 12]
 PERSON, CUP, DOG, KITE, GLASS = 1, 2, 3, 4, 5

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
 from seal.images import normalize_bytes
-from seal.models.checkpoint_table import VQA_NAMES, VSM_NAMES, rename
-from seal.models.owlvit import OwlViTConfig
-from seal.models.projectors import ResamplerConfig
-from seal.models.sam import CueDecoderConfig
-from seal.models.vision import ClipConfig
+from seal.models.files.checkpoint_table import VQA_NAMES, VSM_NAMES, rename
+from seal.models.parts.cue_decoder import CueDecoderConfig
+from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.vision import ClipConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig

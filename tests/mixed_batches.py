@@ -23,11 +23,11 @@ from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Target, Visual
 from seal.data.collate import collate
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss
-from seal.models.lora import LoraConfig, add_lora
-from seal.models.owlvit import OwlViTConfig
-from seal.models.projectors import ResamplerConfig
-from seal.models.sam import CueDecoderConfig
-from seal.models.vision import ClipConfig
+from seal.models.fit.lora import LoraConfig, add_lora
+from seal.models.parts.cue_decoder import CueDecoderConfig
+from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.vision import ClipConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from seal.data.records import (
+from seal.data.record_set import (
     ASSISTANT,
     HUMAN,
     Expression,

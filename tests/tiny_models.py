@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from seal.models.owlvit import OwlViTConfig
-from seal.models.projectors import ResamplerConfig
-from seal.models.sam import CueDecoderConfig
-from seal.models.vision import ClipConfig
+from seal.models.parts.cue_decoder import CueDecoderConfig
+from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.vision import ClipConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig

@@ -57,7 +57,7 @@ def _needs(size: str) -> dict[str, float]:
     """GiB by precision; the models are built on the meta device, so nothing is allocated."""
     import torch
 
-    from seal.models.memory import Setting, expected_need
+    from seal.models.fit.memory import Setting, expected_need
     from seal.models.presets import vqa_preset, vsm_preset
 
     configs: tuple[Any, ...] = (vqa_preset(size), vsm_preset(size))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from seal.data.records import RecordSet
+from seal.data.record_set import RecordSet
 
 if TYPE_CHECKING:
     from datasets import Dataset

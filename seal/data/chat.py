@@ -12,7 +12,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.batch import Row, Sample, Visual
-from seal.data.records import Record, RecordSet
+from seal.data.record_set import Record, RecordSet
 from seal.images import clip_pixels, context_crop, open_image, pad_to_square
 from seal.text.conversation import TEMPLATES, Template, conversation_row
 from seal.text.prompts import object_phrase

@@ -13,7 +13,7 @@ from torch import Tensor
 from seal.batch import Row, Sample, Target, Visual
 from seal.data.chat import open_record_image, picture
 from seal.data.masks import rle_to_mask
-from seal.data.records import Expression, Record, RecordSet
+from seal.data.record_set import Expression, Record, RecordSet
 from seal.geometry import Box
 from seal.images import owl_pixels, pad_to_square
 from seal.text.conversation import VSM, conversation_row

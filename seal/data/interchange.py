@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from seal.data.records import ASSISTANT, HUMAN, Message, Record, RecordTarget
+from seal.data.record_set import ASSISTANT, HUMAN, Message, Record, RecordTarget
 from seal.geometry import Box
 from seal.text.tokens import OBJECT_PLACEHOLDER
 

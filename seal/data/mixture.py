@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seal.batch import Sample
-from seal.data.records import RecordSet
+from seal.data.record_set import RecordSet
 
 SAMPLING = ("epoch", "weighted")
 

@@ -9,14 +9,14 @@ from typing import Any
 from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
 from seal.evaluation.environment import environment
 from seal.evaluation.failures import write_failures
-from seal.evaluation.protocol import Task
+from seal.evaluation.judging import SCORINGS
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
-from seal.evaluation.scoring import SCORINGS
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import ENVIRONMENT, settle, write_json
 from seal.evaluation.systems import Systems, check_systems
+from seal.evaluation.task import Task
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
-from seal.fingerprint import fingerprint
+from seal.files.fingerprint import fingerprint
 from seal.inference.hub import model_folder
 from seal.pipeline import ProtocolConfig
 from seal.search.strategies import STRATEGIES

@@ -82,7 +82,7 @@ def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[
     A model that does not was trained otherwise, or not enough; the search goes on, but whoever
     reads the result must know.
     """
-    from seal.inference.vsm import NetworkSearchModel
+    from seal.inference.guides.seal_vsm import NetworkSearchModel
 
     if not isinstance(model, NetworkSearchModel):  # only a network answers in words
         return {"checked": False}

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.protocol import Prediction, Task
 from seal.evaluation.run import paired_splits
 from seal.evaluation.store import METRICS, read_predictions
 from seal.evaluation.tables import Table, published_table
+from seal.evaluation.task import Prediction, Task
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
 FORMATS = ("markdown", "latex")

@@ -10,13 +10,13 @@ from typing import Any
 from PIL.Image import Image
 from tqdm import tqdm
 
-from seal.evaluation.protocol import Prediction, Task, TaskQuestion
-from seal.evaluation.scoring import letter_question, presented_order
+from seal.evaluation.judging import letter_question, presented_order
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import METRICS, Key, PredictionStore, write_json
 from seal.evaluation.systems import Systems
+from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.images import open_image
-from seal.inference.prompt import memory_question
+from seal.inference.answers.prompt import memory_question
 from seal.metrics.paired import compare
 from seal.pipeline import Answer, Question
 

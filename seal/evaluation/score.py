@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seal.evaluation.benchmark import TASKS
-from seal.evaluation.protocol import Prediction, Task, TaskQuestion
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
 from seal.evaluation.store import PREDICTIONS, latest, numbered_lines, read_predictions, write_text
+from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
 ID_KEYS = ("id", "question_id", "input_image", "image")

@@ -14,18 +14,19 @@ from tqdm import tqdm
 from seal.evaluation.benchmark import FREE
 from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
 from seal.evaluation.environment import environment
-from seal.evaluation.protocol import Prediction
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import ENVIRONMENT, METRICS, PredictionStore, settle, write_json
+from seal.evaluation.task import Prediction
 from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, search_metrics
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
-from seal.fingerprint import fingerprint
+from seal.files.fingerprint import fingerprint
 from seal.images import open_image
 from seal.inference.hub import model_folder
 from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
+from seal.search.locator import LocateRequest
 from seal.search.protocol import SearchModel
 from seal.search.run import SearchLocator
 from seal.search.strategies import STRATEGIES, build_strategy
@@ -134,7 +135,7 @@ class StrategyReplay:
         for name, wanted in new.items():
             sought = [target for target in wanted if target.image in images]
             results = self.locators[name].locate(
-                [(images[target.image], target.target.name) for target in sought]
+                [LocateRequest(images[t.image], t.target.name) for t in sought]
             )
             lines = []
             for target, result in zip(sought, results, strict=True):

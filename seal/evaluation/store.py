@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from seal.evaluation.protocol import Prediction
+from seal.evaluation.task import Prediction
 
 PREDICTIONS = "predictions.jsonl"
 CONFIG = "config.yaml"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from PIL.Image import Image
 
-from seal.evaluation.protocol import AnnotatedTarget, merged
+from seal.evaluation.task import AnnotatedTarget, merged
 from seal.geometry import Box
-from seal.inference.locators import build_locator, check_search
-from seal.inference.protocol import AnswerModel, Generation
+from seal.inference.answers.protocol import AnswerModel, Generation
+from seal.inference.build_locator import build_locator, check_search
 from seal.memory import VisualWorkingMemory
 from seal.pipeline import ProtocolConfig, Seal
 from seal.search.cache import CachedModel

@@ -1,0 +1,1 @@
+"""Networks behind the protocols of the pipeline and of the search."""

@@ -45,7 +45,7 @@ def upload_folder(folder: Path | str, name: str, *, private: bool = True) -> str
     """
     from huggingface_hub import HfApi
 
-    from seal.models.save import require_model_folder
+    from seal.models.files.save import require_model_folder
 
     require_model_folder(Path(folder))
     api = HfApi()

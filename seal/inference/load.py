@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
+from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.inference.hub import CLIP, model_folder
-from seal.inference.vqa import NetworkAnswerModel
-from seal.inference.vsm import NetworkSearchModel
-from seal.models.load import has_tower, load_model, read_config, stored_dtype
-from seal.models.memory import GIB, Need, Setting, expected_need, least_offload, need_lines
-from seal.models.model_config import MODEL_CLASSES
-from seal.models.vision import ClipTower
+from seal.models.files.load import has_tower, load_model, read_config, stored_dtype
+from seal.models.files.model_config import MODEL_CLASSES
+from seal.models.fit.memory import GIB, Need, Setting, expected_need, least_offload, need_lines
+from seal.models.parts.vision import ClipTower
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import Tokenizer, load_tokenizer

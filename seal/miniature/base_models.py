@@ -21,8 +21,8 @@ from seal.miniature.pretrain_llava import pretrain_llava
 from seal.miniature.pretrain_text import make_tokenizers, pretrain_text
 from seal.miniature.pretrain_vision import pretrain_clip, pretrain_detector
 from seal.miniature.world import KINDS
+from seal.models.files.save import save_model
 from seal.models.presets import vqa_preset, vsm_preset
-from seal.models.save import save_model
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 from seal.text.conversation import VQA as VQA_TEMPLATE

@@ -23,8 +23,8 @@ from seal.losses.detection import focal_loss, giou_loss, l1_loss
 from seal.miniature.pretraining import pretrain
 from seal.miniature.views import MIN_PART, View, intersect, random_view
 from seal.miniature.world import BADGE_COLORS, BODY_COLORS, KINDS, REGIONS, SIZES, make_scene
-from seal.models.owlvit import OwlViT, OwlViTConfig
-from seal.models.vision import ClipConfig, ClipTower
+from seal.models.parts.owlvit import OwlViT, OwlViTConfig
+from seal.models.parts.vision import ClipConfig, ClipTower
 
 BADGES = tuple(f"{color} badge" for color in BADGE_COLORS)
 LABELS = (*REGIONS, *KINDS, *BODY_COLORS, "disc", *BADGES)

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seal.building.writer import BuildConfig, Make, Outcome, build_set
+from seal.building.records.writer import BuildConfig, Make, Outcome, build_set
 from seal.data.masks import mask_to_rle
-from seal.data.record_writer import SET_FILE
-from seal.data.records import (
+from seal.data.record_set import (
     ASSISTANT,
     HUMAN,
     Expression,
@@ -24,6 +23,7 @@ from seal.data.records import (
     RecordSet,
     RecordTarget,
 )
+from seal.data.record_set_writer import SET_FILE
 from seal.geometry import Box
 from seal.miniature.corpus import DESCRIBE
 from seal.miniature.pretrain_llava import clearly_shown

@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image
 
+from seal.evaluation.judging import choose
 from seal.evaluation.page import Page
-from seal.evaluation.protocol import TaskQuestion
-from seal.evaluation.scoring import choose
 from seal.evaluation.tables import Table, benchmark_table, number, percent, search_table
+from seal.evaluation.task import TaskQuestion
 from seal.metrics.paired import compare
 from seal.training.log import read_metrics
 

@@ -1,0 +1,1 @@
+"""The models: one multimodal core, two models made of it, and what makes them fit and load."""

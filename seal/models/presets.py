@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from seal.models.owlvit import OwlViTConfig
-from seal.models.projectors import ResamplerConfig
-from seal.models.sam import CueDecoderConfig
-from seal.models.vision import ClipConfig
+from seal.models.parts.cue_decoder import CueDecoderConfig
+from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.vision import ClipConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig

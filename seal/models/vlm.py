@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from seal.batch import Batch
-from seal.models.projectors import ResamplerConfig
-from seal.models.sizes import require_multiple
-from seal.models.splice import arrange, splice
-from seal.models.vision import ClipConfig
-
-if TYPE_CHECKING:
-    from seal.models.lora import RowSeeds
+from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.row_dropout import RowSeeds
+from seal.models.parts.sizes import require_multiple
+from seal.models.parts.splice import arrange, splice
+from seal.models.parts.vision import ClipConfig
 
 
 @dataclass(kw_only=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from seal.batch import Batch, VQAOutput
-from seal.models.projectors import ResamplerConfig
-from seal.models.vision import ClipConfig
+from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.vision import ClipConfig
 from seal.models.vlm import VLM, LlmConfig
 
 STAGES = ("align_linear", "align_resampler", "instruct")

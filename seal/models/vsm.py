@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from seal.batch import Batch, VSMOutput
-from seal.models.initialize import unit_variance_
-from seal.models.owlvit import OwlViTConfig
-from seal.models.sam import CueDecoderConfig
-from seal.models.vision import ClipConfig
+from seal.models.parts.cue_decoder import CueDecoderConfig
+from seal.models.parts.initialize import unit_variance_
+from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.vision import ClipConfig
 from seal.models.vlm import VLM, LlmConfig
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL.Image import Image, Resampling
 
 from seal.search.config import SearchConfig
-from seal.search.protocol import Search
+from seal.search.locator import Search
 from seal.search.tree import SearchNode, split
 from seal.search.visits import MAX_UPCOMING, Visits
 

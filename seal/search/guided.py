@@ -10,7 +10,8 @@ from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.search.config import SearchConfig
-from seal.search.protocol import Ask, Heat, Patch, Query, Search
+from seal.search.locator import Search
+from seal.search.protocol import Ask, Heat, Patch, Query
 from seal.search.tree import SearchNode, expand, split
 from seal.search.visits import MAX_UPCOMING, Visits
 

@@ -9,6 +9,7 @@ from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.search.heatmap import GridHeat
+from seal.search.locator import LocateRequest
 from seal.search.protocol import Cue, Detections, Patch, Query
 from seal.search.result import SearchResult
 from seal.search.tree import SearchNode
@@ -81,8 +82,8 @@ class OracleLocator:
     def __init__(self, known: Known) -> None:
         self.known = known
 
-    def locate(self, requests: Sequence[tuple[Image, str]]) -> list[SearchResult]:
-        return [self._locate(image, target) for image, target in requests]
+    def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
+        return [self._locate(request.image, request.target) for request in requests]
 
     def _locate(self, image: Image, target: str) -> SearchResult:
         boxes = list(self.known(image, target))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from PIL.Image import Image
 
 from seal.geometry import Box
-
-if TYPE_CHECKING:
-    from seal.search.result import SearchResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +95,3 @@ class SearchModel(Protocol):
     def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
         """The heat of the phrase `text` over the patch."""
         ...
-
-
-Search: TypeAlias = Generator[Ask, Any, "SearchResult"]
-
-
-class Strategy(Protocol):
-    """A way to explore: yields `Ask`, is sent the answers, returns the result."""
-
-    def explore(self, image: Image, target: str) -> Search: ...
-
-
-class Locator(Protocol):
-    """Finds many targets, each in its image."""
-
-    def locate(self, requests: Sequence[tuple[Image, str]]) -> list[SearchResult]: ...

@@ -12,14 +12,13 @@ from typing import Any
 from PIL.Image import Image
 
 from seal.geometry import Box
+from seal.search.locator import LocateRequest, Search, Strategy
 from seal.search.protocol import (
     Ask,
     Detections,
     Query,
     QueryKind,
-    Search,
     SearchModel,
-    Strategy,
 )
 from seal.search.result import SearchResult
 
@@ -158,10 +157,10 @@ class SearchLocator:
         self.lookahead, self.concurrency = lookahead, concurrency
         self.max_batch, self.progress = max_batch, progress
 
-    def locate(self, requests: Sequence[tuple[Image, str]]) -> list[SearchResult]:
+    def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
         """Search each image for its target, all of them side by side."""
         return run_searches(
-            (self.strategy.explore(image, target) for image, target in requests),
+            (self.strategy.explore(request.image, request.target) for request in requests),
             self.model,
             lookahead=self.lookahead,
             concurrency=self.concurrency,

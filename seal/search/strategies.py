@@ -7,7 +7,7 @@ from dataclasses import replace
 from seal.search.config import SearchConfig
 from seal.search.exhaustive import ExhaustiveSearch, WholeImageDetector
 from seal.search.guided import GuidedSearch
-from seal.search.protocol import Strategy
+from seal.search.locator import Strategy
 
 STRATEGIES = (
     "guided",

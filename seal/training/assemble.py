@@ -13,8 +13,8 @@ import torch
 from seal.batch import Batch, Sample
 from seal.data.collate import collate
 from seal.data.mixture import Mixture, MixtureConfig, Source
-from seal.data.records import RecordSet
-from seal.models.load import read_config
+from seal.data.record_set import RecordSet
+from seal.models.files.load import read_config
 from seal.models.vlm import VLM
 from seal.text.tokenize import Tokenizer
 from seal.training.config import flatten
@@ -104,7 +104,7 @@ def build_with_adapters(
     Whatever is new is drawn from `seed`: the same in every process, and again when the run is
     resumed or exported.
     """
-    from seal.models.lora import add_lora
+    from seal.models.fit.lora import add_lora
 
     torch.manual_seed(seed)
     model = build()

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from seal.models.lora import merge_lora
-from seal.models.save import require_replaceable, save_model
+from seal.models.files.save import require_replaceable, save_model
+from seal.models.fit.lora import merge_lora
 from seal.training.checkpoint import (
     iterate_weights,
     read_description,

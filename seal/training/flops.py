@@ -7,8 +7,8 @@ from collections.abc import Callable
 from torch import nn
 
 from seal.batch import Batch
-from seal.models.owlvit import OwlViTConfig
-from seal.models.vision import ClipConfig
+from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.vision import ClipConfig
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 

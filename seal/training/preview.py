@@ -6,7 +6,7 @@ import torch
 
 from seal.batch import Batch
 from seal.data.page import batch_page
-from seal.models.load import parameter_table
+from seal.models.files.load import parameter_table
 from seal.models.vlm import VLM
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM

@@ -15,11 +15,11 @@ from torch import Tensor
 from seal.data.chat import ChatConfig
 from seal.data.grounding import GroundingConfig
 from seal.data.mixture import MixtureConfig
-from seal.fingerprint import fingerprint
+from seal.files.fingerprint import fingerprint
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss, VSMLossConfig
-from seal.models.load import load_model
-from seal.models.lora import LoraConfig
+from seal.models.files.load import load_model
+from seal.models.fit.lora import LoraConfig
 from seal.models.vlm import VLM
 from seal.models.vqa import STAGES, VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig

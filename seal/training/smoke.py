@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seal.data.masks import mask_to_rle
-from seal.data.records import Expression, Message, Record, RecordTarget, RecordWriter
+from seal.data.record_set import Expression, Message, Record, RecordTarget, RecordWriter
 from seal.geometry import Box
 from seal.text.conversation import PLAIN, VQA, VSM, conversation_text
 from seal.text.prompts import focused_question, locate_question, refusal

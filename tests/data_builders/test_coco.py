@@ -6,8 +6,8 @@ from pathlib import Path
 
 from coco_files import annotation, write_coco
 
-from seal.building.coco import CocoBuildConfig
-from seal.data.records import RecordSet
+from seal.building.coco.detection import CocoBuildConfig
+from seal.data.record_set import RecordSet
 from seal.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]

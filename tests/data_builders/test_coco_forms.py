@@ -8,11 +8,11 @@ import pytest
 from coco_files import annotation, write_coco
 from programs_here import ROOT, run_program
 
-from seal.building.coco_stuff import CocoStuffBuildConfig
-from seal.building.objects365 import Objects365BuildConfig
-from seal.building.paco_lvis import PacoLvisBuildConfig
-from seal.building.writer import BuildConfig
-from seal.data.records import RecordSet
+from seal.building.coco.objects365 import Objects365BuildConfig
+from seal.building.coco.paco_lvis import PacoLvisBuildConfig
+from seal.building.coco.stuff import CocoStuffBuildConfig
+from seal.building.records.writer import BuildConfig
+from seal.data.record_set import RecordSet
 from seal.schema import compose
 
 CONFIGS = {

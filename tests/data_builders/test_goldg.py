@@ -6,8 +6,8 @@ from pathlib import Path
 
 from goldg_files import annotation, entry, spans, write_goldg
 
-from seal.building.goldg import GoldgBuildConfig
-from seal.data.records import RecordSet
+from seal.building.search_mixture.goldg import GoldgBuildConfig
+from seal.data.record_set import RecordSet
 from seal.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,9 @@ from golden_files import GOLDENS
 from programs_here import run_program
 from record_sets import chat_record, draw_image, text_record, write_set
 
-from seal.building.interchange import InterchangeConfig, interchange
+from seal.building.vqa_mixture.interchange import InterchangeConfig, interchange
 from seal.data.interchange import AUTHORS_FILES
-from seal.data.records import RecordSet
+from seal.data.record_set import RecordSet
 
 SAID = [{"from": "human", "value": "<image>\nWhere?"}, {"from": "gpt", "value": "There."}]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from llava_files import entry, write_llava
 
-from seal.building.llava import LlavaBuildConfig
-from seal.data.records import RecordSet
+from seal.building.vqa_mixture.llava import LlavaBuildConfig
+from seal.data.record_set import RecordSet
 from seal.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]

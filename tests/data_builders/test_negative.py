@@ -7,8 +7,8 @@ from pathlib import Path
 from coco_files import annotation, write_coco
 
 from seal.building.language import LanguageConfig
-from seal.building.negative import NegativeBuildConfig
-from seal.data.records import RecordSet
+from seal.building.vqa_mixture.negative import NegativeBuildConfig
+from seal.data.record_set import RecordSet
 from seal.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]

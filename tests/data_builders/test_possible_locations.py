@@ -9,8 +9,8 @@ from pathlib import Path
 from coco_files import annotation, write_coco
 from tiny_clip import write_clip
 
-from seal.building.possible_locations import PossibleLocationsBuildConfig
-from seal.data.records import RecordSet
+from seal.building.search_mixture.possible_locations import PossibleLocationsBuildConfig
+from seal.data.record_set import RecordSet
 from seal.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]

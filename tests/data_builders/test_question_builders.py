@@ -11,10 +11,10 @@ import pytest
 from coco_files import annotation, write_coco
 from record_sets import draw_image
 
-from seal.building.erasure import ErasureConfig
-from seal.building.gqa import GqaBuildConfig
-from seal.building.vaw import VawBuildConfig
-from seal.data.records import RecordSet
+from seal.building.erasure.filter import ErasureConfig
+from seal.building.vqa_mixture.gqa import GqaBuildConfig
+from seal.building.vqa_mixture.vaw import VawBuildConfig
+from seal.data.record_set import RecordSet
 from seal.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]

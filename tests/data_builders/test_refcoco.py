@@ -6,8 +6,8 @@ from pathlib import Path
 
 from refer_files import instance, ref, write_refer
 
-from seal.building.refcoco import RefcocoBuildConfig
-from seal.data.records import RecordSet
+from seal.building.search_mixture.refcoco import RefcocoBuildConfig
+from seal.data.record_set import RecordSet
 from seal.schema import compose
 
 ROOT = Path(__file__).resolve().parents[2]

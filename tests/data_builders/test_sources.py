@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from programs_here import run_program
 
-from seal.building.catalog import SOURCES
+from seal.building.sources.catalog import SOURCES
 
 
 def test_what_is_missing_is_listed_and_the_exit_code_is_one(

@@ -3,6 +3,5 @@
 from seal.building.language.config import LanguageConfig
 from seal.building.language.templates import Template
 from seal.building.language.usage import print_usage
-from seal.building.language.written_set import build_written_set
 
-__all__ = ["LanguageConfig", "Template", "build_written_set", "print_usage"]
+__all__ = ["LanguageConfig", "Template", "print_usage"]

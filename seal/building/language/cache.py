@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from seal.building.drafts import Prompt
+from seal.building.language.unwritten_records import Prompt
 
 _TABLE = """
 create table if not exists answers (

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from seal.building.address import check_address
-from seal.building.cache_folder import cache_folder
 from seal.building.language.cache import AnswerCache
+from seal.building.language.endpoint_address import check_address
 from seal.building.language.templates import Template, TemplateWriter
 from seal.building.language.usage import ReportingModel
+from seal.files.cache_folder import cache_folder
 
 KINDS = ("templates", "openai", "local")
 

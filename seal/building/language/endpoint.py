@@ -14,9 +14,9 @@ import openai
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
-from seal.building.drafts import Check, Prompt
 from seal.building.language.cache import AnswerCache, answer_key
 from seal.building.language.messages import Messages, chat_messages
+from seal.building.language.unwritten_records import Check, Prompt
 from seal.building.language.usage import Usage
 
 _LONGEST_WAIT = 60.0  # seconds of back-off

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from seal.building.drafts import Check, Prompt
 from seal.building.language.cache import AnswerCache, answer_key
 from seal.building.language.messages import Messages, chat_messages
+from seal.building.language.unwritten_records import Check, Prompt
 from seal.building.language.usage import Usage
 
 _DIGESTED = 1 << 20  # bytes at the beginning of each file that tell it from another version

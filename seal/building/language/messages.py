@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seal.building.drafts import Prompt
+from seal.building.language.unwritten_records import Prompt
 
 Messages = list[dict[str, str]]
 

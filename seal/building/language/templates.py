@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seal.building.drafts import Check, Prompt
+from seal.building.language.unwritten_records import Check, Prompt
 
 # A prompt's facts to an answer, drawn with the generator.
 Template = Callable[[dict[str, Any], np.random.Generator], str]

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seal.building.drafts import LanguageModel
+from seal.building.language.unwritten_records import LanguageModel
 
 
 @dataclass(slots=True)

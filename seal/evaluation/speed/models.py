@@ -12,11 +12,11 @@ import numpy as np
 
 from seal.evaluation.speed.config import SpeedConfig
 from seal.evaluation.speed.script import OPTIONS, PLACE, QUESTION, TARGETS
-from seal.fingerprint import TRAINING_FILE
-from seal.inference.vsm import sentence_ends
-from seal.models.model_config import CONFIG_FILE
+from seal.files.fingerprint import TRAINING_FILE
+from seal.inference.guides.seal_vsm import sentence_ends
+from seal.models.files.model_config import CONFIG_FILE
+from seal.models.files.random_weights import write_random_model
 from seal.models.presets import NUM_ADDED_TOKENS, vqa_preset, vsm_preset
-from seal.models.random_weights import write_random_model
 from seal.text.conversation import VQA, VSM
 from seal.text.prompts import cue_prefix, cue_question, focus_sentence, locate_question, refusal
 from seal.text.tokenize import Tokenizer

@@ -30,7 +30,7 @@ from seal.evaluation.speed.script import (
     search_lengths,
 )
 from seal.evaluation.store import write_json
-from seal.models.memory import Setting, expected_need
+from seal.models.fit.memory import Setting, expected_need
 from seal.pipeline import Answer, Seal
 
 MODELS = "models"  # the piece that writes the folders of random weights
@@ -55,8 +55,8 @@ def measure_piece(config: SpeedConfig, precision: str) -> dict[str, Any]:
     """Load both models, then ask; everything in bytes and seconds."""
     import torch
 
+    from seal.inference.build_locator import build_locator
     from seal.inference.load import load_answer_model, load_search_model, share_tower
-    from seal.inference.locators import build_locator
 
     assert config.device is not None
     meter = MemoryMeter(config.device, config.memory_limit_gb)

@@ -14,9 +14,9 @@ import numpy as np
 from PIL.Image import Image
 
 from seal.geometry import Box
-from seal.inference.protocol import Generation
-from seal.inference.vqa import NetworkAnswerModel
-from seal.inference.vsm import NetworkSearchModel
+from seal.inference.answers.protocol import Generation
+from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.memory import VisualWorkingMemory
 from seal.search.protocol import Cue, Detections, Heat, Query
 from seal.text.conversation import VQA, continuation_ids

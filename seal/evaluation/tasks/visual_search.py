@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.protocol import (
+from seal.evaluation.task import (
     AnnotatedTarget,
     Prediction,
     TaskQuestion,

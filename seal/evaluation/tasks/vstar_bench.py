@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.protocol import AnnotatedTarget, Prediction, TaskQuestion
-from seal.evaluation.scoring import choose
+from seal.evaluation.judging import choose
+from seal.evaluation.task import AnnotatedTarget, Prediction, TaskQuestion
 from seal.evaluation.tasks.vstar_files import check_images, read_questions
 from seal.geometry import Box
 from seal.metrics.boxes import HIT_IOU, best_iou

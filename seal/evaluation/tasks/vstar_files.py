@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.protocol import AnnotatedTarget, TaskQuestion
-from seal.evaluation.scoring import LETTERS
+from seal.evaluation.judging import LETTERS
 from seal.evaluation.store import numbered_lines
+from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.geometry import Box
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG", ".PNG")

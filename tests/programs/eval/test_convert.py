@@ -10,9 +10,9 @@ import torch
 from programs_here import ROOT, run_program
 from safetensors.torch import save_file
 
-from seal.models.authors import authors_keys
-from seal.models.load import load_model
-from seal.models.save import save_model
+from seal.models.files.authors import authors_keys
+from seal.models.files.load import load_model
+from seal.models.files.save import save_model
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.schema import from_dict

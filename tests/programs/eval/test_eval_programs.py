@@ -16,7 +16,7 @@ from vstar_folder import write_bench
 from seal.evaluation.benchmark import BenchmarkRun
 from seal.evaluation.published import TablesRun
 from seal.evaluation.search import SearchRun
-from seal.models.save import save_model
+from seal.models.files.save import save_model
 from seal.schema import compose
 
 CONF = ROOT / "conf"

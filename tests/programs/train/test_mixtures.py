@@ -13,7 +13,7 @@ from record_sets import HEIGHT, WIDTH, chat_record, messages, search_record, tex
 
 from seal.data import grounding
 from seal.data.masks import mask_to_rle, rle_to_mask
-from seal.data.records import Expression, Record
+from seal.data.record_set import Expression, Record
 from seal.geometry import Box
 from seal.schema import compose
 from seal.text.prompts import refusal

@@ -19,7 +19,7 @@ import torch
 from programs_here import ROOT, run_program
 from safetensors.torch import load_file, save_file
 
-from seal.models.load import load_model
+from seal.models.files.load import load_model
 from seal.training import run as training
 from seal.training.checkpoint import read_weights
 from seal.training.engine import build_engine

@@ -10,7 +10,7 @@ import pytest
 from fuzz import run_cases
 from fuzz_sources import SOURCES
 
-from seal.data.records import RecordSet
+from seal.data.record_set import RecordSet
 
 
 @pytest.fixture(autouse=True)

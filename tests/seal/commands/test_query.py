@@ -13,8 +13,8 @@ from tiny_models import noise, tokenizer, vqa_model, vsm_model
 
 from seal.cli import main
 from seal.geometry import Box
-from seal.inference.locators import build_locator
-from seal.models.save import save_model
+from seal.inference.build_locator import build_locator
+from seal.models.files.save import save_model
 from seal.pipeline import Seal
 
 MUG = Box(40, 60, 60, 76)

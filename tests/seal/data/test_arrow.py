@@ -8,7 +8,7 @@ from record_sets import HEIGHT, WIDTH, chat_record, search_record, text_record, 
 
 from seal.data.arrow import arrow_table
 from seal.data.masks import mask_to_rle
-from seal.data.records import Expression, Record
+from seal.data.record_set import Expression, Record
 from seal.geometry import Box
 
 MASK = mask_to_rle(np.eye(HEIGHT, WIDTH, dtype=np.uint8))

@@ -17,7 +17,7 @@ from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Visual
 from seal.data.chat import ChatConfig, ChatDataset, expanded_turns
 from seal.data.collate import collate
 from seal.data.interchange import read_authors
-from seal.data.records import Record, RecordSet
+from seal.data.record_set import Record, RecordSet
 from seal.geometry import Box
 from seal.images import clip_pixels, context_crop, normalize_bytes, open_image, pad_to_square
 from seal.text.tokenize import Tokenizer, load_tokenizer

@@ -24,7 +24,7 @@ from seal.batch import IGNORE_INDEX
 from seal.data.collate import collate
 from seal.data.grounding import GroundingConfig, GroundingDataset, boxes_cxcywh
 from seal.data.masks import mask_to_rle
-from seal.data.records import Expression, Record
+from seal.data.record_set import Expression, Record
 from seal.geometry import Box
 from seal.images import clip_pixels, open_image, owl_pixels, pad_to_square
 from seal.text.tokenize import Tokenizer

@@ -18,7 +18,7 @@ from seal.data.interchange import (
     to_authors,
     write_authors,
 )
-from seal.data.records import Record, RecordTarget
+from seal.data.record_set import Record, RecordTarget
 from seal.geometry import Box
 from seal.images import open_image
 

@@ -9,11 +9,11 @@ from fakes import FakeAnswerModel, FakeSearchModel
 from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 
 from seal.evaluation.failures import write_failures
-from seal.evaluation.protocol import TaskQuestion
 from seal.evaluation.run import Benchmark, benchmark_metrics
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import read_predictions, settle
 from seal.evaluation.systems import Systems
+from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
 from seal.memory import VisualWorkingMemory

@@ -17,9 +17,9 @@ from seal.batch import VISUAL_TOKEN, Sample, Visual
 from seal.data.collate import collate
 from seal.geometry import Box
 from seal.images import clip_pixels, open_image, owl_pixels, pad_to_square
-from seal.inference.prompt import memory_question
-from seal.inference.vqa import NetworkAnswerModel
-from seal.inference.vsm import NetworkSearchModel
+from seal.inference.answers.prompt import memory_question
+from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.memory import MemoryTarget, VisualWorkingMemory
 from seal.search.protocol import Patch, Query
 from seal.text.conversation import VSM, encode_slots, prompt_row, prompt_text

@@ -15,9 +15,9 @@ from programs_here import ROOT
 from safetensors.torch import save_file
 
 from seal.inference.hub import CLIP, model_folder
-from seal.models.authors import write_authors
-from seal.models.load import load_model
-from seal.models.save import save_model
+from seal.models.files.authors import write_authors
+from seal.models.files.load import load_model
+from seal.models.files.save import save_model
 
 
 def run(address: str, home: Path, *arguments: str, token: str = "") -> str:

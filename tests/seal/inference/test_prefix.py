@@ -7,8 +7,8 @@ import torch
 from tiny_models import noise, tokenizer, vqa_model
 
 from seal.geometry import Box
+from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.prefix import Prefix, continue_greedily, extend, pad_right, read_prefix
-from seal.inference.vqa import NetworkAnswerModel
 from seal.memory import MemoryTarget, VisualWorkingMemory
 
 TAILS = [[5, 6, 7], [8], [9, 10, 11, 12]]

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from seal.data.records import RecordSet
+from seal.data.record_set import RecordSet
 from seal.miniature.build import ScenesConfig, build_scenes
 
 SMALL = {

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from seal.commands.programs import program_path, programs_root
-from seal.evaluation.protocol import TaskQuestion
+from seal.evaluation.task import TaskQuestion
 from seal.miniature.demo import SEARCHES, Demo, run_demo
 from seal.miniature.stages import StageRunner
 from seal.miniature.summary import summarize

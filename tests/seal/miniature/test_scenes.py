@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seal.data.masks import rle_to_mask
-from seal.data.records import RecordSet
+from seal.data.record_set import RecordSet
 from seal.images import open_image
 from seal.miniature.scenes import SETS, SPLITS, VIEW_PIXELS, build_scene_set, split_seed
 from seal.miniature.world import KINDS, REGIONS, home

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from seal.models.load import parameter_table
+from seal.models.files.load import parameter_table
 from seal.models.presets import (
     VQA_PRESETS,
     VSM_PRESETS,

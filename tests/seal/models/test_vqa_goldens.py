@@ -22,7 +22,7 @@ from seal.images import (
     resized_bytes,
 )
 from seal.losses.vqa import VQALoss
-from seal.models.checkpoint_table import VQA_NAMES, rename
+from seal.models.files.checkpoint_table import VQA_NAMES, rename
 from seal.text.conversation import IMAGE_SLOT, OBJECT_SLOT, encode_slots
 from seal.text.tokenize import load_tokenizer
 

@@ -11,7 +11,7 @@ from mixed_batches import CLIP, LLM, OWL, vsm_sample
 from seal.batch import Batch, Sample, Target
 from seal.data.collate import collate
 from seal.losses.vsm import VSMLoss
-from seal.models.sam import CueDecoderConfig
+from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.vsm import VSM, VSMModelConfig
 
 CUE = CueDecoderConfig(hidden_size=16, depth=1, num_heads=2, mlp_size=16)

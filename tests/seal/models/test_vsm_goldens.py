@@ -24,7 +24,7 @@ from seal.data.collate import collate
 from seal.losses.detection import focal_loss, giou_loss, l1_loss
 from seal.losses.matcher import match
 from seal.losses.vsm import VSMLoss, VSMLossConfig
-from seal.models.checkpoint_table import VSM_NAMES, rename
+from seal.models.files.checkpoint_table import VSM_NAMES, rename
 from seal.text.conversation import VSM as VSM_TEMPLATE
 from seal.text.conversation import conversation_row, encode_slots
 from seal.text.tokenize import load_tokenizer

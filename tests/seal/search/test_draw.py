@@ -11,6 +11,7 @@ from seal.geometry import Box
 from seal.search import canvas
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_frames, draw_path, save_animation
+from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleLocator, OracleModel, always
 from seal.search.run import run_searches
 from seal.search.strategies import build_strategy
@@ -88,7 +89,7 @@ def test_a_stored_trace_can_be_drawn():
 def test_an_oracle_result_can_be_drawn():
     image = Image.new("RGB", (640, 480))
     for known in (always(), always(Box(1, 1, 9, 9), Box(30, 30, 60, 60))):
-        (result,) = OracleLocator(known).locate([(image, "mug")])
+        (result,) = OracleLocator(known).locate([LocateRequest(image, "mug")])
         assert has_color(draw_path(image, result), canvas.FOUND) == result.found
 
 

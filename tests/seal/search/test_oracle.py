@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from seal.geometry import Box
+from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleLocator, OracleModel, always
 from seal.search.protocol import Patch, Query
 
@@ -41,6 +42,6 @@ def test_its_heat_is_the_target():
 def test_boxes_may_depend_on_image_and_target():
     known = {"mug": [Box(0, 0, 9, 9)], "cat": []}
     locator = OracleLocator(lambda image, target: known[target])
-    mug, cat = locator.locate([(IMAGE, "mug"), (IMAGE, "cat")])
+    mug, cat = locator.locate([LocateRequest(IMAGE, "mug"), LocateRequest(IMAGE, "cat")])
     assert (mug.found, mug.boxes, mug.scores) == (True, known["mug"], [1.0])
     assert (cat.found, cat.boxes, cat.best_box) == (False, [], None)

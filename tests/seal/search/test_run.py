@@ -10,6 +10,7 @@ from random_search import RandomModel, visits
 
 from seal.geometry import Box
 from seal.search.config import SearchConfig
+from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleModel, always
 from seal.search.run import SearchLocator, run_searches
 from seal.search.strategies import STRATEGIES, build_strategy
@@ -111,5 +112,5 @@ def test_no_searches_give_no_results():
 def test_a_locator_answers_in_the_order_of_its_requests():
     locator = SearchLocator(build_strategy("guided", CONFIG), RandomModel(), concurrency=2)
     requests = [(image, target) for image in images for target in ("mug", "cat")]
-    results = locator.locate(requests)
+    results = locator.locate([LocateRequest(*request) for request in requests])
     assert [(r.image_size, r.target) for r in results] == [(i.size, t) for i, t in requests]

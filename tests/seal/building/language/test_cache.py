@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seal.building.drafts import Prompt
 from seal.building.language.cache import AnswerCache, answer_key
+from seal.building.language.unwritten_records import Prompt
 
 PROMPT = Prompt("task", "system", "user", {"a": 1})
 

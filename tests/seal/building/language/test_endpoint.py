@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from chat_server import ChatServer
 
-from seal.building.drafts import Prompt
 from seal.building.language import LanguageConfig, print_usage
+from seal.building.language.unwritten_records import Prompt
 from seal.building.language.usage import ReportingModel
 
 KEY = "sk-secret-0123456789abcdef"

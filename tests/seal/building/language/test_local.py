@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from bigram_llm import SENTENCE, write_bigram_llm
 
-from seal.building.drafts import Prompt
 from seal.building.language import LanguageConfig
+from seal.building.language.unwritten_records import Prompt
 from seal.building.language.usage import ReportingModel
 
 PROMPTS = [Prompt("task", "Be brief.", "dog " * i) for i in (1, 9, 3, 1, 5)]

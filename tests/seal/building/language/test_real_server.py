@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from bigram_llm import SENTENCE, write_bigram_llm
 
-from seal.building.drafts import Prompt
 from seal.building.language import LanguageConfig
+from seal.building.language.unwritten_records import Prompt
 from seal.building.language.usage import ReportingModel
 
 _STARTS_WITHIN = 200.0  # seconds; about 10 where nothing else runs

@@ -14,7 +14,7 @@ import pytest
 from chat_server import ChatServer
 from coco_files import annotation, write_coco
 
-from seal.data.records import RecordSet
+from seal.data.record_set import RecordSet
 
 ROOT = Path(__file__).resolve().parents[4]
 KEY = "sk-secret-0123456789abcdef"

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seal.building.drafts import Prompt
 from seal.building.language import LanguageConfig, print_usage
+from seal.building.language.unwritten_records import Prompt
 
 
 def draw(facts: dict[str, Any], rng: np.random.Generator) -> str:

@@ -16,12 +16,13 @@ from seal.evaluation.speed.script import (
     ScriptedSearch,
     search_lengths,
 )
+from seal.inference.build_locator import build_locator
+from seal.inference.guides.seal_vsm import sentence_ends
 from seal.inference.load import load_answer_model, load_search_model
-from seal.inference.locators import build_locator
-from seal.inference.vsm import sentence_ends
-from seal.models.random_weights import write_random_model
+from seal.models.files.random_weights import write_random_model
 from seal.pipeline import Seal
 from seal.search.config import SearchConfig
+from seal.search.locator import LocateRequest
 from seal.text.prompts import parse_missing
 
 
@@ -85,7 +86,7 @@ def test_searches_go_breadth_first(pair) -> None:
     search = pair[1]
     search.begin({TARGETS[0]: 6})
     (result,) = build_locator("guided", search, SearchConfig(min_size=24)).locate(
-        [(tiny_models.noise(120, 120), TARGETS[0])]
+        [LocateRequest(tiny_models.noise(120, 120), TARGETS[0])]
     )
     assert [node.depth for node in result.path] == [1, 2, 2, 2, 2, 3]
 
@@ -111,5 +112,5 @@ def test_a_model_that_stops_by_itself_is_an_error(folders: tuple[Path, Path]) ->
     search.begin({TARGETS[0]: 2})
     with pytest.raises(RuntimeError, match="stopped after 0 tokens, not 15"):
         build_locator("guided", search, SearchConfig(min_size=24)).locate(
-            [(tiny_models.noise(), TARGETS[0])]
+            [LocateRequest(tiny_models.noise(), TARGETS[0])]
         )

@@ -6,7 +6,7 @@ import pytest
 from golden_files import SAMPLES, needs_samples
 from vstar_folder import ANNOTATIONS, MUG, write_bench
 
-from seal.evaluation.protocol import TaskQuestion
+from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
 

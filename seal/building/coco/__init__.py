@@ -1,0 +1,1 @@
+"""COCO and its kin: annotations by image, and the detection sets made of them."""

@@ -1,0 +1,1 @@
+"""The erasure filter: is a question answered from its object, or without it?"""

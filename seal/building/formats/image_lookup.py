@@ -1,0 +1,106 @@
+"""Find the image that an annotation file names, and see whether the two belong together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from PIL import Image
+
+from seal.images import open_image
+
+CORRUPT = "image does not decode"  # the drop that `max_corrupt` limits
+MISSING = "image file missing"
+OTHER_SIZE = "image size differs from its annotation"
+TURNED = "image turned by its EXIF tag, its annotation is not"
+_MOST_FOLDERS = 8  # in front of a file name
+_ORIENTATION = 0x0112  # the EXIF tag; from 5 on width and height change places
+_SAMPLE = 256  # names that say which layout a folder has
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image that can be used."""
+
+    name: str  # path below the root
+    width: int  # pixels
+    height: int
+
+
+class ImageFiles:
+    """The images below a folder, under the names that annotation files have for them.
+
+    A name may be a path, a path on the machine it was made on, a URL, or percent-encoded. What
+    stands in front of the file name often is not there on disk (`images/v1/patch8/a.jpg` lies at
+    `patch8/a.jpg`): with `drop_folders` the image is looked for without it as well. Where
+    else the photos of well-known datasets may lie, `photos.py` knows.
+    """
+
+    def __init__(self, root: str | Path, *, drop_folders: bool, sample: Iterable[str] = ()) -> None:
+        """`sample`: some of the names; the layout that holds most of them is tried first."""
+        self.root = str(root)
+        self._drops = list(range(_MOST_FOLDERS + 1 if drop_folders else 1))
+        hits = dict.fromkeys(self._drops, 0)
+        for name in sample if drop_folders else ():
+            for drop in self._drops:
+                hits[drop] += self._below(name, drop) is not None
+        self._drops.sort(key=lambda drop: -hits[drop])
+
+    def find(self, names: Sequence[str]) -> str | None:
+        """The path below the root of the first name that is there; None: there is none."""
+        for name in names:
+            for drop in self._drops:
+                if (path := self._below(name, drop)) is not None:
+                    return path
+        return None
+
+    def look(self, names: Sequence[str], size: tuple[int, int] | None) -> ImageFile | str:
+        """The image, decoded once, or why it cannot be used.
+
+        Args:
+            size: width and height that the annotation gives, if it does.
+        """
+        name = self.find(names)
+        if name is None:
+            return MISSING
+        try:
+            width, height = open_image(Path(self.root, name)).size
+        except ValueError:
+            return CORRUPT
+        if size is None or size == (width, height):
+            return ImageFile(name, width, height)
+        return TURNED if size == (height, width) and self._is_turned(name) else OTHER_SIZE
+
+    def _below(self, name: str, drop: int) -> str | None:
+        for parts in _spellings(name):
+            if drop < len(parts):
+                path = "/".join(parts[drop:])
+                if os.path.isfile(f"{self.root}/{path}"):
+                    return path
+        return None
+
+    def _is_turned(self, name: str) -> bool:
+        with Image.open(Path(self.root, name)) as image:
+            return image.getexif().get(_ORIENTATION, 1) >= 5
+
+
+def plain_name(name: str) -> str:
+    """A name as a path below a folder, for images that nobody looks for."""
+    return "/".join(next(_spellings(name)))
+
+
+def _spellings(name: str) -> Iterator[list[str]]:
+    """The parts of a name as it is, without what a URL or another system adds, and decoded."""
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"an image's file name is a text, got {name!r}")
+    path = urlsplit(name).path if "://" in name else name
+    seen = []
+    for spelling in (path, path.replace("\\", "/"), unquote(path.replace("\\", "/"))):
+        # Nothing outside the root is looked at.
+        parts = [part for part in spelling.split("/") if part not in ("", ".", "..")]
+        if parts and parts not in seen:
+            seen.append(parts)
+            yield parts

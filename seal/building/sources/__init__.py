@@ -1,0 +1,1 @@
+"""Getting public files: what there is, where it lies, fetching and unpacking it."""

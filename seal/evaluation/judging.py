@@ -1,0 +1,103 @@
+"""Which option a prediction chose: by likelihood, letter or words; a tie chooses none."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seal.evaluation.task import Prediction, TaskQuestion
+
+SCORINGS = ("likelihood", "letter", "string")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTER_REQUEST = "Answer with the letter of one of these options."
+# A letter is an answer if its line ends behind it or punctuation follows: "A mug" names none.
+_ENDS = r"(?=[^\S\n]*(?:\n|\Z)|[).:,;])"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an answer comes down to. Neither a tie nor an unusable answer chooses anything."""
+
+    option: int | None
+    tie: bool = False
+    invalid: bool = False
+
+
+def choose(question: TaskQuestion, prediction: Prediction) -> Choice:
+    """The option a stored answer comes down to, by the scoring its line names."""
+    answer, scoring = prediction["answer"], prediction["scoring"]
+    if scoring == "likelihood":
+        return by_likelihood(answer["losses"])
+    if scoring == "letter":
+        return by_letter(answer["text"], question.options, prediction["presented"])
+    if scoring == "string":
+        return by_words(answer["text"], question.options)
+    raise ValueError(f"scoring={scoring!r} is none of {', '.join(SCORINGS)}")
+
+
+def by_likelihood(losses: Sequence[float]) -> Choice:
+    """The option of the lowest loss; benchmarks list the true one first, so position is no help."""
+    if not losses or any(loss != loss for loss in losses):
+        return Choice(None, invalid=True)
+    best = min(losses)
+    if list(losses).count(best) > 1:
+        return Choice(None, tie=True)
+    return Choice(list(losses).index(best))
+
+
+def presented_order(num_options: int, question_id: str, seed: int) -> list[int]:
+    """A permutation of the options that depends on the seed and the question alone."""
+    digest = hashlib.sha256(f"{seed}\0{question_id}".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
+    return [int(i) for i in rng.permutation(num_options)]
+
+
+def letter_question(text: str, options: Sequence[str], order: Sequence[int]) -> str:
+    """The question with its options as a lettered list, `order` saying which stands where."""
+    if len(options) > len(LETTERS):
+        raise ValueError(f"{len(options)} options are more than there are letters")
+    lines = [f"({LETTERS[place]}) {options[i]}" for place, i in enumerate(order)]
+    return "\n".join([text, *lines, LETTER_REQUEST])
+
+
+def by_letter(text: str, options: Sequence[str], order: Sequence[int]) -> Choice:
+    """The option whose letter was generated: alone on its line, in parentheses, before
+    punctuation, or as in "Answer: B".
+
+    An answer that repeats an option's words instead of its letter counts as that option.
+    """
+    last = LETTERS[len(order) - 1]
+    letter = rf"(?:\(([A-{last}])\)|([A-{last}]){_ENDS})"
+    found = re.match(rf"\s*{letter}", text)
+    found = found or re.search(rf"\b(?i:answer(?: is)?)(?:\s*:\s*|\s+){letter}", text)
+    if found:
+        return Choice(order[LETTERS.index(found.group(1) or found.group(2))])
+    anywhere = set(re.findall(rf"\(([A-{last}])\)", text))
+    if len(anywhere) == 1:
+        return Choice(order[LETTERS.index(anywhere.pop())])
+    return by_words(text, options)
+
+
+def by_words(text: str, options: Sequence[str]) -> Choice:
+    """The option the text equals, or the only one it contains; several say nothing."""
+    said = _words(text)
+    plain = [_words(option) for option in options]
+    equal = [i for i, option in enumerate(plain) if option == said]
+    if len(equal) == 1:
+        return Choice(equal[0])
+    inside = [i for i, option in enumerate(plain) if option and f" {option} " in f" {said} "]
+    # An option may be part of a longer one: "red" within "dark red".
+    inside = [i for i in inside if not any(_within(plain[i], plain[j]) for j in inside if j != i)]
+    return Choice(inside[0]) if len(inside) == 1 else Choice(None, invalid=True)
+
+
+def _within(short: str, long: str) -> bool:
+    return short != long and f" {short} " in f" {long} "
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[\w']+", text.lower()))

@@ -1,0 +1,1 @@
+"""Files on disk: whose they are, what is in them, and who may write them."""

@@ -1,0 +1,1 @@
+"""Answer models: from a visual working memory to options or words."""

@@ -1,0 +1,230 @@
+"""The VQA LLM behind the answer protocol: from a visual working memory to options or words."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL.Image import Image
+from torch import Tensor
+
+from seal.batch import Batch, Row, Sample, Visual
+from seal.data.collate import collate
+from seal.images import clip_pixels, context_crop, pad_to_square
+from seal.inference.answers.prompt import memory_question
+from seal.inference.answers.protocol import Generation
+from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
+from seal.memory import VisualWorkingMemory
+from seal.models.vqa import VQAModel
+from seal.text.conversation import VQA as TEMPLATE
+from seal.text.conversation import continuation_ids, prompt_row, prompt_text
+from seal.text.tokenize import Tokenizer
+from seal.text.tokens import VisualSizes, choose_tokens
+
+# How the whole image is shown when options are scored without a search: squared as everywhere, or
+# cut to its middle as the original did there (oddity 22).
+NO_SEARCH_IMAGES = ("padded", "as_released")
+KEPT_PICTURES = 64  # whole images, prepared: a question shows its image in the first pass and later
+
+
+@dataclass(slots=True)
+class Cost:
+    """What an answer model has done so far."""
+
+    prompts_read: int = 0
+    options_scored: int = 0
+    tokens_generated: int = 0
+
+
+class NetworkAnswerModel:
+    """An `AnswerModel` on a trained VQA LLM."""
+
+    def __init__(
+        self,
+        model: VQAModel,
+        tokenizer: Tokenizer,
+        *,
+        token_policy: str | None = None,
+        no_search_image: str = "padded",
+        max_batch: int = 16,
+    ) -> None:
+        """`token_policy=None` is the model's own; `max_batch`: rows in one pass."""
+        if no_search_image not in NO_SEARCH_IMAGES:
+            raise ValueError(
+                f"no_search_image={no_search_image!r}; known: {', '.join(NO_SEARCH_IMAGES)}"
+            )
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.token_policy = token_policy or model.config.token_policy
+        self.no_search_image = no_search_image
+        self.max_batch = max_batch
+        self.sizes = VisualSizes(
+            long=model.config.clip.num_tokens, short=model.config.resampler.num_latents
+        )
+        self.cost = Cost()
+        self._pictures: OrderedDict[tuple[int, bool], tuple[Image, Tensor]] = OrderedDict()
+
+    @torch.inference_mode()
+    def loglikelihood(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        for memory, options in requests:
+            self._require_room(memory, self._longest(options))
+        losses: list[list[float]] = []
+        for start in range(0, len(requests), self.max_batch):
+            losses += self._score(requests[start : start + self.max_batch])
+        return losses
+
+    @torch.inference_mode()
+    def generate(
+        self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
+    ) -> list[Generation]:
+        for memory in requests:
+            self._require_room(memory, max_new_tokens)
+        answers = []
+        for start in range(0, len(requests), self.max_batch):
+            part = requests[start : start + self.max_batch]
+            self.cost.prompts_read += len(part)
+            for ids in self.model.generate(self.batch(part), max_new_tokens):
+                finished = len(ids) < max_new_tokens
+                self.cost.tokens_generated += len(ids) + finished
+                text = self.tokenizer.decode(ids).strip()
+                answers.append(Generation(text, len(ids) + finished, finished))
+        return answers
+
+    def fits(
+        self,
+        memory: VisualWorkingMemory,
+        options: Sequence[str] = (),
+        *,
+        max_new_tokens: int = 200,
+    ) -> bool:
+        answer = self._longest(options) if options else max_new_tokens
+        return len(self.row(memory).input_ids) + answer <= self._context
+
+    def forget(self, image: Image) -> None:
+        """Drop what is known about an image."""
+        for cut in (False, True):
+            self._pictures.pop((id(image), cut), None)
+
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        """The whole prompt as text, placeholders not expanded."""
+        return prompt_text(TEMPLATE, memory_question(memory))
+
+    def batch(self, memories: Sequence[VisualWorkingMemory], *, scoring: bool = False) -> Batch:
+        """Left-padded prompts; `scoring`: options follow, to which `no_search_image` applies."""
+        samples = [self._sample(str(i), m, scoring) for i, m in enumerate(memories)]
+        return collate(samples, pad_id=self.tokenizer.pad_id, side="left").to(self.model.device)
+
+    def row(self, memory: VisualWorkingMemory) -> Row:
+        """The prompt as tokens."""
+        image_long, objects_long = choose_tokens(self.token_policy, memory.num_crops)
+        return prompt_row(
+            self.tokenizer,
+            TEMPLATE,
+            memory_question(memory),
+            image=Visual(0, image_long) if memory.image is not None else None,
+            objects=[Visual(1 + i, objects_long) for i in range(memory.num_crops)],
+            sizes=self.sizes,
+        )
+
+    @property
+    def _context(self) -> int:
+        """Positions the language model was trained to tell apart."""
+        return self.model.config.llm.max_position_embeddings
+
+    def _longest(self, options: Sequence[str]) -> int:
+        lengths = (len(continuation_ids(self.tokenizer, TEMPLATE, option)) for option in options)
+        return max(lengths, default=0)
+
+    def _require_room(self, memory: VisualWorkingMemory, answer: int) -> None:
+        """Beyond its context a language model goes on, but what it says means nothing."""
+        length = len(self.row(memory).input_ids)
+        if length + answer > self._context:
+            raise ValueError(
+                f"{memory.question!r} with {memory.num_crops} crops is {length} tokens and the "
+                f"answer up to {answer}: more than max_position_embeddings={self._context} of the "
+                "VQA LLM; show it fewer crops or put a shorter question"
+            )
+
+    def _sample(self, name: str, memory: VisualWorkingMemory, scoring: bool) -> Sample:
+        row = self.row(memory)
+        if memory.image is None:
+            return Sample(name, (row,))
+        cut = scoring and not memory.targets and self.no_search_image == "as_released"
+        size = self.model.config.clip.image_size
+        pictures = [self._whole(memory.image, cut)]
+        for target in memory.targets:
+            for box in target.boxes:
+                crop = clip_pixels(context_crop(memory.image, box), size)
+                pictures.append(torch.from_numpy(crop))
+        return Sample(name, (row,), tuple(pictures))
+
+    def _whole(self, image: Image, cut: bool) -> Tensor:
+        """(3, S, S): the whole image; one tensor while it is remembered, so batches encode it
+        once however many rows show it."""
+        key = id(image), cut
+        if key not in self._pictures:
+            size = self.model.config.clip.image_size
+            if cut:
+                pixels = clip_pixels(image, size, "center_crop")
+            else:
+                pixels = clip_pixels(pad_to_square(image, "center")[0], size)
+            self._pictures[key] = image, torch.from_numpy(pixels)  # kept alive: `id` is the key
+        self._pictures.move_to_end(key)
+        while len(self._pictures) > KEPT_PICTURES:
+            self._pictures.popitem(last=False)
+        return self._pictures[key][1]
+
+    def _score(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        """Every prompt is read once; its options share what was read.
+
+        Options are scored in alphabetical order whatever order they come in, and equal ones once:
+        neither place nor rounding can decide between them.
+        """
+        batch = self.batch([memory for memory, _ in requests], scoring=True)
+        self.cost.prompts_read += len(requests)
+        prefix, last = read_prefix(
+            self.model, self.model.embed(batch), batch.attention_mask, batch.position_ids
+        )
+        pairs = [
+            (i, option) for i, (_, options) in enumerate(requests) for option in sorted({*options})
+        ]
+        self.cost.options_scored += len(pairs)
+        losses: dict[tuple[int, str], float] = {}
+        for start in range(0, len(pairs), self.max_batch):
+            part = pairs[start : start + self.max_batch]
+            for pair, loss in zip(part, self._score_options(prefix, last, part), strict=True):
+                losses[pair] = loss
+        return [
+            [losses[i, option] for option in options] for i, (_, options) in enumerate(requests)
+        ]
+
+    def _score_options(
+        self, prefix: Prefix, last: Tensor, pairs: Sequence[tuple[int, str]]
+    ) -> list[float]:
+        """Mean cross-entropy of options, each behind the row of `prefix` it is paired with."""
+        rows = [continuation_ids(self.tokenizer, TEMPLATE, option) for _, option in pairs]
+        ids, mask = pad_right(rows, last.device)  # (B, L)
+        owner = torch.tensor([i for i, _ in pairs], device=last.device)
+        states = last[owner][:, None]  # (B, 1, D): predicts the first token
+        if ids.shape[1] > 1:
+            rest = extend(self.model, prefix.rows(owner), ids[:, :-1], mask[:, :-1])
+            states = torch.cat([states, rest], dim=1)  # (B, L, D)
+        logits = self.model.llm.lm_head(states[mask]).float()  # (K, vocabulary)
+        each = torch.zeros(mask.shape, device=last.device)
+        each[mask] = F.cross_entropy(logits, ids[mask], reduction="none")
+        means: list[float] = (each.sum(1) / mask.sum(1)).tolist()
+        # Not a number is neither less nor more than another: it would pass for a tie.
+        if not all(map(math.isfinite, means)):
+            raise FloatingPointError(
+                f"the VQA LLM gives losses that are not finite in {self.model.dtype}; load it "
+                "with dtype=bfloat16 or float32"
+            )
+        return means

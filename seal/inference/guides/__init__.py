@@ -1,0 +1,1 @@
+"""Guides: networks behind the search's protocol."""

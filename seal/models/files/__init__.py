@@ -1,0 +1,1 @@
+"""Models on disk: our layout and the authors', read and written tensor by tensor."""

@@ -1,0 +1,86 @@
+"""A model's config.json: class, every size, prompt style, token policy, preset."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from seal.models.parts.cue_decoder import CueDecoderConfig
+from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.vision import ClipConfig
+from seal.models.presets import preset_name
+from seal.models.vlm import LlmConfig
+from seal.models.vqa import VQAModelConfig
+from seal.models.vsm import VSMModelConfig
+from seal.text.conversation import VQA as VQA_TEMPLATE
+from seal.text.conversation import VSM as VSM_TEMPLATE
+from seal.version import __version__
+
+CONFIG_FILE = "config.json"
+MODEL_CLASSES: dict[str, Any] = {"VQAModel": VQAModelConfig, "VSM": VSMModelConfig}
+_PARTS: dict[str, Any] = {
+    "llm": LlmConfig,
+    "clip": ClipConfig,
+    "resampler": ResamplerConfig,
+    "detector": OwlViTConfig,
+    "cue_decoder": CueDecoderConfig,
+}
+
+
+def config_to_dict(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
+    """What config.json holds."""
+    is_vqa = isinstance(config, VQAModelConfig)
+    return {
+        "model_class": "VQAModel" if is_vqa else "VSM",
+        "preset": preset_name(config),
+        "prompt_style": (VQA_TEMPLATE if is_vqa else VSM_TEMPLATE).name,
+        "seal_version": __version__,
+        **dataclasses.asdict(config),
+    }
+
+
+def config_from_dict(content: dict[str, Any], where: Path | str) -> VQAModelConfig | VSMModelConfig:
+    """The configuration that `config_to_dict` made `content` of; errors begin with `where`."""
+    # These follow from the rest.
+    told = ("preset", "prompt_style", "seal_version")
+    sizes = {key: value for key, value in content.items() if key not in told}
+    name = sizes.pop("model_class", None)
+    if name not in MODEL_CLASSES:
+        raise ValueError(f"{where}: model_class={name!r}; known: {', '.join(MODEL_CLASSES)}")
+    try:
+        values = {
+            key: _PARTS[key](**value) if key in _PARTS else value for key, value in sizes.items()
+        }
+        config: VQAModelConfig | VSMModelConfig = MODEL_CLASSES[name](**values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from error
+    return config
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; a ValueError names the file that holds none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected an object, found {type(content).__name__}")
+    return content
+
+
+def read_config_file(folder: Path | str) -> dict[str, Any]:
+    """What config.json says."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.exists():
+        _, old = beside(Path(folder))
+        kept = f"; a save was cut short: rename {old} to {folder}" if old.exists() else ""
+        raise ValueError(f"{path} does not exist: {folder} is not a model folder{kept}")
+    return read_json_object(path)
+
+
+def beside(folder: Path) -> tuple[Path, Path]:
+    """Where a folder is written, and where the one it replaces waits until it is."""
+    return folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.old")

@@ -1,0 +1,70 @@
+"""What the image processors' files of a model folder say, and whether they say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seal.images import CLIP_MEAN, CLIP_STD
+from seal.models.files.model_config import read_json_object
+from seal.models.vqa import VQAModelConfig
+from seal.models.vsm import VSMModelConfig
+
+CLIP_FILE = "preprocessor_config.json"
+DETECTOR_FILE = "owlvit_preprocessor_config.json"
+
+
+def processor_files(config: VQAModelConfig | VSMModelConfig) -> dict[str, dict[str, Any]]:
+    """What the image processors of a model folder say, by file."""
+    size = config.clip.image_size
+    shared = {"image_mean": CLIP_MEAN, "image_std": CLIP_STD, "rescale_factor": 1 / 255}
+    clip = {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": size},
+        "crop_size": {"height": size, "width": size},
+        "resample": 3,
+        **shared,
+    }
+    processors = {CLIP_FILE: clip}
+    if isinstance(config, VSMModelConfig):
+        side = config.detector.image_size
+        processors[DETECTOR_FILE] = {
+            "image_processor_type": "OwlViTImageProcessor",
+            "size": {"height": side, "width": side},
+            "resample": 3,
+            **shared,
+        }
+    return processors
+
+
+def check_processors(folder: Path, config: VQAModelConfig | VSMModelConfig) -> None:
+    """Compare the image processors' settings, where a folder has them, with what is done here.
+
+    Released folders may lack them; ones that say something else would change every answer.
+
+    Raises:
+        ValueError: it names the file and the setting.
+    """
+    for name, wanted in processor_files(config).items():
+        path = folder / name
+        if not path.is_file():
+            continue
+        told = read_json_object(path)
+        for key in ("crop_size", "image_mean", "image_std", "resample"):
+            here, there = _plain(wanted.get(key)), _plain(told.get(key))
+            if None not in (here, there) and here != there:
+                raise ValueError(
+                    f"{path}: {key} is {told[key]}, but this model's pictures are made with "
+                    f"{wanted[key]}; are these files of one model?"
+                )
+
+
+def _plain(value: Any) -> Any:
+    """A setting in a form that compares: sizes are squares, numbers rounded to seven digits."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+        return value[0] if len(set(value)) == 1 else value
+    if isinstance(value, Sequence):
+        return [round(float(number), 7) for number in value]
+    return value

@@ -1,0 +1,114 @@
+"""The models training begins from, put together from public parts."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seal.models.files.checkpoint_table import CLIP_NAMES, LLM_NAMES, OWLVIT_NAMES, rename_part
+from seal.models.files.fill import build_from
+from seal.models.files.model_config import CONFIG_FILE, read_json_object
+from seal.models.files.shards import list_tensors, read_tensors
+from seal.models.vlm import LlmConfig
+from seal.models.vqa import VQAModel, VQAModelConfig
+from seal.models.vsm import VSM, VSMModelConfig
+
+
+def from_parts(
+    config: VQAModelConfig | VSMModelConfig,
+    *,
+    llm: Path | str,
+    clip: Path | str,
+    detector: Path | str | None = None,
+    seed: int = 0,
+) -> VQAModel | VSM:
+    """What training begins from: public parts, the rest drawn from `seed`.
+
+    llm: LLaMA or Vicuna (VQA LLM), LLaVA (search model, with its projector); clip: CLIP; detector:
+    OWL-ViT (search model). Rows the vocabulary has in addition are the mean of those it had.
+
+    Raises:
+        ValueError: a part has other tensors or shapes than `config`, or is missing; the LLaMA's
+            config.json tells of other heads, norms or positions.
+    """
+    is_vsm = isinstance(config, VSMModelConfig)
+    if is_vsm != (detector is not None):
+        raise ValueError(
+            "a search model needs a detector= to begin with"
+            if is_vsm
+            else f"the VQA LLM has no detector, but detector={detector}"
+        )
+    _require_same_llama(Path(llm), config.llm)
+    state = _part(llm, LLM_NAMES)
+    for name in ("llm.model.embed_tokens.weight", "llm.lm_head.weight"):
+        if name in state:
+            state[name] = _with_rows(state[name], config.llm.vocab_size, f"{llm}: {name}")
+    state |= _part(clip, CLIP_NAMES)
+    if detector is not None:
+        state |= _part(detector, OWLVIT_NAMES)
+    covered = ("llm.", "vision_tower.", "detector.")
+    for key, tensor in _new_tensors(config, seed).items():
+        if not key.startswith(covered):
+            state.setdefault(key, tensor)
+    return build_from(config, _one_dtype(state), "the parts do not fit the model")
+
+
+def _require_same_llama(folder: Path, config: LlmConfig) -> None:
+    """Compare what no shape tells with config.json, where the folder has one."""
+    if not (folder / CONFIG_FILE).is_file():
+        return
+    told = read_json_object(folder / CONFIG_FILE)
+    heads = config.num_attention_heads
+    wanted = {
+        "num_attention_heads": heads, "num_key_value_heads": heads, "hidden_act": "silu",
+        "rms_norm_eps": config.rms_norm_eps, "rope_theta": 10000, "rope_scaling": None,
+    }  # fmt: skip
+    for key, value in wanted.items():
+        if told.get(key, value) != value:
+            raise ValueError(
+                f"{folder / CONFIG_FILE}: {key}={told[key]}, but the model has {value}; take "
+                "another LLaMA, or other sizes with model.llm.*="
+            )
+
+
+def _part(folder: Path | str, names: dict[str, str]) -> dict[str, Tensor]:
+    stored = list_tensors(folder)
+    renamed = rename_part(stored, names)
+    return dict(read_tensors({ours: stored[theirs] for theirs, ours in renamed.items()}))
+
+
+def _with_rows(table: Tensor, count: int, where: str) -> Tensor:
+    if table.shape[0] > count:
+        raise ValueError(f"{where} has {table.shape[0]} rows, the vocabulary {count}")
+    mean = table.float().mean(0, keepdim=True).to(table.dtype)
+    return torch.cat([table, mean.expand(count - table.shape[0], -1)])
+
+
+def _new_tensors(config: VQAModelConfig | VSMModelConfig, seed: int) -> dict[str, Tensor]:
+    """The weights of a new model of the same widths, one layer deep so that it is small."""
+    changes: dict[str, Any] = {
+        "llm": dataclasses.replace(
+            config.llm, num_hidden_layers=1, vocab_size=3, intermediate_size=8
+        ),
+        "clip": dataclasses.replace(config.clip, num_hidden_layers=1, feature_layer=-1),
+    }
+    if isinstance(config, VSMModelConfig):
+        changes["detector"] = dataclasses.replace(config.detector, num_hidden_layers=1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return dataclasses.replace(config, **changes).build().state_dict()
+
+
+def _one_dtype(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Every tensor in the precision of the language model's."""
+    embeddings = state.get("llm.model.embed_tokens.weight")
+    if embeddings is None:
+        raise ValueError("there are no word embeddings: not a folder of a language model")
+    return {
+        key: value.to(embeddings.dtype) if value.is_floating_point() else value
+        for key, value in state.items()
+    }

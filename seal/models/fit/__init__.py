@@ -1,0 +1,1 @@
+"""Making a model fit: memory told beforehand, quantization, offload, adapters."""

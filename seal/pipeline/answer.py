@@ -1,0 +1,49 @@
+"""What comes out of a question: the answer, what it was given, and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from seal.memory import VisualWorkingMemory
+from seal.search.result import SearchResult
+from seal.search.trace import to_dict
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came out, and how."""
+
+    text: str  # the chosen option, or free text
+    first_text: str  # what the model said before any search; "" if it was not asked
+    option: int | None = None  # index of the chosen option; None: free-form, or a tie
+    losses: list[float] = field(default_factory=list)  # of each option, lower is likelier
+    missing: list[str] = field(default_factory=list)  # what was searched for, or should have been
+    memory: VisualWorkingMemory | None = None  # what the final answer was given
+    searches: list[SearchResult] = field(default_factory=list)  # one per missing target
+    left_out: int = 0  # instances that were found but not shown: the VQA LLM's context was full
+    cost: dict[str, Any] = field(default_factory=dict)  # visits, model calls, seconds
+
+    @property
+    def not_found(self) -> list[str]:
+        """Targets that were searched for in vain."""
+        return [result.target for result in self.searches if not result.found]
+
+    def to_dict(self, *, heat_cells: int = 0) -> dict[str, Any]:
+        """JSON-able, with the trace of every search."""
+        targets = self.memory.targets if self.memory is not None else ()
+        return {
+            "text": self.text,
+            "first_text": self.first_text,
+            "option": self.option,
+            "losses": self.losses,
+            "missing": self.missing,
+            "not_found": self.not_found,
+            "left_out": self.left_out,
+            "memory": [
+                {"name": t.name, "boxes": [[b.x0, b.y0, b.x1, b.y1] for b in t.boxes]}
+                for t in targets
+            ],
+            "searches": [to_dict(result, heat_cells=heat_cells) for result in self.searches],
+            "cost": self.cost,
+        }

@@ -1,0 +1,39 @@
+"""The inference side of `protocol=`: which of the original's quirks are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ON_NOT_FOUND = ("say_so", "use_best_box")
+PROTOCOLS = ("default", "as_released")
+
+
+@dataclass(kw_only=True, slots=True)
+class ProtocolConfig:
+    """The inference side of the named bundles of the original's quirks (`protocol=`)."""
+
+    name: str = "default"
+    on_not_found: str = "say_so"  # use_best_box: a failed search hands over its best guess (21)
+    no_search_image: str = "padded"  # as_released: options without a search see a center crop (22)
+    token_policy: str | None = None  # which projector serves what (3); None: as the model says
+    nms_iou: float | None = None  # drop overlapping instances on the whole image (23); None: keep
+
+    def __post_init__(self) -> None:
+        if self.on_not_found not in ON_NOT_FOUND:
+            raise ValueError(
+                f"on_not_found={self.on_not_found!r}; known: {', '.join(ON_NOT_FOUND)}"
+            )
+
+    @classmethod
+    def named(cls, name: str) -> ProtocolConfig:
+        """`default`, what we believe in, or `as_released`, what reproduces the paper's numbers."""
+        if name == "default":
+            return cls()
+        if name == "as_released":
+            return cls(
+                name=name,
+                on_not_found="use_best_box",
+                no_search_image="as_released",
+                token_policy="paper_inference",
+            )
+        raise ValueError(f"protocol={name!r}; known: {', '.join(PROTOCOLS)}")

@@ -1,0 +1,188 @@
+"""The three stages: show the image, search for what is missing, tell the answer."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from seal.geometry import Box
+from seal.images import context_box
+from seal.inference.answers.protocol import AnswerModel
+from seal.memory import MemoryTarget, VisualWorkingMemory
+from seal.pipeline.answer import Answer
+from seal.pipeline.protocol import ProtocolConfig
+from seal.pipeline.question import Question
+from seal.search.locator import LocateRequest, Locator
+from seal.search.result import SearchResult
+from seal.text.prompts import parse_missing
+
+MAX_ANSWER_TOKENS = 200
+
+
+class ShowSearchTell:
+    """Show, search and tell for many questions at a time, whatever answers and whatever locates."""
+
+    def __init__(
+        self, answer_model: AnswerModel, locator: Locator | None, protocol: ProtocolConfig
+    ) -> None:
+        self.answer_model = answer_model
+        self.locator = locator
+        self.protocol = protocol
+
+    def __call__(self, questions: Sequence[Question]) -> list[Answer]:
+        """Answer the questions, in order; their searches advance side by side."""
+        started = time.perf_counter()
+        plain = [VisualWorkingMemory(question.text, question.image) for question in questions]
+        answers = [Answer("", "", memory=memory) for memory in plain]
+        self._show(questions, answers)
+        shown = time.perf_counter()
+        self._search(questions, answers)
+        searched = time.perf_counter()
+        self._tell(questions, answers)
+        told = time.perf_counter()
+        for answer in answers:
+            answer.cost = _cost(answer.searches)
+            # Questions share every pass, so each is charged its part of the whole.
+            answer.cost["seconds"] = {
+                name: round(seconds / len(answers), 6)
+                for name, seconds in (
+                    ("show", shown - started),
+                    ("search", searched - shown),
+                    ("tell", told - searched),
+                )
+            }
+        return answers
+
+    def _show(self, questions: Sequence[Question], answers: list[Answer]) -> None:
+        """First answers, where they decide something: what to search for, or the free text."""
+        asked = []
+        for i, question in enumerate(questions):
+            if question.targets is not None:
+                answers[i].missing = list(dict.fromkeys(question.targets))
+                continue
+            searchable = self.locator is not None and question.image is not None
+            if searchable or (not question.options and question.final_text is None):
+                asked.append(i)
+        first = self.answer_model.generate(
+            [_memory(answers[i]) for i in asked], max_new_tokens=MAX_ANSWER_TOKENS
+        )
+        for i, said in zip(asked, first, strict=True):
+            answers[i].first_text = said.text
+            answers[i].missing = list(dict.fromkeys(parse_missing(said.text) or []))
+
+    def _search(self, questions: Sequence[Question], answers: list[Answer]) -> None:
+        """Fill the memory with what was missing."""
+        if self.locator is None:
+            return
+        owners: list[int] = []
+        requests: list[LocateRequest] = []
+        for i, question in enumerate(questions):
+            if question.image is not None:
+                owners += [i] * len(answers[i].missing)
+                requests += [
+                    LocateRequest(question.image, name, question.text)
+                    for name in answers[i].missing
+                ]
+        for i, result in zip(owners, self.locator.locate(requests), strict=True):
+            answers[i].searches.append(result)
+        for i in dict.fromkeys(owners):
+            targets = tuple(self._target(result) for result in answers[i].searches)
+            answers[i].memory = VisualWorkingMemory(questions[i].text, questions[i].image, targets)
+
+    def _target(self, result: SearchResult) -> MemoryTarget:
+        boxes = result.boxes
+        use_best = self.protocol.on_not_found == "use_best_box"
+        if not result.found and use_best and result.best_box is not None:
+            boxes = [result.best_box]
+        return MemoryTarget(
+            result.target, tuple(_croppable(box, *result.image_size) for box in boxes)
+        )
+
+    def _tell(self, questions: Sequence[Question], answers: list[Answer]) -> None:
+        """Final answers: the likeliest option, or free text."""
+        for question, answer in zip(questions, answers, strict=True):
+            if question.final_text is not None:
+                memory = _memory(answer)
+                answer.memory = VisualWorkingMemory(
+                    question.final_text, memory.image, memory.targets
+                )
+            self._leave_out(question, answer)
+        choosing = [i for i, question in enumerate(questions) if question.options]
+        scored = self.answer_model.loglikelihood(
+            [(_memory(answers[i]), questions[i].options) for i in choosing]
+        )
+        for i, losses in zip(choosing, scored, strict=True):
+            _choose(answers[i], questions[i].options, losses)
+        # What the first answer said stands if nothing came to it since.
+        speaking = []
+        for i, question in enumerate(questions):
+            if question.options:
+                continue
+            same = question.final_text is None and not _memory(answers[i]).targets
+            if same and answers[i].first_text:
+                answers[i].text = answers[i].first_text
+            else:
+                speaking.append(i)
+        said = self.answer_model.generate(
+            [_memory(answers[i]) for i in speaking], max_new_tokens=MAX_ANSWER_TOKENS
+        )
+        for i, generation in zip(speaking, said, strict=True):
+            answers[i].text = generation.text
+
+    def _leave_out(self, question: Question, answer: Answer) -> None:
+        """Show only the surest instances if all of them are more than the VQA LLM can read.
+
+        One of each target stays: none would say that it is not there.
+        """
+        shown = [list(target.boxes) for target in _memory(answer).targets]
+        scores = [list(result.scores) for result in answer.searches]
+        while any(len(boxes) > 1 for boxes in shown) and not self.answer_model.fits(
+            _memory(answer), question.options, max_new_tokens=MAX_ANSWER_TOKENS
+        ):
+            _, i, j = min(
+                (score, i, -j)  # the later one, among equals
+                for i, of in enumerate(scores)
+                if len(shown[i]) > 1
+                for j, score in enumerate(of)
+            )
+            del shown[i][-j], scores[i][-j]
+            answer.left_out += 1
+            targets = tuple(
+                replace(target, boxes=tuple(boxes))
+                for target, boxes in zip(_memory(answer).targets, shown, strict=True)
+            )
+            answer.memory = replace(_memory(answer), targets=targets)
+
+
+def _memory(answer: Answer) -> VisualWorkingMemory:
+    assert answer.memory is not None
+    return answer.memory
+
+
+def _choose(answer: Answer, options: Sequence[str], losses: list[float]) -> None:
+    """The lowest loss wins; a tie is told, never resolved by position."""
+    answer.losses = losses
+    best = [i for i, loss in enumerate(losses) if loss == min(losses)]
+    answer.option = best[0] if len(best) == 1 else None
+    tied = "undecided: " if len(best) != 1 else ""
+    answer.text = tied + " | ".join(options[i] for i in best)
+
+
+def _croppable(box: Box, width: int, height: int) -> Box:
+    """The box itself, unless it lies so far at the border that no pixel would be cropped."""
+    left, top, right, bottom = context_box(box, width, height)
+    if right > left and bottom > top:
+        return box
+    x0 = min(max(box.x0, 0.0), width - 1.0)
+    y0 = min(max(box.y0, 0.0), height - 1.0)
+    return Box(x0, y0, min(max(box.x1, x0 + 1), width), min(max(box.y1, y0 + 1), height))
+
+
+def _cost(results: Sequence[SearchResult]) -> dict[str, Any]:
+    calls: Counter[str] = Counter()
+    for result in results:
+        calls.update(result.calls)
+    return {"visits": sum(len(result.path) for result in results), "calls": dict(calls)}

@@ -1,0 +1,35 @@
+"""What finds targets: a strategy explores one image, a locator drives many searches."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from PIL.Image import Image
+
+from seal.search.protocol import Ask
+from seal.search.result import SearchResult
+
+Search: TypeAlias = Generator[Ask, Any, SearchResult]
+
+
+class Strategy(Protocol):
+    """A way to explore: yields `Ask`, is sent the answers, returns the result."""
+
+    def explore(self, image: Image, target: str) -> Search: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocateRequest:
+    """What is to be found, and where. A search needs the target; other locators the question."""
+
+    image: Image
+    target: str
+    question: str = ""  # what it is wanted for; "" if nobody asked
+
+
+class Locator(Protocol):
+    """Finds many targets, each in its image."""
+
+    def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]: ...

@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from coco_files import CATEGORIES, CROWD, SQUARE, annotation, edit_coco, write_coco
+from golden_files import SAMPLES, needs_samples
+from record_sets import HEIGHT, WIDTH, draw_image
+
+from seal.building.coco.detection import CocoBuildConfig, build_coco
+from seal.building.formats.image_lookup import CORRUPT
+from seal.data.masks import rle_to_mask
+from seal.data.record_set import Expression, Record, RecordSet
+from seal.geometry import Box
+
+BOX = [10, 5, 10, 10]
+PLAIN = [annotation(i, 1, BOX) for i in range(3)]
+
+
+def build(path: Path, **settings: Any) -> RecordSet:
+    values = {"annotations": str(path), "images": str(path.parent), "out": str(path.parent / "out")}
+    return build_coco(CocoBuildConfig(**(values | settings)))
+
+
+def expressions(record: Record) -> dict[str, Expression]:
+    return {expression.text: expression for expression in record.expressions}
+
+
+def first(path: Path, **settings: Any) -> dict[str, Expression]:
+    return expressions(build(path, **settings)[0])
+
+
+def pixels(expression: Expression) -> np.ndarray[Any, Any]:
+    assert expression.mask is not None
+    return rle_to_mask(expression.mask)
+
+
+def test_a_class_is_one_expression_with_all_its_boxes_and_one_mask(tmp_path: Path) -> None:
+    other = annotation(0, 3, [30, 20, 5, 5], segmentation=[[30, 20, 35, 20, 35, 25, 30, 25]])
+    more = annotation(0, 1, [30.5, 20, 5, 5], segmentation=[[30, 20, 35, 20, 35, 25, 30, 25]])
+    path = write_coco(tmp_path, [other, *PLAIN, more])
+    records = build(path)
+    assert len(records) == 3
+    found = expressions(records[0])
+    assert list(found)[:2] == ["person", "dog"]
+    assert found["person"].boxes == (Box(10, 5, 20, 15), Box(30.5, 20, 35.5, 25))
+    mask = pixels(found["person"])
+    assert mask.sum() == 125 and mask[5:15, 10:20].all() and mask[20:25, 30:35].all()
+    assert pixels(found["dog"]).sum() == 25
+    assert records[0].license == "CC BY" and records[1].license == "unknown"
+    assert (records[0].id, records[0].image) == ("coco-0", "sub/0.png")
+
+
+def test_some_absent_classes_are_asked_for(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [*PLAIN, annotation(0, 2, BOX)])
+    found = first(path, num_absent=2)
+    absent = {name: e for name, e in found.items() if e.boxes == ()}
+    assert len(absent) == 2 and set(absent) < {"dog", "kite", "wine glass"}
+    assert not any(pixels(expression).any() for expression in absent.values())
+    unmasked = first(path, num_absent=9, absent_masks=False, out=str(tmp_path / "b"))
+    assert {n for n, e in unmasked.items() if e.boxes == ()} == {"dog", "kite", "wine glass"}
+    assert all(e.mask is None for e in unmasked.values() if e.boxes == ())
+    assert len(first(path, num_absent=0, out=str(tmp_path / "c"))) == 2
+
+
+def test_one_of_the_alternative_names_is_drawn(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [annotation(i, 2, BOX) for i in range(12)], 12)
+    records = build(path, num_absent=0)
+    assert {e.text for record in records for e in record.expressions} == {"cup", "mug"}
+
+
+def test_an_alternative_that_another_class_shares_is_not_drawn(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [annotation(i, 2, BOX) for i in range(12)], 12)
+    edit_coco(path, "categories", 2, name="Mug")
+    with pytest.raises(ValueError, match=r"without a name of their own: \['mug'\]"):
+        build(path)
+    edit_coco(path, "categories", 2, name="mug/beaker")
+    records = build(path, num_absent=0)
+    assert {e.text for record in records for e in record.expressions} == {"cup"}
+
+
+def test_a_crowd_has_pixels_but_no_box(tmp_path: Path) -> None:
+    crowd = annotation(0, 1, [0, 0, 1, 30], iscrowd=1, segmentation=CROWD)
+    alone = annotation(1, 1, [0, 0, 1, 30], iscrowd=1, segmentation=CROWD)
+    records = build(write_coco(tmp_path, [crowd, PLAIN[0], alone]), num_absent=0)
+    both, only = records[0].expressions[0], records[1].expressions[0]
+    assert both.boxes == (Box(10, 5, 20, 15),) and pixels(both).sum() == 130
+    assert only.boxes is None and pixels(only).sum() == 30
+    assert records.description["counts"]["crowds"] == 2
+
+
+def test_compressed_rle_is_read(tmp_path: Path) -> None:
+    from seal.data.masks import mask_to_rle
+
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[3:9, 4:8] = 1
+    found = first(write_coco(tmp_path, [annotation(0, 1, BOX, segmentation=mask_to_rle(mask))]))
+    assert (pixels(found["person"]) == mask).all()
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        None,
+        [],
+        [[1, 2, 3, 4]],
+        [["a", 2, 3, 4, 5, 6]],
+        {"size": [1, 1], "counts": [1]},
+        {"size": [HEIGHT, WIDTH]},
+        {"size": [HEIGHT, WIDTH], "counts": [-1, HEIGHT * WIDTH + 1]},
+        {"size": [HEIGHT, WIDTH], "counts": "zzz"},
+    ],
+)
+def test_a_class_with_a_missing_mask_has_none(tmp_path: Path, lacking: Any) -> None:
+    path = write_coco(tmp_path, [*PLAIN, annotation(0, 1, BOX, segmentation=lacking)])
+    found = first(path)["person"]
+    assert found.boxes is not None and len(found.boxes) == 2 and found.mask is None
+    counts = RecordSet.open(tmp_path / "out").description["counts"]
+    assert counts.get("broken segmentations", 0) == bool(lacking)
+
+
+def test_boxes_alone_can_be_asked_for(tmp_path: Path) -> None:
+    records = build(write_coco(tmp_path, PLAIN), masks=False)
+    assert all(e.mask is None for record in records for e in record.expressions)
+
+
+def test_boxes_are_cut_at_the_border_and_dropped_outside(tmp_path: Path) -> None:
+    boxes = [[-5, -5, 10, 10], [55, 35, 20, 20], [5, 5, 0, 9], [70, 5, 5, 5]]
+    path = write_coco(tmp_path, [annotation(0, 1, box) for box in boxes])
+    found = first(path)["person"]
+    assert found.boxes == (Box(0, 0, 5, 5), Box(55, 35, 60, 40))
+    assert RecordSet.open(tmp_path / "out").description["counts"]["boxes without area"] == 2
+
+
+def test_boxes_of_a_class_are_capped(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [annotation(0, 1, [i, 0, 5, 5]) for i in range(7)])
+    found = first(path, max_boxes=4)["person"]
+    assert found.boxes is not None and [box.x0 for box in found.boxes] == [0, 1, 2, 3]
+    counts = RecordSet.open(tmp_path / "out").description["counts"]
+    assert counts["boxes beyond max_boxes"] == 3
+
+
+def test_ids_may_be_text_or_numbers(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [annotation("0", "1", BOX), annotation(1, 1, BOX)])
+    edit_coco(path, "images", 1, id="1")
+    assert [record.id for record in build(path)] == ["coco-0", "coco-1"]
+
+
+def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
+    path = write_coco(
+        tmp_path,
+        [*PLAIN, annotation(0, 99, BOX), annotation(77, 1, BOX), annotation(3, 1, BOX)],
+        num_images=6,
+    )
+    (tmp_path / "sub" / "1.png").unlink()
+    (tmp_path / "sub" / "2.png").write_bytes((tmp_path / "sub" / "2.png").read_bytes()[:300])
+    draw_image(tmp_path / "sub" / "3.png", 10, 10)
+    records = build(path, max_corrupt=0.5)
+    assert [record.id for record in records] == ["coco-0"]
+    assert records.description["counts"] == {
+        "items read": 6,
+        "annotations of unlisted images": 1,
+        "annotations of unknown categories": 1,
+        "image file missing": 1,
+        CORRUPT: 1,
+        "image size differs from its annotation": 1,
+        "image without objects": 2,
+        "records written": 1,
+    }
+
+
+def test_too_many_corrupt_images_fail_the_build_and_keep_nothing(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    whole = (tmp_path / "sub" / "1.png").read_bytes()
+    (tmp_path / "sub" / "1.png").write_bytes(whole[:300])
+    with pytest.raises(ValueError, match=r"1 of 3 images in .* max_corrupt=0.2"):
+        build(path, max_corrupt=0.2)
+    (tmp_path / "sub" / "1.png").write_bytes(whole)
+    assert len(build(path, max_corrupt=0.2)) == 3
+
+
+def test_a_wrong_image_folder_is_an_error(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    with pytest.raises(ValueError, match="nowhere is not a folder"):
+        build(path, images=str(tmp_path / "nowhere"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"3 items gave no record: .*'image file missing': 3"):
+        build(path, images=str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize(
+    ("key", "index", "values", "message"),
+    [
+        ("images", 1, {"id": ...}, r"coco.json: byte \d+: an entry of images has no key 'id'"),
+        ("images", 1, {"id": 0}, "image id 0 occurs twice"),
+        ("images", 0, {"file_name": ...}, r"coco.json: image at byte \d+: no key 'file_name'"),
+        ("images", 1, {"file_name": " "}, r"coco.json: image at byte \d+: an image's file name"),
+        ("images", 0, {"width": "wide"}, r"coco.json: image at byte \d+: .*wide"),
+        (
+            "annotations",
+            0,
+            {"bbox": [0, 0, 5, "nan"]},
+            r"image at byte \d+: .*bbox must be a finite",
+        ),
+        (
+            "annotations",
+            0,
+            {"bbox": ..., "segmentation": []},
+            r"coco.json: image at byte \d+: an annotation has neither a bbox nor a segmentation",
+        ),
+        (
+            "annotations",
+            0,
+            {"bbox": ..., "segmentation": [[1, "a"]]},
+            r"coco.json: image at byte \d+: .* no bbox, and its segmentation is broken",
+        ),
+        ("annotations", 0, {"category_id": ...}, r"image at byte \d+: no key 'category_id'"),
+        ("annotations", 0, {"category_id": 1.5}, r"byte \d+: a broken entry of annotations: an id"),
+        ("categories", 1, {"id": 1}, r"byte \d+: .* category id 1 occurs twice"),
+        ("annotations", 0, {"bbox": [1, 2]}, r"coco.json: image at byte \d+"),
+        ("annotations", 0, {"image_id": ...}, "an entry of annotations has no key 'image_id'"),
+        ("categories", 0, {"name": 5}, "a broken entry of categories"),
+        ("categories", 0, {"name": " / "}, "without a name of their own"),
+    ],
+)
+def test_a_broken_entry_names_file_and_byte(
+    tmp_path: Path, key: str, index: int, values: dict[str, Any], message: str
+) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    edit_coco(path, key, index, **values)
+    with pytest.raises(ValueError, match=message):
+        build(path)
+
+
+def test_a_file_that_is_not_coco_says_what_is_missing(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    document = json.loads(path.read_text())
+    del document["categories"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="has no categories: not COCO"):
+        build(path)
+    path.write_text(path.read_text()[:-50])
+    with pytest.raises(ValueError, match=r"coco.json: byte \d+: .*complete"):
+        build(path)
+    with pytest.raises(ValueError, match=r"annotations=.*other.json is not a file"):
+        build(path.with_name("other.json"), images=str(tmp_path))
+
+
+def test_boxes_may_be_texts_and_crowds_unmarked(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [annotation(0, 1, BOX), annotation(1, 1, BOX)])
+    edit_coco(path, "annotations", 0, bbox=["10", "5", "10.0", "1e1"], iscrowd=...)
+    edit_coco(path, "annotations", 1, iscrowd="0")
+    for record in build(path, num_absent=0):
+        assert record.expressions[0].boxes == (Box(10, 5, 20, 15),)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "box"),
+    [
+        ([[10.5, 5, 20, 5, 20, 15], [1, 2, 3, 2, 3, 4]], Box(1, 2, 20, 15)),
+        (CROWD, Box(0, 0, 1, 30)),
+    ],
+)
+def test_a_missing_box_is_that_of_the_segmentation(
+    tmp_path: Path, segmentation: Any, box: Box
+) -> None:
+    path = write_coco(tmp_path, [annotation(0, 1, BOX, segmentation=segmentation)])
+    edit_coco(path, "annotations", 0, bbox=...)
+    assert first(path)["person"].boxes == (box,)
+
+
+def test_a_missing_size_is_that_of_the_image(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    edit_coco(path, "images", 0, width=..., height=None)
+    record = build(path)[0]
+    assert (record.width, record.height) == (WIDTH, HEIGHT)
+    with pytest.raises(ValueError, match="image at byte"):
+        build(path, out=str(tmp_path / "b"), check_images=False)
+
+
+def test_images_may_be_elsewhere(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    edit_coco(path, "images", 0, file_name="s3://bucket/sub/0.png")
+    away = str(tmp_path / "away")
+    records = build(path, images=away, check_images=False)
+    assert [record.image for record in records] == ["sub/0.png", "sub/1.png", "sub/2.png"]
+    assert "sub/0.png is not here" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_folders_are_not_dropped_where_two_images_share_a_name(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, PLAIN)
+    for i in range(3):
+        edit_coco(path, "images", i, file_name=f"train/images/{i}.png")
+    assert [r.image for r in build(path, images=str(tmp_path / "sub"))] == [
+        "0.png", "1.png", "2.png",
+    ]  # fmt: skip
+    for name in ("val/images/0.png", "val\\images\\0.png"):
+        edit_coco(path, "images", 2, file_name=name)
+        with pytest.raises(ValueError, match="'image file missing': 3"):
+            build(path, images=str(tmp_path / "sub"), out=str(tmp_path / "b"))
+
+
+def test_a_mask_without_a_pixel_is_no_mask(tmp_path: Path) -> None:
+    tiny = [[10.1, 5.1, 10.2, 5.1, 10.2, 5.2]]
+    path = write_coco(tmp_path, [annotation(0, 1, [10.1, 5.1, 0.1, 0.1], segmentation=tiny)])
+    assert first(path)["person"].mask is None
+    assert RecordSet.open(tmp_path / "out").description["counts"]["masks without a pixel"] == 1
+
+
+@pytest.mark.parametrize("wrong", [{"num_absent": -1}, {"max_boxes": 0}, {"limit": 0}])
+def test_a_wrong_config_names_the_field(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        CocoBuildConfig(annotations="a", images="b", out="c", **wrong)
+
+
+def test_the_polygon_of_the_fixture_is_the_box_of_the_fixture() -> None:
+    xs, ys = SQUARE[0][::2], SQUARE[0][1::2]
+    assert [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)] == BOX
+    assert len(CATEGORIES) == 5
+
+
+@needs_samples
+@pytest.mark.parametrize("split", ["train2017", "val2017"])
+def test_real_annotations_become_a_set(tmp_path: Path, split: str) -> None:
+    source = SAMPLES / "coco_tiny"
+    annotations = source / "annotations" / f"instances_{split}.json"
+    document = json.loads(annotations.read_text())
+    settings = {"images": str(source / split), "out": str(tmp_path)}
+    records = build(annotations, **settings)
+    counts = records.description["counts"]
+    crowds = sum(a["iscrowd"] for a in document["annotations"])
+    boxes = sum(len(e.boxes or ()) for record in records for e in record.expressions)
+    assert counts.get("crowds", 0) == crowds
+    assert boxes + crowds == len(document["annotations"])
+    assert len(records) + counts.get("image without objects", 0) == len(document["images"])
+    for record in records:
+        by_class = {a["category_id"] for a in document["annotations"]
+                    if a["image_id"] == record.meta["image_id"]}  # fmt: skip
+        assert len(record.expressions) == len(by_class) + 3
+        assert all(e.mask is not None for e in record.expressions)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from record_sets import HEIGHT, WIDTH, draw_image
+
+from seal.building.formats.image_lookup import (
+    CORRUPT,
+    MISSING,
+    OTHER_SIZE,
+    TURNED,
+    ImageFile,
+    ImageFiles,
+    plain_name,
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sub/a b.png",
+        "/home/me/data/sub/a b.png",
+        "..\\data\\sub\\a b.png",
+        "C:\\data\\sub\\a b.png",
+        "sub/a%20b.png",
+        "https://host.example/bucket/sub/a%20b.png?size=full",
+        "images/v1/sub/a b.png",
+    ],
+)
+def test_an_image_is_found_by_what_tools_call_it(tmp_path: Path, name: str) -> None:
+    draw_image(tmp_path / "sub" / "a b.png")
+    assert ImageFiles(tmp_path, drop_folders=True).find([name]) == "sub/a b.png"
+
+
+def test_a_percent_sign_may_belong_to_the_name(tmp_path: Path) -> None:
+    draw_image(tmp_path / "100%20.png")
+    assert ImageFiles(tmp_path, drop_folders=False).find(["100%20.png"]) == "100%20.png"
+
+
+def test_nothing_above_the_root_is_found(tmp_path: Path) -> None:
+    draw_image(tmp_path / "a.png")
+    (tmp_path / "root").mkdir()
+    files = ImageFiles(tmp_path / "root", drop_folders=True)
+    assert files.find(["../a.png"]) is None and files.find([str(tmp_path / "a.png")]) is None
+    (tmp_path / "root" / "sub.png").mkdir()
+    assert files.find(["sub.png", "none.png"]) is None
+    assert ImageFiles(tmp_path, drop_folders=False).find(["root/sub.png", "a.png"]) == "a.png"
+
+
+def test_folders_are_dropped_only_on_request(tmp_path: Path) -> None:
+    draw_image(tmp_path / "a.png")
+    assert ImageFiles(tmp_path, drop_folders=False).find(["train/a.png"]) is None
+    assert ImageFiles(tmp_path, drop_folders=True).find(["train/a.png"]) == "a.png"
+
+
+def test_the_layout_of_most_images_comes_first(tmp_path: Path) -> None:
+    names = [f"images/v1/patch{i}/{i}.png" for i in range(4)]
+    for i in range(4):
+        draw_image(tmp_path / f"patch{i}" / f"{i}.png")
+    draw_image(tmp_path / names[0])
+    assert ImageFiles(tmp_path, drop_folders=True).find(names[:1]) == names[0]
+    sampled = ImageFiles(tmp_path, drop_folders=True, sample=names)
+    assert [sampled.find([name]) for name in names] == [f"patch{i}/{i}.png" for i in range(4)]
+
+
+def test_why_an_image_cannot_be_used(tmp_path: Path) -> None:
+    draw_image(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:300])
+    files = ImageFiles(tmp_path, drop_folders=False)
+    assert files.look(["c.png"], None) == MISSING
+    assert files.look(["b.png"], None) == CORRUPT
+    assert files.look(["a.png"], (HEIGHT, WIDTH)) == OTHER_SIZE
+    assert files.look(["c.png", "a.png"], None) == ImageFile("a.png", WIDTH, HEIGHT)
+    with pytest.raises(ValueError, match="file name is a text, got 5"):
+        files.look([5], None)  # type: ignore[list-item]
+
+
+def test_an_image_that_only_its_tag_turns_is_told_apart(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "a.jpg", exif=exif)
+    files = ImageFiles(tmp_path, drop_folders=False)
+    assert files.look(["a.jpg"], (WIDTH, HEIGHT)) == TURNED
+    assert files.look(["a.jpg"], (HEIGHT, WIDTH)) == ImageFile("a.jpg", HEIGHT, WIDTH)
+
+
+def test_a_name_that_nobody_looks_for_is_a_path_below_the_root() -> None:
+    assert plain_name("/data/a.png") == "data/a.png"
+    assert plain_name("https://host.example/b/a.png") == "b/a.png"

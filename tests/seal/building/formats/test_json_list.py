@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seal.building.formats import json_arrays as json_stream
+from seal.building.formats.json_arrays import read_element
+from seal.building.formats.json_list import stream_list
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(VALUES), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 40))
+def test_every_element_is_found_where_it_stands(
+    tmp_path_factory: pytest.TempPathFactory,
+    values: list[Any],
+    indent: int | None,
+    ascii_only: bool,
+    chunk: int,
+) -> None:
+    path = tmp_path_factory.mktemp("json") / "a.json"
+    path.write_text(json.dumps(values, indent=indent, ensure_ascii=ascii_only), "utf-8")
+    whole = json_stream._CHUNK
+    json_stream._CHUNK = chunk
+    try:
+        found = list(stream_list(path))
+    finally:
+        json_stream._CHUNK = whole
+    assert [element.value for element in found] == values
+    with path.open("rb") as file:
+        for element in found:
+            assert read_element(file, element.start, element.end) == element.value
+
+
+def test_a_list_cut_anywhere_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    whole = json.dumps([{"id": "1"}, {"id": "22"}])
+    for length in range(len(whole)):
+        path.write_text(whole[:length])
+        with pytest.raises(ValueError, match=r"a.json: byte \d+: .*is the file complete"):
+            list(stream_list(path))
+    path.write_text('{"a": []}')
+    with pytest.raises(ValueError, match=r"a.json: byte 0: expected '\[', found '{'"):
+        list(stream_list(path))

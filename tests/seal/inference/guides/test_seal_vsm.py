@@ -1,0 +1,180 @@
+"""The search model answers in batches what it answers alone, from one encoding of each crop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import noise, tokenizer, vsm_model
+
+from seal.batch import Sample, Target, Visual
+from seal.data.collate import collate
+from seal.geometry import Box
+from seal.images import clip_pixels, owl_pixels, pad_to_square
+from seal.inference.guides.seal_vsm import NetworkSearchModel
+from seal.search.config import SearchConfig
+from seal.search.guided import GuidedSearch
+from seal.search.protocol import Patch, Query
+from seal.search.run import run_searches
+from seal.text.conversation import VSM as TEMPLATE
+from seal.text.conversation import conversation_row
+from seal.text.prompts import LOCATE_ANSWER, cue_prefix, locate_question
+from seal.text.tokens import VisualSizes
+
+
+@pytest.fixture(scope="module")
+def model():
+    return NetworkSearchModel(vsm_model(), tokenizer(), max_batch=3)
+
+
+def queries(kind, texts=("boat", "the red mug", "boat", "water")):
+    image = noise()
+    boxes = [Box(0, 0, 120, 90), Box(0, 0, 60, 45), Box(60, 45, 120, 90), Box(10, 5, 50, 85)]
+    return [Query(kind, Patch(image, box), text) for box, text in zip(boxes, texts, strict=True)]
+
+
+def test_detect_equals_the_training_forward_with_the_whole_answer(model):
+    """One prefill of the prompt and `Sure,` gives what a pass over `Sure, [LOC].` gives."""
+    (query,) = queries("detect")[:1]
+    (found,) = model.detect([query])
+    config = model.model.config
+    row = conversation_row(
+        tokenizer(),
+        TEMPLATE,
+        [(f"<image>\n{locate_question(query.text)}", LOCATE_ANSWER)],
+        image=Visual(0, True),
+        sizes=VisualSizes(long=config.clip.num_tokens),
+    )
+    crop = query.patch.crop()
+    clip = clip_pixels(pad_to_square(crop, "top_left")[0], config.clip.image_size)
+    sample = Sample(
+        "one",
+        (row,),
+        (torch.from_numpy(clip),),
+        torch.from_numpy(owl_pixels(crop, config.detector.image_size)),
+        (Target(None, None),),
+    )
+    with torch.inference_mode():
+        out = model.model(collate([sample], pad_id=0))
+    np.testing.assert_allclose(found.scores, out.pred_logits[0].sigmoid(), atol=1e-5)
+    np.testing.assert_allclose(
+        found.boxes[:, 0] + found.boxes[:, 2], out.pred_boxes[0, :, 0] * 2 * 120, atol=1e-3
+    )
+
+
+def test_batched_detections_equal_one_by_one(model):
+    together = model.detect(queries("detect"))
+    for query, batched in zip(queries("detect"), together, strict=True):
+        (alone,) = NetworkSearchModel(vsm_model(), tokenizer()).detect([query])
+        np.testing.assert_allclose(batched.scores, alone.scores, atol=1e-5)
+        np.testing.assert_allclose(batched.boxes, alone.boxes, atol=1e-3)
+        assert batched.heat.peak() == pytest.approx(alone.heat.peak(), abs=1e-4)
+
+
+def test_batched_cue_answers_equal_one_by_one(model):
+    together = model.contextual_cue(queries("contextual_cue"))
+    alone = [model.contextual_cue([query])[0] for query in queries("contextual_cue")]
+    assert together == alone
+    for query, cue in zip(queries("contextual_cue"), together, strict=True):
+        assert cue.answer.startswith(cue_prefix(query.text.removeprefix("the ")))
+
+
+def test_a_crop_is_encoded_once_for_all_that_is_asked_about_it():
+    model = NetworkSearchModel(vsm_model(), tokenizer())
+    asked = queries("detect")
+    model.detect(asked)
+    model.contextual_cue([Query("contextual_cue", q.patch, q.text) for q in asked])
+    model.cue_heatmap([Query("cue_heatmap", q.patch, "the water") for q in asked])
+    assert model.cost.crops_encoded == len(asked)
+
+
+def test_a_whole_search_runs_and_is_the_same_in_lockstep(model):
+    search = GuidedSearch(SearchConfig(min_size=40, min_size_scale=8))
+    images = [noise(seed=i) for i in range(3)]
+    alone = [run_searches([search.explore(image, "mug")], model)[0] for image in images]
+    together = run_searches([search.explore(image, "mug") for image in images], model)
+    boxes = [[node.box for node in result.path] for result in together]
+    assert boxes == [[node.box for node in result.path] for result in alone]
+
+
+def test_random_weights_do_not_pass_the_constant_answer_check(model):
+    assert model.check_constant_answer(queries("detect")[0]) is not None
+
+
+def test_all_questions_about_a_crop_share_what_precedes_them():
+    model = NetworkSearchModel(vsm_model(), tokenizer())
+    patch = queries("detect")[0].patch
+    targets = ["boat", "mug", "red boat"]
+    model.detect([Query("detect", patch, target) for target in targets])
+    model.contextual_cue([Query("contextual_cue", patch, "boat")])
+    model.cue_heatmap([Query("cue_heatmap", patch, "the water")])
+    assert model.cost.prompts_read == 1 and model.cost.questions_read == 5
+    assert model.cost.queries == {"detect": 3, "contextual_cue": 1, "cue_heatmap": 1}
+
+
+@pytest.mark.parametrize("cache_mb", [0, 4096])
+def test_what_is_forgotten_is_made_again_and_the_same(cache_mb):
+    model = NetworkSearchModel(vsm_model(), tokenizer(), cache_mb=cache_mb)
+    asked = queries("detect")
+    first, second = model.detect(asked), model.detect(asked)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.scores, b.scores)
+    assert model.cost.crops_encoded == (8 if cache_mb == 0 else 4)
+
+
+def test_an_image_is_forgotten_on_demand():
+    model = NetworkSearchModel(vsm_model(), tokenizer())
+    asked = queries("detect")
+    model.detect(asked)
+    model.forget(asked[0].patch.image)
+    assert model._crops.num_bytes == 0
+    model.detect(asked)
+    assert model.cost.crops_encoded == 2 * len(asked)
+
+
+def test_the_constant_answer_check_accepts_the_constant_answer():
+    network = vsm_model()
+    script = iter([*tokenizer().encode(LOCATE_ANSWER, bos=False), tokenizer().eos_id])
+
+    def say(module, inputs, output):
+        scripted = torch.zeros_like(output)
+        scripted[..., next(script)] = 1
+        return scripted
+
+    network.llm.lm_head.register_forward_hook(say)
+    model = NetworkSearchModel(network, tokenizer())
+    assert model.check_constant_answer(queries("detect")[0]) is None
+
+
+def test_numbers_that_are_not_finite_stop_the_search_and_name_the_precision():
+    network = vsm_model()
+    torch.nn.init.constant_(network.detector.class_head.dense0.weight, float("nan"))
+    model = NetworkSearchModel(network, tokenizer())
+    with pytest.raises(FloatingPointError, match=r"not finite in torch\.float32"):
+        model.detect(queries("detect"))
+
+
+def test_half_precision_runs_and_gives_float32_answers():
+    model = NetworkSearchModel(vsm_model().to(torch.bfloat16), tokenizer())
+    exact = NetworkSearchModel(vsm_model(), tokenizer())
+    for rough, fine in zip(
+        model.detect(queries("detect")), exact.detect(queries("detect")), strict=True
+    ):
+        assert rough.scores.dtype == rough.boxes.dtype == np.float32
+        np.testing.assert_allclose(rough.scores, fine.scores, atol=0.05)
+    (cue,) = model.contextual_cue(queries("contextual_cue")[:1])
+    assert cue.answer.startswith("The boat is most likely to appear")
+
+
+def test_a_detection_does_not_keep_the_whole_batch_in_memory(model):
+    found = model.detect(queries("detect"))
+    assert all(d.boxes.base is None and d.scores.base is None for d in found)
+    assert all(d.heat._logits.untyped_storage().nbytes() == d.heat._logits.nbytes for d in found)
+
+
+def test_a_target_typed_with_its_article_is_the_same_target(model):
+    # One call: batch mates of the same region and sentence score alike, to the bit.
+    patch = Patch(noise(), Box(0, 0, 120, 90))
+    plain, typed = model.detect([Query("detect", patch, text) for text in ("mug", "the mug")])
+    np.testing.assert_array_equal(plain.scores, typed.scores)
+    np.testing.assert_array_equal(plain.boxes, typed.boxes)

@@ -1,0 +1,125 @@
+"""Public parts become a model to train."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny_models
+import torch
+from safetensors.torch import load_file
+from transformers import (
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    LlamaConfig,
+    LlamaForCausalLM,
+    OwlViTConfig,
+    OwlViTForObjectDetection,
+)
+
+from seal.models.files.public_parts import from_parts
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory) -> dict[str, Path]:
+    """Tiny models as Hugging Face saves them: a LLaMA of 40 pieces, CLIP and OWL-ViT."""
+    folder = tmp_path_factory.mktemp("parts")
+    torch.manual_seed(0)
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_attention_heads": 2,
+        "hidden_act": "quick_gelu",
+    }
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    llama = LlamaConfig(vocab_size=40, num_attention_heads=4, **size)
+    clip = CLIPVisionConfig(image_size=28, patch_size=14, num_hidden_layers=3, **vision)
+    text = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "vocab_size": 9}
+    seen = dict(vision, image_size=32, patch_size=8, num_hidden_layers=2)
+    owl = OwlViTConfig(text_config=text, vision_config=seen, projection_dim=8)
+    for name, model in {
+        "llm": LlamaForCausalLM(llama),
+        "clip": CLIPVisionModelWithProjection(clip),
+        "detector": OwlViTForObjectDetection(owl),
+    }.items():
+        model.save_pretrained(folder / name)
+    return {name: folder / name for name in ("llm", "clip", "detector")}
+
+
+def vsm_config():
+    config = tiny_models.vsm_model().config
+    llm = dataclasses.replace(config.llm, vocab_size=42)
+    detector = dataclasses.replace(config.detector, query_size=8)
+    return dataclasses.replace(config, llm=llm, detector=detector)
+
+
+def test_public_parts_become_a_search_model_whose_new_heads_come_from_the_seed(parts):
+    model = from_parts(vsm_config(), **parts, seed=1)
+    llm = load_file(parts["llm"] / "model.safetensors")
+    table = model.llm.get_input_embeddings().weight
+    assert torch.equal(table[:40], llm["model.embed_tokens.weight"])
+    torch.testing.assert_close(table[40:], table[:40].mean(0).expand(2, -1))
+    owl = load_file(parts["detector"] / "model.safetensors")
+    assert torch.equal(model.detector.box_head.dense0.weight, owl["box_head.dense0.weight"])
+    clip = load_file(parts["clip"] / "model.safetensors")
+    weight = "encoder.layers.2.mlp.fc1.weight"
+    assert torch.equal(
+        model.vision_tower.vision_model.get_parameter(weight), clip[f"vision_model.{weight}"]
+    )
+    again, other = (from_parts(vsm_config(), **parts, seed=seed) for seed in (1, 2))
+    for name in ("detection_query", "mask_query", "mask_head", "image_projector"):
+        mine, same, new = (getattr(m, name).state_dict() for m in (model, again, other))
+        assert all(torch.equal(mine[key], same[key]) for key in mine)
+        assert any(not torch.equal(mine[key], new[key]) for key in mine)
+
+
+@pytest.mark.parametrize("name", ["vqa", "vsm"])
+def test_what_is_made_of_parts_runs(parts, name):
+    config = vsm_config() if name == "vsm" else tiny_models.vqa_model().config
+    if name == "vqa":
+        config = dataclasses.replace(config, llm=dataclasses.replace(config.llm, vocab_size=40))
+        chosen = {key: parts[key] for key in ("llm", "clip")}
+    else:
+        chosen = parts
+    model = from_parts(config, **chosen)
+    with torch.no_grad():
+        features = model.encode_images(torch.zeros(1, 3, 28, 28))
+        assert model.image_projector(features).isfinite().all()
+        assert model.llm(input_ids=torch.tensor([[1, 2]])).logits.isfinite().all()
+
+
+def test_parts_of_other_sizes_are_named(parts):
+    config = tiny_models.vqa_model().config
+    wide = dataclasses.replace(config, clip=dataclasses.replace(config.clip, hidden_size=24))
+    with pytest.raises(ValueError, match=r"vision_tower\S* has shape"):
+        from_parts(wide, llm=parts["llm"], clip=parts["clip"])
+    few = dataclasses.replace(config, llm=dataclasses.replace(config.llm, vocab_size=39))
+    with pytest.raises(ValueError, match="40 rows, the vocabulary 39"):
+        from_parts(few, llm=parts["llm"], clip=parts["clip"])
+
+
+def test_a_detector_goes_with_a_search_model_alone(parts):
+    with pytest.raises(ValueError, match="needs a detector="):
+        from_parts(vsm_config(), llm=parts["llm"], clip=parts["clip"])
+    with pytest.raises(ValueError, match="has no detector"):
+        from_parts(tiny_models.vqa_model().config, **parts)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("num_attention_heads", 8),
+        ("rms_norm_eps", 1e-5),
+        ("rope_theta", 5e5),
+        ("rope_scaling", {"factor": 4.0, "type": "linear"}),
+    ],
+)
+def test_a_llama_that_no_shape_tells_apart_is_refused(parts, tmp_path, key, value):
+    shutil.copytree(parts["llm"], tmp_path / "llm")
+    path = tmp_path / "llm" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(ValueError, match=f"config.json: {key}="):
+        from_parts(vsm_config(), **parts | {"llm": tmp_path / "llm"})

@@ -1,0 +1,231 @@
+"""Show, search and tell on fakes: what is asked, what is searched for, what is said."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from fakes import FakeAnswerModel, FakeSearchModel
+from PIL import Image
+
+from seal.geometry import Box
+from seal.inference.build_locator import build_locator
+from seal.memory import MemoryTarget
+from seal.pipeline import ProtocolConfig, Question, Seal
+from seal.search.oracle import always
+from seal.search.protocol import Detections
+from seal.search.strategies import STRATEGIES
+
+MUG, BOAT = Box(40, 60, 60, 76), Box(300, 210, 324, 230)
+COLOR, SIDE, SKY = "What color is the mug?", "Is the mug left of the boat?", "Is it day?"
+NEEDS = {COLOR: ["mug"], SIDE: ["mug", "boat"]}
+ANSWERS = {COLOR: "red", SIDE: "yes", SKY: "Yes."}
+
+
+def picture():
+    return Image.new("RGB", (640, 480), (90, 120, 60))
+
+
+def seal(search="guided", boxes=None, protocol="default", **model):
+    answers = FakeAnswerModel(NEEDS, ANSWERS, **model)
+    finder = FakeSearchModel({"mug": [MUG], "boat": [BOAT]} if boxes is None else boxes)
+    config = ProtocolConfig.named(protocol)
+    return Seal(answers, build_locator(search, finder, known=always(MUG)), protocol=config)
+
+
+def test_a_question_that_needs_no_search_is_answered_at_once():
+    one = seal()
+    answer = one.ask(picture(), SKY)
+    assert (answer.text, answer.missing, answer.searches) == ("Yes.", [], [])
+    assert len(one.answer_model.generated[0]) == 1
+    assert one.answer_model.generated[1] == []  # not asked again
+
+
+def test_what_the_first_answer_lacks_is_searched_for_and_shown():
+    one = seal()
+    answer = one.ask(picture(), SIDE)
+    assert answer.missing == ["mug", "boat"]
+    assert answer.text == "yes" and answer.first_text.startswith("Sorry")
+    assert [target.name for target in answer.memory.targets] == ["mug", "boat"]
+    assert answer.memory.targets[0].boxes[0].iou(MUG) > 0.9
+    assert answer.cost["visits"] == sum(len(result.path) for result in answer.searches)
+    assert answer.cost["calls"]["detect"] >= 2
+
+
+def test_options_are_scored_with_what_was_found_and_the_order_does_not_matter():
+    for options in (["blue", "red", "green"], ["red", "green", "blue"]):
+        answer = seal().ask(picture(), COLOR, options)
+        assert (answer.text, answer.option) == ("red", options.index("red"))
+
+
+def test_a_tie_is_told_and_not_resolved_by_position():
+    answer = seal(boxes={}).ask(picture(), COLOR, ["red", "blue"])
+    assert answer.option is None and answer.text == "undecided: red | blue"
+    assert answer.losses == [1.0, 1.0]
+
+
+def test_a_target_that_is_not_there_is_said_not_to_be():
+    one = seal(boxes={"mug": [MUG]})
+    answer = one.ask(picture(), SIDE)
+    assert answer.not_found == ["boat"]
+    assert answer.memory.targets[1] == MemoryTarget("boat", ())
+
+
+class Several(FakeSearchModel):
+    """Sees three mugs, the second most surely."""
+
+    def detect(self, queries):
+        places = np.array([[9, 9, 20, 20], [40, 60, 60, 76], [80, 9, 90, 20]], np.float32)
+        scores = np.array([0.6, 0.9, 0.7], np.float32)
+        return [Detections(places, scores, d.heat) for d in super().detect(queries)]
+
+
+def test_the_surest_instances_are_shown_if_not_all_fit_and_the_answer_says_how_many_do_not():
+    for room, left in [(3, [9, 40, 80]), (2, [40, 80]), (1, [40]), (0, [40])]:
+        one = Seal(
+            FakeAnswerModel(NEEDS, ANSWERS, max_crops=room),
+            build_locator("guided", Several({"mug": [MUG]})),
+        )
+        answer = one.ask(picture(), COLOR)
+        assert [box.x0 for box in answer.memory.targets[0].boxes] == left
+        assert answer.left_out == 3 - len(left) == answer.to_dict()["left_out"]
+        assert len(answer.searches[0].boxes) == 3
+
+
+class Doubtful(FakeSearchModel):
+    """Sees the target, but never surely enough."""
+
+    def detect(self, queries):
+        return [Detections(d.boxes, d.scores * 0.2, d.heat) for d in super().detect(queries)]
+
+
+@pytest.mark.parametrize(("protocol", "crops"), [("default", 0), ("as_released", 1)])
+def test_the_protocol_decides_what_becomes_of_a_failed_search(protocol, crops):
+    one = Seal(
+        FakeAnswerModel(NEEDS, ANSWERS),
+        build_locator("guided", Doubtful({"mug": [MUG]})),
+        protocol=ProtocolConfig.named(protocol),
+    )
+    answer = one.ask(picture(), COLOR)
+    assert answer.not_found == ["mug"]  # said either way
+    assert answer.memory.num_crops == crops
+
+
+def test_without_a_search_options_are_scored_on_the_whole_image_alone():
+    one = seal("none")
+    answer = one.ask(picture(), COLOR, ["red", "blue"])
+    assert one.answer_model.generated == [[], []]  # nobody would use a first answer
+    assert answer.memory.targets == () and answer.searches == []
+    assert one.ask(picture(), COLOR).missing == ["mug"]  # free text: the refusal is the answer
+
+
+def test_named_targets_are_searched_for_without_asking_the_vqa_model():
+    one = seal("oracle")
+    answer = one.ask(picture(), COLOR, ["red", "blue"], targets=["mug", "mug"])
+    assert answer.missing == ["mug"] and answer.first_text == ""
+    assert answer.memory.targets == (MemoryTarget("mug", (MUG,)),)
+    assert answer.option == 0
+
+
+def test_many_questions_get_what_each_gets_alone_in_few_passes():
+    questions = [
+        Question(picture(), SIDE),
+        Question(picture(), COLOR, ("blue", "red")),
+        Question(None, SKY),
+        Question(picture(), COLOR, targets=()),
+    ]
+    together = seal()
+    answers = together.ask_many(questions)
+    for question, answer in zip(questions, answers, strict=True):
+        (alone,) = seal().ask_many([question])
+        assert (answer.text, answer.option, answer.missing) == (
+            alone.text, alone.option, alone.missing,
+        )  # fmt: skip
+        assert [len(r.path) for r in answer.searches] == [len(r.path) for r in alone.searches]
+    assert len(together.answer_model.generated) == 2
+    assert len(together.answer_model.scored) == 1
+
+
+def test_a_final_wording_is_used_for_the_answer_but_not_for_what_is_missing():
+    one = seal()
+    (answer,) = one.ask_many([Question(picture(), COLOR, final_text=f"{COLOR}\n(A) red")])
+    assert answer.missing == ["mug"]
+    assert answer.memory.question == f"{COLOR}\n(A) red" and answer.memory.num_crops == 1
+
+
+def test_text_alone_is_never_searched():
+    one = seal()
+    answer = one.ask(None, COLOR)
+    assert answer.missing == ["mug"] and answer.searches == []
+    assert answer.text == answer.first_text
+
+
+def test_a_box_at_the_very_border_still_gives_a_crop():
+    edge = Box(639.8, 100, 640.4, 101)
+    one = seal("oracle")
+    one.locator.known = always(edge)
+    answer = one.ask(picture(), COLOR)
+    (box,) = answer.memory.targets[0].boxes
+    assert box.x0 <= 639 and box.x1 <= 640 and box.width >= 1
+
+
+def test_locate_finds_one_target():
+    result = seal().locate(picture(), "boat")
+    assert result.found and result.boxes[0].iou(BOAT) > 0.9
+
+
+def test_an_answer_is_json():
+    answer = seal().ask(picture(), SIDE, ["yes", "no"])
+    stored = json.loads(json.dumps(answer.to_dict(heat_cells=4)))
+    assert stored["option"] == 0 and stored["searches"][0]["target"] == "mug"
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda s: s.ask(picture(), " "), "the question is empty"),
+        (lambda s: s.ask(picture(), "a?", ["x", "x"]), "an option appears twice"),
+        (lambda s: s.ask(picture(), "a?", ["x", ""]), "an option is empty"),
+        (lambda s: s.ask(None, "a?", targets=["mug"]), "no image to search for mug"),
+        (lambda s: s.ask("nowhere.jpg", "a?"), "nowhere.jpg: does not exist"),
+        (lambda s: s.ask(Image.new("RGB", (0, 5)), "a?"), "the image is empty"),
+        (lambda s: s.locate(picture(), ""), "the target is empty"),
+        (lambda s: Seal(s.answer_model, None).locate(picture(), "mug"), "does not search"),
+        (lambda s: Seal(None, s.locator).ask(picture(), "a?"), "no VQA LLM"),
+    ],
+)
+def test_wrong_use_is_named(call, says):
+    with pytest.raises(ValueError, match=says):
+        call(seal())
+
+
+def test_a_damaged_image_is_named(tmp_path):
+    path = tmp_path / "half.jpg"
+    picture().save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"half\.jpg: the image is damaged"):
+        seal().ask(path, SKY)
+    with Image.open(path) as lazy, pytest.raises(ValueError, match="the image is damaged"):
+        seal().ask(lazy, SKY)
+
+
+def test_an_unknown_search_or_protocol_lists_the_known_ones_before_anything_is_loaded():
+    with pytest.raises(ValueError) as error:
+        Seal.from_pretrained("nowhere", "nowhere", search="gided")
+    assert all(name in str(error.value) for name in (*STRATEGIES, "none", "oracle"))
+    with pytest.raises(ValueError, match="known: default, as_released"):
+        Seal.from_pretrained("nowhere", "nowhere", protocol="released")
+    with pytest.raises(ValueError, match="nowhere: no such model folder"):
+        Seal.from_pretrained("nowhere", "nowhere")
+    with pytest.raises(ValueError, match="search=guided needs a search model: give vsm"):
+        Seal.from_pretrained("nowhere", None)
+    with pytest.raises(ValueError, match="search=oracle needs known="):
+        Seal.from_pretrained("nowhere", None, search="oracle")
+
+
+def test_grayscale_and_transparent_pictures_are_shown_as_rgb():
+    one = seal()
+    for mode in ("L", "RGBA", "P"):
+        answer = one.ask(picture().convert(mode), COLOR)
+        assert answer.memory.image.mode == "RGB"
