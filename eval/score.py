@@ -11,7 +11,8 @@ was said (text, output). Writes OUT/metrics.json as eval/benchmark does.
 from __future__ import annotations
 
 from seal.evaluation.score import ScoreRun, run_score
-from seal.evaluation.tables import benchmark_table, markdown
+from seal.evaluation.tables import benchmark_table
+from seal.pages.table import markdown
 from seal.schema import program
 
 

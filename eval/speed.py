@@ -27,7 +27,7 @@ from __future__ import annotations
 from seal.evaluation.speed.config import SpeedConfig
 from seal.evaluation.speed.report import speed_table
 from seal.evaluation.speed.run import measure
-from seal.evaluation.tables import markdown
+from seal.pages.table import markdown
 from seal.schema import program
 
 

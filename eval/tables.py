@@ -14,7 +14,7 @@ from pathlib import Path
 
 from seal.evaluation.published import TablesRun
 from seal.evaluation.store import write_text
-from seal.evaluation.tables import latex, markdown
+from seal.pages.table import latex, markdown
 from seal.schema import program
 
 

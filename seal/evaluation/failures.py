@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from seal.evaluation.page import Page
-from seal.evaluation.tables import Table
 from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.images import open_image
+from seal.pages.page import Page
+from seal.pages.table import Table
 from seal.search.draw import draw_path
 from seal.search.trace import from_dict
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from seal.evaluation.run import paired_splits
 from seal.evaluation.store import METRICS, read_predictions
-from seal.evaluation.tables import Table, published_table
+from seal.evaluation.tables import published_table
 from seal.evaluation.task import Prediction, Task
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.pages.table import Table
 
 FORMATS = ("markdown", "latex")
 

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Text cells; an empty one is a number that does not exist."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+from seal.pages.table import Table
 
 
 def benchmark_table(metrics: Mapping[str, Any]) -> Table:
@@ -99,39 +91,6 @@ def published_table(
     return Table(title, tuple(head), tuple(rows))
 
 
-def markdown(table: Table) -> str:
-    """A GitHub table; columns padded so that it reads as plain text as well."""
-    rows = [table.head, *table.rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(table.head))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [
-            cell.replace("|", "\\|").ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        return "| " + " | ".join(cells) + " |"
-
-    rule = "|" + "|".join(
-        "-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)
-    ) + "|"  # fmt: skip
-    return "\n".join([f"{table.title}", "", line(table.head), rule, *map(line, table.rows)])
-
-
-def latex(table: Table) -> str:
-    """A booktabs tabular."""
-    body = [" & ".join(map(_escaped, row)) + r" \\" for row in table.rows]
-    return "\n".join([
-        f"% {table.title}",
-        r"\begin{tabular}{l" + "r" * (len(table.head) - 1) + "}",
-        r"\toprule",
-        " & ".join(map(_escaped, table.head)) + r" \\",
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-    ])  # fmt: skip
-
-
 def percent(metric: Mapping[str, Any] | None, digits: int = 1) -> str:
     """A stored fraction as `74.8 [70.1, 79.0]`; empty if there is none."""
     return _scaled(metric, 100.0, digits)
@@ -160,9 +119,3 @@ def _difference(comparison: Mapping[str, Any] | None) -> str:
         return ""
     metric = {k: v for k, v in comparison["difference"].items()}
     return f"{_scaled(metric, 100.0, 1, sign=True)} ({comparison['p_value']:.2g})"
-
-
-def _escaped(cell: str) -> str:
-    for mark in ("&", "%", "_", "#", "$"):
-        cell = cell.replace(mark, f"\\{mark}")
-    return cell

@@ -10,10 +10,13 @@ from typing import Any
 from PIL import Image
 
 from seal.evaluation.judging import choose
-from seal.evaluation.page import Page
-from seal.evaluation.tables import Table, benchmark_table, number, percent, search_table
+from seal.evaluation.tables import benchmark_table, number, percent, search_table
 from seal.evaluation.task import TaskQuestion
+from seal.files.whole import write_whole
 from seal.metrics.paired import compare
+from seal.pages.curves import loss_curves
+from seal.pages.page import Page
+from seal.pages.table import Table
 from seal.training.log import read_metrics
 
 SPLITS = ("attribute", "spatial", "overall")
@@ -34,9 +37,7 @@ def summarize(
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "peak_memory_mb": round(peak_memory_mb),
     }
-    temporary = out / ".metrics.json.tmp"
-    temporary.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(out / "metrics.json")
+    write_whole(out / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     page = build_page(out, found, cue, metrics, runs)
     page.write(out / "report.html")
     return out / "report.html"
@@ -156,11 +157,10 @@ def build_page(
         "(query_alignment) stays off."
     )
     page.heading("Training")
-    page.curves(
-        {
-            path.parent.name: read_metrics(path)
-            for path in sorted(runs.glob("*/metrics.jsonl"), key=lambda path: path.stat().st_mtime)
-        }
+    logs = sorted(runs.glob("*/metrics.jsonl"), key=lambda path: path.stat().st_mtime)
+    page.plot(
+        loss_curves({path.parent.name: read_metrics(path) for path in logs}),
+        "Losses, each weighted as in the total.",
     )
     page.table(
         Table(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 
 from seal.batch import Batch
-from seal.data.page import batch_page
+from seal.data.sample_page import add_samples
 from seal.models.files.load import parameter_table
 from seal.models.vlm import VLM
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
+from seal.pages.page import Page
 from seal.text.tokenize import load_tokenizer
 from seal.training.assemble import TrainingData
 from seal.training.config import TrainConfig
@@ -40,10 +41,9 @@ def preview(run: VQARun | VSMRun) -> None:
     samples = [data.train[index] for index in range(run.train.micro_batch_size)]
     batch = data.collate(samples)
     print("\n".join(step_lines(model, run.train, data, batch, steps)))
-    page = run.folder / "preview.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(batch_page(run.run_name, samples, tokenizer), encoding="utf-8")
-    print(f"the first micro-batch: {page}")
+    page = Page(run.run_name, "The first micro-batch, as training reads it.")
+    add_samples(page, samples, tokenizer)
+    print(f"the first micro-batch: {page.write(run.folder / 'preview.html')}")
 
 
 def parameter_lines(model: VLM) -> list[str]:

@@ -12,10 +12,11 @@ from seal.batch import Sample
 from seal.building.records.check import find_sets
 from seal.data.chat import ChatConfig
 from seal.data.grounding import GroundingConfig
-from seal.data.page import batch_page
 from seal.data.record_set import Record, RecordSet
+from seal.data.sample_page import add_samples
 from seal.models.files.load import read_config
 from seal.models.vqa import VQAModelConfig
+from seal.pages.page import Page
 from seal.text.tokenize import Tokenizer, load_tokenizer
 from seal.text.tokens import VisualSizes
 from seal.version import PACKAGE
@@ -53,20 +54,18 @@ class PreviewConfig:
 
 def write_preview(config: PreviewConfig) -> int:
     """Write the page of `config` and return how many samples it shows."""
-    parts, shown = [], 0
+    page = Page("Samples of built sets, as training reads them")
+    shown = 0
     for folder in find_sets(config.folders()):
         records = RecordSet.open(folder)
         rng = np.random.default_rng((config.seed, 0))
         drawn = sorted(rng.permutation(len(records))[: config.count].tolist())
         samples, tokenizer = _samples(config, records, drawn)
-        notes = [f"{len(records):,} records of {folder}", f"tokenizer of {tokenizer.folder}"]
-        parts.append(batch_page("/".join(folder.parts[-2:]), samples, tokenizer, notes))
+        page.heading("/".join(folder.parts[-2:]))
+        page.text(f"{len(records):,} records of {folder}; tokenizer of {tokenizer.folder}")
+        add_samples(page, samples, tokenizer)
         shown += len(samples)
-    out = Path(config.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text("\n".join(parts), encoding="utf-8")
-    partial.replace(out)
+    page.write(Path(config.out))
     return shown
 
 

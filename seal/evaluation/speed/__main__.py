@@ -12,7 +12,7 @@ import yaml
 from seal.evaluation.speed.config import SpeedConfig
 from seal.evaluation.speed.report import speed_table
 from seal.evaluation.speed.run import measure
-from seal.evaluation.tables import markdown
+from seal.pages.table import markdown
 
 
 def parse(arguments: list[str]) -> SpeedConfig:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.tables import Table
+from seal.pages.table import Table
 
 CARD = 24e9  # bytes of the card that both models are to fit
 PARTS = {"first_answer": "first answer", "search": "search", "final_answer": "final answer"}

@@ -12,11 +12,12 @@ from vstar_folder import BOAT, MUG, SIGN, write_bench
 from seal.evaluation.search import SearchRun, StrategyReplay, write_traces
 from seal.evaluation.store import read_predictions
 from seal.evaluation.systems import Known
-from seal.evaluation.tables import markdown, search_table
+from seal.evaluation.tables import search_table
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.evaluation.tasks.visual_search import VisualSearch, search_metrics
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
+from seal.pages.table import markdown
 from seal.search.config import SearchConfig
 from seal.search.guided import GuidedSearch
 from seal.search.run import run_searches

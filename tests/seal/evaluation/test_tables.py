@@ -4,7 +4,7 @@ import pytest
 
 from seal.evaluation.published import RowConfig, TableConfig, look_up
 from seal.evaluation.store import write_json
-from seal.evaluation.tables import Table, latex, markdown, number, percent
+from seal.evaluation.tables import number, percent
 
 METRIC = {"value": 0.7539, "n": 191, "invalid": 0, "low": 0.688, "high": 0.81}
 
@@ -41,20 +41,6 @@ def test_a_path_is_followed_or_leads_nowhere():
     assert look_up(metrics, "strategies.guided.length") == METRIC
     assert look_up(metrics, "strategies.bfs.length") is None
     assert look_up(metrics, "pope") is None
-
-
-def test_markdown_lines_up_and_escapes():
-    table = Table("t", ("system", "x"), (("a|b", "1.0"), ("c", "")))
-    lines = markdown(table).splitlines()
-    assert lines[0] == "t"
-    assert "a\\|b" in lines[4]
-    assert lines[3].startswith("|--") and lines[3].endswith(":|")
-
-
-def test_latex_escapes_what_latex_would_read():
-    text = latex(Table("t", ("system", "x"), (("no_search & more", "50%"),)))
-    assert r"no\_search \& more & 50\% \\" in text
-    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 1
 
 
 @pytest.mark.parametrize("metric", [{**METRIC, "low": None, "high": None}])

@@ -29,7 +29,7 @@ def test_each_set_is_shown_to_the_model_it_is_for(tmp_path: Path) -> None:
     expressions = [Expression("cup", (Box(1, 1, 9, 9),), MASK), Expression("dog", ())]
     write_set(tmp_path / "coco" / "train", [search_record("c", *expressions)])
     text = page(tmp_path)
-    assert "<h1>gqa/train</h1>" in text and "<h1>coco/train</h1>" in text
+    assert "<h2>gqa/train</h2>" in text and "<h2>coco/train</h2>" in text
     # Image and two crops of the first, CLIP's and the detector's picture of the last.
     assert text.count("data:image/png") == 5
     assert f"1 boxes, {WIDTH * HEIGHT} mask pixels" in text and "0 boxes, no mask" in text
@@ -40,7 +40,7 @@ def test_the_seed_chooses_what_is_shown(tmp_path: Path) -> None:
     write_set(tmp_path / "set", [text_record(f"r{number}") for number in range(50)])
     pages = [page(tmp_path, count=5, seed=seed) for seed in (1, 1, 2)]
     assert pages[0] == pages[1] != pages[2]
-    assert pages[0].count("<h2>") == 5
+    assert pages[0].count("<h3>") == 5
 
 
 def test_the_options_of_training_hold(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from seal.evaluation.speed.meter import AnonymousPeak
 from seal.evaluation.speed.piece import MODELS, piece_path, run_piece
 from seal.evaluation.speed.report import most_memory, speed_table
 from seal.evaluation.speed.run import measure
-from seal.evaluation.tables import markdown
+from seal.pages.table import markdown
 
 
 class Launches:

@@ -6,8 +6,9 @@ import re
 
 from PIL import Image
 
-from seal.evaluation.page import Page
-from seal.evaluation.tables import Table
+from seal.pages.curves import loss_curves
+from seal.pages.page import Page
+from seal.pages.table import Table
 
 
 def page(tmp_path):
@@ -15,7 +16,8 @@ def page(tmp_path):
     made.heading("Numbers")
     made.table(Table("a caption", ("system", "value"), (("none", ""), ("a<b", "1"))))
     made.picture(Image.new("RGB", (2000, 100)), "wide")
-    made.curves({"vsm": [{"step": i, "loss": 1 / i, "ce": 0.5 / i} for i in range(1, 5)]})
+    runs = {"vsm": [{"step": i, "loss": 1 / i, "ce": 0.5 / i} for i in range(1, 5)]}
+    made.plot(loss_curves(runs), "losses")
     path = tmp_path / "deep" / "report.html"
     made.write(path)
     return path.read_text(encoding="utf-8")

@@ -1,10 +1,8 @@
-"""A page of samples as training sees them: text with labels marked, pictures, boxes and masks."""
+"""Samples on a page, as training sees them: text with labels marked, pictures, boxes and masks."""
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,45 +12,38 @@ from torch import Tensor
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Target
 from seal.images import CLIP_MEAN, CLIP_STD
+from seal.pages.colors import color
+from seal.pages.page import Page, picture
 from seal.text.tokenize import Tokenizer
 
-_COLORS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000")
-_STYLE = (
-    "body{font:14px sans-serif;margin:2em;max-width:70em}mark{background:#bde5b8}"
-    "code{background:#dde4f2;padding:0 .3em}.row{border-top:1px solid #bbb;padding:.6em 0;"
-    "white-space:pre-wrap}img{margin:.2em;vertical-align:top;width:224px}"
-)
+_WIDTH = 336  # pixels of a picture at most
 
 
-def batch_page(
-    title: str, samples: Iterable[Sample], tokenizer: Tokenizer, notes: Iterable[str] = ()
-) -> str:
-    """An HTML page: every row as text, what is learnt marked, and its pictures.
+def add_samples(page: Page, samples: Iterable[Sample], tokenizer: Tokenizer) -> None:
+    """Add every row as text, what is learnt marked, and the sample's pictures.
 
     An expression's color is that of its boxes and its mask on the detector's picture.
     """
-    parts = [f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"]
-    parts.append(f"<h1>{html.escape(title)}</h1><p><mark>learnt</mark> <code>visual</code></p>")
-    parts += [f"<p>{html.escape(note)}</p>" for note in notes]
+    page.markup("<p><mark>learnt</mark> <code>visual</code></p>")
     for sample in samples:
-        parts.append(f"<h2>{html.escape(sample.id)}</h2>")
-        parts += [_picture(_clip_image(pixels)) for pixels in sample.images]
+        page.subheading(sample.id)
+        pictures = [_clip_image(pixels) for pixels in sample.images]
         if sample.detector_image is not None:
-            parts.append(_picture(_detector_image(sample)))
+            pictures.append(_detector_image(sample))
+        page.markup(" ".join(picture(image, width=_WIDTH, exact=True) for image in pictures))
         expressions = iter(enumerate(sample.targets))
         for row in sample.rows:
             text = _marked_text(row.input_ids.tolist(), row.labels.tolist(), tokenizer)
-            parts.append(f'<div class="row">{text}</div>')
+            page.markup(f"<pre>{text}</pre>")
             if row.loc_position is not None and (found := next(expressions, None)) is not None:
-                parts.append(_supervision(*found))
-    return "<!doctype html><meta charset='utf-8'>" + "\n".join(parts) + "\n"
+                page.markup(_supervision(*found))
 
 
 def _supervision(place: int, target: Target) -> str:
     """What is known of one expression."""
     boxes = "not annotated" if target.boxes is None else f"{len(target.boxes)} boxes"
     mask = "no mask" if target.mask is None else f"{int(target.mask.sum())} mask pixels"
-    return f'<p style="color:{_COLORS[place % len(_COLORS)]}">{boxes}, {mask}</p>'
+    return f'<p style="color:{color(place)}">{boxes}, {mask}</p>'
 
 
 def _marked_text(ids: list[int], labels: list[int], tokenizer: Tokenizer) -> str:
@@ -90,18 +81,12 @@ def _detector_image(sample: Sample) -> Image.Image:
         if target.mask is not None:
             # Of the photo's form; the detector's picture is stretched to a square.
             alpha = Image.fromarray((target.mask.numpy() * 110).astype(np.uint8))
-            tint = Image.new("RGB", image.size, _COLORS[place % len(_COLORS)])
+            tint = Image.new("RGB", image.size, color(place))
             image = Image.composite(tint, image, alpha.resize(image.size))
     pen = ImageDraw.Draw(image)
     for place, target in enumerate(sample.targets):
         for cx, cy, w, h in [] if target.boxes is None else target.boxes.tolist():
             x0, x1 = ((cx + sign * w / 2) * image.width for sign in (-1, 1))
             y0, y1 = ((cy + sign * h / 2) * image.height for sign in (-1, 1))
-            pen.rectangle((x0, y0, x1, y1), outline=_COLORS[place % len(_COLORS)])
+            pen.rectangle((x0, y0, x1, y1), outline=color(place))
     return image
-
-
-def _picture(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return f'<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'

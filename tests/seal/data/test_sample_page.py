@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Target
-from seal.data.page import batch_page
+from seal.data.sample_page import add_samples
+from seal.pages.page import Page
 from seal.text.tokenize import load_tokenizer
 from seal.version import PACKAGE
 
@@ -24,14 +25,20 @@ def row(question: str, answer: str, loc: int | None = None) -> Row:
     return Row(ids, labels, loc_position=loc)
 
 
+def shown(*samples: Sample) -> str:
+    page = Page("a & b")
+    add_samples(page, samples, TOKENIZER)
+    return page.to_html()
+
+
 def pictures(page: str) -> list[np.ndarray]:
     found = re.findall(r'data:image/png;base64,([^"]+)"', page)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for data in found]
 
 
 def test_learnt_text_is_marked_and_visual_tokens_are_counted() -> None:
-    page = batch_page("a & b", [Sample("one", (row("what is <it>", "a cup"),))], TOKENIZER)
-    assert "<title>a &amp; b</title>" in page and "<h2>one</h2>" in page
+    page = shown(Sample("one", (row("what is <it>", "a cup"),)))
+    assert "<title>a &amp; b</title>" in page and "<h3>one</h3>" in page
     assert "<code>2 visual tokens</code>" in page and "<mark>&lt;s&gt;a cup</mark>" in page
     assert "what is &lt;it&gt;" in page and "<it>" not in page
 
@@ -43,9 +50,9 @@ def test_boxes_and_masks_are_drawn_where_they_are() -> None:
     gray = torch.zeros(3, 64, 64)
     rows = (row("q", "s", 3), row("q", "s", 3))
     targets = (Target(None, mask), Target(box, None))
-    page = batch_page("t", [Sample("one", rows, (gray,), gray, targets)], TOKENIZER, ["a note"])
+    page = shown(Sample("one", rows, (gray,), gray, targets))
     plain, drawn = pictures(page)
-    assert plain.shape == drawn.shape == (64, 64, 3) and "<p>a note</p>" in page
+    assert plain.shape == drawn.shape == (64, 64, 3)
     changed = (plain != drawn).any(-1)
     assert changed[34:, :30].all() and not changed[34:, 34:].any()
     assert changed[6, 40:57].all() and not changed[10:22, 42:54].any()
@@ -55,5 +62,5 @@ def test_boxes_and_masks_are_drawn_where_they_are() -> None:
 def test_a_chat_row_beside_expressions_has_no_supervision() -> None:
     gray = torch.zeros(3, 8, 8)
     rows = (row("q", "s", 3), row("q", "s"))
-    page = batch_page("t", [Sample("one", rows, (gray,), gray, (Target(None, None),))], TOKENIZER)
+    page = shown(Sample("one", rows, (gray,), gray, (Target(None, None),)))
     assert page.count("not annotated, no mask") == 1

@@ -1,0 +1,1 @@
+"""Pages of results: one template for reports, previews, failures; each is one file to look at."""
