@@ -14,7 +14,7 @@ paired tests against `baseline`), config.yaml, environment.json and failures.htm
 from __future__ import annotations
 
 from seal.evaluation.benchmark import BenchmarkRun, run_benchmark
-from seal.evaluation.tables import benchmark_table
+from seal.evaluation.result_tables import benchmark_table
 from seal.pages.table import markdown
 from seal.schema import program
 

@@ -10,8 +10,8 @@ was said (text, output). Writes OUT/metrics.json as eval/benchmark does.
 
 from __future__ import annotations
 
+from seal.evaluation.result_tables import benchmark_table
 from seal.evaluation.score import ScoreRun, run_score
-from seal.evaluation.tables import benchmark_table
 from seal.pages.table import markdown
 from seal.schema import program
 

@@ -12,8 +12,8 @@ differences), config.yaml, environment.json, and traces/ with pictures of the fi
 
 from __future__ import annotations
 
+from seal.evaluation.result_tables import search_table
 from seal.evaluation.search import SearchRun, run_search
-from seal.evaluation.tables import search_table
 from seal.pages.table import markdown
 from seal.schema import program
 

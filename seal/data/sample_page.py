@@ -30,7 +30,8 @@ def add_samples(page: Page, samples: Iterable[Sample], tokenizer: Tokenizer) -> 
         pictures = [_clip_image(pixels) for pixels in sample.images]
         if sample.detector_image is not None:
             pictures.append(_detector_image(sample))
-        page.markup(" ".join(picture(image, width=_WIDTH, exact=True) for image in pictures))
+        tags = [picture(image, width=_WIDTH, exact=True) for image in pictures]
+        page.markup(f'<div class="pictures">{" ".join(tags)}</div>')
         expressions = iter(enumerate(sample.targets))
         for row in sample.rows:
             text = _marked_text(row.input_ids.tolist(), row.labels.tolist(), tokenizer)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.result_tables import published_table
 from seal.evaluation.run import paired_splits
 from seal.evaluation.store import METRICS, read_predictions
-from seal.evaluation.tables import published_table
 from seal.evaluation.task import Prediction, Task
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.pages.table import Table

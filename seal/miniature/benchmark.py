@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from seal.miniature.questions import (
+from seal.miniature.scenes import save_picture, split_seed
+from seal.miniature.world import BADGE_COLORS, SIZES, Scene, home, make_scene
+from seal.miniature.world_questions import (
     Asked,
     absence_sentence,
     attribute_question,
     badge_sentence,
     draw_relation,
 )
-from seal.miniature.scenes import save_picture, split_seed
-from seal.miniature.world import BADGE_COLORS, SIZES, Scene, home, make_scene
 
 # V*Bench has the first two; targets that are not in the image are ours.
 FOLDERS = ("direct_attributes", "relative_position", "absent_targets")

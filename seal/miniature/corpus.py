@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seal.miniature.questions import (
+from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS, SIZES, Scene, Thing, make_scene
+from seal.miniature.world_questions import (
     absence_sentence,
     attribute_question,
     badge_sentence,
@@ -20,7 +21,6 @@ from seal.miniature.questions import (
     thing_caption,
     where_question,
 )
-from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS, SIZES, Scene, Thing, make_scene
 from seal.text.prompts import (
     cue_question,
     focused_question,

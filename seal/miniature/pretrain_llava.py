@@ -16,9 +16,9 @@ from seal.data.collate import collate
 from seal.images import clip_pixels, pad_to_square
 from seal.miniature.corpus import DESCRIBE, VSM_SHARES, Turn, named_answer, write
 from seal.miniature.pretraining import pretrain
-from seal.miniature.questions import presence_question, scene_caption
 from seal.miniature.views import LEVELS, View, random_view
 from seal.miniature.world import KINDS, REGIONS, SIZES, make_scene
+from seal.miniature.world_questions import presence_question, scene_caption
 from seal.models.vsm import VSM
 from seal.text.conversation import VSM as TEMPLATE
 from seal.text.conversation import conversation_row

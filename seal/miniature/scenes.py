@@ -27,7 +27,9 @@ from seal.data.record_set_writer import SET_FILE
 from seal.geometry import Box
 from seal.miniature.corpus import DESCRIBE
 from seal.miniature.pretrain_llava import clearly_shown
-from seal.miniature.questions import (
+from seal.miniature.views import View, intersect, random_view
+from seal.miniature.world import DEFAULT_SIZE, KINDS, REGIONS, SIZES, Scene, make_scene
+from seal.miniature.world_questions import (
     Asked,
     absence_sentence,
     attribute_question,
@@ -38,8 +40,6 @@ from seal.miniature.questions import (
     thing_caption,
     where_question,
 )
-from seal.miniature.views import View, intersect, random_view
-from seal.miniature.world import DEFAULT_SIZE, KINDS, REGIONS, SIZES, Scene, make_scene
 from seal.text.prompts import focused_question, missing_phrase, refusal
 from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
 from seal.version import __version__

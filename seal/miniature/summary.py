@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from seal.evaluation.judging import choose
-from seal.evaluation.tables import benchmark_table, number, percent, search_table
+from seal.evaluation.result_tables import benchmark_table, number, percent, search_table
 from seal.evaluation.task import TaskQuestion
 from seal.files.whole import write_whole
 from seal.metrics.paired import compare

@@ -30,6 +30,7 @@ caption{text-align:left;padding:.3rem 0}
 small,caption,figcaption,.note,i{color:#6a6e73}figure{margin:1.4rem 0}
 img{max-width:100%;border:1px solid #e2e2de;border-radius:4px}
 .sheet{display:flex;flex-wrap:wrap;gap:1rem}.sheet figure{margin:0;width:330px;font-size:13px}
+.pictures img{width:224px}
 code{background:#f0f0ec;padding:.1rem .3rem;border-radius:3px}mark{background:#bde5b8}
 pre{white-space:pre-wrap;border-top:1px solid #e2e2de;padding-top:.6rem;font:inherit}
 details{margin:.8rem 0}summary{cursor:pointer}

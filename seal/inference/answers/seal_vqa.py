@@ -15,7 +15,7 @@ from torch import Tensor
 from seal.batch import Batch, Row, Sample, Visual
 from seal.data.collate import collate
 from seal.images import clip_pixels, context_crop, pad_to_square
-from seal.inference.answers.prompt import memory_question
+from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.protocol import Generation
 from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
 from seal.memory import VisualWorkingMemory

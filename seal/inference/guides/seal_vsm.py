@@ -19,7 +19,7 @@ from torch import Tensor
 from seal.batch import VISUAL_TOKEN, Row, Sample, Visual
 from seal.data.collate import collate
 from seal.inference.guides.crops import Crop, CropCache
-from seal.inference.guides.heat import DeviceHeat, Maps
+from seal.inference.guides.device_heat import DeviceHeat, Maps
 from seal.inference.prefix import Prefix, continue_greedily, extend, pad_right, read_prefix
 from seal.models.vsm import VSM
 from seal.ops.boxes import box_cxcywh_to_xyxy

@@ -9,10 +9,10 @@ from fakes import FakeSearchModel
 from PIL import Image
 from vstar_folder import BOAT, MUG, SIGN, write_bench
 
+from seal.evaluation.result_tables import search_table
 from seal.evaluation.search import SearchRun, StrategyReplay, write_traces
 from seal.evaluation.store import read_predictions
 from seal.evaluation.systems import Known
-from seal.evaluation.tables import search_table
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.evaluation.tasks.visual_search import VisualSearch, search_metrics
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig

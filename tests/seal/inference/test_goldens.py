@@ -17,7 +17,7 @@ from seal.batch import VISUAL_TOKEN, Sample, Visual
 from seal.data.collate import collate
 from seal.geometry import Box
 from seal.images import clip_pixels, open_image, owl_pixels, pad_to_square
-from seal.inference.answers.prompt import memory_question
+from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.memory import MemoryTarget, VisualWorkingMemory

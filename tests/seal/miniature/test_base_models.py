@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import load_file
 
 from seal.miniature.base_models import ASSETS, QUERIES, Parts
-from seal.miniature.questions import badge_sentence, where_question
 from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS
+from seal.miniature.world_questions import badge_sentence, where_question
 from seal.models.files.load import load_model
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from seal.miniature.cue_reading import measure, repainted
-from seal.miniature.questions import place
 from seal.miniature.world import KINDS, home
+from seal.miniature.world_questions import place
 from seal.search.protocol import Cue
 
 

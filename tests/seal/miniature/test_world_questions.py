@@ -4,7 +4,8 @@ from collections import Counter
 
 import numpy as np
 
-from seal.miniature.questions import (
+from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS, home, make_scene
+from seal.miniature.world_questions import (
     absence_sentence,
     attribute_question,
     badge_sentence,
@@ -16,7 +17,6 @@ from seal.miniature.questions import (
     thing_caption,
     where_question,
 )
-from seal.miniature.world import BADGE_COLORS, KINDS, REGIONS, home, make_scene
 
 
 def test_the_first_option_is_true_and_the_others_are_not():

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from seal.evaluation.published import RowConfig, TableConfig, look_up
+from seal.evaluation.result_tables import number, percent
 from seal.evaluation.store import write_json
-from seal.evaluation.tables import number, percent
 
 METRIC = {"value": 0.7539, "n": 191, "invalid": 0, "low": 0.688, "high": 0.81}
 

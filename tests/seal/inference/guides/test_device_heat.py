@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from seal.geometry import Box
-from seal.inference.guides.heat import DeviceHeat, Maps
+from seal.inference.guides.device_heat import DeviceHeat, Maps
 from seal.search.heatmap import NumpyHeat
 from seal.search.tree import split
 
