@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from seal.geometry import Box
 from seal.inference.answers.protocol import Generation
-from seal.memory import VisualWorkingMemory
 from seal.search.oracle import OracleModel
 from seal.search.protocol import Cue, Detections, Heat, Query
 from seal.text.prompts import refusal
+from seal.working_memory import VisualWorkingMemory
 
 Loss = Callable[[VisualWorkingMemory, str], float]
 

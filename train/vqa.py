@@ -14,7 +14,7 @@ and, at the end, model/, which `load_model` and every evaluation read.
 from __future__ import annotations
 
 from seal.schema import program
-from seal.training.preview import preview
+from seal.training.dry_run import preview
 from seal.training.recipe import VQARun
 from seal.training.run import train
 

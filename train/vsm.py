@@ -14,7 +14,7 @@ with cIoU, gIoU and box accuracy on held-out records, and, at the end, model/, a
 from __future__ import annotations
 
 from seal.schema import program
-from seal.training.preview import preview
+from seal.training.dry_run import preview
 from seal.training.recipe import VSMRun
 from seal.training.run import train
 

@@ -26,9 +26,9 @@ from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
+from seal.search.driver import SearchLocator
 from seal.search.locator import LocateRequest
 from seal.search.protocol import SearchModel
-from seal.search.run import SearchLocator
 from seal.search.strategies import STRATEGIES, build_strategy
 from seal.search.trace import from_dict, to_dict
 

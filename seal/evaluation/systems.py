@@ -10,11 +10,11 @@ from seal.evaluation.task import AnnotatedTarget, merged
 from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel, Generation
 from seal.inference.build_locator import build_locator, check_search
-from seal.memory import VisualWorkingMemory
 from seal.pipeline import ProtocolConfig, Seal
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.protocol import SearchModel
+from seal.working_memory import VisualWorkingMemory
 
 
 class FirstAnswers:

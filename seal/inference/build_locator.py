@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seal.search.config import SearchConfig
+from seal.search.driver import SearchLocator
 from seal.search.locator import Locator
 from seal.search.oracle import Known, OracleLocator
 from seal.search.protocol import SearchModel
-from seal.search.run import SearchLocator
 from seal.search.strategies import STRATEGIES, build_strategy
 
 

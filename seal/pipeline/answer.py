@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from seal.memory import VisualWorkingMemory
 from seal.search.result import SearchResult
 from seal.search.trace import to_dict
+from seal.working_memory import VisualWorkingMemory
 
 
 @dataclass(slots=True)

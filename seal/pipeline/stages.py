@@ -11,13 +11,13 @@ from typing import Any
 from seal.geometry import Box
 from seal.images import context_box
 from seal.inference.answers.protocol import AnswerModel
-from seal.memory import MemoryTarget, VisualWorkingMemory
 from seal.pipeline.answer import Answer
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.search.locator import LocateRequest, Locator
 from seal.search.result import SearchResult
 from seal.text.prompts import parse_missing
+from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 MAX_ANSWER_TOKENS = 200
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PIL import Image
 
 from seal.data.record_set import RecordTarget
-from seal.memory import MemoryTarget, VisualWorkingMemory
+from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 if TYPE_CHECKING:
     from seal.inference.answers.protocol import AnswerModel

@@ -17,10 +17,10 @@ from seal.geometry import Box
 from seal.inference.answers.protocol import Generation
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.seal_vsm import NetworkSearchModel
-from seal.memory import VisualWorkingMemory
 from seal.search.protocol import Cue, Detections, Heat, Query
 from seal.text.conversation import VQA, continuation_ids
 from seal.text.prompts import cue_prefix, refusal
+from seal.working_memory import VisualWorkingMemory
 
 # Visits of the two searches of each question. The mean of the 20 is 4.65, the paper's search length
 # (table 3); every question makes 9 or 10 visits, so one question costs about what the next does.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seal.memory import VisualWorkingMemory
 from seal.text.prompts import focused_question, missing_phrase, object_phrase
 from seal.text.tokens import IMAGE_PLACEHOLDER
+from seal.working_memory import VisualWorkingMemory
 
 
 def memory_question(memory: VisualWorkingMemory) -> str:

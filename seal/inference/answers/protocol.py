@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from seal.memory import VisualWorkingMemory
+from seal.working_memory import VisualWorkingMemory
 
 
 @dataclass(frozen=True, slots=True)

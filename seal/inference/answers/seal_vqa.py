@@ -18,12 +18,12 @@ from seal.images import clip_pixels, context_crop, pad_to_square
 from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.protocol import Generation
 from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
-from seal.memory import VisualWorkingMemory
 from seal.models.vqa import VQAModel
 from seal.text.conversation import VQA as TEMPLATE
 from seal.text.conversation import continuation_ids, prompt_row, prompt_text
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import VisualSizes, choose_tokens
+from seal.working_memory import VisualWorkingMemory
 
 # How the whole image is shown when options are scored without a search: squared as everywhere, or
 # cut to its middle as the original did there (oddity 22).

@@ -16,8 +16,8 @@ from seal.evaluation.systems import Systems
 from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
-from seal.memory import VisualWorkingMemory
 from seal.pipeline import ProtocolConfig
+from seal.working_memory import VisualWorkingMemory
 
 BOXES = {
     "mug": [Box.from_xywh(*MUG)], "boat": [Box.from_xywh(*BOAT)], "sign": [Box.from_xywh(*SIGN)],

@@ -19,8 +19,8 @@ from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
 from seal.pages.table import markdown
 from seal.search.config import SearchConfig
+from seal.search.driver import run_searches
 from seal.search.guided import GuidedSearch
-from seal.search.run import run_searches
 from seal.search.strategies import STRATEGIES
 
 BOXES = {

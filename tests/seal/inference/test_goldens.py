@@ -20,12 +20,12 @@ from seal.images import clip_pixels, open_image, owl_pixels, pad_to_square
 from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.seal_vsm import NetworkSearchModel
-from seal.memory import MemoryTarget, VisualWorkingMemory
 from seal.search.protocol import Patch, Query
 from seal.text.conversation import VSM, encode_slots, prompt_row, prompt_text
 from seal.text.prompts import locate_question
 from seal.text.tokenize import load_tokenizer
 from seal.text.tokens import VisualSizes
+from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 pytestmark = pytest.mark.goldens("vqa_options")
 SHOWN = Visual(0, True)

@@ -9,7 +9,7 @@ from tiny_models import noise, tokenizer, vqa_model
 from seal.geometry import Box
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.prefix import Prefix, continue_greedily, extend, pad_right, read_prefix
-from seal.memory import MemoryTarget, VisualWorkingMemory
+from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 TAILS = [[5, 6, 7], [8], [9, 10, 11, 12]]
 MEMORIES = [

@@ -11,11 +11,11 @@ from PIL import Image
 
 from seal.geometry import Box
 from seal.inference.build_locator import build_locator
-from seal.memory import MemoryTarget
 from seal.pipeline import ProtocolConfig, Question, Seal
 from seal.search.oracle import always
 from seal.search.protocol import Detections
 from seal.search.strategies import STRATEGIES
+from seal.working_memory import MemoryTarget
 
 MUG, BOAT = Box(40, 60, 60, 76), Box(300, 210, 324, 230)
 COLOR, SIDE, SKY = "What color is the mug?", "Is the mug left of the boat?", "Is it day?"

@@ -7,7 +7,7 @@ from random_search import RandomModel, visits
 
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
-from seal.search.run import run_searches
+from seal.search.driver import run_searches
 from seal.search.strategies import STRATEGIES, build_strategy
 
 CONFIG = SearchConfig(min_size=60, min_size_scale=16)

@@ -11,9 +11,9 @@ from seal.geometry import Box
 from seal.search import canvas
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_frames, draw_path, save_animation
+from seal.search.driver import run_searches
 from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleLocator, OracleModel, always
-from seal.search.run import run_searches
 from seal.search.strategies import build_strategy
 from seal.search.trace import from_dict, to_dict
 

@@ -10,8 +10,8 @@ from random_search import RandomModel
 
 from seal.geometry import Box
 from seal.search.config import SearchConfig
+from seal.search.driver import run_searches
 from seal.search.oracle import OracleModel, always
-from seal.search.run import run_searches
 from seal.search.strategies import STRATEGIES, build_strategy
 from seal.search.tree import split
 

@@ -13,10 +13,10 @@ from golden_files import golden_cases, golden_json
 from scripted_search import PARAMETERS, ScriptedModel, blank, search_config, xywh
 
 from seal.search.config import SearchConfig
+from seal.search.driver import run_searches
 from seal.search.guided import GuidedSearch
 from seal.search.heatmap import NumpyHeat, normalize
 from seal.search.protocol import Cue, Detections
-from seal.search.run import run_searches
 from seal.text.phrases import location_text, phrase_from_chunks
 
 pytestmark = pytest.mark.goldens("search")

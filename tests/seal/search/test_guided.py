@@ -9,11 +9,11 @@ from random_search import RandomModel
 
 from seal.geometry import Box
 from seal.search.config import SearchConfig
+from seal.search.driver import run_searches
 from seal.search.guided import GuidedSearch, likely_next
 from seal.search.heatmap import GridHeat
 from seal.search.oracle import OracleModel, always
 from seal.search.protocol import Cue, Detections
-from seal.search.run import run_searches
 from seal.search.tree import SearchNode
 
 SMALL = {"min_size": 64, "min_size_scale": 16}

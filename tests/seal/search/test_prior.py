@@ -9,11 +9,11 @@ from random_search import RandomModel
 from seal.geometry import Box
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
+from seal.search.driver import run_searches
 from seal.search.guided import GuidedSearch
 from seal.search.heatmap import GridHeat
 from seal.search.prior import PriorModel, fixation_prior
 from seal.search.protocol import Patch, Query
-from seal.search.run import run_searches
 from seal.search.tree import split
 
 SIZE = (640, 480)

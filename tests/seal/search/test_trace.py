@@ -9,7 +9,7 @@ from PIL import Image
 from random_search import RandomModel, visits
 
 from seal.search.config import SearchConfig
-from seal.search.run import run_searches
+from seal.search.driver import run_searches
 from seal.search.strategies import STRATEGIES, build_strategy
 from seal.search.trace import from_dict, to_dict
 from seal.search.tree import split

@@ -9,9 +9,9 @@ from tiny_models import noise, tokenizer, vqa_model
 
 from seal.geometry import Box
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
-from seal.memory import MemoryTarget, VisualWorkingMemory
 from seal.text.conversation import VQA as TEMPLATE
 from seal.text.conversation import continuation_ids
+from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 BOX = Box(10, 20, 50, 60)
 MEMORIES = {

@@ -13,9 +13,9 @@ from seal.geometry import Box
 from seal.images import clip_pixels, owl_pixels, pad_to_square
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.search.config import SearchConfig
+from seal.search.driver import run_searches
 from seal.search.guided import GuidedSearch
 from seal.search.protocol import Patch, Query
-from seal.search.run import run_searches
 from seal.text.conversation import VSM as TEMPLATE
 from seal.text.conversation import conversation_row
 from seal.text.prompts import LOCATE_ANSWER, cue_prefix, locate_question

@@ -10,9 +10,9 @@ from random_search import RandomModel, visits
 
 from seal.geometry import Box
 from seal.search.config import SearchConfig
+from seal.search.driver import SearchLocator, run_searches
 from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleModel, always
-from seal.search.run import SearchLocator, run_searches
 from seal.search.strategies import STRATEGIES, build_strategy
 
 CONFIG = SearchConfig(min_size=40, min_size_scale=16)
