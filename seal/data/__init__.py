@@ -1,0 +1,1 @@
+"""Records on disk, and how records become samples, batches and one endless mixture."""

@@ -1,0 +1,1 @@
+"""Losses of both models: matching, boxes, masks, words."""

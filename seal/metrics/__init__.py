@@ -1,0 +1,1 @@
+"""Metrics: pure functions from outcomes to numbers with intervals."""

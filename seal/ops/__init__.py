@@ -1,0 +1,1 @@
+"""Arithmetic on tensors that several layers share."""

@@ -1,0 +1,1 @@
+"""Text: tokens, templates, every fixed sentence, and phrases taken out of sentences."""

@@ -1,0 +1,1 @@
+"""Training under DeepSpeed: what a run is told, its steps, its checkpoints."""
