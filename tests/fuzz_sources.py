@@ -320,7 +320,9 @@ SOURCES = [
     FuzzSource(
         name="coco",
         write=write_scenes,
-        config=lambda f: CocoBuildConfig(**paths(f, annotations="coco.json"), out=""),
+        config=lambda f: CocoBuildConfig(
+            **paths(f, annotations="coco.json"), out="set", max_dropped=1
+        ),
         build=build_coco,
         documents=("coco.json",),
         items=images_of("coco.json"),
@@ -333,7 +335,7 @@ SOURCES = [
         name="objects365",
         write=write_objects365,
         config=lambda f: Objects365BuildConfig(
-            **paths(f, "train", annotations="coco.json"), out=""
+            **paths(f, "train", annotations="coco.json"), out="set", max_dropped=1
         ),
         build=build_objects365,
         documents=("coco.json",),
@@ -346,7 +348,9 @@ SOURCES = [
     FuzzSource(
         name="paco_lvis",
         write=write_paco,
-        config=lambda f: PacoLvisBuildConfig(**paths(f, "images", annotations="paco.json"), out=""),
+        config=lambda f: PacoLvisBuildConfig(
+            **paths(f, "images", annotations="paco.json"), out="set", max_dropped=1
+        ),
         build=build_paco_lvis,
         documents=("paco.json",),
         items=images_of("paco.json"),
@@ -360,7 +364,9 @@ SOURCES = [
         name="coco_stuff",
         write=write_stuff,
         config=lambda f: CocoStuffBuildConfig(
-            **paths(f, "photos", annotations="things.json", stuff="stuff.json", maps="maps"), out=""
+            **paths(f, "photos", annotations="things.json", stuff="stuff.json", maps="maps"),
+            out="set",
+            max_dropped=1,
         ),
         build=build_coco_stuff,
         documents=("things.json", "stuff.json"),
@@ -377,7 +383,7 @@ SOURCES = [
         name="stuff maps",
         write=write_stuff,
         config=lambda f: CocoStuffBuildConfig(
-            **paths(f, "photos", labels="labels.txt", maps="maps"), out=""
+            **paths(f, "photos", labels="labels.txt", maps="maps"), out="set", max_dropped=1
         ),
         build=build_coco_stuff,
         documents=("labels.txt",),
@@ -393,7 +399,7 @@ SOURCES = [
         name="negative",
         write=write_captions,
         config=lambda f: NegativeBuildConfig(
-            **paths(f, annotations="coco.json", captions="captions.json"), out=""
+            **paths(f, annotations="coco.json", captions="captions.json"), out="set", max_dropped=1
         ),
         build=build_negative,
         documents=("coco.json", "captions.json"),
@@ -408,7 +414,8 @@ SOURCES = [
         write=write_captions,
         config=lambda f: PossibleLocationsBuildConfig(
             **paths(f, annotations="coco.json", captions="captions.json", features="features.npy"),
-            out="",
+            out="set",
+            max_dropped=1,
             neighbors=2,
         ),
         build=build_possible_locations,
@@ -424,7 +431,7 @@ SOURCES = [
         name="spatial",
         write=write_scenes,
         config=lambda f: SpatialBuildConfig(
-            **paths(f, annotations="coco.json"), out="", min_side=5.0
+            **paths(f, annotations="coco.json"), out="set", max_dropped=1, min_side=5.0
         ),
         build=build_spatial,
         documents=("coco.json",),
@@ -438,7 +445,7 @@ SOURCES = [
         name="focus",
         write=write_focus,
         config=lambda f: FocusBuildConfig(
-            **paths(f, annotations="coco.json", llava="llava.json"), out=""
+            **paths(f, annotations="coco.json", llava="llava.json"), out="set", max_dropped=1
         ),
         build=build_focus,
         documents=("coco.json", "llava.json"),
@@ -455,7 +462,9 @@ SOURCES = [
         name="gqa",
         write=write_gqa,
         config=lambda f: GqaBuildConfig(
-            **paths(f, "photos", annotations="q.json", scene_graphs="g.json"), out=""
+            **paths(f, "photos", annotations="q.json", scene_graphs="g.json"),
+            out="set",
+            max_dropped=1,
         ),
         build=build_gqa,
         documents=("q.json", "g.json"),
@@ -477,7 +486,8 @@ SOURCES = [
         write=write_vaw,
         config=lambda f: VawBuildConfig(
             **paths(f, "photos", annotations="vaw.json", attribute_types="types.json"),
-            out="",
+            out="set",
+            max_dropped=1,
             types=["color", "material", "state"],
         ),
         build=build_vaw,
@@ -496,7 +506,9 @@ SOURCES = [
     FuzzSource(
         name="refcoco",
         write=write_refer,
-        config=lambda f: RefcocoBuildConfig(**paths(f, "photos", annotations="refcoco"), out=""),
+        config=lambda f: RefcocoBuildConfig(
+            **paths(f, "photos", annotations="refcoco"), out="set", max_dropped=1
+        ),
         build=build_refcoco,
         documents=("refcoco/instances.json", "refcoco/refs(unc).p"),
         items=images_with_sentences,
@@ -508,7 +520,9 @@ SOURCES = [
     FuzzSource(
         name="goldg",
         write=write_goldg,
-        config=lambda f: GoldgBuildConfig(**paths(f, "photos", annotations="goldg.json"), out=""),
+        config=lambda f: GoldgBuildConfig(
+            **paths(f, "photos", annotations="goldg.json"), out="set", max_dropped=1
+        ),
         build=build_goldg,
         documents=("goldg.json",),
         items=images_of("goldg.json"),
@@ -523,7 +537,9 @@ SOURCES = [
     FuzzSource(
         name="llava",
         write=write_llava,
-        config=lambda f: LlavaBuildConfig(**paths(f, "photos", annotations="llava.json"), out=""),
+        config=lambda f: LlavaBuildConfig(
+            **paths(f, "photos", annotations="llava.json"), out="set", max_dropped=1
+        ),
         build=build_llava,
         documents=("llava.json",),
         items=unique_talks,

@@ -22,10 +22,10 @@ from seal.data.record import (
 from seal.data.record_set_writer import (
     SET_FILE,
     RecordWriter,
-    file_checksum,
     record_contents,
     record_line,
 )
+from seal.files.digest import file_digest
 
 __all__ = [
     "ASSISTANT",
@@ -121,7 +121,7 @@ class RecordSet:
     def verify(self) -> None:
         """Compare every shard with its checksum."""
         for shard, path in zip(self.description["shards"], self._shards, strict=True):
-            if (found := file_checksum(path)) != shard["sha256"]:
+            if (found := file_digest(path)) != shard["sha256"]:
                 raise ValueError(
                     f"{path}: checksum {found}, {SET_FILE} says {shard['sha256']}: "
                     "build the set again"

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
+import re
 import sys
-from array import array
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from seal.data.record import SCHEMA, Record
+from seal.data.seen_ids import SeenIds
+from seal.files.digest import file_digest
+from seal.files.lock import WriterLock
+from seal.files.whole import write_whole
 from seal.version import __version__
 
 SET_FILE = "set.json"
 PROGRESS_FILE = "progress.partial"
+_FINAL = re.compile(r"records-(\d{5})-of-\d{5}\.jsonl")
+# Names that only a set has: its shards, before and after they are named, and its report.
+_RESERVED = re.compile(r"records-\d{5}(\.partial|-of-\d{5}\.jsonl)|report\.html")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -28,6 +35,9 @@ class RecordWriter:
 
     Leaving the block with an error keeps nothing, or, with `resume`, what the last `checkpoint`
     saw: a writer of the same set then goes on from there, and the files come out the same.
+
+    Inside the block nobody else can write to the folder. Of the files there, only those that
+    `progress.partial` lists as written by such a build are ever removed or written over.
     """
 
     def __init__(
@@ -44,10 +54,11 @@ class RecordWriter:
         """`settings`: whatever else made the set what it is; goes to `set.json`."""
         if records_per_shard < 1:
             raise ValueError(f"records_per_shard must be at least 1, got {records_per_shard}")
+        if not str(folder).strip():
+            raise ValueError("the folder of the set has an empty name: out=FOLDER")
         self.folder = Path(folder)
-        if (self.folder / SET_FILE).exists():
-            raise ValueError(f"{self.folder} already holds a record set; choose another folder")
         self.counts: dict[str, int] = {}  # free for the builder: drops by reason and the like
+        self.examples: dict[str, list[str]] = {}  # the first of each drop: which, and why
         self.progress = 0  # what the last checkpoint was told; 0: a new set
         self._facts = {
             "schema": SCHEMA,
@@ -59,15 +70,36 @@ class RecordWriter:
         }
         self._per_shard = records_per_shard
         self._resume = resume
+        self._lock = WriterLock(folder, "build")
         self._file: IO[bytes] | None = None
         self._in_shard: list[int] = []  # records
-        self._ids = _Seen()
+        self._ids = SeenIds()
+        self._own: list[str] = []  # names of the files that were written, or will be next
+        self._saved: dict[str, Any] = {}  # the last checkpoint
         self.contents: dict[str, int] = {}  # what the records hold, added up
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not (resume and self._restore()):
-            self._remove_partial()
 
     def __enter__(self) -> RecordWriter:
+        """Take the folder.
+
+        Raises:
+            ValueError: it holds a set, or files of names that the set needs and that no stopped
+                build left, or it cannot be written to.
+            InUseError: another build writes there.
+        """
+        self._lock.acquire()
+        try:
+            if (self.folder / SET_FILE).exists():
+                raise ValueError(f"{self.folder} already holds a record set; choose another folder")
+            left = self._left_behind()
+            self._own = _names_in(left)
+            self._refuse_foreign()
+            self._take_names_back(left)
+            if not (self._resume and self._restore(left)):
+                self._remove_own()
+                self._note()
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(
@@ -76,12 +108,16 @@ class RecordWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
-            self.close()
-            return
-        self._close_file()
-        if not self._resume:
-            self._remove_partial()
+        try:
+            if error is None:
+                self.close()
+                return
+            with suppress(ValueError, OSError):  # a full disk: `error` says so already
+                self._close_file()
+            if not self._resume:
+                self._remove_own()
+        finally:
+            self._lock.release()
 
     def __len__(self) -> int:
         return sum(self._in_shard)
@@ -95,10 +131,12 @@ class RecordWriter:
         if not self._ids.add(id):
             raise ValueError(f"record {id!r} occurs twice")
         if self._file is None or self._in_shard[-1] == self._per_shard:
-            self._close_file()
-            self._in_shard.append(0)
-            self._file = self._partial(len(self._in_shard) - 1).open("wb")
-        self._file.write(line)
+            self._begin_shard()
+        assert self._file is not None
+        try:
+            self._file.write(line)
+        except OSError as error:
+            raise self._unwritable(error) from error
         self._in_shard[-1] += 1
         for name, count in contents.items():
             self.contents[name] = self.contents.get(name, 0) + count
@@ -106,19 +144,17 @@ class RecordWriter:
     def checkpoint(self, progress: int) -> None:
         """Note that the set holds everything up to `progress` of the builder's own count."""
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._flush()
         self.progress = progress
-        state = {
-            "facts": self._facts,
-            "per_shard": self._per_shard,
+        self._saved = {
             "progress": progress,
-            "counts": self.counts,
-            "contents": self.contents,
-            "in_shard": self._in_shard,
+            "counts": dict(self.counts),
+            "examples": {reason: list(places) for reason, places in self.examples.items()},
+            "contents": dict(self.contents),
+            "in_shard": list(self._in_shard),
             "bytes": [self._partial(i).stat().st_size for i in range(len(self._in_shard))],
         }
-        _write_whole(self.folder / PROGRESS_FILE, json.dumps(state))
+        self._note()
 
     def discard(self) -> None:
         """Keep nothing for another run: what was read has to change first."""
@@ -128,44 +164,78 @@ class RecordWriter:
         """Give every file its name, `set.json` last."""
         self._close_file()
         shards = []
+        names = [self._final(index) for index in range(len(self._in_shard))]
         for index, records in enumerate(self._in_shard):
-            name = f"records-{index:05d}-of-{len(self._in_shard):05d}.jsonl"
-            path = self._partial(index).rename(self.folder / name)
+            path = self._partial(index)
             shards.append(
                 {
-                    "name": name,
+                    "name": names[index],
                     "records": records,
                     "bytes": path.stat().st_size,
-                    "sha256": file_checksum(path),
+                    "sha256": file_digest(path),
                 }
             )
+        self._own += names
+        self._note()  # a run that dies now leaves shards of both names
+        for index, name in enumerate(names):
+            self._partial(index).rename(self.folder / name)
         description = {
             **self._facts,
             "records": len(self),
             "counts": self.counts,
+            "examples": self.examples,
             "contents": self.contents,
             "shards": shards,
         }
-        _write_whole(self.folder / SET_FILE, json.dumps(description, indent=1) + "\n")
-        self._remove_partial()
+        write_whole(self.folder / SET_FILE, json.dumps(description, indent=1) + "\n")
+        (self.folder / PROGRESS_FILE).unlink(missing_ok=True)
 
-    def _restore(self) -> bool:
-        """Go back to the last checkpoint of the same set; False when there is none."""
+    def _left_behind(self) -> dict[str, Any]:
+        """What `progress.partial` of a stopped build says; empty where there is none."""
         path = self.folder / PROGRESS_FILE
-        if not path.is_file():
+        if not path.exists():
+            return {}
+        try:
+            left = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(left, dict) and isinstance(left["facts"], dict):
+                return left
+        except (OSError, ValueError, KeyError):
+            pass
+        raise ValueError(
+            f"{path} is no note of a stopped build, or a damaged one: move it and what belongs to "
+            "it away, or choose another folder"
+        )
+
+    def _refuse_foreign(self) -> None:
+        for path in sorted(self.folder.iterdir()):
+            if _RESERVED.fullmatch(path.name) and path.name not in self._own:
+                raise ValueError(
+                    f"{path} is in the way: the set needs this name, and no stopped build left the "
+                    "file; move it or choose another folder"
+                )
+
+    def _take_names_back(self, left: dict[str, Any]) -> None:
+        """Undo the naming of a build that died while its files got their names."""
+        for name in _names_in(left):
+            if (named := _FINAL.fullmatch(name)) and (self.folder / name).is_file():
+                (self.folder / name).rename(self._partial(int(named[1])))
+
+    def _restore(self, left: dict[str, Any]) -> bool:
+        """Go back to the last checkpoint of the same set; False when there is none."""
+        if not left:
             return False
-        state = json.loads(path.read_text(encoding="utf-8"))
-        before = _flat(state["facts"]) | {"records_per_shard": state["per_shard"]}
+        before = _flat(left["facts"]) | {"records_per_shard": left.get("per_shard")}
         now = _flat(self._facts) | {"records_per_shard": self._per_shard}
         if other := sorted(k for k in before.keys() | now if before.get(k) != now.get(k)):
-            told = ", ".join(f"{k}={now.get(k)!r}, not {before.get(k)!r}" for k in other[:4])
+            told = ", ".join(_difference(k, now.get(k), before.get(k)) for k in other[:4])
             print(
                 f"{self.folder}: what a stopped build left there was made with other settings "
                 f"({told}); this one begins anew",
                 file=sys.stderr,
             )
             return False
-        if "contents" not in state:  # of an older version
+        state = left.get("saved")
+        if not state:  # stopped before its first checkpoint, or of an older version
             return False
         shards = [(self._partial(index), size) for index, size in enumerate(state["bytes"])]
         if not all(shard.is_file() and shard.stat().st_size >= size for shard, size in shards):
@@ -175,66 +245,78 @@ class RecordWriter:
             with shard.open("rb") as file:
                 for line in file:
                     self._ids.add(json.loads(line)["id"])
-        self._in_shard = state["in_shard"]
-        self.counts = state["counts"]
-        self.contents = state["contents"]
+        self._saved = state
+        self._in_shard = list(state["in_shard"])
+        self.counts = dict(state["counts"])
+        self.examples = dict(state["examples"])
+        self.contents = dict(state["contents"])
         self.progress = state["progress"]
         if self._in_shard:
             self._file = self._partial(len(self._in_shard) - 1).open("ab")
         return True
 
+    def _begin_shard(self) -> None:
+        self._close_file()
+        self._in_shard.append(0)
+        path = self._partial(len(self._in_shard) - 1)
+        if path.name not in self._own:
+            self._own.append(path.name)
+            self._note()  # before the file is there, so that no file is there without it
+        try:
+            self._file = path.open("wb")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _note(self) -> None:
+        """Write down which files are ours, and the last checkpoint."""
+        note = {
+            "facts": self._facts,
+            "per_shard": self._per_shard,
+            "files": self._own,
+            "saved": self._saved,
+        }
+        write_whole(self.folder / PROGRESS_FILE, json.dumps(note))
+
+    def _flush(self) -> None:
+        assert self._file is not None
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._unwritable(error) from error
+
     def _close_file(self) -> None:
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())  # a checkpoint relies on the shards before its own
+            self._flush()  # a checkpoint relies on the shards before its own
             self._file.close()
             self._file = None
 
-    def _remove_partial(self) -> None:
-        for left_over in self.folder.glob("*.partial"):
-            left_over.unlink()
-        if not (self.folder / SET_FILE).exists():  # a set that died while its files were named
-            for left_over in self.folder.glob("records-*-of-*.jsonl"):
-                left_over.unlink()
+    def _unwritable(self, error: OSError) -> ValueError:
+        path = self._partial(len(self._in_shard) - 1)
+        return ValueError(
+            f"{path} cannot be written: {error.strerror or error}; the same line goes on from "
+            "what is written when there is room again"
+        )
+
+    def _remove_own(self) -> None:
+        for name in [*self._own, PROGRESS_FILE]:
+            (self.folder / name).unlink(missing_ok=True)
+        self._own = []
 
     def _partial(self, shard: int) -> Path:
         return self.folder / f"records-{shard:05d}.partial"
 
+    def _final(self, shard: int) -> str:
+        return f"records-{shard:05d}-of-{len(self._in_shard):05d}.jsonl"
 
-class _Seen:
-    """The ids of millions of records, each as an 8-byte hash in an open-addressed table.
 
-    Two of n ids share a hash, and stop a build, with a chance of n^2 / 2^65: 10^-7 for 2 million.
-    """
-
-    def __init__(self) -> None:
-        self._table = array("Q", bytes(8 * 1024))  # 0: free
-        self._count = 0
-
-    def add(self, id: str) -> bool:
-        """Whether it is new."""
-        digest = hashlib.blake2b(id.encode("utf-8"), digest_size=8).digest()
-        if not self._put(int.from_bytes(digest, "little") or 1):
-            return False
-        self._count += 1
-        if 2 * self._count > len(self._table):
-            held = self._table
-            self._table = array("Q", bytes(8 * 2 * len(held)))
-            for value in held:
-                if value:
-                    self._put(value)
-        return True
-
-    def _put(self, value: int) -> bool:
-        table = self._table
-        mask = len(table) - 1
-        place = value & mask
-        while (other := table[place]) != 0:
-            if other == value:
-                return False
-            place = (place + 1) & mask
-        table[place] = value
-        return True
+def _names_in(left: dict[str, Any]) -> list[str]:
+    """The files that a note of a stopped build lists; an older one lists only how many."""
+    if not left:
+        return []
+    if "files" in left:
+        return [name for name in left["files"] if _RESERVED.fullmatch(str(name))]
+    return [f"records-{shard:05d}.partial" for shard in range(len(left.get("in_shard", [])) + 1)]
 
 
 def record_line(record: Record) -> bytes:
@@ -257,20 +339,10 @@ def record_contents(record: Record) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def file_checksum(path: Path) -> str:
-    """SHA-256 of a file, as text."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write under another name and rename: readers see the old file or the new one."""
-    partial = path.with_name(f"{path.name}.new.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+def _difference(key: str, now: Any, before: Any) -> str:
+    if key.endswith(".sha256"):
+        return f"{key.removesuffix('.sha256')} has other content"
+    return f"{key}={now!r}, not {before!r}"
 
 
 def _flat(facts: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -21,6 +21,20 @@ _ORIENTATION = 0x0112  # the EXIF tag; from 5 on width and height change places
 _SAMPLE = 256  # names that say which layout a folder has
 
 
+class Unusable(str):
+    """Why an image cannot be used; `where` says which one, and what was looked for."""
+
+    where: str
+
+    def __new__(cls, reason: str, where: str) -> Unusable:
+        self = super().__new__(cls, reason)
+        self.where = where
+        return self
+
+    def __reduce__(self) -> tuple[type[Unusable], tuple[str, str]]:
+        return Unusable, (str(self), self.where)  # workers send it
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFile:
     """An image that can be used."""
@@ -57,7 +71,7 @@ class ImageFiles:
                     return path
         return None
 
-    def look(self, names: Sequence[str], size: tuple[int, int] | None) -> ImageFile | str:
+    def look(self, names: Sequence[str], size: tuple[int, int] | None) -> ImageFile | Unusable:
         """The image, decoded once, or why it cannot be used.
 
         Args:
@@ -65,14 +79,18 @@ class ImageFiles:
         """
         name = self.find(names)
         if name is None:
-            return MISSING
+            return Unusable(MISSING, f"{names[0]} below {self.root}")
         try:
             width, height = open_image(Path(self.root, name)).size
-        except ValueError:
-            return CORRUPT
+        except ValueError as error:
+            return Unusable(CORRUPT, str(error))
         if size is None or size == (width, height):
             return ImageFile(name, width, height)
-        return TURNED if size == (height, width) and self._is_turned(name) else OTHER_SIZE
+        turned = size == (height, width) and self._is_turned(name)
+        return Unusable(
+            TURNED if turned else OTHER_SIZE,
+            f"{self.root}/{name} is {width} x {height}, annotated as {size[0]} x {size[1]}",
+        )
 
     def _below(self, name: str, drop: int) -> str | None:
         for parts in _spellings(name):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seal.building.records.writer import BuildConfig
+from seal.files.digest import file_facts
 
 
 def require_sources(images: str, **files: str) -> None:
@@ -47,9 +48,3 @@ def source_settings(
         else:
             settings[name] = [file_facts(file) for file in value]
     return settings
-
-
-def file_facts(file: str | Path) -> dict[str, Any]:
-    """What tells a source file from another version of it."""
-    path = Path(file)
-    return {"name": path.name, "bytes": path.stat().st_size}

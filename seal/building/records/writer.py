@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from seal.building.formats.image_lookup import CORRUPT
+from seal.building.formats.image_lookup import CORRUPT, Unusable
 from seal.building.language.unwritten_records import Draft, Keep, TextWriter
 from seal.building.records.report import write_report
 from seal.building.records.worker_lifetime import end_with_parent
@@ -22,6 +23,7 @@ from seal.data.record_set import Record, RecordSet, RecordWriter, record_content
 _CHECKPOINT_EVERY = 2_000  # items; fewer than that are lost when a build is stopped
 _WINDOW = 256  # items whose drafts are written, and whose records are judged, together
 _CHUNK = 32  # items a worker is given at once
+_EXAMPLES = 3  # of each fault, for messages
 _AHEAD = 8  # chunks for each worker that may wait to be written
 
 
@@ -37,16 +39,23 @@ class BuildConfig:
     seed: int = 0  # of whatever is drawn
     workers: int = 0  # processes; the set does not depend on it; 0: in this one
     max_corrupt: float = 0.01  # share of images that may not decode before the build fails
+    # Share of items that may be lost to faults of the source (images that are missing, damaged, of
+    # another size, not annotated) before the build fails; those that hold nothing to use are none.
+    max_dropped: float = 0.2
     records_per_shard: int = 10_000
     report_samples: int = 24  # records shown in report.html
 
     def __post_init__(self) -> None:
+        for name in ("images", "out"):
+            if not str(getattr(self, name)).strip():
+                raise ValueError(f"{name}= is empty; is a variable of the shell not set?")
         for name, least in (
             ("limit", 1),
             ("max_records", 1),
             ("seed", 0),
             ("workers", 0),
             ("max_corrupt", 0),
+            ("max_dropped", 0),
             ("records_per_shard", 1),
             ("report_samples", 0),
         ):
@@ -129,6 +138,7 @@ def build_set(
         done = saved = first
         while len(writer) != most and (window := list(islice(bar, _WINDOW))):
             found: Counter[str] = Counter()
+            _keep_examples(window, writer.examples)
             for line in _lines(window, found, write, keep):
                 if len(writer) == most:
                     found["records beyond max_records"] += 1
@@ -141,7 +151,7 @@ def build_set(
             writer.counts["items read"] = done
             for reason, count in found.items():
                 writer.counts[reason] = writer.counts.get(reason, 0) + count
-            _check_corrupt(writer, num_items, config)
+            _check_drops(writer, num_items, config)
             if done - saved >= _CHECKPOINT_EVERY or write is not None or keep is not None:
                 writer.checkpoint(done)
                 saved = done
@@ -149,7 +159,8 @@ def build_set(
         writer.counts["records written"] = len(writer)
         if len(writer) == 0:
             writer.discard()
-            raise ValueError(f"{source}: {num_items} items gave no record: {writer.counts}")
+            raise ValueError(f"{source}: {num_items} items gave no record: {_told(writer)}")
+    print_drops(builder, writer)
     records = RecordSet.open(out)
     write_report(records, samples=config.report_samples, seed=config.seed)
     return records
@@ -188,13 +199,52 @@ def _finished(
     return [record for record, reason in zip(records, reasons, strict=True) if reason is None]
 
 
-def _check_corrupt(writer: RecordWriter, num_items: int, config: BuildConfig) -> None:
+def _keep_examples(window: list[Outcome | _Encoded], examples: dict[str, list[str]]) -> None:
+    for outcome in window:
+        for reason in outcome.counts:
+            if isinstance(reason, Unusable):
+                kept = examples.setdefault(str(reason), [])
+                if len(kept) < _EXAMPLES:
+                    kept.append(reason.where)
+
+
+def print_drops(builder: str, writer: RecordWriter) -> None:
+    """What was counted besides records: on the terminal, a line a reason, the commonest first."""
+    read = writer.counts.get("items read", 0)
+    print(f"{builder}: {read} items read, {len(writer)} records", file=sys.stderr)
+    counts = sorted(writer.counts.items(), key=lambda item: -item[1])
+    for reason, count in counts:
+        if count and reason not in ("items read", "records written"):
+            shown = writer.examples.get(reason, [])
+            more = "; ..." if count > len(shown) else ""
+            places = f" ({'; '.join(shown)}{more})" if shown else ""
+            print(f"  {count:>8} {reason}{places}", file=sys.stderr)
+
+
+def _told(writer: RecordWriter) -> str:
+    """The counts in one line, and an example of each fault."""
+    examples = "; ".join(places[0] for places in writer.examples.values())
+    return f"{writer.counts}" + (f"; for example {examples}" if examples else "")
+
+
+def _check_drops(writer: RecordWriter, num_items: int, config: BuildConfig) -> None:
     corrupt = writer.counts.get(CORRUPT, 0)
     if corrupt > config.max_corrupt * num_items:
         writer.discard()
         raise ValueError(
             f"{corrupt} of {num_items} images in {config.images} do not decode, more than "
-            f"max_corrupt={config.max_corrupt:g} allows; download them again or raise it"
+            f"max_corrupt={config.max_corrupt:g} allows; download them again or raise it: "
+            f"{'; '.join(writer.examples[CORRUPT])}"
+        )
+    dropped = {reason: writer.counts.get(reason, 0) for reason in writer.examples}
+    if sum(dropped.values()) > config.max_dropped * num_items:
+        worst = max(dropped, key=dropped.__getitem__)
+        writer.discard()
+        raise ValueError(
+            f"{config.annotations}: {sum(dropped.values())} of {num_items} items are lost, more "
+            f"than max_dropped={config.max_dropped:g} allows; {dropped[worst]} for: {worst} "
+            f"({'; '.join(writer.examples[worst])}); correct images={config.images} or the "
+            "annotations, or raise max_dropped"
         )
 
 

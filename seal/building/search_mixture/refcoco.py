@@ -11,7 +11,7 @@ from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import box_inside, checked_id, id_text, image_size, text
 from seal.building.formats.image_lookup import ImageFiles
 from seal.building.formats.json_arrays import read_element, stream_arrays
-from seal.building.records.source_files import file_facts, require_sources
+from seal.building.records.source_files import require_sources
 from seal.building.records.writer import BuildConfig, Outcome, build_set
 from seal.building.search_mixture.refer_sentences import (
     Sentence,
@@ -25,6 +25,7 @@ from seal.building.search_mixture.refer_sentences import (
 from seal.building.sources.photo_layouts import coco_places
 from seal.data.masks import RLE, merge_rles, segmentation_to_rle
 from seal.data.record_set import Expression, Record, RecordSet
+from seal.files.digest import file_facts
 from seal.geometry import Box
 
 AMBIGUOUS = ("drop", "keep")

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from seal.building.records.check import find_sets
 from seal.building.records.report import write_report
-from seal.building.records.source_files import file_facts, require_folder
+from seal.building.records.source_files import require_folder
 from seal.data.interchange import (
     AUTHORS_FILES,
     GIVEN_ID,
@@ -22,6 +22,7 @@ from seal.data.interchange import (
     write_authors,
 )
 from seal.data.record_set import Record, RecordSet, RecordWriter
+from seal.files.digest import file_facts
 
 _OURS = {theirs: ours for ours, theirs in AUTHORS_FILES.items()}
 

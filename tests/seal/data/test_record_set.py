@@ -70,7 +70,7 @@ def test_an_error_while_writing_keeps_nothing(tmp_path: Path) -> None:
 def test_a_finished_set_is_not_written_over(tmp_path: Path) -> None:
     write_set(tmp_path, RECORDS)
     with pytest.raises(ValueError, match="already holds a record set"):
-        RecordWriter(tmp_path, builder="test", seed=0, image_root=".")
+        write_set(tmp_path, RECORDS)
 
 
 def test_an_id_may_occur_once(tmp_path: Path) -> None:
@@ -221,9 +221,3 @@ def test_a_discarded_set_begins_anew(tmp_path: Path) -> None:
         writer.discard()
         raise RuntimeError
     assert not contents(tmp_path)
-
-
-def test_files_named_by_a_run_that_died_are_removed(tmp_path: Path) -> None:
-    (tmp_path / "records-00000-of-00009.jsonl").write_text("left over")
-    write_all(tmp_path)
-    assert len(list(tmp_path.glob("records-*"))) == 2

@@ -22,7 +22,7 @@ PLAIN = [annotation(i, 1, BOX) for i in range(3)]
 
 def build(path: Path, **settings: Any) -> RecordSet:
     values = {"annotations": str(path), "images": str(path.parent), "out": str(path.parent / "out")}
-    return build_coco(CocoBuildConfig(**(values | settings)))
+    return build_coco(CocoBuildConfig(**(values | {"max_dropped": 1.0} | settings)))
 
 
 def expressions(record: Record) -> dict[str, Expression]:

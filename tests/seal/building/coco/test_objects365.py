@@ -31,7 +31,7 @@ def listed(image: int) -> str:
 def build(path: Path, **settings: Any) -> RecordSet:
     values = {"annotations": str(path), "images": str(path.parent / "train")}
     values["out"] = str(path.parent / "out")
-    return build_objects365(Objects365BuildConfig(**(values | settings)))
+    return build_objects365(Objects365BuildConfig(**(values | {"max_dropped": 1.0} | settings)))
 
 
 @pytest.mark.parametrize("dropped", [0, 1, 2, 3])

@@ -46,7 +46,7 @@ def write_paco(folder: Path, annotations: list[dict[str, Any]], **image: Any) ->
 def build(path: Path, **settings: Any) -> RecordSet:
     values = {"annotations": str(path), "images": str(path.parent / "images")}
     values["out"] = str(path.parent / "out")
-    return build_paco_lvis(PacoLvisBuildConfig(**(values | settings)))
+    return build_paco_lvis(PacoLvisBuildConfig(**(values | {"max_dropped": 1.0} | settings)))
 
 
 def found(path: Path, **settings: Any) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def maps_alone(source: dict[str, str], **settings: Any) -> RecordSet:
 
 
 def build(source: dict[str, str], **settings: Any) -> RecordSet:
-    return build_coco_stuff(CocoStuffBuildConfig(**(source | settings)))
+    return build_coco_stuff(CocoStuffBuildConfig(**(source | {"max_dropped": 1.0} | settings)))
 
 
 def expressions(record: Record) -> dict[str, Expression]:

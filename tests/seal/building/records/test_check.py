@@ -22,7 +22,7 @@ from record_sets import (
 from seal.building.records.check import CheckConfig, Report, check_set, find_sets, size_table
 from seal.data.masks import mask_to_rle
 from seal.data.record_set import Expression
-from seal.data.record_set_writer import file_checksum
+from seal.files.digest import file_digest
 from seal.geometry import Box
 
 MASK = mask_to_rle(np.eye(HEIGHT, WIDTH, dtype=np.uint8))
@@ -59,7 +59,7 @@ def fit(folder: Path) -> None:
     description = json.loads(path.read_text())
     for facts in description["shards"]:
         shard = folder / facts["name"]
-        facts["bytes"], facts["sha256"] = shard.stat().st_size, file_checksum(shard)
+        facts["bytes"], facts["sha256"] = shard.stat().st_size, file_digest(shard)
     path.write_text(json.dumps(description))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,18 +26,21 @@ def test_what_is_not_there_is_named_by_its_key(tmp_path: Path) -> None:
         require_sources(str(tmp_path), captions=str(tmp_path))
 
 
-def test_settings_tell_source_files_apart_by_name_and_size(tmp_path: Path) -> None:
+def test_settings_tell_source_files_apart_by_their_content(tmp_path: Path) -> None:
     for name, size in (("a.json", 3), ("b.json", 5)):
         (tmp_path / name).write_bytes(b"x" * size)
     config = Config(
         annotations=str(tmp_path / "a.json"),
-        images="",
-        out="",
+        images="i",
+        out="o",
         limit=7,
         also=[str(tmp_path / "b.json"), str(tmp_path / "a.json")],
     )
     files = ("annotations", "captions", "also")
-    a, b = {"name": "a.json", "bytes": 3}, {"name": "b.json", "bytes": 5}
+    a, b = (
+        {"name": name, "bytes": size, "sha256": hashlib.sha256(b"x" * size).hexdigest()}
+        for name, size in (("a.json", 3), ("b.json", 5))
+    )
     assert source_settings(config, "source", files=files) == {
         "limit": 7,
         "source": "x",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import BrokenExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from coco_files import annotation, write_coco
 from record_sets import text_record
 
 from seal.building.coco.detection import CocoBuildConfig, build_coco
+from seal.building.formats.image_lookup import Unusable
 from seal.building.records import writer
 from seal.building.records.writer import BuildConfig, Outcome, build_set
-from seal.data.record_set import RecordSet
+from seal.data.record_set import RecordSet, RecordWriter
 
 
 def config(folder: Path, **settings: Any) -> BuildConfig:
@@ -196,3 +198,68 @@ def test_a_build_without_records_says_what_became_of_its_items(tmp_path: Path) -
 def test_a_wrong_config_names_the_field(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         config(tmp_path, **wrong)
+
+
+def losing(item: int) -> Outcome:
+    if item % 4 == 3:
+        return Outcome(counts={Unusable("image file missing", f"{item}.jpg below photos"): 1})
+    return make(item)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_was_dropped_is_told_on_the_terminal_with_examples(
+    tmp_path: Path, workers: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = build(config(tmp_path, max_dropped=0.25, workers=workers), losing)
+    told = capsys.readouterr().err
+    assert "test: 20 items read, 10 records\n" in told
+    places = "3.jpg below photos; 7.jpg below photos; 11.jpg below photos; ..."
+    assert f"         5 image file missing ({places})\n" in told
+    assert "         5 a third\n" in told and "         4 before\n" in told
+    assert records.description["examples"] == {"image file missing": places.split("; ")[:3]}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_mass_loss_is_an_error_that_names_what_was_looked_for(tmp_path: Path, workers: int) -> None:
+    settings = config(tmp_path, max_dropped=0.24, workers=workers)
+    with pytest.raises(
+        ValueError, match=r"5 of 20 items are lost, more than max_dropped=0.24"
+    ) as e:
+        build(settings, losing)
+    assert "5 for: image file missing (3.jpg below photos; 7.jpg below photos;" in str(e.value)
+    assert "\n" not in str(e.value) and not list(Path(settings.out).iterdir())
+
+
+def test_what_a_source_does_not_hold_is_no_loss(tmp_path: Path) -> None:
+    assert len(build(config(tmp_path, max_dropped=0))) == 14
+
+
+@pytest.mark.parametrize("name", ["out", "images"])
+def test_an_empty_path_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}= is empty; is a variable of the shell not set"):
+        config(tmp_path, **{name: " "})
+
+
+def test_a_source_that_changed_is_begun_anew_even_at_the_same_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(writer, "_CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(writer, "_WINDOW", 2)
+    things = [annotation(i, 1 + i % 5, [10, 5, 9, 9]) for i in range(20)]
+    path = write_coco(tmp_path, things, 20)
+    before = path.read_bytes()
+    settings = CocoBuildConfig(
+        annotations=str(path), images=str(tmp_path), out=str(tmp_path / "out"), num_absent=0
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordWriter, "close", lambda self: os.kill(0, "no"))  # dies at the end
+        with pytest.raises(TypeError):
+            build_coco(settings)
+    path.write_bytes(before.replace(b'"dog"', b'"cow"'))
+    assert len(path.read_bytes()) == len(before)
+    build_coco(settings)
+    told = capsys.readouterr().err
+    assert "(settings.annotations has other content); this one begins anew" in told
+    whole = replace(settings, out=str(tmp_path / "again" / "out"))
+    build_coco(whole)
+    assert contents(Path(whole.out)) == contents(tmp_path / "out")

@@ -24,7 +24,7 @@ def build(path: Path, **settings: Any) -> RecordSet:
         "images": str(path.parent / "photos"),
         "out": str(path.parent / "out"),
     }
-    return build_goldg(GoldgBuildConfig(**(values | settings)))
+    return build_goldg(GoldgBuildConfig(**(values | {"max_dropped": 1.0} | settings)))
 
 
 def said(records: RecordSet) -> list[list[str]]:

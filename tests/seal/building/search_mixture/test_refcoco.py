@@ -29,7 +29,7 @@ def build(folder: Path, **settings: Any) -> RecordSet:
         "images": str(folder.parent / "photos"),
         "out": str(folder.parent / "out"),
     }
-    return build_refcoco(RefcocoBuildConfig(**(values | settings)))
+    return build_refcoco(RefcocoBuildConfig(**(values | {"max_dropped": 1.0} | settings)))
 
 
 def pixels(expression: Expression) -> np.ndarray[Any, Any]:

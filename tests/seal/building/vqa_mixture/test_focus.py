@@ -34,7 +34,7 @@ def build(
         "out": str(folder / "out"),
         "llava": str(folder / "llava.json"),
     }
-    return build_focus(FocusBuildConfig(**(values | more)))
+    return build_focus(FocusBuildConfig(**(values | {"max_dropped": 1.0} | more)))
 
 
 def names(records: RecordSet) -> list[list[str]]:
@@ -176,7 +176,7 @@ def test_a_missing_image_is_counted_and_a_broken_index_is_an_error(tmp_path: Pat
         build_focus(config)
     write_coco(tmp_path, SCENE)
     (tmp_path / "sub" / "0.png").unlink()
-    with pytest.raises(ValueError, match="'image file missing': 1"):
+    with pytest.raises(ValueError, match=r"1 for: image file missing .sub/0.png below"):
         build_focus(config)
     config.llava = "none.json"
     with pytest.raises(ValueError, match=r"llava=none.json is not a file"):

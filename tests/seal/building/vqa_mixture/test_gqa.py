@@ -62,7 +62,7 @@ def build(
         "images": str(folder / "i"),
         "out": str(folder / "out"),
     }
-    return build_gqa(GqaBuildConfig(**(values | more)))
+    return build_gqa(GqaBuildConfig(**(values | {"max_dropped": 1.0} | more)))
 
 
 def test_the_objects_of_a_question_are_its_targets_in_its_order(tmp_path: Path) -> None:

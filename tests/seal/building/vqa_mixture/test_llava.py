@@ -23,7 +23,7 @@ def build(path: Path, **settings: Any) -> RecordSet:
         "images": str(path.parent / "photos"),
         "out": str(path.parent / "out"),
     }
-    return build_llava(LlavaBuildConfig(**(values | settings)))
+    return build_llava(LlavaBuildConfig(**(values | {"max_dropped": 1.0} | settings)))
 
 
 def counts_of(records: RecordSet) -> dict[str, int]:

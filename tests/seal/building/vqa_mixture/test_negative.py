@@ -37,7 +37,10 @@ CATEGORIES = {1: "person", 2: "cup", 3: "dog", 4: "kite", 5: "wine glass"}
 def config(path: Path, out: str = "out", **values: Any) -> NegativeBuildConfig:
     folder = path.parent
     return NegativeBuildConfig(
-        annotations=str(path), images=str(folder), out=str(folder / out), **values
+        annotations=str(path),
+        images=str(folder),
+        out=str(folder / out),
+        **({"max_dropped": 1.0} | values),
     )
 
 

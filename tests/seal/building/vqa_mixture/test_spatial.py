@@ -36,7 +36,7 @@ def config(folder: Path, **changes: Any) -> SpatialBuildConfig:
         "out": str(folder / "out"),
         "min_side": 5.0,
     }
-    return SpatialBuildConfig(**(values | changes))
+    return SpatialBuildConfig(**(values | {"max_dropped": 1.0} | changes))
 
 
 def build(folder: Path, annotations: list[dict[str, Any]], images: int = 3, **more: Any) -> Any:

@@ -29,6 +29,7 @@ from seal.building.vqa_mixture.attribute_sentences import (
 from seal.building.vqa_mixture.vaw import TASK, VawBuildConfig, askable, build_vaw, finish_vaw
 from seal.building.vqa_mixture.vaw_files import AttributedObject, read_types
 from seal.data.record_set import Record, RecordSet
+from seal.files.digest import file_facts
 
 TYPES = {
     "color": ["red", "blue", "dark blue", "green", "white", "murky"],
@@ -68,7 +69,7 @@ def build(folder: Path, entries: list[dict[str, Any]], **more: Any) -> RecordSet
         "out": str(folder / "out"),
         "types": ASKED_FOR,
     }
-    return build_vaw(VawBuildConfig(**(values | more)))
+    return build_vaw(VawBuildConfig(**(values | {"max_dropped": 1.0} | more)))
 
 
 def thing(positive: list[str], negative: list[str] | None = None, name: str = "cup") -> Any:
@@ -231,7 +232,7 @@ def test_files_of_one_split_are_read_together(tmp_path: Path) -> None:
     records = build(tmp_path, [instance("1", "1")], also=[str(tmp_path / "more.json")])
     assert [record.id for record in records] == ["vaw-2-3"]
     (also,) = records.description["settings"]["also"]
-    assert also == {"name": "more.json", "bytes": (tmp_path / "more.json").stat().st_size}
+    assert also == file_facts(tmp_path / "more.json")
 
 
 def test_an_image_is_asked_about_as_often_as_allowed(tmp_path: Path) -> None:
