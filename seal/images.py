@@ -1,4 +1,4 @@
-"""Images to pixels as the original prepared them: opening, squaring, cropping, normalizing.
+"""Images to pixels as the original prepared them: squaring, cropping, normalizing.
 
 Must agree bit for bit with the golden hashes of `preprocess` and the crop arithmetic of `splits`.
 """
@@ -6,12 +6,10 @@ Must agree bit for bit with the golden hashes of `preprocess` and the crop arith
 from __future__ import annotations
 
 import math
-import struct
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from seal.geometry import Anchor, Box, square_padding
 
@@ -32,58 +30,6 @@ def _value_table() -> np.ndarray:
 
 
 _VALUES = _value_table()
-
-
-def open_image(path: str | Path) -> Image.Image:
-    """Read an image file as upright RGB.
-
-    Transparent images are laid on the padding color, 16-bit ones scaled to 8 bits, and the
-    camera's orientation tag is applied.
-
-    Raises:
-        ValueError: the file is missing, empty, truncated, too large or not an image.
-    """
-    path = Path(path)
-    if not path.is_file():
-        why = "is a folder" if path.is_dir() else "does not exist"
-        raise ValueError(f"{path}: {why}; give the path of an image file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path}: the file is empty (0 bytes); download or export it again")
-    try:
-        with Image.open(path) as opened:
-            opened.load()
-            return to_rgb(ImageOps.exif_transpose(opened))
-    except UnidentifiedImageError:
-        raise ValueError(f"{path}: not an image in a format that Pillow reads") from None
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: {error}; make it smaller or cut it into parts") from error
-    except (OSError, SyntaxError, EOFError, ValueError, struct.error) as error:
-        # Pillow's ways to say truncated or corrupt, one for each of its decoders.
-        raise ValueError(f"{path}: the image is damaged and cannot be decoded: {error}") from error
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB without losing what can be seen."""
-    if image.mode == "RGB":
-        return image.copy()
-    if image.mode.startswith("I") or image.mode == "F":
-        return _gray_to_8_bits(image).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        ground = Image.new("RGBA", rgba.size, (*BACKGROUND, 255))
-        return Image.alpha_composite(ground, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _gray_to_8_bits(image: Image.Image) -> Image.Image:
-    """Pillow clips wide gray values at 255; scale them instead when they do not fit."""
-    values = np.asarray(image, dtype=np.float64)
-    top = values.max()
-    if top > 255:
-        values = values / (65535 if top <= 65535 else top) * 255
-    elif image.mode == "F" and top <= 1:
-        values = values * 255
-    return Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
 
 
 def pad_to_square(

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image
-
 from seal.data.record_set import ASSISTANT, HUMAN, Message, Record, RecordTarget
 from seal.geometry import Box
+from seal.picture_files import image_file_size
 from seal.text.tokens import OBJECT_PLACEHOLDER
 
 # Our name of each part of the mixture -> the authors' file, without `.json`.
@@ -25,7 +24,6 @@ AUTHORS_FILES = {
 UNNAMED = "id_made_up"  # in `meta` of a record whose entry had no id
 GIVEN_ID = "given_id"  # in `meta`: the entry's id, where the record's is another
 _SPEAKERS = {"human": HUMAN, "gpt": ASSISTANT}
-_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that turn an image by a quarter
 
 
 def read_authors(
@@ -135,7 +133,7 @@ def from_authors(
     """
     instances = entry.get("target_instances") or []
     image: str | None = entry.get("image")
-    width, height = _image_size(Path(image_root) / image) if image else (0, 0)
+    width, height = image_file_size(Path(image_root) / image) if image else (0, 0)
     messages: list[Message] = []
     targets: list[RecordTarget] = []
     for message in entry["conversations"]:
@@ -199,19 +197,6 @@ def _extent(low: float, high: float) -> float:
         if low + rounded == high:
             return rounded
     return exact
-
-
-def _image_size(path: Path) -> tuple[int, int]:
-    """Pixels of the image as `seal.images.open_image` shows it, read from its header alone."""
-    if not path.is_file():
-        raise ValueError(f"no image {path}")
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{path}: not an image: {error}") from error
-    return (height, width) if sideways else (width, height)
 
 
 def _blank(text: str, at: int) -> int:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
-from seal.images import open_image, to_rgb
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.build_locator import build_locator, check_search
 from seal.inference.hub import model_folder
+from seal.picture_files import open_image, to_rgb
 from seal.pipeline.answer import Answer
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question

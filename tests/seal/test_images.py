@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from PIL import Image
 
 from seal import images
 from seal.geometry import Box, square_padding
+from seal.picture_files import open_image
 
 PREPROCESS = golden_cases("preprocess", "cases")
 
@@ -29,7 +29,7 @@ def sha256(array):
 
 def prepare(case, output):
     """The uint8 that the original's named preparation made of the image of `case`."""
-    image = images.open_image(golden_path(case["png"]))
+    image = open_image(golden_path(case["png"]))
     size = case["outputs"][output]["shape"][-1]
     if output == "clip_raw":
         return images.resized_bytes(image, size, "center_crop")
@@ -57,7 +57,7 @@ def test_pixels_equal_the_original_bit_for_bit(case):
 @pytest.mark.goldens("preprocess")
 @pytest.mark.parametrize("case", PREPROCESS, ids=lambda c: c["png"])
 def test_public_functions_give_those_pixels(case):
-    image = images.open_image(golden_path(case["png"]))
+    image = open_image(golden_path(case["png"]))
     size = {output: expected["shape"][-1] for output, expected in case["outputs"].items()}
     square = images.pad_to_square(image)[0]
     made = {
@@ -134,72 +134,3 @@ def test_pixels_equal_those_of_the_hugging_face_processor():
         image = Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
         expected = processor(image, return_tensors="np")["pixel_values"][0]
         assert (images.clip_pixels(image, 56, "center_crop") == expected).all()
-
-
-def save(image, path, **kwargs):
-    image.save(path, **kwargs)
-    return path
-
-
-def test_the_camera_orientation_is_applied(tmp_path):
-    image = Image.new("RGB", (4, 2), (255, 0, 0))
-    exif = image.getexif()
-    exif[0x0112] = 6  # turned a quarter to the right
-    assert images.open_image(save(image, tmp_path / "a.jpg", exif=exif)).size == (2, 4)
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
-def test_every_mode_opens_as_rgb(mode, tmp_path):
-    name = "a.tif" if mode == "CMYK" else "a.png"
-    opened = images.open_image(save(Image.new(mode, (5, 4)), tmp_path / name))
-    assert (opened.mode, opened.size) == ("RGB", (5, 4))
-
-
-def test_transparent_pixels_show_the_padding_color(tmp_path):
-    image = Image.new("RGBA", (2, 1), (9, 8, 7, 0))
-    image.putpixel((1, 0), (9, 8, 7, 255))
-    opened = images.open_image(save(image, tmp_path / "a.png"))
-    assert [opened.getpixel((x, 0)) for x in (0, 1)] == [images.BACKGROUND, (9, 8, 7)]
-
-
-def test_sixteen_bit_gray_is_scaled_not_clipped(tmp_path):
-    values = np.array([[0, 32768, 65535]], np.uint16)
-    opened = images.open_image(save(Image.fromarray(values), tmp_path / "a.png"))
-    assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, 128, 255]
-
-
-def jpeg_bytes():
-    buffer = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("missing.jpg", None, "does not exist"),
-        ("empty.jpg", b"", "0 bytes"),
-        ("text.png", b"this is no image at all", "not an image"),
-        ("cut.jpg", jpeg_bytes()[:900], "damaged"),
-        ("bad.ppm", b"P6 5x 4 255\n" + bytes(60), "damaged"),
-        ("cut.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00", "damaged|not an image"),
-    ],
-)
-def test_a_bad_file_is_named(name, content, said, tmp_path):
-    path = tmp_path / name
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"(?s){name}.*({said})"):
-        images.open_image(path)
-
-
-def test_a_folder_is_not_an_image(tmp_path):
-    with pytest.raises(ValueError, match="is a folder"):
-        images.open_image(tmp_path)
-
-
-def test_an_image_beyond_memory_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
-    with pytest.raises(ValueError, match=r"big\.png.*make it smaller"):
-        images.open_image(save(Image.new("RGB", (4, 4)), tmp_path / "big.png"))

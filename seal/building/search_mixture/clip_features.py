@@ -17,8 +17,9 @@ from tqdm import tqdm
 from transformers import AutoConfig, CLIPModel, CLIPVisionModel
 
 from seal.files.cache_folder import cache_folder
-from seal.images import clip_pixels, open_image
+from seal.images import clip_pixels
 from seal.models.files.load import read_config
+from seal.picture_files import open_image
 
 Embed = Callable[[Tensor], Tensor]  # (N, 3, S, S) CLIP pixels -> (N, D)
 _CHECKPOINT_EVERY = 16  # batches; fewer than that are lost when the work is stopped

@@ -20,7 +20,7 @@ from seal.data.interchange import (
 )
 from seal.data.record_set import Record, RecordTarget
 from seal.geometry import Box
-from seal.images import open_image
+from seal.picture_files import open_image
 
 
 def read(folder: Path, entry: Any) -> list[Record]:
@@ -80,7 +80,7 @@ def test_expressions_have_no_place_there() -> None:
     [
         ({"x": 1}, r"theirs.json must hold a list"),
         ([{"image": "a.png"}], r"theirs.json: entry 0: no key 'conversations'"),
-        ([{"image": "b.png", "conversations": []}], r"entry 0: no image .*b.png"),
+        ([{"image": "b.png", "conversations": []}], r"entry 0: .*b.png: does not exist"),
         ([{"conversations": [{"from": "bot", "value": "x"}]}], "unknown speaker 'bot'"),
         (
             [{"image": "a.png", "conversations": [{"from": "human", "value": "<image> <object>"}]}],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,43 @@ def test_an_image_that_only_its_tag_turns_is_told_apart(tmp_path: Path) -> None:
 def test_a_name_that_nobody_looks_for_is_a_path_below_the_root() -> None:
     assert plain_name("/data/a.png") == "data/a.png"
     assert plain_name("https://host.example/b/a.png") == "b/a.png"
+
+
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        ("caf\u00e9.jpg", "cafe\u0301.jpg"),  # composed and decomposed
+        ("cafe\u0301.jpg", "caf\u00e9.jpg"),
+        ("a.jpg", "a.JPG"),
+        ("a.jpeg", "a.jpg"),
+        ("Sub/A.JPG", "sub/a.jpeg"),
+        ("my%20dog.jpg", "my dog.JPG"),
+        ("train\\a.jpg", "train/a.JPG"),
+        ("./train//a.jpg", "train/a.jpg"),
+    ],
+)
+def test_a_name_that_is_plainly_meant_is_found(tmp_path: Path, asked: str, there: str) -> None:
+    draw_image(tmp_path / "b.png")
+    (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "b.png").rename(tmp_path / there)
+    assert ImageFiles(tmp_path, drop_folders=False).find([asked]) == there
+
+
+def test_a_name_that_could_be_either_of_two_files_is_missing(tmp_path: Path) -> None:
+    for name in ("a.JPG", "A.jpg"):
+        draw_image(tmp_path / "b.png")
+        (tmp_path / "b.png").rename(tmp_path / name)
+    files = ImageFiles(tmp_path, drop_folders=False)
+    assert files.find(["a.JPG"]) == "a.JPG" and files.find(["a.jpeg"]) is None
+
+
+def test_what_cannot_be_used_says_which_and_why(tmp_path: Path) -> None:
+    draw_image(tmp_path / "a.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    files = ImageFiles(tmp_path, drop_folders=False)
+    found = [files.look([name], (5, 6)) for name in ("none.png", "bad.png", "a.png")]
+    assert found == [MISSING, CORRUPT, OTHER_SIZE]
+    told = [pickle.loads(pickle.dumps(reason)).where for reason in found]
+    assert told[0] == f"none.png below {tmp_path}"
+    assert told[1].startswith(f"{tmp_path}/bad.png: not an image")
+    assert told[2] == f"{tmp_path}/a.png is {WIDTH} x {HEIGHT}, annotated as 5 x 6"
