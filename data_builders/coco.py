@@ -12,9 +12,16 @@ One's own data set, exported by any tool, is read the same way:
   the segmentation, and without `width` and `height` the size is that of the image;
 - images are found by `file_name` as a path, a path of another machine, a URL or percent-encoded,
   with its folders or (if no two images share a name) without;
-- ids that share a name are one class; a class without annotations that only groups others (the
-  dummy with id 0 of some exports) is dropped;
+- names are taken as they are, in lower case; ids that share a name are one class; a class without
+  annotations that only groups others (the dummy with id 0 of some exports) is dropped, as is one
+  whose name holds no letter or digit;
+- `ignore` is read like `iscrowd`: it is there, and is no single object;
+- a photo under several ids is one image with the annotations of all of them;
 - `masks=false` for boxes alone. A class with one missing mask in an image has none there.
+
+Absence is taught only as presence is: an absent class has an empty mask only if the file has masks
+of that class and every class shown in the image has its mask. A class that nobody annotated is
+never said to be absent.
 
 An image that a camera's EXIF tag turns, annotated as if it did not, is skipped and counted.
 `exiftool -Orientation= -overwrite_original IMAGE` removes the tag: the pixels then lie as they

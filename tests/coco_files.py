@@ -8,7 +8,7 @@ from typing import Any
 
 from record_sets import HEIGHT, WIDTH, draw_image
 
-CATEGORIES = ["Person", "Cup/Mug", "dog", "kite", "Wine Glass"]
+CATEGORIES = ["Person", "Cup", "dog", "kite", "Wine Glass"]
 SQUARE = [[10, 5, 20, 5, 20, 15, 10, 15]]
 # Columns first: a block of 30 pixels in the first column, then zeros.
 CROWD = {"size": [HEIGHT, WIDTH], "counts": [0, 30, HEIGHT * WIDTH - 30]}

@@ -44,12 +44,10 @@ class CaptionIndex:
         """Captions."""
         return len(self._spans)
 
-    def read(self, image_id: object) -> list[str]:
-        """On one line each; an image without captions has none."""
-        row = self._rows.get(id_text(image_id))
-        if row is None:
-            return []
-        own = self._order[self._starts[row] : self._starts[row + 1]]
+    def read(self, *image_ids: object) -> list[str]:
+        """On one line each; an image without captions has none. It may have several ids."""
+        rows = [self._rows[key] for key in map(id_text, image_ids) if key in self._rows]
+        own = [i for row in rows for i in self._order[self._starts[row] : self._starts[row + 1]]]
         with self.path.open("rb") as file:
             texts = [read_element(file, *self._spans[i].tolist())["caption"] for i in own]
         return [line for said in texts if (line := " ".join(said.split()))]

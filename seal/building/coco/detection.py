@@ -12,11 +12,12 @@ import numpy as np
 from seal.building.coco.annotation import annotation_box, annotation_mask, is_crowd
 from seal.building.coco.images import find_image, image_files
 from seal.building.coco.index import CocoIndex
+from seal.building.coco.same_photo import merge_same_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.image_lookup import ImageFile, ImageFiles
 from seal.building.records.source_files import require_file, require_sources, source_settings
 from seal.building.records.writer import BuildConfig, Outcome, build_set
-from seal.data.masks import RLE, mask_to_rle, merge_rles, rle_area
+from seal.data.masks import RLE, mask_to_rle, merge_rles
 from seal.data.record_set import Expression, Record, RecordSet
 from seal.geometry import Box
 
@@ -30,7 +31,7 @@ class CocoBuildConfig(BuildConfig):
     num_absent: int = 3  # classes asked for that are not in the image
     max_boxes: int | None = 100  # of one class in one image; the rest is left out; None: all
     masks: bool = True  # False: boxes alone
-    absent_masks: bool = True  # an absent class has an empty mask; False: no mask supervision
+    absent_masks: bool = True  # an absent class has an empty mask where present ones have masks
     check_images: bool = True  # False: the images are elsewhere; names and sizes are believed
 
     def __post_init__(self) -> None:
@@ -63,16 +64,19 @@ class Classes(Protocol):
 
 
 class CocoClasses:
-    """Every class is annotated in every image; a name `a/b` holds alternatives."""
+    """Every class is annotated in every image, and asked for by its name as it is.
+
+    A class of which the whole file has no annotation is never said to be absent: many tools list
+    classes that nobody looked for.
+    """
 
     def __init__(self, index: CocoIndex) -> None:
         self.counts: Counter[str] = Counter()
-        self._names = index.names
-        self._order = list(index.categories)
+        self._names = index.categories
+        self._order = [c for c in index.categories if c in index.supervision.annotated]
 
     def phrase(self, category: str, rng: np.random.Generator) -> str:
-        names = self._names[category]
-        return names[int(rng.integers(len(names)))] if len(names) > 1 else names[0]
+        return self._names[category]
 
     def absent(
         self, image: dict[str, Any], present: set[str], num: int, rng: np.random.Generator
@@ -84,7 +88,12 @@ class CocoClasses:
 
 
 class CocoMaker:
-    """Makes the record of one image."""
+    """Makes the record of one image.
+
+    Absence is taught only as presence is. An absent class has an empty mask if the class is taught
+    by masks in this file and every class that the image shows has its mask; it has no box if the
+    class is taught by boxes (`supervision.py`). With neither it is not asked for.
+    """
 
     def __init__(
         self, config: CocoBuildConfig, index: CocoIndex, classes: Classes, files: ImageFiles
@@ -94,6 +103,8 @@ class CocoMaker:
         self.classes = classes
         self.files = files
         self._places = {category: place for place, category in enumerate(index.categories)}
+        self._by_masks = index.supervision.by_masks
+        self._without_boxes = index.supervision.annotated - index.supervision.by_boxes
 
     def __call__(self, row: int) -> Outcome:
         entry, annotations = self.index.read(row)
@@ -140,13 +151,19 @@ class CocoMaker:
                 continue
             expressions.append(Expression(phrase, boxes, mask))
         if expressions:
-            empty = None
-            if self.config.masks and self.config.absent_masks:
-                empty = empty_mask(image.width, image.height)
+            whole = self.config.masks and self.config.absent_masks
+            whole = whole and all(expression.mask is not None for expression in expressions)
             for category in self.classes.absent(entry, set(by_class), self.config.num_absent, rng):
                 phrase = self.classes.phrase(category, rng)
                 assert phrase is not None
-                expressions.append(Expression(phrase, (), empty))
+                mask = None
+                if whole and category in self._by_masks:
+                    mask = empty_mask(image.width, image.height)
+                boxes = None if category in self._without_boxes else ()
+                if boxes is None and mask is None:
+                    counts["absent classes that the file has neither boxes nor masks of"] += 1
+                    continue
+                expressions.append(Expression(phrase, boxes, mask))
         return expressions
 
     def _class(
@@ -164,11 +181,7 @@ class CocoMaker:
         complete = [mask for mask in masks if mask is not None]
         if not masks or len(complete) < len(masks):
             return boxes, None
-        mask = merge_rles(complete)
-        if rle_area(mask) == 0:
-            counts["masks without a pixel"] += 1
-            return boxes, None
-        return boxes, mask
+        return boxes, merge_rles(complete)
 
 
 def class_boxes(
@@ -247,6 +260,7 @@ def build_classes(
     names = set(type(config).__dataclass_fields__) - set(BuildConfig.__dataclass_fields__)
     settings = source_settings(config, *sorted(names))
     files = image_files(config.images, index, check=config.check_images)
+    merge_same_photos(index, files, check=config.check_images)
     maker = CocoMaker(config, index, classes, files)
     counts = dict(index.counts + classes.counts)
     return build_set(config, maker, len(index), builder=builder, settings=settings, counts=counts)

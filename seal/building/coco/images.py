@@ -65,9 +65,15 @@ class CocoImage:
     sides: dict[str, tuple[float, ...]]  # category id -> longer side of each box, pixels; a crowd's
     # too: it is no instance, but what it covers is there. Categories without annotation are absent.
 
+    further_ids: tuple[Any, ...] = ()  # under which the file lists it as well
+
     @property
     def id(self) -> Any:
         return self.entry["id"]
+
+    @property
+    def ids(self) -> tuple[Any, ...]:
+        return (self.id, *self.further_ids)
 
 
 def draft_fields(
@@ -99,7 +105,8 @@ def read_coco_image(
             category: tuple(max(box_numbers(a["bbox"])[2:]) for a in own)
             for category, own in index.by_class(annotations, counts).items()
         }
-        return CocoImage(entry, index.license(entry, default_license), sides)
+        further = tuple(index.other_ids.get(row, ()))
+        return CocoImage(entry, index.license(entry, default_license), sides, further)
 
 
 def look_up(index: CocoIndex, row: int, files: ImageFiles) -> ImageFile | str:

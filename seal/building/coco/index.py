@@ -6,14 +6,17 @@ import json
 import os
 from array import array
 from collections import Counter
-from functools import cached_property
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seal.building.coco.supervision import Supervision
 from seal.building.formats.fields import id_text, name_text, text
 from seal.building.formats.json_arrays import read_element, stream_arrays
 
@@ -43,12 +46,13 @@ class CocoIndex:
         self.categories: dict[str, str] = {}  # id as text -> name, lower case
         self.licenses: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
+        self.supervision = Supervision()
         self._numbers = _Numbers()
         self._file: tuple[int, FileIO] | None = None
         starts, lengths, owners = array("q"), array("I"), array("q")  # of annotations
-        image_spans, image_ids, names = array("q"), array("q"), array("q")
+        image_spans, image_ids = array("q"), array("q")
+        names, paths = array("q"), array("q")  # hashes of file names without and with folders
         entries: list[dict[str, Any]] = []  # categories
-        used: set[Any] = set()  # ids of the categories of annotations
         arrays, number = set(), self._numbers
         for key, entry, start, end in stream_arrays(path):
             arrays.add(key)
@@ -60,12 +64,15 @@ class CocoIndex:
                     starts.append(start)
                     lengths.append(end - start)
                     category = entry.get("category_id")
-                    used.add(category if type(category) is int else id_text(category or 0))
+                    if classes:
+                        known = str(category) if type(category) is int else id_text(category or 0)
+                        self.supervision.add(known, entry)
                 elif key == "images":
                     image_ids.append(number(entry["id"]))
                     image_spans.extend((start, end))
-                    path_or_url = str(entry.get("file_name") or entry.get("coco_url"))
-                    names.append(hash(path_or_url.replace("\\", "/").rpartition("/")[2]))
+                    file = str(entry.get("file_name") or entry.get("coco_url")).replace("\\", "/")
+                    names.append(hash(like_name(file)))
+                    paths.append(hash(file))
                 elif key == "categories":
                     category = id_text(entry["id"])
                     if category in self.categories:
@@ -88,14 +95,19 @@ class CocoIndex:
         if missing := needed - arrays:
             raise ValueError(f"{path} has no {', '.join(sorted(missing))}: not COCO annotations")
         self.image_spans = _numpy(image_spans).reshape(-1, 2)
-        self.unique_names = len(np.unique(_numpy(names))) == len(names)  # without their folders
+        self._names = _numpy(names)
+        # Whether an image is known without its folders. One file under two ids is one image.
+        self.unique_names = len(np.unique(self._names)) == len(np.unique(_numpy(paths)))
+        self.other_ids: dict[int, list[Any]] = {}  # row -> further ids, once `merge` joined them
         self._ids = _numpy(image_ids)
-        self._by_id = np.argsort(self._ids, kind="stable")
+        self._by_id = np.argsort(self._ids, kind="stable")  # rows; -1: forgotten
         self._ids = self._ids[self._by_id]  # sorted
         if (twice := np.flatnonzero(self._ids[1:] == self._ids[:-1])).size:
             entry = self.entry(int(self._by_id[twice[0]]))
             raise ValueError(f"{path}: image id {entry['id']} occurs twice")
-        self._same = self._tidy_categories(entries, {str(i) for i in used})
+        self._nameless: set[str] = set()
+        self._same = self._tidy_categories(entries)
+        self.supervision.join(self._same)
         self._assign(starts, lengths, owners)
 
     def __len__(self) -> int:
@@ -103,18 +115,6 @@ class CocoIndex:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_file": None}
-
-    @cached_property
-    def names(self) -> dict[str, list[str]]:
-        """What each class may be asked by.
-
-        Raises:
-            ValueError: a class has no name that no other class shares.
-        """
-        try:
-            return _alternatives(self.categories)
-        except ValueError as error:
-            raise ValueError(f"{self.path}: {error}") from error
 
     def entry(self, row: int) -> dict[str, Any]:
         """An image entry."""
@@ -142,27 +142,66 @@ class CocoIndex:
         """Where the image of an id stands; None: it is not listed."""
         number = self._numbers(image_id)
         place = int(np.searchsorted(self._ids, number))
-        found = place < len(self._ids) and self._ids[place] == number
+        found = place < len(self._ids) and self._ids[place] == number and self._by_id[place] >= 0
         return int(self._by_id[place]) if found else None
+
+    def like_named(self) -> list[list[int]]:
+        """Groups of rows whose file names may mean one file, folders apart."""
+        order = np.argsort(self._names, kind="stable")
+        names = self._names[order]
+        groups = np.split(order, np.flatnonzero(names[1:] != names[:-1]) + 1)
+        return [group.tolist() for group in groups if len(group) > 1]
+
+    def merge(self, groups: Sequence[Sequence[int]], forgotten: Sequence[int] = ()) -> None:
+        """Make the rows of each group one image, its annotations those of all; forget others.
+
+        The first row's entry stays. Rows are numbered anew; an id leads to the row of its image.
+        """
+        into = np.arange(len(self))
+        for first, *others in groups:
+            into[others] = first
+        stays = into == np.arange(len(self))
+        stays[list(forgotten)] = False
+        row_of = np.where(stays, np.cumsum(stays) - 1, -1)[into]  # by old row
+        self.other_ids = {
+            int(row_of[first]): [self.entry(row)["id"] for row in others]
+            for first, *others in groups
+        }
+        owners = row_of[np.repeat(np.arange(len(self)), np.diff(self._first))]
+        listed = slice(int(self._first[0]), None)
+        starts, lengths = self._starts[listed], self._lengths[listed]
+        self._by_id = row_of[self._by_id]
+        self.image_spans, self._names = self.image_spans[stays], self._names[stays]
+        self._sort(owners, starts, lengths)
 
     def category(self, annotation: dict[str, Any]) -> str | None:
         """The key in `categories` of an annotation's class; None: it is of no listed class."""
-        value = annotation["category_id"]
-        key = str(value) if type(value) is int else id_text(value)
+        key = self._key(annotation)
         key = self._same.get(key, key)
         return key if key in self.categories else None
 
     def by_class(
         self, annotations: list[dict[str, Any]], counts: Counter[str]
     ) -> dict[str, list[dict[str, Any]]]:
-        """Annotations by their key in `categories`; what is of no listed class is counted."""
+        """Annotations by their key in `categories`.
+
+        What is of no listed class, of one that cannot be asked for, or said again is counted.
+        """
         found: dict[str, list[dict[str, Any]]] = {}
+        places: dict[tuple[str, str], int] = {}  # of a class and box in its list
         for annotation in annotations:
             category = self.category(annotation)
             if category is None:
-                counts["annotations of unknown categories"] += 1
+                named = self._key(annotation) not in self._nameless
+                counts[f"annotations of {'unknown' if named else 'nameless'} categories"] += 1
+                continue
+            own = found.setdefault(category, [])
+            box = annotation.get("bbox")
+            place = places.setdefault((category, repr(box)), len(own)) if box else len(own)
+            if place < len(own) and _says_the_same(annotation, own[place]):
+                counts["annotations that occur twice"] += 1
             else:
-                found.setdefault(category, []).append(annotation)
+                own.append(annotation)
         return found
 
     def license(self, entry: dict[str, Any], default: str) -> str:
@@ -180,13 +219,19 @@ class CocoIndex:
             self._file = os.getpid(), self.path.open("rb", buffering=0)
         return self._file[1]
 
-    def _tidy_categories(self, entries: list[dict[str, Any]], used: set[str]) -> dict[str, str]:
+    @staticmethod
+    def _key(annotation: dict[str, Any]) -> str:
+        value = annotation["category_id"]
+        return str(value) if type(value) is int else id_text(value)
+
+    def _tidy_categories(self, entries: list[dict[str, Any]]) -> dict[str, str]:
         """Drop what is no class of its own; returns the keys that stand for another key.
 
         Some tools list a class that only groups the others (a dummy with id 0): it has no
         annotation and is the supercategory of another one. Asked for as absent it would be wrong.
-        Ids that share a name are one class.
+        Ids that share a name are one class. A name without a letter or digit asks for nothing.
         """
+        used = self.supervision.annotated
         above = Counter(_group(entry) for entry in entries)
         of_name: dict[str, str] = {}
         same: dict[str, str] = {}
@@ -194,6 +239,10 @@ class CocoIndex:
             key, name = id_text(entry["id"]), self.categories[id_text(entry["id"])]
             if key not in used and above[name] > (_group(entry) == name):
                 self.counts["categories that only group others"] += 1
+                del self.categories[key]
+            elif not any(character.isalnum() for character in name):
+                self.counts[f"categories without a word in their name: {name!r}"] += 1
+                self._nameless.add(key)
                 del self.categories[key]
             elif name in of_name:
                 self.counts["categories with the name of another"] += 1
@@ -217,24 +266,24 @@ class CocoIndex:
         del numbers, owners
         if unlisted := int((rows < 0).sum()):
             self.counts["annotations of unlisted images"] = unlisted
+        self._sort(rows, _numpy(starts), _numpy(lengths))
+
+    def _sort(self, rows: NDArray[Any], starts: NDArray[Any], lengths: NDArray[Any]) -> None:
+        """Order the annotations by row; -1: of none."""
         order = np.argsort(rows, kind="stable")
         self._first = np.searchsorted(rows[order], np.arange(len(self) + 1, dtype=np.int32))
-        del rows
-        self._starts = _numpy(starts)[order]
-        self._lengths = _numpy(lengths)[order]
+        self._starts, self._lengths = starts[order], lengths[order]
 
 
-def _alternatives(categories: dict[str, str]) -> dict[str, list[str]]:
-    """The names a class may be asked by: the alternatives of `a/b` that no other class shares."""
-    parts = {
-        category: list(dict.fromkeys(part.strip() for part in name.split("/") if part.strip()))
-        for category, name in categories.items()
-    }
-    uses = Counter(part for names in parts.values() for part in names)
-    alternatives = {c: [name for name in names if uses[name] == 1] for c, names in parts.items()}
-    if ambiguous := sorted(categories[c] for c, names in alternatives.items() if not names):
-        raise ValueError(f"classes without a name of their own: {ambiguous}")
-    return alternatives
+def _says_the_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Of two annotations of one class and box."""
+    return all(one.get(key) == other.get(key) for key in ("segmentation", "iscrowd", "ignore"))
+
+
+def like_name(file: str) -> str:
+    """What file names have in common that may mean one file: no folders, case or spelling."""
+    name = unquote(file.rpartition("/")[2])
+    return name.casefold() if name.isascii() else normalize("NFC", name).casefold()
 
 
 class _Numbers:

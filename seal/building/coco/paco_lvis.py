@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +36,14 @@ class FederatedClasses:
 
     An image lists the classes it is known to lack (`neg_category_ids`); of the others nobody
     looked whether they are there. It also lists classes of which not every instance is annotated
-    (`not_exhaustive_category_ids`). An image without these keys is taken for fully annotated.
+    (`not_exhaustive_category_ids`). An image without these keys is taken for fully annotated: it
+    lacks all other classes that the file has an annotation of.
     """
 
     def __init__(self, index: CocoIndex, *, incomplete: bool) -> None:
         self.counts: Counter[str] = Counter()
         self._incomplete = incomplete
+        self._annotated = index.supervision.annotated
         phrases = {key: phrases_of(name) for key, name in index.categories.items()}
         # What is `bow_(weapon)` and `bow_(ribbon)` without the sense is neither.
         uses = Counter(options[0] for options in phrases.values())
@@ -60,18 +63,11 @@ class FederatedClasses:
         self, image: dict[str, Any], present: set[str], num: int, rng: np.random.Generator
     ) -> list[str]:
         checked = image.get("neg_category_ids")
-        lacking = None
+        lacking: Collection[str] = self._annotated
         if checked is not None:
             lacking = set(map(id_text, listed(checked, "neg_category_ids")))
-        return draw_absent(
-            [
-                category
-                for category in self._phrases
-                if category not in present and (lacking is None or category in lacking)
-            ],
-            num,
-            rng,
-        )
+        candidates = [c for c in self._phrases if c not in present and c in lacking]
+        return draw_absent(candidates, num, rng)
 
     def incomplete(self, image: dict[str, Any]) -> set[str]:
         if self._incomplete:

@@ -21,6 +21,7 @@ from seal.building.coco.detection import (
 )
 from seal.building.coco.images import find_image, image_files
 from seal.building.coco.index import CocoIndex
+from seal.building.coco.same_photo import merge_same_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import name_text
 from seal.building.formats.image_lookup import ImageFile, ImageFiles
@@ -90,12 +91,17 @@ class _Maker:
     no mask, as other kinds of it may be classes of their own; nor has one that is wholly behind
     others in the map. A class without annotation (crowds alone, or no annotation files) has no
     box supervision. Absent is what has neither, unless it is merged or something of which other
-    classes consist.
+    classes consist; that it has no box is taught only where files say where boxes are.
     """
 
-    def __init__(self, config: CocoStuffBuildConfig, names: dict[int, str]) -> None:
+    def __init__(
+        self, config: CocoStuffBuildConfig, names: dict[int, str], *indexes: CocoIndex
+    ) -> None:
         self.config = config
         self.names = names
+        supervised = [index.supervision for index in indexes]
+        crowds = {int(c) for s in supervised for c in s.annotated - s.by_boxes if c.isdecimal()}
+        self._boxed = {names[c] for c in names if c not in crowds} if indexes else set()
 
     def expressions(
         self,
@@ -131,7 +137,10 @@ class _Maker:
             height, width = pixels.shape
             empty = empty_mask(width, height) if self.config.absent_masks else None
             for name in draw_absent(absent, self.config.num_absent, rng):
-                expressions.append(Expression(name, (), empty))
+                if name in self._boxed:
+                    expressions.append(Expression(name, (), empty))
+                elif empty is not None:
+                    expressions.append(Expression(name, None, empty))
         return expressions
 
     def pixels(self, stem: str, image: ImageFile) -> NDArray[np.uint8] | str:
@@ -168,7 +177,7 @@ class AnnotatedMaker(_Maker):
         stuff: CocoIndex,
         files: ImageFiles,
     ) -> None:
-        super().__init__(config, names)
+        super().__init__(config, names, things, stuff)
         self.things = things
         self.stuff = stuff
         self.files = files
@@ -296,6 +305,8 @@ def build_coco_stuff(config: CocoStuffBuildConfig) -> RecordSet:
     stuff = CocoIndex(Path(config.stuff))
     names = _names(things, stuff)
     files = image_files(config.images, things, check=config.check_images)
+    for index in (things, stuff):
+        merge_same_photos(index, files, check=config.check_images)
     make = AnnotatedMaker(config, names, things, stuff, files)
     return build_set(
         config,

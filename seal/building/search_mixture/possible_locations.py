@@ -20,6 +20,7 @@ from seal.building.coco.images import (
     read_coco_image,
 )
 from seal.building.coco.index import CocoIndex
+from seal.building.coco.same_photo import open_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.image_lookup import ImageFile, ImageFiles, plain_name
 from seal.building.language import LanguageConfig
@@ -92,7 +93,7 @@ class PossibleLocationsMaker:
         if isinstance(file, str):
             counts[file] += 1
             return outcome
-        captions = self.captions.read(image.id)[:NUM_CAPTIONS]
+        captions = self.captions.read(*image.ids)[:NUM_CAPTIONS]
         if not captions:
             counts["image without captions"] = 1
             return outcome
@@ -120,15 +121,15 @@ class PossibleLocationsMaker:
 
         Not every object is annotated: what a caption names is there.
         """
-        names = self.index.names
-        shown = [name for c in self.index.categories if c in image.sides for name in names[c]]
+        names = self.index.categories
+        shown = [name for category, name in names.items() if category in image.sides]
         return [
             category
-            for category in self.index.categories
+            for category, name in names.items()
             if category not in image.sides
             and any(category in other.sides for other in similar)
-            and not any(captions_name(captions, name) for name in names[category])
-            and not any(related(name, other) for name in names[category] for other in shown)
+            and not captions_name(captions, name)
+            and not any(related(name, other) for other in shown)
         ]
 
     def _draft(
@@ -140,18 +141,18 @@ class PossibleLocationsMaker:
         captions: Sequence[str],
         similar: Sequence[CocoImage],
     ) -> Draft:
-        names, sides = self.index.names, image.sides
+        names, sides = self.index.categories, image.sides
         largest = sorted(
             (c for c in self.index.categories if c in sides), key=lambda c: -max(sides[c])
         )
-        target = names[category][0]
+        target = names[category]
         meta = {
             "image_id": image.id,
             "target": target,
             "similar_images": [other.id for other in similar if category in other.sides],
         }
         fields = draft_fields(self.config.source, image, file, f"-{place}", meta)
-        prompt = location_prompt(target, captions, [names[c][0] for c in largest])
+        prompt = location_prompt(target, captions, [names[c] for c in largest])
         return Draft(prompt, {"target": target, "record": fields})
 
 
@@ -172,7 +173,7 @@ def build_possible_locations(config: PossibleLocationsBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     captions = caption_index(config.captions)
     require_sources(config.images, annotations=config.annotations)
-    index = CocoIndex(Path(config.annotations))
+    index = open_photos(config.annotations, config.images)
     number = len(index) if config.limit is None else min(len(index), config.limit)
     if number < 2:
         raise ValueError(f"{number} images: none has another that could be similar")

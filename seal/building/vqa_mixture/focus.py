@@ -12,6 +12,7 @@ from typing import Any
 from seal.building.coco.images import image_files, image_names
 from seal.building.coco.index import CocoIndex
 from seal.building.coco.instances import Instance, Instances, coco_instances
+from seal.building.coco.same_photo import open_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import checked_id, image_size
 from seal.building.formats.json_members import MemberIndex
@@ -125,7 +126,7 @@ class FocusMaker:
         self, turns: Sequence[tuple[str, str]], found: Instances, counts: Counter[str]
     ) -> list[tuple[str, Instance]]:
         # The parser is chosen here: spaCy's does not travel between processes.
-        finder = MentionFinder(self.index.names, choose_parser()[0])
+        finder = MentionFinder(self.index.categories, choose_parser()[0])
         texts = [question for question, _ in turns]
         if self.config.mentions == "conversation":
             texts += [answer for _, answer in turns]
@@ -229,7 +230,7 @@ def _rows_by_name(index: CocoIndex) -> dict[str, int | None]:
 def build_focus(config: FocusBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     require_sources(config.images, annotations=config.annotations, llava=config.llava)
-    index = CocoIndex(Path(config.annotations))
+    index = open_photos(config.annotations, config.images)
     talks = MemberIndex(Path(config.llava))
     settings = source_settings(
         config,

@@ -101,14 +101,12 @@ class Mention:
 class MentionFinder:
     """Finds the categories that a text names. `parser` gives the tokens of a text."""
 
-    def __init__(
-        self, names: Mapping[str, Sequence[str]], parser: Callable[[str], list[Token]]
-    ) -> None:
+    def __init__(self, names: Mapping[str, str], parser: Callable[[str], list[Token]]) -> None:
         """`names`: what each category is called, by the category's id."""
         self.parser = parser
         self._whole: dict[str, tuple[str, ...]] = {}
         self._categories: dict[str, tuple[str, ...]] = {}
-        ids = {name: category for category, own in names.items() for name in own}
+        ids = {name: category for category, name in names.items()}
         for name, category in ids.items():
             self._whole[name] = self._categories[name] = (category,)
         for name, own in SYNONYMS.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from seal.building.coco.captions import CaptionIndex, caption_index
 from seal.building.coco.images import CocoImage, draft_fields, image_files, look_up, read_coco_image
 from seal.building.coco.index import CocoIndex
+from seal.building.coco.same_photo import open_photos
 from seal.building.formats.image_lookup import ImageFile
 from seal.building.language import LanguageConfig
 from seal.building.language.class_names import captions_name, related
@@ -86,16 +86,11 @@ class NegativeMaker:
                 counts["image without another set of objects to ask for"] += 1
                 break
             drawn.append(frozenset(needed))
-            shown_names = [self.index.names[category][0] for category in shown]
-            called = [self.index.names[category][0] for category in needed]
+            shown_names = [self.index.categories[category] for category in shown]
+            called = [self.index.categories[category] for category in needed]
             prompt = negative_prompt(called, shown_names, rng)
             fields = self._fields(image, file, len(drawn) - 1, needed, absent)
-            hidden = [
-                name
-                for category in (*absent, *small)
-                if category not in needed
-                for name in self.index.names[category]
-            ]
+            hidden = [self.index.categories[c] for c in (*absent, *small) if c not in needed]
             about = {"needed": prompt.facts["needed"], "hidden": hidden, "record": fields}
             outcome.drafts.append(Draft(prompt, about))
         return outcome
@@ -112,21 +107,20 @@ class NegativeMaker:
         for category in self.index.categories:
             sides = image.sides.get(category)
             if sides is None:
-                absent.append(category)
+                # Of a class without any annotation nobody looked whether it is there.
+                if category in self.index.supervision.annotated:
+                    absent.append(category)
             elif max(sides) >= self.config.max_side:
                 shown.append(category)
             elif min(sides) > 0:
                 small.append(category)
-        names = self.index.names
-        seen = [name for category in shown for name in names[category]]
-
-        said = self.captions.read(image.id) if self.captions is not None else []
+        names = self.index.categories
+        seen = [names[category] for category in shown]
+        said = self.captions.read(*image.ids) if self.captions is not None else []
 
         def hidden(category: str) -> bool:
-            return not any(
-                captions_name(said, name) or any(related(name, other) for other in seen)
-                for name in names[category]
-            )
+            name = names[category]
+            return not captions_name(said, name) and not any(related(name, o) for o in seen)
 
         return [c for c in absent if hidden(c)], [c for c in small if hidden(c)], shown
 
@@ -154,13 +148,13 @@ class NegativeMaker:
     def _fields(
         self, image: CocoImage, file: ImageFile, number: int, needed: list[str], absent: list[str]
     ) -> dict[str, Any]:
-        names = self.index.names
+        names = self.index.categories
         suffix = f"-{number}" if self.config.per_image > 1 else ""
         meta = {
             "image_id": image.id,
-            "absent": [names[c][0] for c in needed if c in absent],
+            "absent": [names[c] for c in needed if c in absent],
             # Longer side of the largest box, pixels.
-            "small": {names[c][0]: max(image.sides[c]) for c in needed if c not in absent},
+            "small": {names[c]: max(image.sides[c]) for c in needed if c not in absent},
         }
         return draft_fields(self.config.source, image, file, suffix, meta)
 
@@ -181,7 +175,7 @@ def finish_negative(draft: Draft, answer: str) -> Record:
 def build_negative(config: NegativeBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     require_sources(config.images, annotations=config.annotations)
-    index = CocoIndex(Path(config.annotations))
+    index = open_photos(config.annotations, config.images)
     captions = None if config.captions is None else caption_index(config.captions)
     model = config.language.build({TASK: negative_template})
     own = ("source", "license", "per_image", "max_side", "absent_share", "two_share")

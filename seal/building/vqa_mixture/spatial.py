@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from seal.building.coco.images import image_files, image_names
 from seal.building.coco.index import CocoIndex
 from seal.building.coco.instances import Instance, coco_instances
+from seal.building.coco.same_photo import open_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import image_size
 from seal.building.formats.image_lookup import ImageFile
@@ -155,7 +155,7 @@ class SpatialMaker:
             a, b = pair if rng.random() < 0.5 else pair[::-1]
             relation = relation_of(a.box, b.box, axis)
             counts[f"answers: {relation}"] += 1
-            names = [self._name(thing.category, rng) for thing in (a, b)]
+            names = [self.index.categories[thing.category] for thing in (a, b)]
             turn = spatial_turn(names[0], names[1], axis, relation, rng)
             records.append(
                 Record(
@@ -175,10 +175,6 @@ class SpatialMaker:
                 )
             )
         return records
-
-    def _name(self, category: str, rng: np.random.Generator) -> str:
-        names = self.index.names[category]
-        return names[int(rng.integers(len(names)))] if len(names) > 1 else names[0]
 
 
 def clear_relation(
@@ -234,7 +230,7 @@ def spatial_turn(
 def build_spatial(config: SpatialBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     require_sources(config.images, annotations=config.annotations)
-    index = CocoIndex(Path(config.annotations))
+    index = open_photos(config.annotations, config.images)
     return build_set(
         config,
         SpatialMaker(config, index),

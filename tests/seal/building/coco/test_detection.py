@@ -54,32 +54,167 @@ def test_a_class_is_one_expression_with_all_its_boxes_and_one_mask(tmp_path: Pat
     assert (records[0].id, records[0].image) == ("coco-0", "sub/0.png")
 
 
+def annotated(*images: tuple[int, ...], **more: Any) -> list[dict[str, Any]]:
+    """Of each image, one object of each of its classes."""
+    return [annotation(i, c, BOX, **more) for i, classes in enumerate(images) for c in classes]
+
+
+def absent(record: Record) -> dict[str, Expression]:
+    return {name: e for name, e in expressions(record).items() if e.boxes == ()}
+
+
 def test_some_absent_classes_are_asked_for(tmp_path: Path) -> None:
-    path = write_coco(tmp_path, [*PLAIN, annotation(0, 2, BOX)])
-    found = first(path, num_absent=2)
-    absent = {name: e for name, e in found.items() if e.boxes == ()}
-    assert len(absent) == 2 and set(absent) < {"dog", "kite", "wine glass"}
-    assert not any(pixels(expression).any() for expression in absent.values())
-    unmasked = first(path, num_absent=9, absent_masks=False, out=str(tmp_path / "b"))
-    assert {n for n, e in unmasked.items() if e.boxes == ()} == {"dog", "kite", "wine glass"}
-    assert all(e.mask is None for e in unmasked.values() if e.boxes == ())
+    path = write_coco(tmp_path, annotated((1, 2), (3, 4), (5,)))
+    found = absent(build(path, num_absent=2)[0])
+    assert len(found) == 2 and set(found) < {"dog", "kite", "wine glass"}
+    assert not any(pixels(expression).any() for expression in found.values())
+    unmasked = absent(build(path, num_absent=9, absent_masks=False, out=str(tmp_path / "b"))[0])
+    assert set(unmasked) == {"dog", "kite", "wine glass"}
+    assert all(e.mask is None for e in unmasked.values())
     assert len(first(path, num_absent=0, out=str(tmp_path / "c"))) == 2
 
 
-def test_one_of_the_alternative_names_is_drawn(tmp_path: Path) -> None:
-    path = write_coco(tmp_path, [annotation(i, 2, BOX) for i in range(12)], 12)
-    records = build(path, num_absent=0)
-    assert {e.text for record in records for e in record.expressions} == {"cup", "mug"}
+def test_a_class_that_nobody_annotated_is_not_said_to_be_absent(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, annotated((1,), (3,)))
+    assert [set(absent(record)) for record in build(path, num_absent=9)] == [{"dog"}, {"person"}]
 
 
-def test_an_alternative_that_another_class_shares_is_not_drawn(tmp_path: Path) -> None:
-    path = write_coco(tmp_path, [annotation(i, 2, BOX) for i in range(12)], 12)
-    edit_coco(path, "categories", 2, name="Mug")
-    with pytest.raises(ValueError, match=r"without a name of their own: \['mug'\]"):
-        build(path)
-    edit_coco(path, "categories", 2, name="mug/beaker")
-    records = build(path, num_absent=0)
-    assert {e.text for record in records for e in record.expressions} == {"cup"}
+@pytest.mark.parametrize(
+    "nothing",
+    [[], None, ..., [[10, 5, 10, 5, 10, 5]], [[]], {"size": [HEIGHT, WIDTH], "counts": [2400]}],
+)
+def test_a_file_without_masks_teaches_no_mask_of_absent_classes_either(
+    tmp_path: Path, nothing: Any
+) -> None:
+    entries = annotated((1, 2), (3, 4), (5,))
+    for entry in entries:
+        entry["segmentation"] = nothing
+    entries = [{k: v for k, v in entry.items() if v is not ...} for entry in entries]
+    for record in build(write_coco(tmp_path, entries), num_absent=9):
+        assert len(record.expressions) == 5
+        assert all(e.mask is None for e in record.expressions)
+
+
+def test_an_image_without_masks_teaches_none_beside_images_that_have_them(tmp_path: Path) -> None:
+    entries = annotated((1, 2), (1, 3), (2, 3))
+    for entry in entries[:2]:
+        entry["segmentation"] = []
+    records = build(write_coco(tmp_path, entries), num_absent=9)
+    masked = [[e.mask is not None for e in record.expressions] for record in records]
+    assert masked == [[False] * 3, [True] * 3, [True] * 3]
+    assert [set(absent(record)) for record in records] == [{"dog"}, {"cup"}, {"person"}]
+
+
+def test_absence_by_mask_is_taught_of_classes_with_masks_alone(tmp_path: Path) -> None:
+    entries = annotated((1,), (2,), (3,), (1, 2))
+    for entry in entries:
+        if entry["category_id"] == 2:
+            entry["segmentation"] = []
+    records = build(write_coco(tmp_path, entries, 4), num_absent=9)
+    found = [absent(record) for record in records]
+    assert found[0]["cup"].mask is None and found[0]["dog"].mask is not None
+    assert all(e.mask is None for e in found[1].values())  # its own class has no mask
+    assert found[3]["dog"].mask is None  # one of two classes shown has none
+
+
+def test_a_class_with_hardly_a_mask_is_not_taught_to_be_absent_by_masks(tmp_path: Path) -> None:
+    entries = annotated(*[(1,)] * 5, *[(2,)] * 5)
+    for entry in entries[1:5]:
+        entry["segmentation"] = []
+    records = list(build(write_coco(tmp_path, entries, 10), num_absent=9))
+    assert [absent(record)["person"].mask for record in records[5:]] == [None] * 5
+    assert absent(records[0])["cup"].mask is not None
+
+
+def test_one_object_of_a_class_without_a_mask_leaves_the_class_without(tmp_path: Path) -> None:
+    unmasked = annotation(0, 1, [30, 20, 5, 5], segmentation=[[30, 20, 30, 20, 30, 20]])
+    found = first(write_coco(tmp_path, [*PLAIN, unmasked]))["person"]
+    assert found.boxes == (Box(10, 5, 20, 15), Box(30, 20, 35, 25)) and found.mask is None
+
+
+def test_a_class_of_crowds_alone_is_not_taught_to_have_no_box(tmp_path: Path) -> None:
+    entries = [*annotated((1,), (1,)), annotation(2, 3, BOX, iscrowd=1)]
+    records = build(write_coco(tmp_path, entries), num_absent=9)
+    for record in (records[0], records[1]):
+        dog = expressions(record)["dog"]
+        assert dog.boxes is None and not pixels(dog).any()
+    for entry in entries:
+        entry["segmentation"] = []
+    records = build(write_coco(tmp_path, entries), out=str(tmp_path / "b"), num_absent=9)
+    assert [set(expressions(record)) for record in records] == [{"person"}, {"person"}]
+
+
+def test_what_is_to_be_ignored_is_there_but_no_object(tmp_path: Path) -> None:
+    entries = [*annotated((1,), (3,)), annotation(0, 3, [30, 20, 5, 5], ignore=1)]
+    found = first(write_coco(tmp_path, entries), num_absent=9)
+    assert found["dog"].boxes is None and found["dog"].mask is not None
+
+
+def test_masks_alone_have_the_boxes_of_their_extents(tmp_path: Path) -> None:
+    entries = annotated((1,), (2,))
+    entries[0]["bbox"], entries[1]["bbox"] = [0, 0, 0, 0], []
+    records = build(write_coco(tmp_path, entries), num_absent=0)
+    assert [r.expressions[0].boxes for r in records] == [(Box(10, 5, 20, 15),)] * 2
+
+
+def test_an_annotation_that_occurs_twice_is_one_object(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, [*PLAIN, PLAIN[0], annotation(0, 1, [30, 20, 5, 5])])
+    assert first(path)["person"].boxes == (Box(10, 5, 20, 15), Box(30, 20, 35, 25))
+    counts = RecordSet.open(tmp_path / "out").description["counts"]
+    assert counts["annotations that occur twice"] == 1
+
+
+@pytest.mark.parametrize("name", ["sub/0.png", "sub\\0.png", "./sub/0.png", "sub/%30.png"])
+def test_a_photo_under_two_ids_lacks_nothing_that_either_shows(tmp_path: Path, name: str) -> None:
+    path = write_coco(tmp_path, annotated((1,), (3,), (2,)))
+    edit_coco(path, "images", 1, file_name=name)
+    records = build(path, num_absent=9)
+    assert [record.id for record in records] == ["coco-0", "coco-2"]
+    assert {e.text for e in records[0].expressions if e.boxes} == {"person", "dog"}
+    assert set(absent(records[0])) == {"cup"} and set(absent(records[1])) == {"person", "dog"}
+    key = "images listed again under another id, joined with the first"
+    assert records.description["counts"][key] == 1
+    unseen = build(path, num_absent=9, check_images=False, out=str(tmp_path / "b"))
+    assert [len(record.expressions) for record in unseen] == [3, 3]
+
+
+def test_a_photo_of_two_sizes_is_left_out(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, annotated((1,), (3,), (2,)))
+    edit_coco(path, "images", 1, file_name="sub/0.png", width=30, height=20)
+    records = build(path, num_absent=9)
+    assert [record.id for record in records] == ["coco-2"]
+    key = "images listed several times with different sizes"
+    assert records.description["counts"][key] == 2
+
+
+def test_names_are_asked_for_as_they_are(tmp_path: Path) -> None:
+    names = ["w/o helmet", "limit 30 km/h", "N/A", "on/off switch", "traffic_light"]
+    path = write_coco(tmp_path, annotated((1, 2, 3, 4, 5)))
+    for place, name in enumerate(names):
+        edit_coco(path, "categories", place, name=name)
+    for seed in range(3):
+        found = first(path, seed=seed, out=str(tmp_path / str(seed)))
+        assert list(found) == [name.lower() for name in names]
+
+
+@pytest.mark.parametrize("name", ["/", "", " - "])
+def test_a_name_without_a_word_is_not_asked_for_and_named(tmp_path: Path, name: str) -> None:
+    path = write_coco(tmp_path, annotated((1, 2), (3,)))
+    edit_coco(path, "categories", 0, name=name)
+    records = build(path, num_absent=9)
+    assert [{e.text for e in record.expressions} for record in records] == [{"cup", "dog"}] * 2
+    counts = records.description["counts"]
+    assert counts[f"categories without a word in their name: {name.strip()!r}"] == 1
+    assert counts["annotations of nameless categories"] == 1
+
+
+def test_categories_of_one_name_are_one_class_and_counted(tmp_path: Path) -> None:
+    path = write_coco(tmp_path, annotated((1, 3), (2,)))
+    edit_coco(path, "categories", 2, name="PERSON ")
+    records = build(path, num_absent=9)
+    assert {e.text for e in records[0].expressions if e.boxes} == {"person"}
+    assert set(absent(records[0])) == {"cup"}
+    assert records.description["counts"]["categories with the name of another"] == 1
 
 
 def test_a_crowd_has_pixels_but_no_box(tmp_path: Path) -> None:
@@ -223,7 +358,6 @@ def test_a_wrong_image_folder_is_an_error(tmp_path: Path) -> None:
         ("annotations", 0, {"bbox": [1, 2]}, r"coco.json: image at byte \d+"),
         ("annotations", 0, {"image_id": ...}, "an entry of annotations has no key 'image_id'"),
         ("categories", 0, {"name": 5}, "a broken entry of categories"),
-        ("categories", 0, {"name": " / "}, "without a name of their own"),
     ],
 )
 def test_a_broken_entry_names_file_and_byte(

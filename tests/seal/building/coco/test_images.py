@@ -25,7 +25,12 @@ def irregular(folder: Path) -> dict[str, Any]:
     """A source as other tools write it: ids of three kinds, a class twice, a path and a license."""
     path = write_coco(
         folder,
-        [annotation(0, 3.0, DOG, id=5), annotation("0", "5", KITE, id=6), annotation(0, 99, DOG)],
+        [
+            annotation(0, 3.0, DOG, id=5),
+            annotation("0", "5", KITE, id=6),
+            annotation(0, 99, DOG),
+            annotation("elsewhere", 1, DOG),  # so that somebody looked for persons
+        ],
         num_images=2,
     )
     edit_coco(path, "categories", 4, id="5", name="Kite")

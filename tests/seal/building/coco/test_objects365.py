@@ -21,6 +21,7 @@ def write_objects365(folder: Path, num_images: int = 6) -> Path:
     path = write_coco(folder, boxes, num_images)
     for i in range(num_images):
         edit_coco(path, "images", i, file_name=listed(i))
+    edit_coco(path, "categories", 1, name="Cup/Mug")
     return path
 
 
@@ -60,3 +61,13 @@ def test_boxes_alone_by_one_of_the_names(tmp_path: Path) -> None:
 def test_masks_cannot_be_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="masks=true: Objects365 has boxes alone"):
         build(tmp_path / "a", masks=True)
+
+
+def test_an_alternative_that_another_class_shares_is_not_drawn(tmp_path: Path) -> None:
+    path = write_objects365(tmp_path, 12)
+    edit_coco(path, "categories", 2, name="Mug")
+    with pytest.raises(ValueError, match=r"without a name of their own: \['mug'\]"):
+        build(path, check_images=False)
+    edit_coco(path, "categories", 2, name="mug/beaker")
+    records = build(path, num_absent=0, check_images=False)
+    assert {e.text for record in records for e in record.expressions} == {"person", "cup"}

@@ -9,7 +9,7 @@ WORDS = (
     "person bicycle motorcycle bus train dog bear orange skis scissors horse sheep bench hot_dog "
     "teddy_bear cell_phone dining_table fire_hydrant tennis_racket"
 )
-NAMES = {name: [name.replace("_", " ")] for name in WORDS.split()}
+NAMES = {name: name.replace("_", " ") for name in WORDS.split()}
 find = MentionFinder(NAMES, parse)
 
 
@@ -69,7 +69,7 @@ def test_a_synonym_does_not_count_for_the_whole_of_its_category() -> None:
 
 
 def test_a_synonym_of_what_the_source_does_not_know_is_not_found() -> None:
-    assert MentionFinder({"1": ["dog"]}, parse)("A man with a puppy and a dog.") == [
+    assert MentionFinder({"1": "dog"}, parse)("A man with a puppy and a dog.") == [
         Mention("puppy", ("1",), plural=False, whole=False),
         Mention("dog", ("1",), plural=False),
     ]

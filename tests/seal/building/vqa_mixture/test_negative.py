@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from coco_files import annotation, edit_coco, write_coco
+from coco_files import annotation, edit_coco
+from coco_files import write_coco as write_some
 from golden_files import SAMPLES, needs_samples
 
 from seal.building.coco.images import read_coco_image
@@ -34,6 +35,12 @@ PERSON, CUP, DOG, KITE, GLASS = 1, 2, 3, 4, 5
 CATEGORIES = {1: "person", 2: "cup", 3: "dog", 4: "kite", 5: "wine glass"}
 
 
+def write_coco(folder: Path, annotations: list[dict[str, Any]], num_images: int = 3) -> Path:
+    """A source that knows all its classes: an image that is not listed shows one of each."""
+    elsewhere = [annotation(99, category, [0, 0, 30, 30]) for category in CATEGORIES]
+    return write_some(folder, [*annotations, *elsewhere], num_images)
+
+
 def config(path: Path, out: str = "out", **values: Any) -> NegativeBuildConfig:
     folder = path.parent
     return NegativeBuildConfig(
@@ -48,7 +55,7 @@ def classes(path: Path, row: int = 0, **values: Any) -> tuple[list[str], ...]:
     index = CocoIndex(path)
     maker = NegativeMaker(config(path, **values), index)
     found = maker.classes(read_coco_image(index, row, "unknown", Counter()))
-    return tuple([index.names[c][0] for c in group] for group in found)
+    return tuple([index.categories[c] for c in group] for group in found)
 
 
 def drafts(path: Path, **values: Any) -> list[Draft]:
@@ -259,3 +266,9 @@ def test_real_annotations_give_a_record_of_every_image(tmp_path: Path) -> None:
                 and names[entry["category_id"]] == name
             ]
             assert max(sides, default=0) < 20
+
+
+def test_a_class_that_nobody_annotated_is_not_taken_for_absent(tmp_path: Path) -> None:
+    boxes = [annotation(0, CUP, [0, 0, 30, 30]), annotation(1, DOG, [0, 0, 30, 30])]
+    path = write_some(tmp_path, boxes)
+    assert classes(path) == (["dog"], [], ["cup"])
