@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the thing asked for failed; 2 wrong use or wrong configura
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 import traceback
@@ -68,8 +69,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not argv:
         parser.print_help()
         return 2
-    arguments = parser.parse_args(argv)
+    commands = subparsers(parser)
+    if argv[0] not in commands and argv[0] not in parser._option_string_actions:
+        parser.error(_no_command(argv, list(commands)))
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        own = commands[arguments.command]
+        own.error(f"unrecognized arguments: {' '.join(unknown)}{_meant_option(unknown[0], own)}")
     return guarded(lambda: arguments.run(arguments))
+
+
+def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands, each with its own parser."""
+    (action,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(action.choices)
+
+
+def _no_command(argv: Sequence[str], commands: list[str]) -> str:
+    """Say which command or program the first words may mean."""
+    word = argv[0]
+    if word.startswith("-") or "=" in word:
+        key, _, value = word.lstrip("-").partition("=")
+        value = value or (argv[1] if len(argv) > 1 else "NAME")
+        return (
+            f"{word} comes before any command; settings follow a program, e.g. "
+            f"seal train/vsm {key}={value}"
+        )
+    near = difflib.get_close_matches(word, commands, n=1, cutoff=0.65)
+    meant = f"seal {near[0]}" if near else programs.meant(argv)
+    choices = f"choose from {', '.join(commands)}, or a program such as train/vsm"
+    return f"invalid choice: {word!r}; {f'did you mean: {meant}' if meant else choices}"
+
+
+def _meant_option(word: str, parser: argparse.ArgumentParser) -> str:
+    name, equals, value = word.partition("=")
+    options = [option for option in parser._option_string_actions if option.startswith("--")]
+    near = difflib.get_close_matches(f"--{name.lstrip('-')}", options, n=1)
+    if not near:
+        return ""
+    return f"; did you mean {near[0]}{f' {value}' if equals else ''}?"
 
 
 def guarded(command: Callable[[], int]) -> int:

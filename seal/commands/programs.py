@@ -49,15 +49,37 @@ def program_path(name: str) -> Path:
     """Return the file of `name`; an unknown name is a ValueError that offers the nearest one."""
     name = name.removesuffix(".py")
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names())}"
+        near = difflib.get_close_matches(name, names(), n=3)
+        hint = (
+            f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(names())}"
+        )
         raise ValueError(f"no program {name!r}{hint}")
     return programs_root() / f"{name}.py"
+
+
+def meant(words: Sequence[str]) -> str | None:
+    """The program that `words` name almost: `train vsm`, `vsm`, `train`; None: none of them."""
+    word, then = words[0], words[1] if len(words) > 1 else ""
+    stems = {name.partition("/")[2]: name for name in names()}
+    if word in FOLDERS or difflib.get_close_matches(word, FOLDERS, n=1, cutoff=0.8):
+        joined = difflib.get_close_matches(f"{word}/{then}", names(), n=1, cutoff=0.7)
+        if joined and then:
+            return f"seal {joined[0]}"
+        (folder,) = difflib.get_close_matches(word, FOLDERS, n=1)
+        return " | ".join(f"seal {name}" for name in names() if name.startswith(f"{folder}/"))
+    near = difflib.get_close_matches(word.removesuffix(".py"), stems, n=1, cutoff=0.75)
+    return f"seal {stems[near[0]]}" if near else None
 
 
 def run(name: str, overrides: Sequence[str]) -> int:
     """Run a program as its own main, with `overrides` as its command line."""
     path = program_path(name)
+    if "--help" in overrides or "-h" in overrides:
+        # Here, and not only by the program itself: that would import torch first.
+        from seal.schema.manual import manual
+
+        print(manual(path, programs_root() / "conf"))
+        return 0
     sys.argv = [str(path), *overrides]
     # Hydra prints whole tracebacks by itself otherwise; `guarded` decides how much is shown.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")

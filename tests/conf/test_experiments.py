@@ -105,7 +105,7 @@ def test_without_the_word_only_the_weight_of_the_focal_loss_is_as_released():
 def test_one_value_of_the_bundle_can_be_set_back_and_an_unknown_bundle_names_the_known():
     run = composed("vsm_7b", "protocol=as_released", "loss.giou_reduction=matched")
     assert (run.loss.giou_reduction, run.data.grounding.chat_loc_slot) == ("matched", "as_released")
-    with pytest.raises(ValueError, match=r"protocol/released.*as_released default"):
+    with pytest.raises(ValueError, match=r"protocol=released: .*as_released, default"):
         composed("vsm_7b", "protocol=released")
 
 
@@ -204,3 +204,21 @@ def test_a_zero_stage_is_a_word(stage, offload):
 def test_an_unknown_key_of_a_real_experiment_names_its_neighbors():
     with pytest.raises(ValueError, match=r"data\.chat\.token_polcy; nearest: token_policy"):
         composed("vqa_instruct_7b", "data.chat.token_polcy=consistent")
+
+
+def test_of_many_experiments_the_near_ones_are_named():
+    with pytest.raises(ValueError, match=r"^experiment=vsm_7: no such choice; nearest: vsm_7b"):
+        composed("vsm_7")
+
+
+def test_an_experiment_of_another_program_is_told_with_those_that_fit():
+    with pytest.raises(ValueError, match=r"^experiment=vqa_instruct_7b does not fit") as error:
+        compose(CONF, "train_vsm", VSMRun, ["experiment=vqa_instruct_7b"])
+    offered = str(error.value).partition("with one of: ")[2].split(", ")
+    assert "vsm_7b" in offered and not any(name.startswith("vqa") for name in offered)
+
+
+def test_without_an_experiment_those_that_can_be_run_are_named():
+    with pytest.raises(ValueError, match=r"^experiment is not chosen; write exp") as error:
+        compose(CONF, "train_vqa", VQARun, [])
+    assert "vqa_instruct_smoke" in str(error.value) and "vsm" not in str(error.value)

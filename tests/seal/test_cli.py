@@ -25,6 +25,7 @@ def test_no_command_prints_help_and_is_wrong_use(capsys):
     ("arguments", "said"),
     [
         (["train/nothing"], "no program 'train/nothing'"),
+        (["train/vsn"], "did you mean train/vsm or train/vqa?"),
         (["ask", "missing.jpg", "What is it?"], "missing.jpg"),
         (["ask", "missing.jpg", "  "], "question is empty"),
         (["locate", "missing.jpg", "a mug"], "missing.jpg"),
@@ -42,6 +43,14 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(arguments, said, capsys
     ("arguments", "said", "way_out"),
     [
         (["frobnicate"], "invalid choice: 'frobnicate'", "see seal --help"),
+        (["train", "vsm"], "'train'; did you mean: seal train/vsm;", "see seal --help"),
+        (["train"], "seal train/vqa | seal train/vsm;", "see seal --help"),
+        (["vsm"], "'vsm'; did you mean: seal train/vsm;", "see seal --help"),
+        (["data_builder", "coco"], "did you mean: seal data_builders/coco;", "see seal --help"),
+        (["locat", "a.jpg", "mug"], "did you mean: seal locate;", "see seal --help"),
+        (["--experiment", "x"], "e.g. seal train/vsm experiment=x;", "see seal --help"),
+        (["ask", "a.jpg", "Why?", "--vqaa", "x"], "did you mean --vqa?", "see seal ask --help"),
+        (["ask", "a.jpg", "Why?", "vqa=x"], "did you mean --vqa x?", "see seal ask --help"),
         (["locate", "a.jpg"], "TARGET", "see seal locate --help"),
         (["ask", "a.jpg", "Why?", "--colour"], "unrecognized arguments: --colour", "--help"),
         (["locate", "a.jpg", "mug", "--quantization", "int2"], "'int2'", "see seal locate --help"),

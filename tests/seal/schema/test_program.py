@@ -100,8 +100,14 @@ def test_an_experiment_wins_over_a_group_and_a_command_line_over_both(conf):
         ("xyz=4", "unknown configuration key xyz; there are: train, document"),
         ("document.a=4", "document.a is not set in the configuration; to add it, write +doc"),
         ("train.num_steps=many", "train.num_steps: Value 'many' of type 'str' could not be"),
-        ("experiment=other", "Could not find 'experiment/other' Available options"),
-        ("train.num_steps=[", "no viable alternative at input '['"),
+        ("experiment=lon", "experiment=lon: no such choice; there are: long, none, typo"),
+        ("experiment=xyz", "experiment=xyz: no such choice; there are: long, none, typo"),
+        ("train.num_steps=[", "train.num_steps: Value '[' of type 'str' could not be converted"),
+        ("train.num_steps=五", "train.num_steps: Value '五' of type 'str' could not be converted"),
+        ("num_steps=4", "unknown configuration key num_steps; nearest: train.num_steps"),
+        ("num_stps=4", "unknown configuration key num_stps; nearest: train.num_steps"),
+        ("写真=4", "unknown configuration key 写真; there are: train, document, experiment"),
+        ("train.num_steps=", "train.num_steps= is empty: is a variable behind it unset?"),
     ],
 )
 def test_a_wrong_override_is_one_line_that_names_the_key_and_what_is_near(conf, override, says):

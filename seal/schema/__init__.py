@@ -1,11 +1,10 @@
 """Hydra's side of a program: typed composition of `conf/`, errors in one line, exit codes.
 
-The only module of the library that imports Hydra; a program gets dataclasses.
+The only part of the library that imports Hydra; a program gets dataclasses.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import traceback
@@ -17,9 +16,18 @@ from typing import Any, TypeVar
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from seal.schema.errors import explain, unknown
+from seal.schema.failures import told
+from seal.schema.keys import Keys
+from seal.schema.manual import manual
+from seal.schema.overrides import understood
+
+__all__ = ["compose", "explain", "from_dict", "program"]
 
 T = TypeVar("T")
 
@@ -34,7 +42,8 @@ def program(
     """
 
     def decorate(main: Callable[[T], None]) -> Callable[[], None]:
-        folder = Path(main.__code__.co_filename).resolve().parents[1] / "conf"
+        path = Path(main.__code__.co_filename).resolve()
+        folder = path.parents[1] / "conf"
 
         def task(config: DictConfig) -> None:
             # Hydra would add lines of its own to an error that leaves its task.
@@ -45,10 +54,23 @@ def program(
             _guarded(work)
 
         def run() -> None:
+            words = sys.argv[1:]
+            if "--help" in words or "-h" in words:
+                print(manual(path, folder))
+                return
             os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach this function
             _register(config_name, schema)
             start = hydra.main(version_base="1.3", config_path=str(folder), config_name=config_name)
-            _guarded(start(task))
+
+            def understand_and_start() -> None:
+                sys.argv[1:], notes = understood(words, Keys(schema, folder, config_name))
+                if os.environ.get("RANK", "0") == "0":
+                    for note in notes:
+                        print(f"{path.stem}: {note}", file=sys.stderr)
+                with told(sys.argv[1:], schema, folder, config_name):
+                    start(task)()
+
+            _guarded(understand_and_start)
 
         return run
 
@@ -62,11 +84,13 @@ def compose(folder: Path, config_name: str, schema: type[T], overrides: Sequence
         ValueError: a key or value is wrong; one line that names it.
     """
     _register(config_name, schema)
+    overrides, _ = understood(overrides, Keys(schema, folder, config_name))
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(folder.resolve())):
         try:
-            config = hydra.compose(
-                config_name=config_name, overrides=list(overrides), return_hydra_config=True
-            )
+            with told(overrides, schema, folder, config_name):
+                config = hydra.compose(
+                    config_name=config_name, overrides=overrides, return_hydra_config=True
+                )
             # As in a program: ${hydra:...} finds its values there, and the run has none of them.
             HydraConfig.instance().set_config(config)
             with open_dict(config):
@@ -112,7 +136,7 @@ def _refuse_added_keys(config: DictConfig, prefix: str) -> None:
     kind = OmegaConf.get_type(config)
     for key in map(str, config):
         if is_dataclass(kind) and key not in {field.name for field in fields(kind)}:
-            raise ValueError(_unknown(f"{prefix}{key}", kind))
+            raise ValueError(unknown(f"{prefix}{key}", kind))
         # A value that is missing or an interpolation to nowhere is reported by `to_object`.
         node = None if OmegaConf.is_missing(config, key) else config._get_node(key)
         if isinstance(node, DictConfig) and not node._is_none() and not node._is_interpolation():
@@ -126,48 +150,5 @@ def _guarded(work: Callable[[], Any]) -> None:
         if os.environ.get("SEAL_TRACEBACK") == "1":
             traceback.print_exc()
         print(f"{Path(sys.argv[0]).stem}: {explain(error)}", file=sys.stderr)
-        wrong = ValueError | FileNotFoundError | HydraException | OmegaConfBaseException
+        wrong = ValueError | FileNotFoundError | HydraException | OmegaConfBaseException | YAMLError
         raise SystemExit(2 if isinstance(error, wrong) else 1) from error
-
-
-def explain(error: BaseException) -> str:
-    """One line a user can act on."""
-    found = _config_error(error)
-    if isinstance(error, MissingConfigException):
-        return _one_line(str(error).partition("Config search path")[0])
-    if found is None:
-        text = str(error)
-        # A DataLoader worker sends its whole traceback; the last line is the message.
-        lines = [line for line in text.splitlines() if line.strip()]
-        if text.startswith("Caught ") and len(lines) > 1:
-            text = lines[-1]
-        return _one_line(text) or type(error).__name__
-    key, kind = str(found.full_key or found.key), found.object_type
-    if "not in" in str(found) and kind is not None:
-        return _unknown(key, kind)
-    return _one_line(f"{key}: {str(found).splitlines()[0]}")
-
-
-def _config_error(error: BaseException | None) -> OmegaConfBaseException | None:
-    """The OmegaConf error that names a key, behind what Hydra wraps around it."""
-    while error is not None:
-        if isinstance(error, OmegaConfBaseException) and error.key is not None:
-            return error
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _unknown(full_key: str, kind: Any) -> str:
-    parent, _, key = full_key.rpartition(".")
-    if not is_dataclass(kind):
-        return f"{full_key} is not set in the configuration; to add it, write +{full_key}=..."
-    valid = [field.name for field in fields(kind)]
-    near = difflib.get_close_matches(key, valid, n=3, cutoff=0.5) or valid
-    where = f"{parent} has" if parent else "there are"
-    nearest = ", ".join(near[:12]) + (", ..." if len(near) > 12 else "")
-    few = "nearest: " if len(near) <= 3 and near is not valid else f"{where}: "
-    return f"unknown configuration key {full_key}; {few}{nearest}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
