@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seal.schema import from_dict, program
-from seal.training.checkpoint import find_checkpoint, read_description
+from seal.training.checkpoint import read_description
+from seal.training.checkpoint_store import find_checkpoint
 from seal.training.export import export_model
 from seal.training.recipe import KINDS
 
@@ -32,9 +33,7 @@ class ExportRun:
 @program("train_export", ExportRun)
 def main(export: ExportRun) -> None:
     store = Path(export.run) / "checkpoints"
-    checkpoint = find_checkpoint(store)
-    if export.checkpoint is not None:
-        checkpoint = store / export.checkpoint
+    checkpoint = store / export.checkpoint if export.checkpoint else find_checkpoint(store)
     if checkpoint is None:
         raise ValueError(f"{store} holds no checkpoint")
     stored = read_description(checkpoint)

@@ -9,12 +9,15 @@ from pathlib import Path
 def write_whole(path: str | Path, content: str | bytes) -> Path:
     """Write under a temporary name beside it, flush to the disk, and rename; returns the path.
 
+    One writer at a time: see `WriterLock`.
+
     Raises:
         ValueError: the file cannot be written; the message names it.
     """
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # One name, so that what a killed writer left is written over by the next.
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -15,10 +15,9 @@ from seal.training.checkpoint import (
     read_description,
     read_shapes,
     read_step,
-    require_same_base,
-    require_same_shapes,
 )
 from seal.training.recipe import VQARun, VSMRun, base_facts, record_facts
+from seal.training.same_run import require_same_base, require_same_shapes
 from seal.version import __version__, git_revision
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}

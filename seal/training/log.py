@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+from seal.files.whole import write_whole
+
+METRICS = "metrics.jsonl"
 
 
 class TrainingLog:
@@ -24,7 +27,7 @@ class TrainingLog:
         wandb_project: str = "seal", config: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "metrics.jsonl"
+        self.path = folder / METRICS
         _keep_lines_up_to(self.path, first)
         self._file = self.path.open("a", encoding="utf-8")
         # A log file gets a line every ten seconds, a terminal a moving bar.
@@ -81,9 +84,7 @@ def _keep_lines_up_to(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in read_metrics(path) if line["step"] <= step]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def _open_wandb(

@@ -13,8 +13,10 @@ import torch
 
 from seal.batch import Batch, Sample
 from seal.training import checkpoint as checkpoints
+from seal.training.checkpoint_store import find_checkpoint
 from seal.training.engine import Engine, Losses
-from seal.training.log import TrainingLog
+from seal.training.log import METRICS, TrainingLog
+from seal.training.same_run import require_same_config
 from seal.training.sampler import SampleSource, training_batches
 
 Validation = Callable[[Engine], Mapping[str, float]]
@@ -46,10 +48,12 @@ def fit(
     """
     train, world = engine.train_config, engine.world
     store = folder / "checkpoints"
-    found = checkpoints.find_checkpoint(store)
+    found = find_checkpoint(store, print if world.is_main else _say_nothing)
     first = 0
+    if found is None and world.is_main and (folder / METRICS).exists():
+        print(f"{folder} holds a log but no checkpoint: training begins at step 0 again")
     if found is not None:
-        checkpoints.require_same_config(found, checkpoints.read_description(found), config)
+        require_same_config(found, checkpoints.read_description(found), config)
         first = checkpoints.read_step(found)
     last = min(engine.num_steps, train.stop_after or engine.num_steps)
     if found is not None and first >= last:
@@ -110,6 +114,10 @@ def fit(
             log.close()
     assert found is not None  # the last step is always saved
     return found
+
+
+def _say_nothing(_: str) -> None:
+    """What the first process says already."""
 
 
 def optimizer_step(

@@ -15,6 +15,7 @@ from torch import Tensor
 from seal.data.chat import ChatConfig
 from seal.data.grounding import GroundingConfig
 from seal.data.mixture import MixtureConfig
+from seal.data.record_set import RecordSet
 from seal.files.fingerprint import fingerprint
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss, VSMLossConfig
@@ -97,6 +98,11 @@ class Run:
         )
 
     def _check_adapters(self) -> None:
+        if self.quantization is not None and self.init_from is None:
+            raise ValueError(
+                f"quantization={self.quantization} packs weights that are read: set init_from to "
+                "the model folder they are in, or quantization=null"
+            )
         if self.quantization is not None and self.lora is None:
             raise ValueError(
                 f"quantization={self.quantization} freezes the LLM: set lora as well (QLoRA), "
@@ -282,6 +288,20 @@ def base_facts(run: VQARun | VSMRun) -> dict[str, str] | None:
         return None
     folder = resolve_folder(run.init_from)
     return {"folder": run.init_from, "fingerprint": fingerprint(folder)}
+
+
+def verify_records(run: VQARun | VSMRun) -> None:
+    """Compare every shard of the training records with its checksum (a second a gigabyte).
+
+    What a checkpoint notes of the records are these checksums: so a record that was changed in
+    place is noticed as well. Of the images, only the sizes that records give are compared, when
+    they are read.
+
+    Raises:
+        ValueError: a shard is not the one that was built; names it.
+    """
+    for source in run.data.train.sources.values():
+        RecordSet.open(Path(run.paths.records) / source.folder).verify()
 
 
 def record_facts(run: VQARun | VSMRun) -> dict[str, Any]:

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import gc
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
+from seal.files.lock import WriterLock
 from seal.text.tokenize import load_tokenizer
 from seal.training.distributed import World, distributed
 from seal.training.engine import build_engine
 from seal.training.export import export_model
 from seal.training.flops import count_flops
 from seal.training.loop import fit
-from seal.training.recipe import VQARun, VSMRun, describe
+from seal.training.recipe import VQARun, VSMRun, describe, verify_records
 from seal.training.validate import validation_of
 
 
 def train(run: VQARun | VSMRun) -> None:
-    """Train under DeepSpeed, from the newest checkpoint if there is one, and write RUN/model."""
-    with distributed(run.seed) as world:
+    """Train under DeepSpeed, from the newest checkpoint if there is one, and write RUN/model.
+
+    Raises:
+        InUseError: another training writes to the run's folder.
+        ValueError: a record set is not what its `set.json` says, or what `fit` raises.
+    """
+    # One process writes for all of them, so one holds the folder for all of them.
+    with distributed(run.seed) as world, _lock(run, world):
         run.prepare(world)
+        if world.is_main:
+            verify_records(run)
         checkpoint = _fit(run, world)
         gc.collect()  # the engine is a knot of references; the export needs its memory
         if world.is_main:
             export_model(run, checkpoint, run.folder / "model")
             print(f"the trained model: {run.folder / 'model'}")
+
+
+def _lock(run: VQARun | VSMRun, world: World) -> AbstractContextManager[Any]:
+    return WriterLock(run.folder, "training") if world.is_main else nullcontext()
 
 
 def _fit(run: VQARun | VSMRun, world: World) -> Path:

@@ -15,7 +15,6 @@ from seal.training.engine import Engine
 
 # The three float32 tensors AdamW keeps for each trained parameter.
 WEIGHTS = "weights"
-KINDS = (WEIGHTS, "exp_avg", "exp_avg_sq")
 
 
 def shapes(engine: Engine) -> dict[str, tuple[int, ...]]:

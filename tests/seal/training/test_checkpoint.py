@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from tiny_training import tiny_config, tiny_engine, tiny_fit, tiny_train
 
 from seal.training import checkpoint as checkpoints
-from seal.training.checkpoint import find_checkpoint, read_step, read_weights, write_checkpoint
+from seal.training.checkpoint import read_step, read_weights, write_checkpoint
+from seal.training.checkpoint_store import KINDS, find_checkpoint
 from seal.training.log import read_metrics
-from seal.training.state import KINDS
 
 SHAPES = {"a.weight": (3, 5), "a.bias": (3,), "scale": ()}
 
@@ -82,7 +82,8 @@ def test_a_kill_at_any_moment_of_saving_leaves_a_complete_checkpoint(tmp_path):
             assert torch.equal(value, tensor_of(step)(name, "weights"))
         write(folder, 3)  # and the next save is not disturbed by what was left
         assert read_step(find_checkpoint(folder)) == 3
-        assert sorted(path.name for path in folder.iterdir() if path.is_file()) == ["latest"]
+        files = sorted(path.name for path in folder.iterdir() if path.is_file())
+        assert files == ["latest", "written.json"]
         assert not list(folder.glob(".partial-*"))
         if code == 0:
             break
@@ -94,7 +95,7 @@ def _write_on_a_full_disk(folder: Path, room: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     try:
         write(folder, 2)
-    except OSError:
+    except (OSError, ValueError):
         os._exit(77)
 
 
@@ -103,7 +104,9 @@ def test_a_full_disk_leaves_the_previous_checkpoint_and_nothing_else(tmp_path, r
     write(tmp_path, 1)
     assert in_a_child(_write_on_a_full_disk, tmp_path, room) == 77
     assert read_step(find_checkpoint(tmp_path)) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "step-00000001"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "latest", "step-00000001", "written.json"
+    ]  # fmt: skip
 
 
 def test_a_full_disk_in_training_is_one_clear_error(world, tmp_path, monkeypatch):
@@ -121,11 +124,13 @@ def test_a_full_disk_in_training_is_one_clear_error(world, tmp_path, monkeypatch
 def test_only_the_newest_checkpoints_stay(world, tmp_path):
     tiny_fit(tiny_engine(world, tiny_train(save_every=1, keep=2)), tmp_path)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
-    assert names == ["latest", "step-00000005", "step-00000006"]
+    assert names == ["latest", "step-00000005", "step-00000006", "written.json"]
 
 
-@pytest.mark.parametrize(("keep", "stay"), [(1, [3]), (2, [2, 3]), (9, [1, 2, 3])])
-def test_going_on_from_an_earlier_checkpoint_drops_the_later_ones_never_its_own(
+@pytest.mark.parametrize(
+    ("keep", "stay"), [(1, [3, 4, 5, 6]), (2, [2, 3, 4, 5, 6]), (9, [1, 2, 3, 4, 5, 6])]
+)
+def test_going_on_from_an_earlier_checkpoint_keeps_the_later_ones_and_its_own(
     world, tmp_path, keep, stay
 ):
     tiny_fit(tiny_engine(world, tiny_train(save_every=1, keep=9)), tmp_path)
@@ -137,14 +142,6 @@ def test_going_on_from_an_earlier_checkpoint_drops_the_later_ones_never_its_own(
     assert find_checkpoint(store) == checkpoint
     names = sorted(path.name for path in store.glob("step-*"))
     assert names == [f"step-0000000{step}" for step in stay]
-
-
-def test_no_checkpoint_is_none_and_a_dangling_pointer_is_an_error(tmp_path):
-    assert find_checkpoint(tmp_path) is None
-    write(tmp_path, 1)
-    (tmp_path / "latest").write_text("step-00000009")
-    with pytest.raises(ValueError, match=r"step-00000009, which is not there.*step-00000001"):
-        find_checkpoint(tmp_path)
 
 
 def test_a_checkpoint_holds_what_is_trained_and_nothing_frozen(world, tmp_path):
@@ -188,3 +185,35 @@ def test_the_configuration_is_in_the_checkpoint(world, tmp_path):
     checkpoint = tiny_fit(tiny_engine(world, train), tmp_path)
     stored = json.loads((checkpoint / "checkpoint.json").read_text())
     assert stored["config"] == tiny_config(train)
+
+
+def test_the_later_ones_are_replaced_when_the_run_comes_to_their_steps(world, tmp_path):
+    tiny_fit(tiny_engine(world, tiny_train(save_every=1, keep=9)), tmp_path)
+    store = tmp_path / "checkpoints"
+    whole = {path.name: read_weights(path) for path in store.glob("step-*")}
+    (store / "latest").write_text("step-00000002")
+    tiny_fit(tiny_engine(world, tiny_train(save_every=1, keep=2)), tmp_path)
+    assert sorted(path.name for path in store.glob("step-*")) == ["step-00000005", "step-00000006"]
+    for name, value in read_weights(store / "step-00000006").items():
+        assert torch.equal(value, whole["step-00000006"][name])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flipped_bit_in_a_tensor_is_noticed_and_its_file_named(tmp_path, world, kind):
+    tiny_fit(tiny_engine(world, tiny_train(stop_after=3)), tmp_path)
+    path = find_checkpoint(tmp_path / "checkpoints") / f"{kind}.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 16
+    path.write_bytes(data)
+    with pytest.raises(
+        ValueError, match=rf"{kind}\.safetensors is damaged: the checksum of .*is an"
+    ):
+        tiny_fit(tiny_engine(world, tiny_train()), tmp_path)
+
+
+def test_a_log_without_checkpoints_is_begun_again_and_said_so(world, tmp_path, capsys):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
+    tiny_fit(tiny_engine(world, tiny_train(stop_after=2)), tmp_path)
+    assert (
+        "holds a log but no checkpoint: training begins at step 0 again" in capsys.readouterr().out
+    )

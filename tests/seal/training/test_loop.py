@@ -20,7 +20,8 @@ from tiny_training import (
 
 from seal.batch import IGNORE_INDEX
 from seal.training import state
-from seal.training.checkpoint import find_checkpoint, read_step, read_weights
+from seal.training.checkpoint import read_step, read_weights
+from seal.training.checkpoint_store import find_checkpoint
 from seal.training.log import read_metrics
 from seal.training.loop import fit, optimizer_step
 

@@ -1,0 +1,83 @@
+"""Whether a checkpoint may be gone on from: the same tensors, configuration and base model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seal.training.config import FREE_FIELDS, flatten
+
+FREE_SECTIONS = frozenset(["deepspeed", "paths", "run_name", "dry_run", "experiment"])
+
+
+def require_same_shapes(
+    source: Path, stored: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise a ValueError that names every kind of difference."""
+    missing = [name for name in wanted if name not in stored]
+    extra = [name for name in stored if name not in wanted]
+    other = [
+        f"{name} {list(stored[name])} there, {list(wanted[name])} here"
+        for name in wanted
+        if name in stored and stored[name] != wanted[name]
+    ]
+    problems = [
+        f"{title}: {_some(names)}"
+        for title, names in (
+            ("not in it", missing),
+            ("only in it", extra),
+            ("of another shape", other),
+        )
+        if names
+    ]
+    if problems:
+        raise ValueError(
+            f"{source} is not a checkpoint of what is trained here; {'; '.join(problems)}; "
+            f"choose another run_name, or the model configuration it was written with"
+        )
+
+
+def require_same_config(source: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise a ValueError if a value that shapes the training has changed; names the keys."""
+    require_same_base(source, stored.get("base"), wanted.get("base"))
+    there, here = flatten(stored), flatten(wanted)
+    changed = [
+        f"{key}: {there.get(key, 'absent')!r} there, {here.get(key, 'absent')!r} here"
+        for key in sorted(there.keys() | here.keys())
+        if there.get(key, "absent") != here.get(key, "absent") and not _is_free(key)
+    ]
+    if changed:
+        raise ValueError(
+            f"{source} was written under another configuration: {_some(changed)}; "
+            f"choose another run_name to start anew, or set these back to continue"
+        )
+
+
+def require_same_base(
+    source: Path, stored: Mapping[str, str] | None, wanted: Mapping[str, str] | None
+) -> None:
+    """Raise a ValueError if the folder with the base model holds another one by now.
+
+    A checkpoint holds what is trained and nothing frozen. Another folder is another configuration,
+    which `require_same_config` names.
+    """
+    if stored is None or wanted is None or stored["folder"] != wanted["folder"]:
+        return
+    if stored["fingerprint"] != wanted["fingerprint"]:
+        raise ValueError(
+            f"init_from={wanted['folder']} is no longer the model that {source} was trained from "
+            f"(fingerprint {stored['fingerprint']} then, {wanted['fingerprint']} now), and what is "
+            f"not trained is read from there; put that model back, or choose another run_name to "
+            f"start anew"
+        )
+
+
+def _is_free(key: str) -> bool:
+    section, _, rest = key.removeprefix("configuration.").partition(".")
+    return section in FREE_SECTIONS or (section == "train" and rest in FREE_FIELDS)
+
+
+def _some(names: list[str], limit: int = 6) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
