@@ -68,13 +68,9 @@ def read_prefix(
     Returns the prefix, and (B, D): the last real state of each row, which predicts what follows.
     """
     cache = DynamicCache()
-    hidden = vlm.llm.model(
-        inputs_embeds=embeddings,
-        attention_mask=mask.long(),
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=True,
-    ).last_hidden_state
+    hidden = vlm.read(
+        cache, inputs_embeds=embeddings, attention_mask=mask.long(), position_ids=positions
+    )
     filled: list[Any] = cache.layers  # of attention: each has keys and values
     layers = tuple((layer.keys, layer.values) for layer in filled)
     last = _last(mask)
@@ -125,13 +121,12 @@ def pad_right(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tens
 
 
 def _extend(vlm: VLM, cache: DynamicCache, prefix: Prefix, ids: Tensor, mask: Tensor) -> Tensor:
-    return vlm.llm.model(
+    return vlm.read(
+        cache,
         input_ids=ids,
         attention_mask=torch.cat([prefix.mask, mask], dim=1).long(),
         position_ids=prefix.next_position[:, None] + (mask.cumsum(1) - 1).clamp(min=0),
-        past_key_values=cache,
-        use_cache=True,
-    ).last_hidden_state
+    )
 
 
 def _last(mask: Tensor) -> Tensor:

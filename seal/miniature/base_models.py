@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from seal.files.whole import follow_umask
 from seal.miniature import corpus
 from seal.miniature.pretrain_llava import pretrain_llava
 from seal.miniature.pretrain_text import make_tokenizers, pretrain_text
@@ -131,6 +132,7 @@ class Parts:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         save_file(tensors, temporary, metadata=made_with)
+        follow_umask(temporary)
         temporary.replace(path)
         return tensors
 
@@ -148,3 +150,4 @@ def pack(
     save_model(out / "vsm_base", vsm.half(), vsm_tokenizer)
     table = {name: vector.contiguous().clone() for name, vector in zip(KINDS, queries, strict=True)}
     save_file(table, out / "vsm_base" / QUERIES)
+    follow_umask(out / "vsm_base" / QUERIES)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, LlamaModel
 
 from seal.batch import Batch
 from seal.models.parts.projectors import ResamplerConfig
@@ -52,6 +53,10 @@ class LlmConfig:
                 attn_implementation="sdpa",  # type: ignore[call-arg]
             )
         )
+
+
+# What the language model calls the keys and values it is given: renamed in transformers 5.24.
+_CACHE = "cache" if "cache" in signature(LlamaModel.forward).parameters else "past_key_values"
 
 
 class VLM(nn.Module):
@@ -158,17 +163,23 @@ class VLM(nn.Module):
             self.embed(batch, features), batch.attention_mask, batch.position_ids
         )
         cache = DynamicCache()
-        hidden = self.llm.model(
-            inputs_embeds=embeddings,
-            attention_mask=mask.long(),
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state[:, -1]
+        hidden = self.read(
+            cache, inputs_embeds=embeddings, attention_mask=mask.long(), position_ids=positions
+        )[:, -1]
         return self.decode_greedily(
             hidden, cache, mask, positions[:, -1] + 1,
             max_new_tokens=max_new_tokens, stop_ids=stop_ids,
         )  # fmt: skip
+
+    def read(self, cache: DynamicCache, **inputs: Tensor) -> Tensor:
+        """(B, L, D) states of what follows what `cache` holds, which they are added to.
+
+        inputs: of the language model; see its `forward`.
+        """
+        states: Tensor = self.llm.model(
+            **inputs, use_cache=True, **{_CACHE: cache}
+        ).last_hidden_state
+        return states
 
     def decode_greedily(
         self,
@@ -199,13 +210,12 @@ class VLM(nn.Module):
             if not any(alive) or step + 1 == max_new_tokens:
                 break
             mask = torch.cat([mask, mask.new_ones(len(answers), 1)], dim=1)
-            hidden = self.llm.model(
+            hidden = self.read(
+                cache,
                 input_ids=chosen[:, None],
                 attention_mask=mask.long(),
                 position_ids=positions[:, None] + step,
-                past_key_values=cache,
-                use_cache=True,
-            ).last_hidden_state[:, -1]
+            )[:, -1]
         return answers
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
+from seal.files.whole import follow_umask
 from seal.models.files.checkpoint_table import (
     CLIP_NAMES,
     RECOMPUTED,
@@ -224,6 +226,7 @@ def write_authors(folder: Path | str, model: VQAModel | VSM, tokenizer_folder: P
     """A folder that the authors' code loads; refuses one that exists.
 
     Raises:
+        OSError: the disk is full or not writable.
         ValueError: `folder` exists, or the model is not plain; see `require_plain`.
     """
     from huggingface_hub import save_torch_state_dict
@@ -233,15 +236,24 @@ def write_authors(folder: Path | str, model: VQAModel | VSM, tokenizer_folder: P
         raise ValueError(f"{folder} exists: choose a new folder")
     require_plain(model)
     temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save_torch_state_dict(to_authors(model), temporary)
-    text = json.dumps(authors_config(model.config), indent=2) + "\n"
-    (temporary / "config.json").write_text(text, encoding="utf-8")
-    for name in TOKENIZER_FILES:
-        if (tokenizer_folder / name).exists():
-            shutil.copyfile(tokenizer_folder / name, temporary / name)
-    temporary.rename(folder)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_torch_state_dict(to_authors(model), temporary)
+        for shard in temporary.glob("*.safetensors"):
+            follow_umask(shard)
+        text = json.dumps(authors_config(model.config), indent=2) + "\n"
+        (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
+        for name in TOKENIZER_FILES:
+            if (tokenizer_folder / name).exists():
+                shutil.copyfile(tokenizer_folder / name, temporary / name)
+        temporary.rename(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise OSError(
+            f"could not save the model to {folder}: {error}; free some space or choose another "
+            "folder"
+        ) from error
 
 
 def authors_config(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
@@ -259,6 +271,8 @@ def authors_config(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
         "mm_vision_select_feature": "patch",
         "mm_use_im_patch_token": False,
         "use_mm_proj": True,
+        "tune_mm_mlp_adapter": False,
+        "image_grid_pinpoints": None,
         _SIZES_KEY: config_to_dict(config),
     }
     if isinstance(config, VQAModelConfig):
@@ -267,12 +281,16 @@ def authors_config(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
             "mm_projector_type": "linear",
             "object_mm_projector_type": "perceiver",
             "mm_use_im_start_end": False,
+            "freeze_mm_mlp_adapter": False,
             "image_aspect_ratio": "pad",
         }
     return shared | {
         "model_type": VSM_TYPE,
+        "vision_tower": shared["mm_vision_tower"],  # their search model reads this one
         "mm_use_im_start_end": True,
         "image_aspect_ratio": "square",
+        "freeze_mm_mlp_adapter": True,
+        "pretrain_mm_mlp_adapter": None,
         "train_mask_decoder": True,
         "out_dim": config.detector.query_size,
     }

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from seal.files.kind import foreign_kind
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
@@ -63,9 +64,12 @@ def config_from_dict(content: dict[str, Any], where: Path | str) -> VQAModelConf
 def read_json_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; a ValueError names the file that holds none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        kind = foreign_kind(path) or str(error)
+        raise ValueError(f"{path}: not JSON: {kind}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected an object, found {type(content).__name__}")
     return content

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from seal.files.fingerprint import TRAINING_FILE
+from seal.files.whole import follow_umask
 from seal.models.files.model_config import CONFIG_FILE, config_to_dict
 from seal.models.files.processors import processor_files
 from seal.models.files.save import INDEX_FILE
@@ -85,6 +86,7 @@ def write_random_model(
         }
         part = folder / f".{names[i]}.part"
         save_file(state, part, metadata={"format": "pt"})
+        follow_umask(part)
         part.replace(folder / names[i])
     weight_map = {key: name for name, keys in zip(names, shards, strict=True) for key in keys}
     _write(

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from seal.files.fingerprint import TRAINING_FILE
+from seal.files.whole import follow_umask
 from seal.models.files.model_config import (
     CONFIG_FILE,
     MODEL_CLASSES,
@@ -154,6 +155,8 @@ def _write_folder(
 
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     save_torch_state_dict(state, folder, max_shard_size=max_shard_size)
+    for shard in folder.glob("*.safetensors"):
+        follow_umask(shard)  # the library lets only the owner read them
     _write_json(folder / CONFIG_FILE, config_to_dict(model.config))
     for name, settings in processor_files(model.config).items():
         _write_json(folder / name, settings)

@@ -86,6 +86,8 @@ def _indexed(index: Path) -> dict[str, StoredTensor]:
     """The tensors of all shards, which must hold what the index says and nothing else."""
     try:
         content = json.loads(index.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{index} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise ValueError(f"{index} is not JSON: {error}") from error
     placed = content.get("weight_map") if isinstance(content, dict) else None
@@ -136,7 +138,13 @@ def _header(file: Path) -> dict[str, StoredTensor]:
 
 def _open(file: Path) -> Any:
     try:
+        with file.open("rb"):  # its own error of a file that may not be read says otherwise
+            pass
         return safe_open(file, framework="pt")
+    except PermissionError as error:
+        raise ValueError(
+            f"{file} cannot be read: {error.strerror}; its owner has to allow it"
+        ) from error
     except (SafetensorError, OSError) as error:
         raise ValueError(
             f"{file}: not a complete safetensors file: {error}; fetch it again"
@@ -151,8 +159,8 @@ def _load_bin(file: Path) -> dict[str, Tensor]:
             if "mmap can only be used" not in str(error):  # files of before torch 1.6
                 raise
             content = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a few changed bytes make the unpickler raise nearly anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(

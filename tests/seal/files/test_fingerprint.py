@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from seal.files import fingerprint as module
 from seal.files.fingerprint import fingerprint
 
 
@@ -24,18 +23,22 @@ def test_a_fingerprint_follows_the_weights_and_not_the_place(tmp_path):
     assert fingerprint(a_folder(tmp_path / "c", b"x" * 199_999 + b"y")) != first
 
 
-@pytest.mark.parametrize("first", [60, 1500, 5000, 9_990])
-def test_a_big_file_is_sampled_all_along_its_header_whole(tmp_path, monkeypatch, first):
-    """From `first` on the weights differ by as much as a stride."""
-    for name, value in {"WHOLE": 1000, "STRIDE": 100, "SLICE": 10}.items():
-        monkeypatch.setattr(module, name, value)
-    weights = bytearray((50).to_bytes(8, "little") + b"h" * 50 + b"x" * 9_942)
-    same = fingerprint(a_folder(tmp_path / "a", bytes(weights)))
-    changed = weights.copy()
-    changed[first : first + 100] = b"y" * len(changed[first : first + 100])
-    assert fingerprint(a_folder(tmp_path / "b", bytes(changed))) != same
-    weights[57:58] = b"H"
-    assert fingerprint(a_folder(tmp_path / "c", bytes(weights))) != same
+@pytest.mark.parametrize("at", [0, 60, 70_000_000, 99_999_999])
+def test_no_byte_of_a_big_file_is_left_out(tmp_path, at):
+    folder = a_folder(tmp_path / "a", b"")
+    with (folder / "model.safetensors").open("wb") as file:
+        file.truncate(100_000_000)
+    same = fingerprint(folder)
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.seek(at)
+        file.write(b"y")
+    assert fingerprint(folder) != same
+
+
+def test_weights_as_the_authors_save_them_count(tmp_path):
+    first = fingerprint(a_folder(tmp_path / "a", b"x"))
+    (tmp_path / "a" / "pytorch_model-00001-of-00002.bin").write_bytes(b"x")
+    assert fingerprint(tmp_path / "a") != first
 
 
 def test_a_fingerprint_knows_the_training_but_not_who_exported_it(tmp_path):

@@ -128,7 +128,10 @@ def test_the_training_batch_equals_the_reference_down_to_the_gradients():
     t = {k.removeprefix("d_batch."): v for k, v in t.items() if k.startswith("d_batch.")}
     model = copy.deepcopy(golden_vqa())
     model.set_trainable("instruct")
-    batch = collate(training_samples(), pad_id=0, positions="all")
+    samples = training_samples()
+    batch = collate(samples, pad_id=0, positions="all")
+    for positions, mask in zip(batch.position_ids, batch.attention_mask, strict=True):
+        assert positions[mask].tolist() == torch.arange(len(mask))[mask].tolist()
     assert torch.equal(batch.attention_mask, t["merged_attention_mask"])
     assert torch.equal(batch.labels, t["merged_labels"])
     assert torch.equal(t["images_long"], torch.tensor(stored["images_long"]))
@@ -136,13 +139,19 @@ def test_the_training_batch_equals_the_reference_down_to_the_gradients():
     with torch.no_grad():
         embeddings = model.embed(batch)
         assert list(embeddings.shape) == stored["merged_shape"]
-        assert [embeddings.shape[1]] * len(embeddings) == stored["predicted_merged_lens"]
+        lengths = [len(sample.rows[0].input_ids) for sample in samples]
+        assert lengths == stored["predicted_merged_lens"] and embeddings.shape[1] == max(lengths)
         total = embeddings.double().sum().item()
         assert total == pytest.approx(stored["embeds_sum_f64"], rel=1e-5)
-        embeddings = embeddings[:, t["embeds_pos"]]
-        torch.testing.assert_close(embeddings, t["inputs_embeds"], **CLOSE)
-        logits = model.llm.lm_head(model.hidden_states(batch))[:, t["logits_pos"]]
-        torch.testing.assert_close(logits, t["logits"], **CLOSE)
+        logits = model.llm.lm_head(model.hidden_states(batch))
+        for row, length in enumerate(lengths):  # behind a row's end there is only padding
+            for name, places, found in (
+                ("inputs_embeds", t["embeds_pos"], embeddings),
+                ("logits", t["logits_pos"], logits),
+            ):
+                inside = places < length
+                expected = t[name][row][inside]
+                torch.testing.assert_close(found[row, places[inside]], expected, **CLOSE)
     loss = VQALoss()(batch, model(batch))["ce"]
     torch.testing.assert_close(loss, t["loss"], atol=1e-5, rtol=1e-5)
     assert loss.item() == pytest.approx(stored["loss"], rel=1e-5)

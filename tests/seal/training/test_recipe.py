@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from seal.models.fit.lora import LoraConfig
 from seal.training import recipe
 
 
@@ -26,3 +27,12 @@ def test_packed_weights_are_read_to_where_they_train(
     )
     recipe.Run.load_base(run)
     assert (asked["device"], asked["quantization"]) == (device, quantization)
+
+
+@pytest.mark.parametrize("lora", [None, LoraConfig()])
+def test_quantization_of_a_model_that_is_not_read_is_refused(lora):
+    run = SimpleNamespace(init_from=None, quantization="nf4", lora=lora)
+    with pytest.raises(
+        ValueError, match="quantization=nf4 packs weights that are read: set init_f"
+    ):
+        recipe.Run._check_adapters(run)

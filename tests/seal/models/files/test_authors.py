@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_writing_their_layout_gives_their_tensors_back(name, tmp_path):
     assert (tmp_path / "theirs" / "tokenizer.model").exists()
     config = json.loads((tmp_path / "theirs" / "config.json").read_text())
     reference = golden_json(name)["config"]
-    for key in reference.keys() & config.keys() - {"mm_vision_tower"}:
+    for key in reference.keys() & config.keys() - {"mm_vision_tower", "vision_tower"}:
         assert config[key] == reference[key], key
     assert {"model_type", "mm_hidden_size", "vocab_size"} <= reference.keys() & config.keys()
 
@@ -268,3 +269,30 @@ def test_an_existing_folder_is_not_overwritten(tmp_path):
 def test_their_configuration_tells_both_models_apart():
     vqa, vsm = (authors_config(m().config) for m in (tiny_models.vqa_model, tiny_models.vsm_model))
     assert (vqa["model_type"], vsm["model_type"]) == ("llava_search", "llava")
+
+
+@pytest.mark.goldens("states")
+@pytest.mark.parametrize("name", MODELS)
+def test_the_configuration_has_the_keys_of_theirs_and_no_others(name):
+    """Of LLaMA's own keys only those that tell sizes and tokens; the rest are its defaults."""
+    reference = golden_json(name)["config"]
+    llama = set(list(reference)[: list(reference).index("transformers_version") + 1])
+    written = authors_config(MODELS[name]().config)
+    assert set(written) - llama == (set(reference) - llama) | {"seal"}
+    named = {"mm_vision_tower", "vision_tower"}
+    for key in set(reference) & set(written) - named:
+        assert written[key] == reference[key], key
+    assert {written[key] for key in named & set(reference)} == {"openai/clip-vit-large-patch14"}
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_what_is_written_for_their_code_follows_the_umask(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        folder = tiny_models.tokenizer().folder
+        write_authors(tmp_path / "theirs", tiny_models.vsm_model(), folder)
+        save_model(tmp_path / "ours", tiny_models.vsm_model(), folder)
+    finally:
+        os.umask(before)
+    files = [*(tmp_path / "theirs").iterdir(), *(tmp_path / "ours").iterdir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {mode}
