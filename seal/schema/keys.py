@@ -52,7 +52,7 @@ class Keys:
         if len(parts) > 1:
             kind = self.kind(".".join(parts[:-1]))
             return unknown(".".join(parts), kind.hint if kind else None)
-        name, dotted = parts[0], list(_dotted(self.schema, ""))
+        name, dotted = parts[0], list(all_keys(self.schema))
         top = [path for path in dotted if "." not in path] + sorted(self.groups)
         top = list(dict.fromkeys(top))
         same = [path for path in dotted if path.rpartition(".")[2] == name]
@@ -95,9 +95,10 @@ def _kind(hint: Any, parts: list[str]) -> Kind | None:
     return Kind(hint=Any) if hint in (Any, dict) or get_origin(hint) is list else None
 
 
-def _dotted(kind: Any, prefix: str) -> Iterator[str]:
+def all_keys(kind: Any, prefix: str = "") -> Iterator[str]:
+    """Every dotted key, those that hold others among them."""
     for name, hint in get_type_hints(kind).items():
         yield f"{prefix}{name}"
         inner = bare(hint)[0]
         if is_dataclass(inner):
-            yield from _dotted(inner, f"{prefix}{name}.")
+            yield from all_keys(inner, f"{prefix}{name}.")
