@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from seal.files.kind import foreign_kind
+from seal.files.stopped_download import stops_in_zeros
 from seal.images import BACKGROUND
 
 MOST_PIXELS = 500_000_000  # 1.5 GB as RGB; what is larger is more likely a damaged header
@@ -24,16 +29,24 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_WITH_ORIENTATION = (
+    "exif",
+    "Raw profile type exif",
+    "xmp",
+    "XML:com.adobe.xmp",
+)  # what may hold the tag
 _BITS_PER_SAMPLE = 258  # the TIFF tag
 _DEPTHS = (255, 4095, 65535)  # the largest gray of 8, 12 and 16 bits
+_MOST_QUOTED = 100  # characters of what Pillow says
+_LONGEST_NAME = 4096  # characters of a path, about what systems allow
 
 
 class _RefusedError(ValueError):
     """A sound file that is not taken for a picture."""
 
 
-def open_image(path: str | Path) -> Image.Image:
-    """Read an image file as upright RGB.
+def open_image(path: str | Path | BinaryIO) -> Image.Image:
+    """Read an image file, or its content, as upright RGB; the first of several pages or frames.
 
     Transparent images are laid on the padding color, deeper ones scaled to 8 bits, and the
     camera's orientation tag is applied. Metadata that is not read is not judged either.
@@ -43,7 +56,29 @@ def open_image(path: str | Path) -> Image.Image:
     """
     with _opened(path) as opened:
         opened.load()
+        if opened.format in ("JPEG", "MPO", "WEBP", "AVIF") and stops_in_zeros(path):
+            raise _RefusedError(
+                "its pixels end in zeros, as when a download was stopped; download it again"
+            )
         return to_rgb(upright(opened))
+
+
+def upright_rgb(image: Image.Image, name: str = "the image") -> Image.Image:
+    """An image that is already open, as `open_image` shows its file; the same object if it can be.
+
+    Args:
+        name: what an error calls it.
+
+    Raises:
+        ValueError: it is empty or damaged, or its values are no brightness.
+    """
+    with _named(name):
+        if min(image.size) < 1:
+            raise _RefusedError(f"it is empty: {image.width} x {image.height} pixels")
+        image.load()  # a file opened lazily would be read, or found damaged, deep inside
+        turned = upright(image)
+        plain = turned.mode == "RGB" and "transparency" not in turned.info
+        return turned if plain else to_rgb(turned)
 
 
 def image_file_size(path: str | Path) -> tuple[int, int]:
@@ -66,7 +101,8 @@ def stored_size(path: str | Path) -> tuple[int, int]:
 def orientation(image: Image.Image) -> int:
     """The camera's tag, 1 to 8; 1 (upright) where there is none that can be read."""
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        with _own_limits():
+            value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # Pillow parses the whole block, which cameras and tools fill with anything
         return 1
     return int(value) if isinstance(value, int | float) and value in _TURNS else 1
@@ -75,7 +111,12 @@ def orientation(image: Image.Image) -> int:
 def upright(image: Image.Image) -> Image.Image:
     """The image as the camera's orientation tag says; the same object if it stands already."""
     turn = _TURNS.get(orientation(image))
-    return image if turn is None else image.transpose(turn)
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    for block in _WITH_ORIENTATION:
+        turned.info.pop(block, None)  # nobody may turn it once more
+    return turned
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -84,7 +125,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     Raises:
         ValueError: floating-point values that are no brightness.
     """
-    if image.mode == "RGB":
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image.copy()
     if image.mode.startswith("I") or image.mode == "F":
         return _gray_to_8_bits(image).convert("RGB")
@@ -103,18 +144,25 @@ def _gray_to_8_bits(image: Image.Image) -> Image.Image:
     The file's own depth counts. Where it says 16 bits or more, which is also how 8 and 12 bits are
     kept, the smallest of 8, 12 and 16 bits that holds the brightest pixel does.
     """
-    values = np.asarray(image, dtype=np.float64)
-    if not np.isfinite(values).all() or (image.mode == "F" and values.min() < 0):
-        raise _RefusedError(
-            f"gray values from {values.min():g} to {values.max():g} are no brightness; save the "
-            "image with 8 or 16 bits"
-        )
-    top = float(values.max())
-    if image.mode == "F" and top <= 1:
-        full = 1.0
-    else:
-        full = _full_gray(image) or next((depth for depth in _DEPTHS if top <= depth), top)
-    return Image.fromarray((values / full * 255).clip(0, 255).round().astype(np.uint8))
+    values = np.asarray(image)
+    low, top = float(values.min()), float(values.max())
+    if image.mode == "F":
+        if not (low >= 0 and top <= 255):  # also if there is one that is no number
+            raise _no_brightness(low, top, "from 0 to 1 or from 0 to 255")
+        values = values * (255 if top <= 1 else 1)
+        return Image.fromarray(values.round().astype(np.uint8))
+    if top > _DEPTHS[-1]:
+        raise _no_brightness(low, top, f"up to {_DEPTHS[-1]}")
+    full = _full_gray(image) or next(depth for depth in _DEPTHS if top <= depth)
+    table = (np.arange(_DEPTHS[-1] + 1) / full * 255).clip(0, 255).round().astype(np.uint8)
+    return Image.fromarray(table[values.clip(0)])
+
+
+def _no_brightness(low: float, top: float, known: str) -> _RefusedError:
+    return _RefusedError(
+        f"gray values from {low:g} to {top:g} are no brightness, of which {known} is known; save "
+        "the image with 8 or 16 bits"
+    )
 
 
 def _full_gray(image: Image.Image) -> int | None:
@@ -134,52 +182,78 @@ def _lab_to_rgb(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[Image.Image]:
+def _opened(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
     """The file as Pillow opens it; what goes wrong inside the block names the file."""
-    path = Path(path)
-    if not path.is_file():
-        why = "is a folder" if path.is_dir() else "does not exist"
-        raise ValueError(f"{path}: {why}; give the path of an image file")
-    size = ""
+    path = Path(source) if isinstance(source, str | Path) else None
+    with _named("the image's bytes" if path is None else str(path)):
+        if path is not None:
+            _check_file(path)
+        try:
+            with _own_limits(), Image.open(path or source) as opened:
+                width, height = opened.size
+                if width * height > MOST_PIXELS:
+                    raise _RefusedError(
+                        f"{width} x {height} pixels are more than the {MOST_PIXELS:,} that "
+                        "are read; make the image smaller or cut it into parts"
+                    )
+                yield opened
+        except UnidentifiedImageError:
+            kind = foreign_kind(path) if path is not None else None
+            kind = kind or "it is in no format that Pillow reads, or cut off"
+            raise _RefusedError(f"not an image: {kind}") from None
+
+
+def _check_file(path: Path) -> None:
     try:
-        if path.stat().st_size == 0:
-            raise _RefusedError("the file is empty (0 bytes); download or export it again")
-        with _own_limits(), Image.open(path) as opened:
-            width, height = opened.size
-            size = f" of {width} x {height} pixels"
-            if width * height > MOST_PIXELS:
-                raise _RefusedError(
-                    f"{width} x {height} pixels are more than the {MOST_PIXELS:,} that "
-                    "are read; make the image smaller or cut it into parts"
-                )
-            yield opened
+        kind = path.stat()
+    except PermissionError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        why = "does not exist"
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            why = "is a longer name than a file can have"
+        raise _RefusedError(f"{why}; give the path of an image file") from None
+    if not stat.S_ISREG(kind.st_mode):
+        why = "is a folder" if stat.S_ISDIR(kind.st_mode) else "is a device or a pipe"
+        raise _RefusedError(f"{why}; give the path of an image file")
+    if kind.st_size == 0:
+        raise _RefusedError("the file is empty (0 bytes); download or export it again")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Whatever is raised inside, as one `ValueError` that begins with a name."""
+    name = name[:_LONGEST_NAME]
+    try:
+        yield
     except _RefusedError as error:
-        raise ValueError(f"{path}: {error}") from None
-    except UnidentifiedImageError:
-        kind = foreign_kind(path) or "it is in no format that Pillow reads"
-        raise ValueError(f"{path}: not an image: {kind}") from None
+        raise ValueError(f"{name}: {error}") from None
     except PermissionError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ValueError(f"{name}: you may not read it ({error.strerror}); see `ls -l`") from error
     except MemoryError as error:
-        raise ValueError(f"{path}: too little memory for an image{size}; shrink it") from error
+        raise ValueError(f"{name}: too little memory for an image this large; shrink it") from error
     except Exception as error:
         # Pillow's decoders and their plug-ins raise almost anything for a damaged file.
-        told = str(error) or type(error).__name__
+        told = " ".join(str(error).split())[:_MOST_QUOTED] or type(error).__name__
         raise ValueError(
-            f"{path}: the image is damaged and cannot be decoded: {told}; download or export it "
+            f"{name}: the image is damaged and cannot be decoded: {told}; download or export it "
             "again"
         ) from error
 
 
 _limits = threading.Lock()
 _inside = 0  # how many are at it
+_warnings: warnings.catch_warnings[None]
 _theirs: tuple[int | None, int, int] = (None, 0, 0)
 
 
 @contextmanager
 def _own_limits() -> Iterator[None]:
-    """Pillow's limits on pixels and texts, which are of the whole process, out of our way."""
-    global _inside, _theirs
+    """Pillow's limits on pixels and texts out of our way, and its warnings about metadata.
+
+    All of them are of the whole process: the first who enters sets them, the last restores them.
+    """
+    global _inside, _theirs, _warnings
     with _limits:
         if _inside == 0:
             _theirs = (
@@ -191,6 +265,9 @@ def _own_limits() -> Iterator[None]:
             # A long comment is no reason to refuse a photo; these bound what a bomb can take.
             PngImagePlugin.MAX_TEXT_CHUNK = 1 << 28
             PngImagePlugin.MAX_TEXT_MEMORY = 1 << 29
+            _warnings = warnings.catch_warnings()
+            _warnings.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.")
         _inside += 1
     try:
         yield
@@ -198,5 +275,6 @@ def _own_limits() -> Iterator[None]:
         with _limits:
             _inside -= 1
             if _inside == 0:
+                _warnings.__exit__(None, None, None)
                 Image.MAX_IMAGE_PIXELS = _theirs[0]
                 PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _theirs[1:]

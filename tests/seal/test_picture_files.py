@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -11,7 +12,14 @@ from PIL import Image, PngImagePlugin
 
 from seal import picture_files
 from seal.images import BACKGROUND
-from seal.picture_files import image_file_size, open_image, stored_size, to_rgb, upright
+from seal.picture_files import (
+    image_file_size,
+    open_image,
+    stored_size,
+    to_rgb,
+    upright,
+    upright_rgb,
+)
 
 
 def save(image, path, **kwargs):
@@ -172,9 +180,18 @@ def test_deep_gray_is_scaled_by_its_depth(values, kind, gray, tmp_path):
         assert np.asarray(opened)[0].tolist() == [[value] * 3 for value in gray]
 
 
-@pytest.mark.parametrize("values", [[0.0, float("nan")], [-1.0, 1.0], [0.0, float("inf")]])
-def test_floats_that_are_no_brightness_are_refused(values, tmp_path):
-    path = save(Image.fromarray(np.array([values], np.float32)), tmp_path / "a.tif")
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([0.0, float("nan")], np.float32),
+        ([-1.0, 1.0], np.float32),
+        ([0.0, float("inf")], np.float32),
+        ([0.0, 256.0], np.float32),
+        ([0, 65536], np.int32),
+    ],
+)
+def test_values_that_are_no_brightness_are_refused(values, kind, tmp_path):
+    path = save(Image.fromarray(np.array([values], kind)), tmp_path / "a.tif")
     with pytest.raises(ValueError, match=r"a\.tif: gray values from .* are no brightness"):
         open_image(path)
 
@@ -193,6 +210,47 @@ def test_inks_palettes_and_other_spaces_look_as_they_are(tmp_path):
         assert np.abs(np.asarray(shown).astype(int) - (200, 30, 40)).max() <= near, name
     lab = Image.new("LAB", (2, 2), (137, 128, 128))  # L* 53.6 of 100, no color
     assert np.abs(np.asarray(to_rgb(lab)).astype(int) - 128).max() <= 2
+
+
+def test_a_color_of_rgb_that_is_transparent_shows_the_padding_color(tmp_path):
+    image = Image.new("RGB", (2, 1), (200, 30, 40))
+    image.putpixel((1, 0), (9, 8, 7))
+    opened = open_image(save(image, tmp_path / "a.png", transparency=(200, 30, 40)))
+    assert [opened.getpixel((x, 0)) for x in (0, 1)] == [BACKGROUND, (9, 8, 7)]
+
+
+def test_the_first_frame_or_page_is_shown(tmp_path):
+    red, blue = (Image.new("RGB", (8, 8), color) for color in ((250, 0, 0), (0, 0, 250)))
+    for name in ("a.gif", "a.tif", "a.webp", "a.png"):
+        how = {"lossless": True} if name == "a.webp" else {}
+        path = save(red, tmp_path / name, save_all=True, append_images=[blue], **how)
+        assert open_image(path).getpixel((0, 0)) == (250, 0, 0), name
+
+
+def test_an_open_image_is_turned_once_and_kept_if_nothing_changes(tmp_path):
+    image = Image.new("RGB", (4, 2), (1, 2, 3))
+    assert upright_rgb(image) is image
+    image.getexif()[0x0112] = 6
+    path = save(image, tmp_path / "a.png", exif=image.getexif())
+    with Image.open(path) as lazy:
+        turned = upright_rgb(lazy)
+    assert turned.size == open_image(path).size == (2, 4)
+    assert upright_rgb(turned) is turned and upright_rgb(open_image(path)).size == (2, 4)
+    path.write_bytes(path.read_bytes()[:-30])
+    with (
+        Image.open(path) as lazy,
+        pytest.raises(ValueError, match=r"^the photo: the image is damaged"),
+    ):
+        upright_rgb(lazy, "the photo")
+    with pytest.raises(ValueError, match=r"^the image: it is empty: 0 x 5 pixels"):
+        upright_rgb(Image.new("RGB", (0, 5)))
+
+
+def test_warnings_about_metadata_stay_inside(tmp_path, recwarn):
+    exif = HEADER + ifd([TURNED, (0x010F, 2, 500, b"\xff\xff\0\0\0")], 8)
+    path = save(Image.new("RGB", (4, 2)), tmp_path / "a.jpg", exif=exif)
+    assert open_image(path).size == (2, 4)
+    assert not recwarn.list
 
 
 def test_a_palette_color_that_is_transparent_shows_the_padding_color(tmp_path):
@@ -262,15 +320,16 @@ def damaged(content, rng):
 def opens_or_is_named(content, path):
     path.write_bytes(content)
     try:
-        opened = open_image(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            opened = open_image(path)
     except ValueError as error:
-        assert str(path) in str(error) and "\n" not in str(error), repr(error)
+        assert str(error).startswith(f"{path}: ") and "\n" not in str(error), repr(error)
         return False
     assert opened.mode == "RGB" and 0 < opened.width * opened.height <= picture_files.MOST_PIXELS
     return True
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_damaged_picture_opens_or_is_named(name, sound, tmp_path):
     assert opens_or_is_named(sound[name], tmp_path / name)
@@ -280,7 +339,6 @@ def test_a_damaged_picture_opens_or_is_named(name, sound, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FORMATS)
 def test_hundreds_of_damaged_pictures_open_or_are_named(name, sound, tmp_path):
     rng = np.random.default_rng(7)
