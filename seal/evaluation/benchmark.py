@@ -8,11 +8,11 @@ from typing import Any
 
 from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
 from seal.evaluation.environment import environment
-from seal.evaluation.failures import write_failures
+from seal.evaluation.failures import FAILURES, write_failures
 from seal.evaluation.judging import SCORINGS
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
 from seal.evaluation.shards import Shard, shard_of_run
-from seal.evaluation.store import ENVIRONMENT, settle, write_json
+from seal.evaluation.store import ENVIRONMENT, require_own_folder, settle, write_json
 from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.task import Task
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
@@ -22,10 +22,11 @@ from seal.pipeline import ProtocolConfig
 from seal.search.strategies import STRATEGIES
 
 TASKS = ("vstar_bench",)
-# Settings that change how a run is carried out, not one of its predictions.
+# Settings that change how a run is carried out, not one of its predictions. What the benchmark's
+# folder holds is compared question by question, wherever it lies.
 FREE = (
-    "out", "vqa", "vsm", "systems", "baseline", "limit", "batch", "max_batch", "cache_mb",
-    "device", "dry_run",
+    "out", "benchmark", "vqa", "vsm", "systems", "baseline", "limit", "batch", "max_batch",
+    "cache_mb", "device", "dry_run",
 )  # fmt: skip
 
 
@@ -77,8 +78,9 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     """Predict, judge and write; the metrics, on the first process only."""
     task = run.build_task()
     folder = Path(run.out)
-    with shard_of_run() as shard:
+    with shard_of_run() as shard, shard.writes(folder):
         if shard.rank == 0:
+            require_own_folder(folder, FAILURES)
             models = {"vqa": fingerprint(model_folder(run.vqa))}
             if run.vsm is not None:
                 models["vsm"] = fingerprint(model_folder(run.vsm))

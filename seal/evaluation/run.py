@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from seal.evaluation.judging import letter_question, presented_order
 from seal.evaluation.shards import Shard
-from seal.evaluation.store import METRICS, Key, PredictionStore, write_json
+from seal.evaluation.store import METRICS, Key, PredictionStore, content_digest, write_json
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.inference.answers.memory_question import memory_question
@@ -56,11 +57,18 @@ class Benchmark:
         shard.wait()  # nobody writes before everybody has read what was there
         mine = shard.take(questions)
         bar = tqdm(total=len(mine), desc=self.task.name, unit="question", disable=shard.rank > 0)
+        changed = 0
         for start in range(0, len(mine), batch):
             part = mine[start : start + batch]
-            self._predict_part(part, systems, store)
+            changed += self._predict_part(part, systems, store)
             bar.update(len(part))
         bar.close()
+        if changed:
+            tqdm.write(
+                f"{changed} answers were to questions or pictures that have changed since; they "
+                "were asked anew",
+                file=sys.stderr,
+            )
         shard.wait()
         order: dict[Key, int] = {
             (question.id, name): number
@@ -72,34 +80,43 @@ class Benchmark:
 
     def _predict_part(
         self, questions: Sequence[TaskQuestion], systems: Systems, store: PredictionStore
-    ) -> None:
-        names = [
-            name
-            for name in systems.seals
-            if any((question.id, name) not in store.done for question in questions)
-        ]
-        if not names:
-            return
+    ) -> int:
+        """How many of the answers that were there answered something else."""
+        asked_for = {q.id: self._content(q) for q in questions}
+        open_: dict[str, list[TaskQuestion]] = {}
+        for name in systems.seals:
+            left = [q for q in questions if not store.has((q.id, name), asked_for[q.id])]
+            if left:
+                open_[name] = left
+        if not open_:
+            return 0
+        changed = sum(
+            store.changed((q.id, name), asked_for[q.id]) for name, qs in open_.items() for q in qs
+        )
         images, errors = self._open(questions)
         for question in questions:
             if question.image is not None and question.image in images:
                 systems.known.tell(images[question.image], question.targets)
-        for name in names:
-            new = [q for q in questions if (q.id, name) not in store.done]
+        for name, new in open_.items():
             asked = [q for q in new if q.image not in errors]
             put = [self._put(question, name, images) for question in asked]
             answers = systems.seals[name].ask_many(put) if put else []
             lines = [
-                self._line(question, name, answer)
+                self._line(question, name, answer) | {"asked": asked_for[question.id]}
                 for question, answer in zip(asked, answers, strict=True)
             ]
             lines += [
-                self._line(q, name, None, errors[q.image])
+                self._line(q, name, None, errors[q.image]) | {"asked": asked_for[q.id]}
                 for q in new
                 if q.image is not None and q.image in errors
             ]
             store.add(lines)
         systems.forget(images.values())
+        return changed
+
+    def _content(self, question: TaskQuestion) -> str:
+        image = None if question.image is None else self.task.folder / question.image
+        return content_digest(question.to_dict(), image)
 
     def _open(self, questions: Sequence[TaskQuestion]) -> tuple[dict[str, Image], dict[str, str]]:
         """Images by path, each once; a damaged one is an error of its questions, not of the run."""

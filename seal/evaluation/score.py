@@ -10,7 +10,14 @@ from typing import Any
 
 from seal.evaluation.benchmark import TASKS
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
-from seal.evaluation.store import PREDICTIONS, latest, numbered_lines, read_predictions, write_text
+from seal.evaluation.store import (
+    CONFIG,
+    PREDICTIONS,
+    latest,
+    numbered_lines,
+    read_predictions,
+    write_text,
+)
 from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
@@ -48,6 +55,8 @@ def run_score(run: ScoreRun) -> dict[str, Any]:
                 f"{path}: answers without their questions need annotations=FOLDER, the benchmark's"
             )
         lines = foreign_predictions(task, lines, path, run)
+        if (out / CONFIG).exists():
+            raise ValueError(f"out={out} is the folder of a run, whose answers would be lost")
         text = "".join(json.dumps(line) + "\n" for line in lines)
         write_text(out / PREDICTIONS, text)
     else:  # of a run that was not finished: a question may have failed, then been asked again

@@ -15,7 +15,15 @@ from seal.evaluation.benchmark import FREE
 from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
 from seal.evaluation.environment import environment
 from seal.evaluation.shards import Shard, shard_of_run
-from seal.evaluation.store import ENVIRONMENT, METRICS, PredictionStore, settle, write_json
+from seal.evaluation.store import (
+    ENVIRONMENT,
+    METRICS,
+    PredictionStore,
+    content_digest,
+    require_own_folder,
+    settle,
+    write_json,
+)
 from seal.evaluation.task import Prediction
 from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, search_metrics
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
@@ -127,8 +135,11 @@ class StrategyReplay:
     def _search_part(
         self, targets: Sequence[SearchTarget], store: PredictionStore, traced: set[str]
     ) -> None:
+        asked = {t.id: content_digest(t.to_dict(), self.task.folder / t.image) for t in targets}
         new = {
-            name: [target for target in targets if (target.id, name) not in store.done]
+            name: [
+                target for target in targets if not store.has((target.id, name), asked[target.id])
+            ]
             for name in self.locators
         }
         images, errors = self._open(sorted({t.image for ts in new.values() for t in ts}))
@@ -140,9 +151,9 @@ class StrategyReplay:
             lines = []
             for target, result in zip(sought, results, strict=True):
                 trace = to_dict(result, heat_cells=HEAT_CELLS if target.id in traced else 0)
-                lines.append(self._line(target, name, trace))
+                lines.append(self._line(target, name, trace) | {"asked": asked[target.id]})
             lines += [
-                self._line(target, name, None, errors[target.image])
+                self._line(target, name, None, errors[target.image]) | {"asked": asked[target.id]}
                 for target in wanted
                 if target.image in errors
             ]
@@ -194,9 +205,10 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
 
     task, folder = run.build_task(), Path(run.out)
     vsm = model_folder(run.vsm)
-    with shard_of_run() as shard:
+    with shard_of_run() as shard, shard.writes(folder):
         device = shard.device(run.device)
         if shard.rank == 0:
+            require_own_folder(folder)
             settings = asdict(run) | {"weights": fingerprint(vsm), "task_version": task.version}
             settle(folder, settings, (*FREE, "strategies", "reference", "traces"))
             made_with = environment(device) | {"seed": run.seed}

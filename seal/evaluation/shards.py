@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seal.files.lock import WriterLock
 
 Item = TypeVar("Item")
 
@@ -35,6 +38,14 @@ class Shard:
                 raise ValueError("device=cuda, but there is no GPU here; leave it out or say cpu")
             return "cpu"
         return f"cuda:{self.local_rank}"
+
+    def writes(self, folder: Path) -> AbstractContextManager[Any]:
+        """Hold a result folder while it is written to: the first process does it for all.
+
+        Raises:
+            InUseError: another evaluation writes there.
+        """
+        return WriterLock(folder, "evaluation") if self.rank == 0 else nullcontext()
 
     def wait(self) -> None:
         """Until every process is here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 import yaml
 
 from seal.evaluation.task import Prediction
+from seal.files.digest import file_digest
+from seal.files.whole import write_whole
 
 PREDICTIONS = "predictions.jsonl"
 CONFIG = "config.yaml"
@@ -32,18 +35,28 @@ class PredictionStore:
         """With several processes each appends to a file of its own until `merge`."""
         self.folder = folder
         self.key = key
-        self.done: set[Key] = {key(line) for line in read_predictions(folder) if not _failed(line)}
+        lines = latest(read_predictions(folder), key).values()
+        # By key, what was asked: a line of another question, or of other pixels, answers nothing.
+        self._asked = {key(line): line.get("asked") for line in lines if not _failed(line)}
         name = PREDICTIONS if world_size == 1 else f"predictions.rank{rank}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / name
         _drop_torn_line(self._path)
+
+    def has(self, key: Key, asked: str) -> bool:
+        """Whether there is an answer to exactly this; `asked`: see `content_digest`."""
+        return key in self._asked and self._asked[key] == asked
+
+    def changed(self, key: Key, asked: str) -> bool:
+        """Whether there is an answer under this key, but to something else."""
+        return key in self._asked and self._asked[key] != asked
 
     def add(self, lines: Iterable[Prediction]) -> None:
         """Append, and make sure it is on disk."""
         with self._path.open("a", encoding="utf-8") as file:
             for line in lines:
                 file.write(json.dumps(line) + "\n")
-                self.done.add(self.key(line))
+                self._asked[self.key(line)] = line.get("asked")
             file.flush()
             os.fsync(file.fileno())
 
@@ -64,11 +77,47 @@ class PredictionStore:
         return [lines[key] for key in wanted]
 
 
+def content_digest(asked: Mapping[str, Any], image: Path | None) -> str:
+    """What a line answers, by content: everything about the question, and its picture's bytes."""
+    text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
+    picture = file_digest(image) if image is not None and image.is_file() else "none"
+    return hashlib.sha256(f"{text}\0{picture}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def require_own_folder(folder: Path, *others: str) -> None:
+    """Refuse to write results among somebody else's files of the same names.
+
+    Raises:
+        ValueError: the folder has no name, or it holds such files and no configuration of ours.
+    """
+    if not str(folder).strip() or str(folder) == ".":
+        raise ValueError("out= names no folder of its own; give one, such as out=runs/answers")
+    config = folder / CONFIG
+    ours = config.is_file() and "task_version:" in config.read_text("utf-8", "replace")
+    if ours:
+        return
+    for name in (CONFIG, METRICS, ENVIRONMENT, PREDICTIONS, *others):
+        if (folder / name).exists():
+            raise ValueError(
+                f"{folder / name} is not of an evaluation that was begun here and would be written "
+                "over: choose another out=, or move it away"
+            )
+
+
 def latest(lines: Iterable[Prediction], key: Callable[[Prediction], Key]) -> dict[Key, Prediction]:
-    """One line of each key: the last, but no error behind an answer (shards come in any order)."""
+    """One line of each key: the last, but no error behind an answer to the same thing.
+
+    Shards come in any order.
+    """
     chosen: dict[Key, Prediction] = {}
     for line in lines:
-        if key(line) not in chosen or not _failed(line) or _failed(chosen[key(line)]):
+        before = chosen.get(key(line))
+        if (
+            before is None
+            or not _failed(line)
+            or _failed(before)
+            or before.get("asked") != line.get("asked")
+        ):
             chosen[key(line)] = line
     return chosen
 
@@ -132,9 +181,7 @@ def write_json(path: Path, content: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write under a temporary name and rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, text)
 
 
 def _failed(line: Prediction) -> bool:

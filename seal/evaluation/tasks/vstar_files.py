@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seal.evaluation.judging import LETTERS
-from seal.evaluation.store import numbered_lines
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
+from seal.evaluation.tasks.entries import IMAGE_SUFFIXES, Entry, image_beside, read_utf8
 from seal.geometry import Box
+from seal.picture_files import image_file_size
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG", ".PNG")
 JSONL_FILE = "test_questions.jsonl"
 FOLDER_KEYS = ("target_object", "bbox", "question", "options")
 JSONL_KEYS = ("image", "text", "category", "label")
@@ -44,110 +43,103 @@ def check_images(folder: Path, questions: Sequence[TaskQuestion]) -> None:
     if lost:
         raise ValueError(
             f"{folder}: {len(lost)} of {len(questions)} questions have no image, for example "
-            f"{lost[0]} (looked for {' '.join(IMAGE_SUFFIXES[:4])})"
+            f"{lost[0]} (looked for {' '.join(IMAGE_SUFFIXES)})"
         )
 
 
 def _read_folder(folder: Path, name: str, split: str) -> list[TaskQuestion]:
-    # The names are the benchmark's own: sorted they are the same on every machine.
-    return [
-        _read_annotation(folder, path, split) for path in sorted((folder / name).glob("*.json"))
-    ]
+    # The names are the benchmark's own: sorted they are the same on every machine. What macOS puts
+    # beside a file it copies (`._name`) is no annotation.
+    paths = sorted(p for p in (folder / name).glob("*.json") if not p.name.startswith("._"))
+    return [_read_annotation(folder, path, split) for path in paths]
 
 
 def _read_annotation(folder: Path, path: Path, split: str) -> TaskQuestion:
-    content = _load(path, path.read_text(encoding="utf-8"), FOLDER_KEYS)
-    names, boxes = content["target_object"], content["bbox"]
-    meta = content.get("meta", {})  # not in the official files
+    entry = Entry.parse(path, read_utf8(path), FOLDER_KEYS)
+    names, boxes = entry.texts("target_object"), entry.items("bbox")
+    meta = entry.content.get("meta", {})  # not in the official files
+    if not isinstance(meta, dict):
+        raise entry.wrong("meta", meta, "an object")
     groups = meta.get("groups", [""] * len(names))
+    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+        raise entry.wrong("meta.groups", groups, "a list of texts")
     if not len(names) == len(boxes) == len(groups):
         raise ValueError(
             f"{path}: {len(names)} target_object, {len(boxes)} bbox and {len(groups)} "
             "meta.groups must be as many"
         )
+    image = image_beside(path)
+    size = None if image is None else _size(image)
     return TaskQuestion(
         id=path.relative_to(folder).with_name(path.stem).as_posix(),
-        text=content["question"],
-        image=_image_beside(folder, path),
-        options=_checked_options(content["options"], path),
+        text=entry.text("question"),
+        image=None if image is None else image.relative_to(folder).as_posix(),
+        options=entry.options("options"),
         answer=0,  # the true option comes first in the files
         split=split,
         targets=tuple(
-            AnnotatedTarget(name, _boxes(box, path), group)
+            AnnotatedTarget(name, _boxes(entry, box, size), group)
             for name, box, group in zip(names, boxes, groups, strict=True)
         ),
         meta=meta,
     )
 
 
-def _image_beside(folder: Path, annotation: Path) -> str | None:
-    for suffix in IMAGE_SUFFIXES:
-        path = annotation.with_name(annotation.stem + suffix)  # a stem may hold a dot
-        if path.is_file():
-            return path.relative_to(folder).as_posix()
-    return None
+def _size(image: Path) -> tuple[int, int] | None:
+    """Width and height; None: it does not open, which its question will say when it is asked."""
+    try:
+        return image_file_size(image)
+    except ValueError:
+        return None
 
 
-def _boxes(xywh: list[float] | None, path: Path) -> tuple[Box, ...]:
+def _boxes(entry: Entry, xywh: Any, size: tuple[int, int] | None) -> tuple[Box, ...]:
     """One box; none (`null`) for a target that is not in the image, unknown to official files."""
     if xywh is None:
         return ()
-    if len(xywh) != 4 or xywh[2] <= 0 or xywh[3] <= 0:
-        raise ValueError(f"{path}: a bbox is [x, y, width, height] of some size, got {xywh}")
-    return (Box.from_xywh(*xywh),)
+    box = Box.from_xywh(*entry.box_numbers("bbox", xywh))
+    if size is not None and not (box.x0 < size[0] and box.y0 < size[1] and box.x1 > 0 < box.y1):
+        raise entry.wrong("bbox", xywh, f"a box inside the image, {size[0]} x {size[1]} pixels")
+    return (box,)
 
 
 def _read_jsonl(folder: Path, splits: Mapping[str, str]) -> list[TaskQuestion]:
     """The form with options inside the text and the letter of the true one as the label."""
     path = folder / JSONL_FILE
-    questions = []
-    for number, line in numbered_lines(path):
-        where = f"{path}:{number}"
-        content = _load(where, line, JSONL_KEYS)
-        if content["category"] not in splits:
-            raise ValueError(
-                f"{where}: category {content['category']!r} is none of {', '.join(splits)}"
-            )
-        text, options = _split_options(content["text"], where)
-        label = LETTERS.find(str(content["label"]).strip("() "))
+    questions: dict[str, TaskQuestion] = {}
+    # Not `splitlines`: it also splits at U+2028 and the like, which may stand inside a string.
+    for number, line in enumerate(read_utf8(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        entry = Entry.parse(f"{path}:{number}", line, JSONL_KEYS)
+        category = entry.text("category")
+        if category not in splits:
+            raise ValueError(f"{entry.where}: category {category!r} is none of {', '.join(splits)}")
+        text, options = _split_options(entry)
+        label = LETTERS.find(str(entry.content["label"]).strip("() ") or "?")
         if not 0 <= label < len(options):
-            raise ValueError(f"{where}: label {content['label']!r} is no option's letter")
-        exists = (folder / content["image"]).is_file()
-        questions.append(
-            TaskQuestion(
-                id=str(content.get("question_id", number - 1)),
-                text=text,
-                image=content["image"] if exists else None,
-                options=_checked_options(options, where),
-                answer=label,
-                split=splits[content["category"]],
-            )
+            raise entry.wrong("label", entry.content["label"], "the letter of an option")
+        name = str(entry.content.get("question_id", number - 1))
+        if name in questions:
+            raise entry.wrong("question_id", name, "an id that no other question has")
+        image = entry.text("image")
+        questions[name] = TaskQuestion(
+            id=name,
+            text=text,
+            image=image if (folder / image).is_file() else None,
+            options=Entry(entry.where, {"options": options}).options("options"),
+            answer=label,
+            split=splits[category],
         )
-    return questions
+    return list(questions.values())
 
 
-def _split_options(text: str, where: str) -> tuple[str, list[str]]:
+def _split_options(entry: Entry) -> tuple[str, list[str]]:
     """`question (newline) (A) first (newline) (B) second ...` -> the question, the options."""
+    text = entry.text("text")
     parts = re.split(r"\n\s*\(([A-Z])\)\s*", text)
     letters, options = parts[1::2], parts[2::2]
-    if not letters or letters != list(LETTERS[: len(letters)]):
-        raise ValueError(f"{where}: expected options (A), (B), ... each on a line, got {text!r}")
+    if not letters or letters != list(LETTERS[: len(letters)]) or not parts[0].strip():
+        raise entry.wrong("text", text, "a question and options (A), (B), ... each on a line")
     options[-1] = options[-1].split("\n")[0]  # behind the last one stands how to answer
     return parts[0].strip(), [option.strip() for option in options]
-
-
-def _checked_options(options: Sequence[str], where: Path | str) -> tuple[str, ...]:
-    if len(options) < 2 or len(set(options)) != len(options):
-        raise ValueError(f"{where}: expected two or more different options, got {list(options)}")
-    return tuple(options)
-
-
-def _load(where: Path | str, text: str, keys: Sequence[str]) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{where} is not JSON: {error}") from error
-    missing = [key for key in keys if key not in content]
-    if missing:
-        raise ValueError(f"{where} lacks {', '.join(missing)}")
-    return content

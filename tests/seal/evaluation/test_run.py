@@ -6,6 +6,7 @@ import json
 
 import pytest
 from fakes import FakeAnswerModel, FakeSearchModel
+from PIL import Image
 from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 
 from seal.evaluation.failures import write_failures
@@ -196,3 +197,32 @@ def untimed(lines):
 def test_questions_come_back_from_their_lines(bench, tmp_path):
     lines = Benchmark(task(bench), tmp_path).predict(systems(("none",)))
     assert [TaskQuestion.from_dict(line["question"]) for line in lines] == task(bench).questions()
+
+
+def test_a_changed_question_or_picture_is_asked_anew_and_the_others_are_not(
+    bench, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    Benchmark(task(bench), out).predict(systems(("none",)))
+    path = bench / "direct_attributes" / "b.json"
+    path.write_text(path.read_text().replace("The boat is black.", "The boat is brown."))
+    picture = bench / "relative_position" / "c.jpg"
+    Image.new("RGB", (640, 480), (90, 120, 61)).save(picture)
+    again = systems(("none",))
+    capsys.readouterr()
+    lines = Benchmark(task(bench), out).predict(again)
+    asked = {memory.question for part in again._answers.model.scored for memory, _ in part}
+    assert asked == {
+        ANNOTATIONS[q]["question"] for q in ("direct_attributes/b", "relative_position/c")
+    }
+    assert "2 answers were to questions or pictures that have changed" in capsys.readouterr().err
+    assert lines[1]["question"]["options"][1] == "The boat is brown." and len(lines) == 4
+    assert len(read_predictions(out)) == 4
+
+
+def test_a_benchmark_that_moved_is_the_same_one(bench, tmp_path):
+    Benchmark(task(bench), tmp_path / "out").predict(systems(("none",)))
+    bench.rename(tmp_path / "elsewhere")
+    again = systems(("none",))
+    assert len(Benchmark(task(tmp_path / "elsewhere"), tmp_path / "out").predict(again)) == 4
+    assert not again._answers.model.scored

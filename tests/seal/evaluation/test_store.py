@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from seal.evaluation.environment import environment
-from seal.evaluation.store import PredictionStore, read_predictions, settle, write_text
+from seal.evaluation.store import (
+    PredictionStore,
+    content_digest,
+    read_predictions,
+    require_own_folder,
+    settle,
+    write_text,
+)
 
 
 def key(line):
@@ -15,7 +23,7 @@ def key(line):
 def test_a_torn_last_line_is_dropped_before_more_is_appended(tmp_path):
     (tmp_path / "predictions.jsonl").write_text('{"id": "a"}\n{"id": "b')
     store = PredictionStore(tmp_path, key)
-    assert store.done == {("a",)}
+    assert store.has(("a",), None) and not store.has(("b",), None)
     store.add([{"id": "c"}])
     assert [line["id"] for line in read_predictions(tmp_path)] == ["a", "c"]
 
@@ -30,7 +38,7 @@ def test_shards_are_read_by_all_and_merged_in_order(tmp_path):
     for rank in (1, 0):
         PredictionStore(tmp_path, key, rank=rank, world_size=2).add([{"id": str(rank)}])
     store = PredictionStore(tmp_path, key)  # another number of processes goes on with them
-    assert store.done == {("0",), ("1",)}
+    assert store.has(("0",), None) and store.has(("1",), None)
     order = {("0",): 0, ("1",): 1}
     assert [line["id"] for line in store.merge(order)] == ["0", "1"]
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.jsonl"]
@@ -46,7 +54,7 @@ def test_lines_of_questions_not_asked_this_time_are_kept_but_not_judged(tmp_path
 def test_a_question_that_failed_is_asked_again_and_the_later_line_wins(tmp_path):
     PredictionStore(tmp_path, key).add([{"id": "a", "error": "damaged"}, {"id": "b"}])
     store = PredictionStore(tmp_path, key)
-    assert store.done == {("b",)}
+    assert store.has(("b",), None) and not store.has(("a",), None)
     store.add([{"id": "a", "error": None}])
     assert store.merge({("a",): 0, ("b",): 1}) == [{"id": "a", "error": None}, {"id": "b"}]
     assert read_predictions(tmp_path) == [{"id": "a", "error": None}, {"id": "b"}]
@@ -92,3 +100,46 @@ def test_the_environment_is_json_without_the_machine_s_name(tmp_path):
     text = json.dumps(environment("cpu"))
     assert platform.node() not in text
     assert {"torch", "transformers"} <= set(json.loads(text)["packages"])
+
+
+def test_an_answer_to_other_content_is_none(tmp_path):
+    PredictionStore(tmp_path, key).add([{"id": "a", "asked": "1"}])
+    store = PredictionStore(tmp_path, key)
+    assert store.has(("a",), "1") and not store.has(("a",), "2")
+    assert store.changed(("a",), "2") and not store.changed(("a",), "1")
+    assert not store.changed(("b",), "1")
+
+
+def test_a_failure_of_changed_content_replaces_the_old_answer(tmp_path):
+    store = PredictionStore(tmp_path, key)
+    failed = {"id": "a", "asked": "2", "error": "damaged"}
+    store.add([{"id": "a", "asked": "1"}, failed])
+    assert store.merge({("a",): 0}) == [failed]
+
+
+def test_content_is_the_question_and_the_bytes_of_its_picture(tmp_path):
+    image = tmp_path / "a.jpg"
+    image.write_bytes(b"one")
+    first = content_digest({"text": "What?"}, image)
+    assert content_digest({"text": "Who??"}, image) != first
+    moved = tmp_path / "elsewhere.jpg"
+    moved.write_bytes(b"one")
+    assert content_digest({"text": "What?"}, moved) == first
+    image.write_bytes(b"two")
+    assert content_digest({"text": "What?"}, image) != first
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.json", "predictions.jsonl", "mine.html"])
+def test_results_are_not_written_over_files_of_others(tmp_path, name):
+    (tmp_path / name).write_text("learning_rate: 3\n")
+    with pytest.raises(ValueError, match=rf"{name} is not of an evaluation that was begun here"):
+        require_own_folder(tmp_path, "mine.html")
+    require_own_folder(tmp_path / "new")
+
+
+def test_a_folder_of_ours_is_gone_on_with_and_no_folder_is_refused(tmp_path):
+    settle(tmp_path, {"seed": 0, "task_version": "1"}, free=())
+    write_text(tmp_path / "metrics.json", "{}")
+    require_own_folder(tmp_path)
+    with pytest.raises(ValueError, match="out= names no folder of its own"):
+        require_own_folder(Path(""))

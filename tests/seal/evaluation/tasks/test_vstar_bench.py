@@ -101,7 +101,7 @@ def test_the_jsonl_form_gives_the_same_kind_of_question(tmp_path):
     assert question.text == "What is the color of the mug?"
     assert question.options == ("red", "blue")
     (tmp_path / "test_questions.jsonl").write_text(json.dumps({**line, "label": "C"}) + "\n")
-    with pytest.raises(ValueError, match=r"jsonl:1: label 'C' is no option's letter"):
+    with pytest.raises(ValueError, match='jsonl:1: label="C": expected the letter'):
         bench(tmp_path, require_images=False).questions()
 
 

@@ -1,0 +1,127 @@
+"""Read a benchmark's annotations: what is not as it should be is named with file, key and value."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seal.files.kind import foreign_kind
+
+_SHOWN = 80  # characters of a wrong value
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
+)  # fmt: skip
+
+
+class Entry:
+    """One JSON object of a benchmark. Every getter raises a ValueError that says what it found."""
+
+    def __init__(self, where: Path | str, content: Mapping[str, Any]) -> None:
+        """`where`: the file, and the line if it has several entries."""
+        self.where = where
+        self.content = content
+
+    @classmethod
+    def parse(cls, where: Path | str, text: str, keys: Sequence[str]) -> Entry:
+        """The object in a text, which must have `keys`."""
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{where} is not JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise ValueError(
+                f"{where}: expected one object with {', '.join(keys)}, found a "
+                f"{type(content).__name__}"
+            )
+        if missing := [key for key in keys if key not in content]:
+            raise ValueError(f"{where} lacks {', '.join(missing)}")
+        return cls(where, content)
+
+    def text(self, key: str) -> str:
+        """A text that is not blank."""
+        value = self.content[key]
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(key, value, "a text that is not empty")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts, none of them blank."""
+        value = self.content[key]
+        plain = isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
+        if not plain:
+            raise self.wrong(key, value, "a list of texts that are not empty")
+        return list(value)
+
+    def options(self, key: str) -> tuple[str, ...]:
+        """Two or more texts that differ in more than blanks around them."""
+        options = self.texts(key)
+        if len(options) < 2 or len({" ".join(o.split()) for o in options}) != len(options):
+            raise self.wrong(key, options, "two or more different options")
+        return tuple(options)
+
+    def items(self, key: str) -> list[Any]:
+        """A list of anything."""
+        value = self.content[key]
+        if not isinstance(value, list):
+            raise self.wrong(key, value, "a list")
+        return value
+
+    def box_numbers(self, key: str, value: Any) -> list[float]:
+        """[x, y, width, height] of some size, as numbers."""
+        numbers = isinstance(value, list) and all(
+            isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)
+            for v in value
+        )
+        if not numbers or len(value) != 4 or value[2] <= 0 or value[3] <= 0:
+            raise self.wrong(key, value, "[x, y, width, height] of some size, as numbers")
+        return [float(v) for v in value]
+
+    def wrong(self, key: str, value: Any, expected: str) -> ValueError:
+        shown = json.dumps(value, ensure_ascii=False, default=str)
+        if len(shown) > _SHOWN:
+            shown = f"{shown[:_SHOWN]}..."
+        return ValueError(f"{self.where}: {key}={shown}: expected {expected}")
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a file, with or without a byte order mark.
+
+    Raises:
+        ValueError: it cannot be read, or is something else; says what.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        kind = foreign_kind(path) or (
+            f"byte {error.start} is no UTF-8 (Latin-1 perhaps); save it as UTF-8"
+        )
+        raise ValueError(f"{path} is not UTF-8 text: {kind}") from error
+
+
+def image_beside(annotation: Path) -> Path | None:
+    """The image of an annotation's name in any usual format, whatever the case of its suffix.
+
+    Raises:
+        ValueError: there are two.
+    """
+    found = [
+        path
+        for path in sorted(annotation.parent.glob(f"{_literal(annotation.stem)}.*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.stem == annotation.stem
+    ]
+    if len(found) > 1:
+        raise ValueError(
+            f"{annotation}: which image is meant, {found[0].name} or {found[1].name}? "
+            "Move one of them away"
+        )
+    return found[0] if found else None
+
+
+def _literal(name: str) -> str:
+    """A name as a pattern that stands for itself."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
