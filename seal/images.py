@@ -75,7 +75,12 @@ def context_crop(image: Image.Image, box: Box, scale: float = 1.2) -> Image.Imag
             f"box [{box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g}] leaves an empty crop of the "
             f"{image.width} x {image.height} image; a target needs a box inside its image"
         )
-    return image.crop((left, top, right, bottom))
+    return cut(image, (left, top, right, bottom))
+
+
+def cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """`image.crop`, also for the whole of an image that is larger than Pillow lets be cropped."""
+    return image.copy() if box == (0, 0, *image.size) else image.crop(box)
 
 
 def clip_pixels(

@@ -10,6 +10,7 @@ import numpy as np
 from PIL.Image import Image
 
 from seal.geometry import Box
+from seal.images import cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Patch:
     box: Box  # image pixels
 
     def crop(self) -> Image:
-        return self.image.crop(self.box.as_ints())
+        return cut(self.image, self.box.as_ints())
 
 
 class Heat(Protocol):

@@ -134,3 +134,11 @@ def test_pixels_equal_those_of_the_hugging_face_processor():
         image = Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
         expected = processor(image, return_tensors="np")["pixel_values"][0]
         assert (images.clip_pixels(image, 56, "center_crop") == expected).all()
+
+
+def test_the_whole_of_an_image_beyond_pillows_limit_can_be_cut(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3)  # Pillow's own crop refuses from 7 on
+    image = Image.new("RGB", (4, 2), (1, 2, 3))
+    whole = images.cut(image, (0, 0, 4, 2))
+    assert whole is not image and whole.tobytes() == image.tobytes()
+    assert images.cut(image, (1, 0, 3, 1)).size == (2, 1)
