@@ -16,7 +16,13 @@ CROWD = {"size": [HEIGHT, WIDTH], "counts": [0, 30, HEIGHT * WIDTH - 30]}
 
 def annotation(image: Any, category: Any, bbox: list[float], **more: Any) -> dict[str, Any]:
     entry = {"image_id": image, "category_id": category, "bbox": bbox, "iscrowd": 0}
-    return entry | {"segmentation": SQUARE} | more
+    return entry | {"segmentation": rectangle(bbox) if len(bbox) == 4 else SQUARE} | more
+
+
+def rectangle(bbox: list[float]) -> list[list[float]]:
+    """The polygon of a box."""
+    x, y, w, h = bbox
+    return [[x, y, x + w, y, x + w, y + h, x, y + h]]
 
 
 def write_coco(folder: Path, annotations: list[dict[str, Any]], num_images: int = 3) -> Path:

@@ -166,12 +166,14 @@ def check_record(record: Record, records: RecordSet) -> None:
         box for e in record.expressions for box in e.boxes or ()
     ]:
         assert 0 <= box.x0 < box.x1 <= record.width and 0 <= box.y0 < box.y1 <= record.height
+    unboxed = all(e.boxes is None for e in record.expressions)  # a source of masks alone
     for expression in record.expressions:
         if expression.mask is not None:
             mask = rle_to_mask(expression.mask)
             assert mask.shape == (record.height, record.width)
             assert set(np.unique(mask)) <= {0, 1}
-            assert mask.any() or expression.boxes == (), "an empty mask of what is there"
+            absent = expression.boxes == () or unboxed
+            assert mask.any() or absent, "an empty mask of what is there"
     if record.conversations:
         expanded_turns(record)
     text = [t.name for t in record.targets] + [e.text for e in record.expressions]

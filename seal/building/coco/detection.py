@@ -12,6 +12,7 @@ import numpy as np
 from seal.building.coco.annotation import annotation_box, annotation_mask, is_crowd
 from seal.building.coco.images import find_image, image_files
 from seal.building.coco.index import CocoIndex
+from seal.building.coco.plausible import check_annotations
 from seal.building.coco.same_photo import merge_same_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.image_lookup import ImageFile, ImageFiles
@@ -91,8 +92,8 @@ class CocoMaker:
     """Makes the record of one image.
 
     Absence is taught only as presence is. An absent class has an empty mask if the class is taught
-    by masks in this file and every class that the image shows has its mask; it has no box if the
-    class is taught by boxes (`supervision.py`). With neither it is not asked for.
+    by masks in this file and every class that the image shows has its mask; a class that is not
+    taught by boxes, one of crowds alone say, is not asked for (`supervision.py`).
     """
 
     def __init__(
@@ -156,14 +157,13 @@ class CocoMaker:
             for category in self.classes.absent(entry, set(by_class), self.config.num_absent, rng):
                 phrase = self.classes.phrase(category, rng)
                 assert phrase is not None
+                if category in self._without_boxes:
+                    counts["absent classes that the file has no boxes of"] += 1
+                    continue
                 mask = None
                 if whole and category in self._by_masks:
                     mask = empty_mask(image.width, image.height)
-                boxes = None if category in self._without_boxes else ()
-                if boxes is None and mask is None:
-                    counts["absent classes that the file has neither boxes nor masks of"] += 1
-                    continue
-                expressions.append(Expression(phrase, boxes, mask))
+                expressions.append(Expression(phrase, (), mask))
         return expressions
 
     def _class(
@@ -260,7 +260,9 @@ def build_classes(
     names = set(type(config).__dataclass_fields__) - set(BuildConfig.__dataclass_fields__)
     settings = source_settings(config, *sorted(names))
     files = image_files(config.images, index, check=config.check_images)
-    merge_same_photos(index, files, check=config.check_images)
+    insist, check = not config.check_boxes, config.check_images
+    check_annotations(index, files, check=check, insist=insist)
+    merge_same_photos(index, files, check=check)
     maker = CocoMaker(config, index, classes, files)
     counts = dict(index.counts + classes.counts)
     return build_set(config, maker, len(index), builder=builder, settings=settings, counts=counts)

@@ -113,6 +113,18 @@ class CocoIndex:
     def __len__(self) -> int:
         return len(self.image_spans)
 
+    @property
+    def annotations_by_image(self) -> NDArray[np.int64]:
+        """(N,) annotations of each row."""
+        counts: NDArray[np.int64] = np.diff(self._first)
+        return counts
+
+    @property
+    def unknown_annotations(self) -> int:
+        """Annotations of no listed category."""
+        known = {*self.categories, *self._same, *self._nameless}
+        return self.supervision.total - self.supervision.count(known)
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_file": None}
 
@@ -264,6 +276,7 @@ class CocoIndex:
                 listed, self._by_id[place] if len(self._ids) else 0, -1
             )
         del numbers, owners
+        self.num_annotations = len(rows)  # listed or not
         if unlisted := int((rows < 0).sum()):
             self.counts["annotations of unlisted images"] = unlisted
         self._sort(rows, _numpy(starts), _numpy(lengths))

@@ -7,15 +7,19 @@ from urllib.parse import unquote
 
 from seal.building.coco.images import image_files, image_names
 from seal.building.coco.index import CocoIndex
+from seal.building.coco.plausible import check_annotations
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import image_size
 from seal.building.formats.image_lookup import ImageFiles, plain_name
+from seal.building.records.writer import BuildConfig
 
 
-def open_photos(annotations: str, images: str) -> CocoIndex:
-    """The index of an annotation file, each photo below `images` listed once."""
-    index = CocoIndex(Path(annotations))
-    merge_same_photos(index, image_files(images, index))
+def open_photos(config: BuildConfig) -> CocoIndex:
+    """The index of an annotation file that is plausible, each photo listed once."""
+    index = CocoIndex(Path(config.annotations))
+    files = image_files(config.images, index)
+    check_annotations(index, files, check=True, insist=not config.check_boxes)
+    merge_same_photos(index, files)
     return index
 
 

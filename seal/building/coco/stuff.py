@@ -21,6 +21,7 @@ from seal.building.coco.detection import (
 )
 from seal.building.coco.images import find_image, image_files
 from seal.building.coco.index import CocoIndex
+from seal.building.coco.plausible import check_annotations
 from seal.building.coco.same_photo import merge_same_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import name_text
@@ -91,7 +92,8 @@ class _Maker:
     no mask, as other kinds of it may be classes of their own; nor has one that is wholly behind
     others in the map. A class without annotation (crowds alone, or no annotation files) has no
     box supervision. Absent is what has neither, unless it is merged or something of which other
-    classes consist; that it has no box is taught only where files say where boxes are.
+    classes consist, or a class of crowds alone; that it has no box is taught only where files say
+    where boxes are.
     """
 
     def __init__(
@@ -100,8 +102,9 @@ class _Maker:
         self.config = config
         self.names = names
         supervised = [index.supervision for index in indexes]
-        crowds = {int(c) for s in supervised for c in s.annotated - s.by_boxes if c.isdecimal()}
-        self._boxed = {names[c] for c in names if c not in crowds} if indexes else set()
+        crowds = [category for s in supervised for category in s.annotated - s.by_boxes]
+        self._crowds = {int(category) for category in crowds if category.isdecimal()}
+        self._no_boxes: tuple[Box, ...] | None = () if indexes else None
 
     def expressions(
         self,
@@ -132,15 +135,15 @@ class _Maker:
             absent = [
                 name
                 for category, name in self.names.items()
-                if category not in present and "-" not in name and name not in _WITHIN_OTHERS
+                if category not in present | self._crowds
+                and "-" not in name
+                and name not in _WITHIN_OTHERS
             ]
             height, width = pixels.shape
             empty = empty_mask(width, height) if self.config.absent_masks else None
             for name in draw_absent(absent, self.config.num_absent, rng):
-                if name in self._boxed:
-                    expressions.append(Expression(name, (), empty))
-                elif empty is not None:
-                    expressions.append(Expression(name, None, empty))
+                if self._no_boxes is not None or empty is not None:
+                    expressions.append(Expression(name, self._no_boxes, empty))
         return expressions
 
     def pixels(self, stem: str, image: ImageFile) -> NDArray[np.uint8] | str:
@@ -305,8 +308,10 @@ def build_coco_stuff(config: CocoStuffBuildConfig) -> RecordSet:
     stuff = CocoIndex(Path(config.stuff))
     names = _names(things, stuff)
     files = image_files(config.images, things, check=config.check_images)
+    insist, check = not config.check_boxes, config.check_images
     for index in (things, stuff):
-        merge_same_photos(index, files, check=config.check_images)
+        check_annotations(index, files, check=check, insist=insist)
+        merge_same_photos(index, files, check=check)
     make = AnnotatedMaker(config, names, things, stuff, files)
     return build_set(
         config,

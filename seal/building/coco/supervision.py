@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from seal.building.coco.annotation import has_mask, is_crowd
@@ -38,6 +38,15 @@ class Supervision:
             kept = self._of.setdefault(other, [0, 0, 0])
             self._of[other] = [a + b for a, b in zip(own, kept, strict=True)]
 
+    def count(self, categories: Collection[str]) -> int:
+        """Annotations of some classes."""
+        return sum(counts[0] for category, counts in self._of.items() if category in categories)
+
+    @property
+    def total(self) -> int:
+        """Annotations of all classes."""
+        return self.count(self._of)
+
     @property
     def annotated(self) -> frozenset[str]:
         """Classes with any annotation."""
@@ -54,7 +63,7 @@ class Supervision:
         return self._taught(_MASK)
 
     def _taught(self, place: int) -> frozenset[str]:
-        total = sum(counts[0] for counts in self._of.values())
+        total = self.total
         taught = sum(counts[place] for counts in self._of.values())
         return frozenset(
             category

@@ -42,6 +42,7 @@ class BuildConfig:
     # Share of items that may be lost to faults of the source (images that are missing, damaged, of
     # another size, not annotated) before the build fails; those that hold nothing to use are none.
     max_dropped: float = 0.2
+    check_boxes: bool = True  # False: boxes that look like another unit or order are believed
     records_per_shard: int = 10_000
     report_samples: int = 24  # records shown in report.html
 

@@ -173,7 +173,7 @@ def build_possible_locations(config: PossibleLocationsBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     captions = caption_index(config.captions)
     require_sources(config.images, annotations=config.annotations)
-    index = open_photos(config.annotations, config.images)
+    index = open_photos(config)
     number = len(index) if config.limit is None else min(len(index), config.limit)
     if number < 2:
         raise ValueError(f"{number} images: none has another that could be similar")

@@ -230,7 +230,7 @@ def _rows_by_name(index: CocoIndex) -> dict[str, int | None]:
 def build_focus(config: FocusBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     require_sources(config.images, annotations=config.annotations, llava=config.llava)
-    index = open_photos(config.annotations, config.images)
+    index = open_photos(config)
     talks = MemberIndex(Path(config.llava))
     settings = source_settings(
         config,

@@ -175,7 +175,7 @@ def finish_negative(draft: Draft, answer: str) -> Record:
 def build_negative(config: NegativeBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     require_sources(config.images, annotations=config.annotations)
-    index = open_photos(config.annotations, config.images)
+    index = open_photos(config)
     captions = None if config.captions is None else caption_index(config.captions)
     model = config.language.build({TASK: negative_template})
     own = ("source", "license", "per_image", "max_side", "absent_share", "two_share")

@@ -230,7 +230,7 @@ def spatial_turn(
 def build_spatial(config: SpatialBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     require_sources(config.images, annotations=config.annotations)
-    index = open_photos(config.annotations, config.images)
+    index = open_photos(config)
     return build_set(
         config,
         SpatialMaker(config, index),
