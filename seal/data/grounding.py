@@ -18,6 +18,7 @@ from seal.geometry import Box
 from seal.images import owl_pixels, pad_to_square
 from seal.text.conversation import VSM, conversation_row
 from seal.text.prompts import LOCATE_ANSWER, locate_question
+from seal.text.quote import quoted
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import CHAT_LOC_SLOTS, IMAGE_PLACEHOLDER, LOC_TOKEN, VisualSizes
 
@@ -197,7 +198,7 @@ class GroundingDataset:
             try:
                 pixels = rle_to_mask(expression.mask)  # (H, W)
             except ValueError as error:
-                mask_name = f"record {record.id!r}: the mask of {expression.text!r}"
+                mask_name = f"record {record.id!r}: the mask of {quoted(expression.text)}"
                 raise ValueError(f"{mask_name}: {error}") from error
             if self.config.min_mask_pixels:
                 pixels = self._dilated(pixels, expression)

@@ -8,6 +8,7 @@ from typing import Any
 
 from seal.data.masks import RLE
 from seal.geometry import Box
+from seal.text.quote import quoted
 from seal.text.tokens import IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER
 
 SCHEMA = 1
@@ -153,17 +154,17 @@ class Record:
             if not target.name.strip():
                 raise ValueError("a target has no name")
             self._check_name(target.name)
-            self._check_box(target.box, f"target {target.name!r}")
+            self._check_box(target.box, f"target {quoted(target.name)}")
         for expression in self.expressions:
             if not expression.text.strip():
                 raise ValueError("an expression is empty")
             self._check_name(expression.text)
             for box in expression.boxes or ():
-                self._check_box(box, f"expression {expression.text!r}")
+                self._check_box(box, f"expression {quoted(expression.text)}")
             size = expression.mask and list(expression.mask.get("size", ()))
             if size and size != [self.height, self.width]:
                 raise ValueError(
-                    f"the mask of {expression.text!r} is {size} (height, width), the image "
+                    f"the mask of {quoted(expression.text)} is {size} (height, width), the image "
                     f"{[self.height, self.width]}"
                 )
 
@@ -199,7 +200,7 @@ class Record:
     def _check_name(self, name: str) -> None:
         for mark in (IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER):
             if mark in name:
-                raise ValueError(f"a name contains {mark}: {name!r}")
+                raise ValueError(f"a name contains {mark}: {quoted(name)}")
 
     def _check_box(self, box: Box, name: str) -> None:
         if not all(map(math.isfinite, (box.x0, box.y0, box.x1, box.y1))):

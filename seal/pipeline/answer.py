@@ -19,6 +19,7 @@ class Answer:
     option: int | None = None  # index of the chosen option; None: free-form, or a tie
     losses: list[float] = field(default_factory=list)  # of each option, lower is likelier
     missing: list[str] = field(default_factory=list)  # what was searched for, or should have been
+    unsearchable: list[str] = field(default_factory=list)  # named as missing, but no thing's name
     memory: VisualWorkingMemory | None = None  # what the final answer was given
     searches: list[SearchResult] = field(default_factory=list)  # one per missing target
     left_out: int = 0  # instances that were found but not shown: the VQA LLM's context was full
@@ -38,6 +39,7 @@ class Answer:
             "option": self.option,
             "losses": self.losses,
             "missing": self.missing,
+            "unsearchable": self.unsearchable,
             "not_found": self.not_found,
             "left_out": self.left_out,
             "memory": [

@@ -12,8 +12,8 @@ from PIL.Image import Image
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.build_locator import build_locator, check_search
 from seal.inference.hub import model_folder
-from seal.picture_files import open_image, to_rgb
 from seal.pipeline.answer import Answer
+from seal.pipeline.pictures import Picture, picture
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.pipeline.stages import ShowSearchTell
@@ -22,6 +22,8 @@ from seal.search.locator import LocateRequest, Locator
 from seal.search.oracle import Known
 from seal.search.result import SearchResult
 from seal.search.strategies import STRATEGIES
+from seal.text.quote import quoted
+from seal.text.targets import check_target
 
 if TYPE_CHECKING:
     import torch
@@ -113,32 +115,35 @@ class Seal:
 
     def ask(
         self,
-        image: str | Path | Image | None,
+        image: Picture | None,
         question: str,
         options: Sequence[str] | None = None,
-        targets: Sequence[str] | None = None,
+        targets: Sequence[str] | str | None = None,
     ) -> Answer:
         """Answer one question; with `options`, choose the likeliest.
 
-        `targets` are searched for whatever the first answer would be.
+        Args:
+            image: a path, the bytes of an image file, a PIL image or a numpy array (height, width,
+                3) of uint8; None asks about text alone.
+            targets: a list, or a single one; searched for whatever the first answer would be.
         """
-        chosen = None if targets is None else tuple(targets)
-        opened = open_image(image) if isinstance(image, str | Path) else image
-        asked = Question(opened, question, tuple(options or ()), chosen)
+        asked = Question(image, question, options or (), targets)
         return self.ask_many([asked])[0]
 
-    def locate(self, image: str | Path | Image, target: str) -> SearchResult:
-        """Search one image for `target`, any phrase."""
-        opened = open_image(image) if isinstance(image, str | Path) else image
-        return self.locate_many([(opened, target)])[0]
+    def locate(self, image: Picture, target: str) -> SearchResult:
+        """Search one image (see `ask`) for `target`, any phrase."""
+        return self.locate_many([(image, target)])[0]
 
-    def locate_many(self, requests: Sequence[tuple[Image, str]]) -> list[SearchResult]:
+    def locate_many(self, requests: Sequence[tuple[Picture, str]]) -> list[SearchResult]:
         """Search each image for its target; the searches advance side by side."""
-        if any(not target.strip() for _, target in requests):
-            raise ValueError("the target is empty: say what to look for")
+        requests = list(requests)
+        for request in requests:
+            if not isinstance(request, tuple | list) or len(request) != 2:
+                raise ValueError(f"locate_many takes pairs (image, target), not {quoted(request)}")
+            check_target(request[1])
         if self.locator is None:
             raise ValueError("this Seal does not search: load it with vsm=FOLDER and a search")
-        checked = [LocateRequest(_checked(image), target) for image, target in requests]
+        checked = [LocateRequest(picture(image), target) for image, target in requests]
         try:
             return self.locator.locate(checked)
         finally:
@@ -148,16 +153,19 @@ class Seal:
         """Answer many questions; their searches advance side by side."""
         if self.answer_model is None:
             raise ValueError("this Seal has no VQA LLM: load it with vqa=FOLDER")
-        questions = [
-            question
-            if question.image is None
-            else replace(question, image=_checked(question.image))
-            for question in questions
-        ]
+        questions = [questions] if isinstance(questions, Question) else list(questions)
+        for question in questions:
+            if not isinstance(question, Question):
+                raise ValueError(
+                    "ask_many takes Questions, as in Question(image, text, options), not "
+                    f"{quoted(question)}"
+                )
+        images = [None if q.image is None else picture(q.image) for q in questions]
+        questions = [replace(q, image=image) for q, image in zip(questions, images, strict=True)]
         try:
             return ShowSearchTell(self.answer_model, self.locator, self.protocol)(questions)
         finally:
-            self._forget([question.image for question in questions])
+            self._forget(images)
 
     def _forget(self, images: Sequence[Image | None]) -> None:
         """What is known goes by the object: its pixels may change, and memory is not endless."""
@@ -169,15 +177,3 @@ class Seal:
                 forget = getattr(holder, "forget", None)
                 if image is not None and forget is not None:
                     forget(image)
-
-
-def _checked(image: Image) -> Image:
-    """Loaded RGB, or an error that says what is wrong."""
-    if min(image.size) < 1:
-        raise ValueError(f"the image is empty: {image.width} x {image.height} pixels")
-    try:
-        image.load()  # a file opened lazily would be read, or found damaged, deep inside
-    except OSError as error:
-        raise ValueError(f"the image is damaged and cannot be decoded: {error}") from error
-    # The same object if it can be: what is known about an image goes by its identity.
-    return image if image.mode == "RGB" else to_rgb(image)

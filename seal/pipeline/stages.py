@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from PIL.Image import Image
+
 from seal.geometry import Box
 from seal.images import context_box
 from seal.inference.answers.protocol import AnswerModel
@@ -17,6 +19,7 @@ from seal.pipeline.question import Question
 from seal.search.locator import LocateRequest, Locator
 from seal.search.result import SearchResult
 from seal.text.prompts import parse_missing
+from seal.text.targets import why_not_a_target
 from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 MAX_ANSWER_TOKENS = 200
@@ -35,7 +38,7 @@ class ShowSearchTell:
     def __call__(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer the questions, in order; their searches advance side by side."""
         started = time.perf_counter()
-        plain = [VisualWorkingMemory(question.text, question.image) for question in questions]
+        plain = [VisualWorkingMemory(question.text, _image(question)) for question in questions]
         answers = [Answer("", "", memory=memory) for memory in plain]
         self._show(questions, answers)
         shown = time.perf_counter()
@@ -71,7 +74,10 @@ class ShowSearchTell:
         )
         for i, said in zip(asked, first, strict=True):
             answers[i].first_text = said.text
-            answers[i].missing = list(dict.fromkeys(parse_missing(said.text) or []))
+            for name in dict.fromkeys(parse_missing(said.text) or []):
+                # What a model says is not the caller's fault: told, and the others searched for.
+                kept = why_not_a_target(name) is None
+                (answers[i].missing if kept else answers[i].unsearchable).append(name)
 
     def _search(self, questions: Sequence[Question], answers: list[Answer]) -> None:
         """Fill the memory with what was missing."""
@@ -80,17 +86,19 @@ class ShowSearchTell:
         owners: list[int] = []
         requests: list[LocateRequest] = []
         for i, question in enumerate(questions):
-            if question.image is not None:
+            image = _image(question)
+            if image is not None:
                 owners += [i] * len(answers[i].missing)
                 requests += [
-                    LocateRequest(question.image, name, question.text)
-                    for name in answers[i].missing
+                    LocateRequest(image, name, question.text) for name in answers[i].missing
                 ]
         for i, result in zip(owners, self.locator.locate(requests), strict=True):
             answers[i].searches.append(result)
         for i in dict.fromkeys(owners):
             targets = tuple(self._target(result) for result in answers[i].searches)
-            answers[i].memory = VisualWorkingMemory(questions[i].text, questions[i].image, targets)
+            answers[i].memory = VisualWorkingMemory(
+                questions[i].text, _image(questions[i]), targets
+            )
 
     def _target(self, result: SearchResult) -> MemoryTarget:
         boxes = result.boxes
@@ -155,6 +163,11 @@ class ShowSearchTell:
                 for target, boxes in zip(_memory(answer).targets, shown, strict=True)
             )
             answer.memory = replace(_memory(answer), targets=targets)
+
+
+def _image(question: Question) -> Image | None:
+    assert question.image is None or isinstance(question.image, Image)  # `Seal` opens the others
+    return question.image
 
 
 def _memory(answer: Answer) -> VisualWorkingMemory:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
+from seal.text.quote import quoted
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import (
     IMAGE_END_TOKEN,
@@ -183,7 +184,7 @@ def _prompt(template: Template, question: str, first: bool, masked_loc: bool, re
         return IMAGE_PLACEHOLDER if IMAGE_PLACEHOLDER in question else ""
     for mark in (template.stop, f"{template.assistant} "):
         if mark in question:
-            raise ValueError(f"{_named(record)}a question contains {mark!r}: {question!r}")
+            raise ValueError(f"{_named(record)}a question contains {mark!r}: {quoted(question)}")
     question = move_image_to_front(question)
     slot = LOC_TOKEN if masked_loc else ""
     question = question.replace(IMAGE_PLACEHOLDER, template.image + slot)
@@ -201,7 +202,7 @@ def _check_answer(template: Template, answer: str, record: str) -> None:
     marks = () if template.plain else (template.stop, f"{template.assistant} ")
     for mark in (*marks, IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER):
         if mark in answer:
-            raise ValueError(f"{_named(record)}an answer contains {mark!r}: {answer!r}")
+            raise ValueError(f"{_named(record)}an answer contains {mark!r}: {quoted(answer)}")
 
 
 def encode_slots(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -230,7 +231,7 @@ def _continued(
         )
     unknown = tokenizer.decode([tokenizer.unk_id], skip_special=False)
     if tokenizer.unk_id in ids[len(prompt_ids) :] and unknown not in text:
-        raise ValueError(f"{_named(record)}the vocabulary cannot write {text!r}")
+        raise ValueError(f"{_named(record)}the vocabulary cannot write {quoted(text)}")
     return prompt_ids, ids[len(prompt_ids) :]
 
 

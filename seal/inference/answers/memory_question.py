@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seal.text.prompts import focused_question, missing_phrase, object_phrase
+from seal.text.quote import quoted
 from seal.text.tokens import IMAGE_PLACEHOLDER
 from seal.working_memory import VisualWorkingMemory
 
@@ -12,7 +13,8 @@ def memory_question(memory: VisualWorkingMemory) -> str:
     if memory.image is None:
         if memory.num_crops:
             raise ValueError(
-                f"{memory.question!r}: crops of {[t.name for t in memory.targets if t.boxes]} "
+                f"{quoted(memory.question)}: crops of "
+                f"{quoted([t.name for t in memory.targets if t.boxes])} "
                 "need the image they are cut from"
             )
         return focused_question([missing_phrase(t.name) for t in memory.targets], memory.question)

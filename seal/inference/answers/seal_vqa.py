@@ -21,6 +21,7 @@ from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
 from seal.models.vqa import VQAModel
 from seal.text.conversation import VQA as TEMPLATE
 from seal.text.conversation import continuation_ids, prompt_row, prompt_text
+from seal.text.quote import quoted
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import VisualSizes, choose_tokens
 from seal.working_memory import VisualWorkingMemory
@@ -146,9 +147,9 @@ class NetworkAnswerModel:
         length = len(self.row(memory).input_ids)
         if length + answer > self._context:
             raise ValueError(
-                f"{memory.question!r} with {memory.num_crops} crops is {length} tokens and the "
-                f"answer up to {answer}: more than max_position_embeddings={self._context} of the "
-                "VQA LLM; show it fewer crops or put a shorter question"
+                f"{quoted(memory.question)} with {memory.num_crops} crops is {length} tokens and "
+                f"the answer up to {answer}: more than max_position_embeddings={self._context} of "
+                "the VQA LLM; show it fewer crops or put a shorter question"
             )
 
     def _sample(self, name: str, memory: VisualWorkingMemory, scoring: bool) -> Sample:

@@ -188,8 +188,22 @@ def test_an_answer_is_json():
         (lambda s: s.ask(picture(), "a?", ["x", "x"]), "an option appears twice"),
         (lambda s: s.ask(picture(), "a?", ["x", ""]), "an option is empty"),
         (lambda s: s.ask(None, "a?", targets=["mug"]), "no image to search for mug"),
+        (lambda s: s.ask(picture(), "a?", "abc"), "give options as a list of texts"),
+        (lambda s: s.ask(picture(), "a?", {"red", "blue"}), "give options as a list of texts"),
+        (lambda s: s.ask(picture(), "a?", [1, 2]), "give options as a list of texts"),
+        (lambda s: s.ask(picture(), "a?", targets=["the"]), "names no thing"),
+        (lambda s: s.ask(picture(), "a?", targets=["x" * 501]), "501 bytes"),
+        (lambda s: s.ask(picture(), 5), "the question is text, not int"),
+        (lambda s: s.ask(picture(), "<image> what?"), "the question contains <image>"),
+        (lambda s: s.ask(picture(), "a?", ["x</s>", "y"]), "an option contains </s>"),
+        (lambda s: s.ask_many([("a.jpg", "a?")]), "ask_many takes Questions"),
+        (lambda s: s.ask_many([{"text": "a?"}]), "ask_many takes Questions"),
+        (lambda s: s.locate_many([{"image": "a"}]), "pairs"),
+        (lambda s: s.locate_many(("a.jpg", "boat")), "pairs"),
+        (lambda s: s.locate(picture(), "..."), "names no thing"),
+        (lambda s: s.locate("http://a.b/c.jpg", "mug"), "is an address"),
         (lambda s: s.ask("nowhere.jpg", "a?"), "nowhere.jpg: does not exist"),
-        (lambda s: s.ask(Image.new("RGB", (0, 5)), "a?"), "the image is empty"),
+        (lambda s: s.ask(Image.new("RGB", (0, 5)), "a?"), "the image: it is empty"),
         (lambda s: s.locate(picture(), ""), "the target is empty"),
         (lambda s: Seal(s.answer_model, None).locate(picture(), "mug"), "does not search"),
         (lambda s: Seal(None, s.locator).ask(picture(), "a?"), "no VQA LLM"),
@@ -198,6 +212,30 @@ def test_an_answer_is_json():
 def test_wrong_use_is_named(call, says):
     with pytest.raises(ValueError, match=says):
         call(seal())
+
+
+def test_a_single_target_is_one_target():
+    assert seal().ask(picture(), COLOR, targets="mug").missing == ["mug"]
+
+
+def test_a_question_takes_whatever_is_an_image(tmp_path):
+    path = tmp_path / "photo.png"
+    picture().save(path)
+    forms = [path, str(path), path.read_bytes(), np.asarray(picture())]
+    answers = seal().ask_many([Question(form, SIDE, ["yes", "no"]) for form in forms])
+    assert [answer.text for answer in answers] == ["yes"] * 4
+    results = seal().locate_many([(form, "boat") for form in forms])
+    assert all(result.boxes[0].iou(BOAT) > 0.9 for result in results)
+
+
+def test_what_the_model_names_is_searched_for_only_if_it_names_a_thing():
+    one = Seal(
+        FakeAnswerModel({COLOR: ["...", "mug", "the", "x" * 600]}, ANSWERS),
+        build_locator("guided", FakeSearchModel({"mug": [MUG]})),
+    )
+    answer = one.ask(picture(), COLOR)
+    assert answer.missing == ["mug"] and len(answer.searches) == 1
+    assert answer.unsearchable == ["...", "the", "x" * 600] == answer.to_dict()["unsearchable"]
 
 
 def test_a_damaged_image_is_named(tmp_path):
