@@ -1,4 +1,4 @@
-"""An evaluation killed at any moment, with another one started meanwhile, ends as undisturbed."""
+"""An evaluation killed at any moment, a second one started meanwhile, ends as if undisturbed."""
 
 from __future__ import annotations
 
