@@ -25,11 +25,12 @@ from seal.building.coco.plausible import check_annotations
 from seal.building.coco.same_photo import merge_same_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import name_text
-from seal.building.formats.image_lookup import ImageFile, ImageFiles
+from seal.building.formats.image_lookup import ImageFile, ImageFiles, Unusable
 from seal.building.records.source_files import require_file, require_folder, source_settings
 from seal.building.records.writer import Outcome, build_set
 from seal.data.masks import mask_to_rle
 from seal.data.record_set import Expression, Record, RecordSet
+from seal.files.digest import folder_facts
 from seal.geometry import Box
 
 _IGNORE = 255  # pixels of nothing
@@ -150,22 +151,26 @@ class _Maker:
         """(H, W) map of an image, or why there is none."""
         path = Path(self.config.maps) / f"{stem}.png"
         if not path.is_file():
-            return "map missing"
+            return Unusable("map missing", str(path))
         try:
             # Checksums: pixels that are not meant would be other classes.
             with Image.open(path) as opened:
                 opened.verify()
             with Image.open(path) as opened:
                 mode, values = opened.mode, np.asarray(opened)
-        except Exception:  # Pillow raises almost anything for a damaged file
-            return "map does not decode"
+        except Exception as error:  # Pillow raises almost anything for a damaged file
+            return Unusable("map does not decode", f"{path}: {error}")
         if mode not in ("L", "P"):
             raise ValueError(
                 f"{path} has {mode} pixels; a map has one byte each (L): "
                 "stuffthingmaps_trainval2017.zip"
             )
         if values.shape != (image.height, image.width):
-            return "map size differs from its image"
+            return Unusable(
+                "map size differs from its image",
+                f"{path} is {values.shape[1]} x {values.shape[0]}, its image "
+                f"{image.width} x {image.height}",
+            )
         return values.astype(np.uint8, copy=False)
 
 
@@ -201,7 +206,9 @@ class AnnotatedMaker(_Maker):
     def _record(self, row: int, entry: dict[str, Any], counts: Counter[str]) -> Record | str:
         other = self.stuff.row(entry["id"])
         if other is None:
-            return "image not listed in the stuff file"
+            return Unusable(
+                "image not listed in the stuff file", f"id {entry['id']} in {self.stuff.path}"
+            )
         image = find_image(entry, self.files, check=self.config.check_images)
         if isinstance(image, str):
             return image
@@ -300,7 +307,7 @@ def build_coco_stuff(config: CocoStuffBuildConfig) -> RecordSet:
         require_file(name, getattr(config, name))
     own = ("source", "license", "num_absent", "max_boxes", "absent_masks", "check_images")
     settings = source_settings(config, *own, files=sources)
-    settings["maps"] = Path(config.maps).name
+    settings["maps"] = folder_facts(config.maps, Path(config.maps).glob("*.png"))
     if not config.annotations:
         maker = _from_maps(config)
         return build_set(config, maker, len(maker.stems), builder="coco_stuff", settings=settings)

@@ -33,6 +33,7 @@ from seal.building.erasure.inpainting import (
 )
 from seal.building.language.endpoint_address import check_address
 from seal.data.record_set import Record
+from seal.files.fingerprint import fingerprint
 from seal.picture_files import open_image
 from seal.text.prompts import FOCUS
 from seal.text.tokens import IMAGE_PLACEHOLDER
@@ -96,6 +97,8 @@ class ErasureConfig:
         settings = {name: getattr(self, name) for name in names}
         if self.answers == "seal":
             settings |= {"crops": self.crops, "quantization": self.quantization}
+            folder = Path(self.model)
+            settings["files"] = fingerprint(folder) if folder.is_dir() else None
         return settings
 
     def build(self, image_root: str | Path) -> ErasureFilter | None:

@@ -14,8 +14,7 @@ from seal.building.language.cache import AnswerCache, answer_key
 from seal.building.language.messages import Messages, chat_messages
 from seal.building.language.unwritten_records import Check, Prompt
 from seal.building.language.usage import Usage
-
-_DIGESTED = 1 << 20  # bytes at the beginning of each file that tell it from another version
+from seal.files.digest import file_digest
 
 
 class LocalWriter:
@@ -174,9 +173,7 @@ def _files_digest(folder: Path) -> str | None:
         return None
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(_DIGESTED))
+        digest.update(f"{path.name}\0{file_digest(path)}\0".encode())
     return digest.hexdigest()
 
 

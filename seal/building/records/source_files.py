@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seal.building.records.writer import BuildConfig
+from seal.building.records.writer import BuildConfig, require_name
 from seal.files.digest import file_facts
 
 
@@ -19,12 +19,14 @@ def require_sources(images: str, **files: str) -> None:
 
 def require_folder(key: str, path: str) -> None:
     """Fail if what the configuration names by `key` is no folder."""
+    require_name(key, path)
     if not Path(path).is_dir():
         raise ValueError(f"{key}={path} is not a folder")
 
 
 def require_file(key: str, path: str) -> None:
     """Fail if what the configuration names by `key` is no file."""
+    require_name(key, path)
     if not Path(path).is_file():
         raise ValueError(f"{key}={path} is not a file")
 

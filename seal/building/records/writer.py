@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -48,8 +50,9 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         for name in ("images", "out"):
-            if not str(getattr(self, name)).strip():
-                raise ValueError(f"{name}= is empty; is a variable of the shell not set?")
+            require_name(name, getattr(self, name))
+        if Path(self.out).exists() and not Path(self.out).is_dir():
+            raise ValueError(f"out={self.out} is a file; name a folder for the set")
         for name, least in (
             ("limit", 1),
             ("max_records", 1),
@@ -63,6 +66,12 @@ class BuildConfig:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name}={value} must be at least {least}")
+
+
+def require_name(key: str, path: str) -> None:
+    """Fail if `key` names nothing: an empty path would be the working directory."""
+    if not str(path).strip():
+        raise ValueError(f"{key}= is empty; is a variable of the shell not set?")
 
 
 @dataclass(slots=True)
@@ -120,21 +129,27 @@ def build_set(
     most = config.max_records
     if most is not None:
         settings = {**settings, "max_records": most}
-    with RecordWriter(
-        out,
-        builder=builder,
-        seed=config.seed,
-        image_root=Path(config.images).resolve(),
-        records_per_shard=config.records_per_shard,
-        settings=settings,
-        resume=True,
-    ) as writer:
+    with (
+        RecordWriter(
+            out,
+            builder=builder,
+            seed=config.seed,
+            image_root=Path(config.images).resolve(),
+            records_per_shard=config.records_per_shard,
+            settings=settings,
+            resume=True,
+        ) as writer,
+        ExitStack() as ends,
+    ):
         if writer.progress == 0:
             writer.counts.update({"items read": 0} | (counts or {}))
         first = writer.progress
         # Records that something else looks at travel as they are.
         work: Make | _Encoder = make if write is not None or keep is not None else _Encoder(make)
-        outcomes = _outcomes(work, range(first, num_items), config.workers)
+        # Closed whatever happens, an interruption too: that ends the workers.
+        outcomes = ends.enter_context(
+            closing(_outcomes(work, range(first, num_items), config.workers))
+        )
         bar = iter(tqdm(outcomes, builder, total=num_items, initial=first, unit="item"))
         done = saved = first
         while len(writer) != most and (window := list(islice(bar, _WINDOW))):
@@ -157,6 +172,7 @@ def build_set(
                 writer.checkpoint(done)
                 saved = done
         outcomes.close()  # ends workers that are ahead
+        _check_drops(writer, done, config)  # of what was read, if that was not all
         writer.counts["records written"] = len(writer)
         if len(writer) == 0:
             writer.discard()
@@ -238,11 +254,12 @@ def _check_drops(writer: RecordWriter, num_items: int, config: BuildConfig) -> N
             f"{'; '.join(writer.examples[CORRUPT])}"
         )
     dropped = {reason: writer.counts.get(reason, 0) for reason in writer.examples}
-    if sum(dropped.values()) > config.max_dropped * num_items:
+    lost = sum(dropped.values())
+    if lost > config.max_dropped * num_items:
         worst = max(dropped, key=dropped.__getitem__)
         writer.discard()
         raise ValueError(
-            f"{config.annotations}: {sum(dropped.values())} of {num_items} items are lost, more "
+            f"{config.annotations or config.images}: {lost} of {num_items} items are lost, more "
             f"than max_dropped={config.max_dropped:g} allows; {dropped[worst]} for: {worst} "
             f"({'; '.join(writer.examples[worst])}); correct images={config.images} or the "
             "annotations, or raise max_dropped"
@@ -293,6 +310,8 @@ def _outcomes(
 def _start_worker(make: Make | _Encoder) -> None:
     global _make
     _make = make
+    # Ctrl-C reaches all processes of a terminal; the one that started the workers ends them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,9 @@ from tqdm import tqdm
 from transformers import AutoConfig, CLIPModel, CLIPVisionModel
 
 from seal.files.cache_folder import cache_folder
+from seal.files.digest import file_digest
+from seal.files.lock import WriterLock
+from seal.files.whole import write_whole
 from seal.images import clip_pixels
 from seal.models.files.load import read_config
 from seal.picture_files import open_image
@@ -66,7 +70,8 @@ class ClipEmbedder:
         for name, tensor in sorted(self._model.state_dict().items()):
             if "vision" in name or "visual" in name or not self._projects:
                 digest.update(name.encode())
-                digest.update(tensor.detach().float().sum(dtype=torch.float64).cpu().numpy())
+                content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+                digest.update(content.numpy())
         return digest.hexdigest()
 
 
@@ -76,19 +81,41 @@ def clip_features(
     """(N, D) float32 of length 1, memory-mapped, one row for each image of `names`.
 
     A file that is missing or does not decode has a row of zeros. The rows are in `$SEAL_CACHE`,
-    where a run that was stopped finds those it had.
+    by the content of the weights and of every image, where a run that was stopped finds those it
+    had.
+
+    Raises:
+        InUseError: another process makes the same rows.
+        ValueError: there is no room for them on the disk.
     """
     digest = hashlib.sha256(embed.fingerprint().encode())
-    digest.update("\0".join([str(folder.resolve()), *names]).encode("utf-8", "surrogatepass"))
-    # A file that was missing, or is another one now, has another row.
-    digest.update(np.array([_size(folder / name) for name in names], dtype="<i8").tobytes())
-    path = cache_folder() / "features" / f"{digest.hexdigest()[:24]}.npy"
-    progress = path.with_suffix(".json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done = _rows_done(path, progress, (len(names), embed.num_features))
-    mode: Any = "r+" if done else "w+"
+    with (
+        ThreadPoolExecutor(max(1, workers)) as pool,
+        tqdm(total=len(names), desc="checksums of images", unit="image", delay=2) as bar,
+    ):
+        for content in pool.map(lambda name: _content(folder / name), names):
+            digest.update(f"{content}\0".encode())
+            bar.update()
+    path = cache_folder() / "features" / digest.hexdigest()[:24] / "rows.npy"
     shape = (len(names), embed.num_features)
-    rows = np.lib.format.open_memmap(path, mode, np.float32, None if done else shape)
+    if _rows_done(path, shape) < len(names):
+        with WriterLock(path.parent, "making of CLIP features"):
+            _make_rows(embed, folder, names, path, batch_size=batch_size, workers=workers)
+    return np.load(path, mmap_mode="r")
+
+
+def _make_rows(
+    embed: ClipEmbedder,
+    folder: Path,
+    names: Sequence[str],
+    path: Path,
+    *,
+    batch_size: int,
+    workers: int,
+) -> None:
+    shape = (len(names), embed.num_features)
+    done = _rows_done(path, shape)  # again: another process may just have made them
+    rows = _open_rows(path, None if done else shape)
     starts = range(done, len(names), batch_size)  # `done` is a whole number of batches
     with (
         ThreadPoolExecutor(max(1, workers)) as pool,
@@ -106,8 +133,7 @@ def clip_features(
             bar.update(len(batch))
             if number % _CHECKPOINT_EVERY == 0 or start + len(batch) == len(names):
                 rows.flush()
-                _note(progress, start + len(batch))
-    return np.load(path, mmap_mode="r")
+                write_whole(_progress(path), json.dumps({"rows": start + len(batch)}))
 
 
 def read_features(path: Path, num_images: int) -> np.ndarray:
@@ -140,28 +166,42 @@ def _pixels(path: Path, size: int) -> np.ndarray | None:
         return None  # the builder counts it
 
 
-def _size(path: Path) -> int:
-    """Bytes; -1: there is no such file."""
+def _content(path: Path) -> str:
+    """The image's digest; empty: it is missing or cannot be read."""
     try:
-        return path.stat().st_size
+        return file_digest(path)
     except OSError:
-        return -1
+        return ""
 
 
-def _rows_done(path: Path, progress: Path, shape: tuple[int, int]) -> int:
+def _open_rows(path: Path, shape: tuple[int, int] | None) -> np.memmap:
+    """The file of rows, mapped for writing; `shape` of a new one."""
+    mode: Any = "w+" if shape else "r+"
+    try:
+        rows = np.lib.format.open_memmap(path, mode, np.float32, shape)
+        if hasattr(os, "posix_fallocate"):  # a disk that is full later would end the process
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be written: {error.strerror or error}; "
+            "make room, or name another folder in the environment variable SEAL_CACHE"
+        ) from error
+    return rows
+
+
+def _progress(path: Path) -> Path:
+    return path.with_name("progress.json")
+
+
+def _rows_done(path: Path, shape: tuple[int, int]) -> int:
     """Rows of an earlier run; 0 where there is none, or it left something else."""
     try:
-        done = int(json.loads(progress.read_text())["rows"])
+        done = int(json.loads(_progress(path).read_text())["rows"])
         found = np.load(path, mmap_mode="r", allow_pickle=False).shape
     except (OSError, ValueError, KeyError, TypeError):
         return 0
     return done if found == shape and 0 <= done <= shape[0] else 0
-
-
-def _note(progress: Path, rows: int) -> None:
-    partial = progress.with_suffix(".partial")
-    partial.write_text(json.dumps({"rows": rows}))
-    partial.rename(progress)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -22,7 +22,7 @@ from seal.building.coco.images import (
 from seal.building.coco.index import CocoIndex
 from seal.building.coco.same_photo import open_photos
 from seal.building.formats.entry_errors import ErrorsAt
-from seal.building.formats.image_lookup import ImageFile, ImageFiles, plain_name
+from seal.building.formats.image_lookup import ImageFile, ImageFiles, Unusable, plain_name
 from seal.building.language import LanguageConfig
 from seal.building.language.class_names import captions_name, related
 from seal.building.language.unwritten_records import Draft
@@ -95,7 +95,8 @@ class PossibleLocationsMaker:
             return outcome
         captions = self.captions.read(*image.ids)[:NUM_CAPTIONS]
         if not captions:
-            counts["image without captions"] = 1
+            where = f"id {image.id} in {self.config.captions}"
+            counts[Unusable("image without captions", where)] = 1
             return outcome
         unlisted: Counter[str] = Counter()  # counted where the image is the one asked about
         similar = [

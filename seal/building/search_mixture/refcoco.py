@@ -9,7 +9,7 @@ from typing import Any
 
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import box_inside, checked_id, id_text, image_size, text
-from seal.building.formats.image_lookup import ImageFiles
+from seal.building.formats.image_lookup import ImageFiles, Unusable
 from seal.building.formats.json_arrays import read_element, stream_arrays
 from seal.building.records.source_files import require_sources
 from seal.building.records.writer import BuildConfig, Outcome, build_set
@@ -147,7 +147,7 @@ class RefcocoMaker:
         index, config = self.index, self.config
         entry = index.entries.get(image)
         if entry is None:
-            counts["image not in instances.json"] = 1
+            counts[Unusable("image not in instances.json", f"id {image} in {index.path}")] = 1
             return None
         width, height = image_size(entry)
         names = [text(entry["file_name"], "file_name")] if "file_name" in entry else []

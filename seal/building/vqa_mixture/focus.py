@@ -15,6 +15,7 @@ from seal.building.coco.instances import Instance, Instances, coco_instances
 from seal.building.coco.same_photo import open_photos
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import checked_id, image_size
+from seal.building.formats.image_lookup import Unusable
 from seal.building.formats.json_members import MemberIndex
 from seal.building.language.reserved_marks import mark_in
 from seal.building.records.source_files import require_sources, source_settings
@@ -83,7 +84,8 @@ class FocusMaker:
         elif (name := _key(str(image))) in self.rows and self.rows[name] is None:
             outcome.counts["image whose name several have"] = 1
         elif (row := self.rows.get(name)) is None:
-            outcome.counts["image not in the annotations"] = 1
+            reason = Unusable("image not in the annotations", f"{image} of {where}")
+            outcome.counts[reason] = 1
         else:
             self._fill(outcome, item, row, turns, talk)
         return outcome

@@ -11,7 +11,7 @@ import numpy as np
 from seal.building.erasure.filter import SHORT_ANSWER, ErasureConfig, says
 from seal.building.formats.entry_errors import ErrorsAt
 from seal.building.formats.fields import box_inside, id_text, image_size, name_text, text
-from seal.building.formats.image_lookup import ImageFiles
+from seal.building.formats.image_lookup import ImageFiles, Unusable
 from seal.building.formats.json_members import KeyedMembers, MemberIndex
 from seal.building.language import LanguageConfig, Template
 from seal.building.language.class_names import mentions
@@ -86,7 +86,8 @@ class GqaMaker:
         elif len(objects) > self.config.max_targets:
             outcome.counts["question about more than max_targets objects"] = 1
         elif (graph := self.graphs.read(image)) is None:
-            outcome.counts["image without a scene graph"] = 1
+            where = f"image {image} in {self.config.scene_graphs}"
+            outcome.counts[Unusable("image without a scene graph", where)] = 1
         else:
             with ErrorsAt(self.graphs.where(image), "not a graph"):
                 found = self._targets(graph, objects)

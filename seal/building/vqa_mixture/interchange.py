@@ -14,6 +14,7 @@ from tqdm import tqdm
 from seal.building.records.check import find_sets
 from seal.building.records.report import write_report
 from seal.building.records.source_files import require_folder
+from seal.building.records.writer import require_name
 from seal.data.interchange import (
     AUTHORS_FILES,
     GIVEN_ID,
@@ -43,6 +44,10 @@ class InterchangeConfig:
     report_samples: int = 24  # records shown in report.html
 
     def __post_init__(self) -> None:
+        require_name("out", self.out)
+        for path in self.paths():
+            if path == Path():  # what an empty text becomes
+                raise ValueError("records= is empty; is a variable of the shell not set?")
         if self.to not in ("ours", "authors"):
             raise ValueError(f"to={self.to!r} is neither ours nor authors")
         if self.to == "ours" and self.images is None:

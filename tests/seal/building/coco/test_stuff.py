@@ -278,3 +278,27 @@ def test_damaged_labels_are_an_error(tmp_path: Path, content: bytes, message: st
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"labels\.txt.*{message}"):
         read_labels(path)
+
+
+def test_a_map_that_changed_at_the_same_length_is_another_source(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+    path = tmp_path / "maps" / "001.png"
+    facts = []
+    for value in (SKY - 1, GRASS - 1):
+        content = np.full((HEIGHT, WIDTH), value, np.uint8)
+        Image.fromarray(content).save(path, compress_level=0)
+        out = str(tmp_path / f"out{value}")
+        settings = CocoStuffBuildConfig(**(source | {"out": out}))
+        facts.append((path.stat().st_size, build_coco_stuff(settings).description["settings"]))
+    (size, first), (same, second) = facts
+    assert size == same and first["maps"]["files"] == 1
+    assert {key for key in first if first[key] != second[key]} == {"maps"}
+
+
+def test_maps_that_are_not_there_are_a_loss_that_is_named(tmp_path: Path) -> None:
+    source = write_source(tmp_path, num_images=4)
+    (tmp_path / "maps" / "002.png").unlink()
+    with pytest.raises(ValueError, match=r"1 of 4 items are lost.*1 for: map missing \(.*002\.png"):
+        build_coco_stuff(CocoStuffBuildConfig(**source, max_dropped=0.2))
+    records = build_coco_stuff(CocoStuffBuildConfig(**source, max_dropped=0.25))
+    assert records.description["examples"] == {"map missing": [str(tmp_path / "maps" / "002.png")]}

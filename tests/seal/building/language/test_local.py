@@ -48,6 +48,16 @@ def test_another_model_in_the_same_folder_is_asked_anew(tmp_path: Path) -> None:
         assert writer.report()["requests"] == 4
 
 
+def test_a_model_that_differs_in_its_last_byte_is_another(tmp_path: Path) -> None:
+    folder = write_bigram_llm(tmp_path / "llm")
+    before = model(folder).settings()
+    weights = next(folder.glob("*.safetensors"))
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert model(folder).settings()["files"] != before["files"]
+
+
 def test_what_is_refused_or_cut_is_given_up(tmp_path: Path) -> None:
     folder = write_bigram_llm(tmp_path / "llm")
     seen: list[str] = []

@@ -48,3 +48,10 @@ def test_settings_tell_source_files_apart_by_their_content(tmp_path: Path) -> No
         "captions": None,
         "also": [b, a],
     }
+
+
+def test_an_empty_name_is_not_the_working_directory() -> None:
+    with pytest.raises(ValueError, match="images= is empty; is a variable of the shell not set"):
+        require_sources("")
+    with pytest.raises(ValueError, match="captions= is empty"):
+        require_sources(".", captions=" ")

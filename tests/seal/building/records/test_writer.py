@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
 import time
 from concurrent.futures import BrokenExecutor
@@ -238,6 +240,45 @@ def test_what_a_source_does_not_hold_is_no_loss(tmp_path: Path) -> None:
 def test_an_empty_path_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}= is empty; is a variable of the shell not set"):
         config(tmp_path, **{name: " "})
+
+
+def test_a_file_is_no_folder_for_a_set(tmp_path: Path) -> None:
+    (tmp_path / "set.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"out=.*set\.txt is a file; name a folder"):
+        config(tmp_path, out=str(tmp_path / "set.txt"))
+
+
+def test_the_share_of_losses_is_of_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_WINDOW", 4)
+    with pytest.raises(ValueError, match=r"2 of 8 items are lost, more than max_dropped=0\.2"):
+        build(config(tmp_path, max_records=3), losing)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_interrupted_build_ends_its_workers_and_goes_on_afterwards(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(writer, "_WINDOW", 4)
+    write_line = RecordWriter.write_line
+
+    def interrupted(self: RecordWriter, id: str, line: bytes, contents: dict[str, int]) -> None:
+        if id == "r12":
+            raise KeyboardInterrupt
+        write_line(self, id, line, contents)
+
+    settings = config(tmp_path, images="i", workers=workers)
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordWriter, "write_line", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build(settings)
+    assert not multiprocessing.active_children()
+    assert json.loads((tmp_path / "out/progress.partial").read_text())["saved"]["progress"] == 12
+    build(settings)
+    build(config(tmp_path / "whole", images="i"))
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole/out")
 
 
 def test_a_source_that_changed_is_begun_anew_even_at_the_same_length(

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tiny_models
 import torch
+from PIL import Image
 from record_sets import draw_image
 from tiny_clip import write_clip
 from transformers import CLIPModel
 
 from seal.building.search_mixture import clip_features as module
 from seal.building.search_mixture.clip_features import ClipEmbedder, clip_features, read_features
+from seal.files.lock import InUseError
 from seal.images import clip_pixels
 from seal.models.files.save import save_model
 from seal.picture_files import open_image
@@ -89,7 +91,7 @@ def test_other_weights_and_other_images_have_files_of_their_own(
     two = ClipEmbedder(str(write_clip(tmp_path / "two", seed=1)))
     assert not np.allclose(features(one, images), features(two, images))
     clip_features(one, images, NAMES[:4], batch_size=2, workers=0)
-    assert len(list((tmp_path / "cache/features").glob("*.npy"))) == 3
+    assert len(list((tmp_path / "cache/features").rglob("*.npy"))) == 3
 
 
 def test_an_image_that_cannot_be_read_has_a_row_of_zeros(tmp_path: Path, images: Path) -> None:
@@ -104,6 +106,55 @@ def test_an_image_that_came_later_has_its_row(tmp_path: Path, images: Path) -> N
     (images / NAMES[5]).rename(tmp_path / "away")
     assert not features(clip, images)[5].any()
     (tmp_path / "away").rename(images / NAMES[5])
+    assert features(clip, images).any(axis=1).all()
+
+
+def test_an_image_that_changed_at_the_same_length_has_another_row(
+    tmp_path: Path, images: Path
+) -> None:
+    clip = ClipEmbedder(str(write_clip(tmp_path / "clip")))
+    colors = ((200, 10, 10), (10, 10, 200))
+    rows = []
+    for color in colors:
+        Image.new("RGB", (32, 32), color).save(images / NAMES[3].replace("png", "bmp"))
+        (images / NAMES[3].replace("png", "bmp")).replace(images / NAMES[3])
+        rows.append(features(clip, images)[3])
+    assert not np.allclose(*rows)
+
+
+def test_weights_that_only_changed_places_are_other_weights(tmp_path: Path) -> None:
+    clip = ClipEmbedder(str(write_clip(tmp_path / "clip")))
+    before = clip.fingerprint()
+    with torch.no_grad():
+        weight = clip._model.visual_projection.weight
+        weight.copy_(weight.flip(0).clone())
+    assert clip.fingerprint() != before
+
+
+def test_two_makers_of_the_same_rows_are_not_possible(tmp_path: Path, images: Path) -> None:
+    clip = ClipEmbedder(str(write_clip(tmp_path / "clip")))
+
+    class Second(Counting):
+        def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+            with pytest.raises(InUseError, match="another making of CLIP features writes there"):
+                features(clip, images)
+            return super().__call__(pixels)
+
+    found = np.array(features(Second(clip), images))
+    np.testing.assert_array_equal(found, features(clip, images))
+
+
+def test_a_disk_without_room_for_the_rows_is_one_line(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    clip = ClipEmbedder(str(write_clip(tmp_path / "clip")))
+    with monkeypatch.context() as patch:
+        patch.setattr(module.os, "posix_fallocate", full, raising=False)
+        with pytest.raises(ValueError, match=r"rows\.npy cannot be written: No space left on .*"):
+            features(clip, images)
     assert features(clip, images).any(axis=1).all()
 
 
