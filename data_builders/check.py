@@ -6,8 +6,9 @@
 
 A table sets the number of records against the published mixtures (ok, short, over; 5% either way
 is ok), and the first problems are printed with file and line. `images=true` decodes every image
-and compares its size; `tokenizer=` looks at label tokens as well. Exit code 1: something is wrong;
-with `counts=true` also a set that is short or over.
+and compares its size; `tokenizer=` looks at label tokens as well. Boxes that together look like
+fractions, percent or corners are a problem, as are masks that are all empty; what is doubtful is a
+warning. Exit code 1: something is wrong; with `counts=true` also a set that is short or over.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def main(config: CheckConfig) -> None:
             print(f"  {count:>8,} {kind}")
         for problem in report.first:
             print(f"  {problem.where}: {problem.kind}: {problem.message}")
+        for warning in report.warnings:
+            print(f"WARNING: {warning}")
     wrong = [report for report in reports if report.kinds]
     sizes = [r for r in reports if config.counts and r.size(config.tolerance) in ("short", "over")]
     if wrong:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import multiprocessing
 import re
@@ -13,9 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from seal.batch import Visual
+from seal.building.formats.plausible_boxes import judge_boxes
+from seal.building.records.shard_chunks import Chunk, Shard
 from seal.building.records.worker_lifetime import end_with_parent
 from seal.data.chat import expanded_turns
 from seal.data.masks import rle_runs
@@ -38,7 +40,7 @@ EXPECTED = {
     "possible_locations/train": 86_000,
     "captions/train": 558_000,
 }
-_LINES = 256  # of one task
+_BOXES = 20_000  # of a set that are judged together
 # What a rule of records that is broken is called; the first that fits its message.
 _KINDS = (
     ("lies outside", "box outside its image"),
@@ -98,6 +100,7 @@ class Report:
     records: int = 0  # lines read
     kinds: Counter[str] = field(default_factory=Counter)
     first: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # what is doubtful
 
     @property
     def name(self) -> str:
@@ -142,7 +145,7 @@ def check_set(folder: Path, config: CheckConfig) -> Report:
         description = json.loads(path.read_text(encoding="utf-8"))
         if description["schema"] != SCHEMA:
             raise ValueError(f"schema {description['schema']!r}; this version reads {SCHEMA}")
-        shards = [_Shard(folder, facts) for facts in description["shards"]]
+        shards = [Shard(folder, facts) for facts in description["shards"]]
         root = folder / description["image_root"]
         total = int(description["records"])
     except (ValueError, KeyError, TypeError, OSError) as error:
@@ -152,10 +155,14 @@ def check_set(folder: Path, config: CheckConfig) -> Report:
         report.add("images missing", str(path), f"image root {root} is no folder", config.shown)
     reader = _Reader(root, config)
     seen: set[str] = set()
+    boxes: _Boxes = []
+    masks: Counter[bool] = Counter()  # whether there is a pixel in it
     with tqdm(desc=report.name, total=total, unit="record") as bar:
         for chunk, lines in _read(shards, reader, config.workers):
             report.records += len(lines)
-            for number, (id_, problems) in enumerate(lines, chunk.line):
+            for number, (id_, problems, found, full) in enumerate(lines, chunk.line):
+                boxes += found[: max(0, _BOXES - len(boxes))]
+                masks.update(full)
                 where = f"{chunk.shard}:{number}"
                 if id_ is not None and id_ in seen:
                     report.add("id occurs twice", where, f"record {id_!r}", config.shown)
@@ -166,59 +173,27 @@ def check_set(folder: Path, config: CheckConfig) -> Report:
     for shard in shards:
         for kind, message in shard.problems:
             report.add(kind, str(shard.path), message, config.shown)
+    table = np.array(boxes, dtype=np.float64).reshape(-1, 6)
+    for doubt in judge_boxes(table[:, :4], table[:, 4:]):
+        if doubt.certain:
+            report.add("implausible boxes", str(folder), doubt.message, config.shown)
+        else:
+            report.warnings.append(f"{folder}: {doubt.message}")
+    if masks[False] and not masks[True]:
+        message = (
+            f"all {masks[False]} masks are empty: what is there is taught without a mask, what is "
+            "absent with one, so that the heat of everything falls; build it again"
+        )
+        report.add("masks of absent objects alone", str(folder), message, config.shown)
     if report.records != total and not report.kinds:
         message = f"{report.records} records, {SET_FILE} says {total}"
         report.add("broken set.json", str(path), message, config.shown)
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Some lines of a shard."""
-
-    shard: Path
-    start: int  # byte
-    stop: int
-    line: int  # number of the first
-
-
-class _Shard:
-    """A file of a set, cut into chunks while its checksum is taken."""
-
-    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.path = folder / facts["name"]
-        self.facts = facts
-        self.problems: list[tuple[str, str]] = []
-
-    def chunks(self) -> Iterator[_Chunk]:
-        digest = hashlib.sha256()
-        start = stop = 0
-        line = first = 1
-        if not self.path.is_file():
-            self.problems.append(("shard missing", f"{SET_FILE} lists it, it is not there"))
-            return
-        raw = b"\n"
-        with self.path.open("rb") as file:
-            for raw in file:
-                digest.update(raw)
-                stop += len(raw)
-                line += 1
-                if line - first == _LINES:
-                    yield _Chunk(self.path, start, stop, first)
-                    start, first = stop, line
-        if stop > start:
-            yield _Chunk(self.path, start, stop, first)
-        if not raw.endswith(b"\n"):
-            self.problems.append(("last line is cut off", f"line {line - 1}"))
-        for name, found in (
-            ("bytes", stop), ("records", line - 1), ("sha256", digest.hexdigest()),
-        ):  # fmt: skip
-            if self.facts.get(name) != found:
-                message = f"{name} {found}, {SET_FILE} says {self.facts.get(name)}"
-                self.problems.append(("file differs from set.json", message))
-
-
-_Line = tuple[str | None, list[tuple[str, str]]]  # id and problems of a line
+_Boxes = list[tuple[float, ...]]  # x, y, width, height, and those of the image
+# Id, problems and boxes of a line, and whether each of its masks has a pixel.
+_Line = tuple[str | None, list[tuple[str, str]], _Boxes, list[bool]]
 
 
 class _Reader:
@@ -236,7 +211,7 @@ class _Reader:
     def __setstate__(self, state: tuple[Path, CheckConfig]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def __call__(self, chunk: _Chunk) -> tuple[_Chunk, list[_Line]]:
+    def __call__(self, chunk: Chunk) -> tuple[Chunk, list[_Line]]:
         with chunk.shard.open("rb") as file:
             file.seek(chunk.start)
             content = file.read(chunk.stop - chunk.start)
@@ -247,15 +222,22 @@ class _Reader:
         try:
             content = json.loads(raw)
         except ValueError as error:
-            return None, [("not JSON", str(error))]
+            return None, [("not JSON", str(error))], [], []
         try:
             record = Record.from_json(content)
         except ValueError as error:
             name = content.get("id") if isinstance(content, dict) else None
-            return name if isinstance(name, str) else None, [(_kind(str(error)), str(error))]
-        return record.id, [*self._masks(record), *self._image(record), *self._labels(record)]
+            return (
+                name if isinstance(name, str) else None,
+                [(_kind(str(error)), str(error))],
+                [],
+                [],
+            )
+        full: list[bool] = []
+        problems = [*self._masks(record, full), *self._image(record), *self._labels(record)]
+        return record.id, problems, _boxes(record), full
 
-    def _masks(self, record: Record) -> Iterator[tuple[str, str]]:
+    def _masks(self, record: Record, full: list[bool]) -> Iterator[tuple[str, str]]:
         for expression in record.expressions:
             if expression.mask is None:
                 continue
@@ -265,7 +247,8 @@ class _Reader:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 yield "mask does not decode", f"{name}: {error}"
                 continue
-            if (expression.boxes == ()) and runs[1::2].sum():
+            full.append(bool(runs[1::2].sum()))
+            if expression.boxes == () and full[-1]:
                 yield "mask of an absent object", f"{name} is not empty, but it has no box"
 
     def _image(self, record: Record) -> Iterator[tuple[str, str]]:
@@ -317,8 +300,8 @@ class _Reader:
 
 
 def _read(
-    shards: Sequence[_Shard], reader: _Reader, workers: int
-) -> Iterator[tuple[_Chunk, list[_Line]]]:
+    shards: Sequence[Shard], reader: _Reader, workers: int
+) -> Iterator[tuple[Chunk, list[_Line]]]:
     """Every chunk in order, whoever reads it."""
     chunks = (chunk for shard in shards for chunk in shard.chunks())
     if workers == 0:
@@ -334,11 +317,18 @@ def _start_worker(reader: _Reader) -> None:
     end_with_parent()
 
 
-def _work(chunk: _Chunk) -> tuple[_Chunk, list[_Line]]:
+def _work(chunk: Chunk) -> tuple[Chunk, list[_Line]]:
     return _reader(chunk)
 
 
 _reader: _Reader  # of a worker process
+
+
+def _boxes(record: Record) -> _Boxes:
+    boxes = [target.box for target in record.targets]
+    boxes += [box for expression in record.expressions for box in expression.boxes or ()]
+    size = record.width, record.height
+    return [(box.x0, box.y0, box.width, box.height, *size) for box in boxes]
 
 
 def _kind(message: str) -> str:

@@ -207,3 +207,32 @@ def test_sets_are_found_below_folders(tmp_path: Path) -> None:
 def test_records_are_folders(records: Any) -> None:
     with pytest.raises(ValueError, match="no folder and no list of folders"):
         CheckConfig(records=records)
+
+
+def test_boxes_in_another_unit_are_a_problem_of_the_set(tmp_path: Path) -> None:
+    small = [Box(0.02 * i, 0.1, 0.02 * i + 0.3, 0.7) for i in range(20)]
+    write_set(
+        tmp_path, [search_record(str(i), Expression("cup", (b,))) for i, b in enumerate(small)]
+    )
+    report = check(tmp_path)
+    assert report.kinds == {"implausible boxes": 1}
+    assert "all 20 boxes have no number above 1.5" in report.first[0].message
+
+
+def test_doubtful_boxes_are_a_warning_and_no_problem(tmp_path: Path) -> None:
+    whole = Expression("cup", (Box(0, 0, WIDTH, HEIGHT),))
+    write_set(tmp_path, [search_record(str(i), whole) for i in range(20)])
+    report = check(tmp_path)
+    assert not report.kinds and "all 20 boxes are their whole image" in report.warnings[0]
+
+
+def test_masks_of_absent_objects_alone_are_a_problem(tmp_path: Path) -> None:
+    empty = mask_to_rle(np.zeros((HEIGHT, WIDTH), dtype=np.uint8))
+    there, absent = Expression("cup", (Box(1, 1, 9, 9),)), Expression("dog", (), empty)
+    write_set(tmp_path / "a", [search_record("a", there, absent)])
+    report = check(tmp_path / "a")
+    assert report.kinds == {"masks of absent objects alone": 1}
+    assert "all 1 masks are empty" in report.first[0].message
+    masked = Expression("cup", (Box(1, 1, 9, 9),), MASK)
+    write_set(tmp_path / "b", [search_record("a", masked, absent)])
+    assert not check(tmp_path / "b").kinds
