@@ -15,6 +15,8 @@ from typing import Any
 
 from sentencepiece import SentencePieceProcessor
 
+from seal.files.kind import foreign_kind
+
 MODEL_FILE = "tokenizer.model"
 # Everything that makes up a tokenizer folder; copied byte for byte beside a checkpoint.
 TOKENIZER_FILES = (
@@ -31,7 +33,7 @@ class Tokenizer:
     def __init__(self, folder: Path, added: dict[str, int]) -> None:
         """`added`: tokens beyond the sentencepiece vocabulary and their ids."""
         self.folder = folder
-        self._pieces = SentencePieceProcessor(model_file=str(folder / MODEL_FILE))
+        self._pieces = _load_pieces(folder / MODEL_FILE)
         self.bos_id: int = self._pieces.bos_id()
         self.eos_id: int = self._pieces.eos_id()
         self.unk_id: int = self._pieces.unk_id()
@@ -139,18 +141,49 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
             "tokenizer_config.json and, for a search model, added_tokens.json"
         )
     added: dict[str, int] = {}
-    config = _read_json(folder / "tokenizer_config.json")
-    for index, token in config.get("added_tokens_decoder", {}).items():
-        added[token["content"]] = int(index)
-    added.update({token: int(i) for token, i in _read_json(folder / "added_tokens.json").items()})
+    config, file = _read_json(folder / "tokenizer_config.json"), folder / "added_tokens.json"
+    told = config.get("added_tokens_decoder", {})
+    try:
+        for index, token in told.items():
+            added[token["content"]] = int(index)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder / 'tokenizer_config.json'}: added_tokens_decoder is not an object of ids and "
+            "tokens with their content; fetch the file again"
+        ) from error
+    for token, number in _read_json(file).items():
+        if type(number) is not int:
+            raise ValueError(f"{file}: {token} has the id {str(number)[:40]!r}, not a whole number")
+        added[token] = number
     return Tokenizer(folder, added)
+
+
+def _load_pieces(path: Path) -> SentencePieceProcessor:
+    try:
+        with path.open("rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not content:
+        raise ValueError(f"{path} is empty; fetch it again")
+    try:
+        return SentencePieceProcessor(model_proto=content)
+    except RuntimeError as error:  # nothing more is told by the library
+        why = foreign_kind(path) or " ".join(str(error).split())
+        raise ValueError(
+            f"{path} is no sentencepiece model, or a damaged one: {why}; fetch it again"
+        ) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {foreign_kind(path) or error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected an object, found {type(content).__name__}")
     return content

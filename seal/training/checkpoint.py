@@ -152,7 +152,7 @@ def _iterate(checkpoint: Path, meta: Mapping[str, Any], kind: str) -> Iterator[t
                 tensor = file.get_tensor(name)
                 if list(tensor.shape) != list(shape) or tensor.dtype != torch.float32:
                     raise ValueError(f"{name} is {tensor.dtype} {list(tensor.shape)}")
-                if checksums and zlib.crc32(tensor.numpy().data) != checksums[name]:
+                if checksums and zlib.crc32(tensor.numpy().data) != checksums.get(name):
                     raise ValueError(f"the checksum of {name} is another")
                 yield name, tensor
     except (OSError, ValueError, KeyError, SafetensorError) as error:

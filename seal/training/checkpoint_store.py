@@ -27,6 +27,29 @@ _MANIFEST = "written.json"
 _NAME = re.compile(r"step-\d{8}")
 
 
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        type(size) is int and 0 <= size < 2**40 for size in value
+    )
+
+
+def _are_checksums(value: Any) -> bool:
+    """By kind and name; older checkpoints have none."""
+    return value is None or (
+        isinstance(value, dict)
+        and all(isinstance(value.get(kind), dict) for kind in KINDS)
+        and all(type(number) is int for kind in KINDS for number in value[kind].values())
+    )
+
+
+_META_VALUES: dict[str, Callable[[Any], bool]] = {
+    "step": lambda value: type(value) is int and value > 0,
+    "config": lambda value: isinstance(value, dict),
+    "shapes": lambda value: isinstance(value, dict) and all(map(_is_shape, value.values())),
+    "crc32": _are_checksums,
+}
+
+
 def checkpoint_name(step: int) -> str:
     """The folder of the checkpoint after `step` updates."""
     return f"step-{step:08d}"
@@ -91,17 +114,22 @@ def read_meta(checkpoint: Path) -> dict[str, Any]:
     if not path.exists():
         raise ValueError(f"{checkpoint} is not a checkpoint: it holds no {META}")
     try:
-        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found = meta["format"]
-        if found == FORMAT:
-            int(meta["step"])
-            for shape in meta["shapes"].values():
-                int(np.prod(shape))
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}") from error
-    if found != FORMAT:
-        raise ValueError(f"{path} has format {found!r}; this version reads {FORMAT}")
-    return meta
+        meta: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: not JSON: {error}") from error
+    if not isinstance(meta, dict):
+        raise ValueError(f"{path} is damaged: expected an object, found {type(meta).__name__}")
+    if meta.get("format") != FORMAT:
+        told = str(meta.get("format"))[:40]
+        raise ValueError(f"{path} has format {told}; this version reads {FORMAT}")
+    if wrong := [key for key, fits in _META_VALUES.items() if not fits(meta.get(key))]:
+        raise ValueError(f"{path} is damaged: {wrong[0]} is missing or no such value")
+    if _NAME.fullmatch(checkpoint.name) and checkpoint.name != checkpoint_name(meta["step"]):
+        raise ValueError(f"{path} is damaged: it tells of step {meta['step']}")
+    described: dict[str, Any] = meta
+    return described
 
 
 def damage(checkpoint: Path) -> str | None:

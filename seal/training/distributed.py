@@ -9,10 +9,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
+
+from seal.files.lock import WriterLock
 
 LAUNCHER_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
@@ -37,6 +40,28 @@ class World:
         total = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return (total / self.size).tolist()
+
+    @contextmanager
+    def lock(self, folder: Path, what: str) -> Iterator[None]:
+        """Hold a folder for all processes of the run; the first one takes the lock. Collective.
+
+        Raises:
+            ValueError: in the first process: somebody else writes there.
+            SystemExit: in the others, which end with it instead of waiting for it.
+        """
+        lock = WriterLock(folder, what)
+        refused: ValueError | None = None
+        if self.is_main:
+            try:
+                lock.acquire()
+            except ValueError as error:
+                refused = error
+        if self.mean([float(refused is not None)])[0] > 0:
+            raise refused or SystemExit(2)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def barrier(self) -> None:
         """Wait for every process."""

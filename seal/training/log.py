@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,13 +14,14 @@ from tqdm import tqdm
 from seal.files.whole import write_whole
 
 METRICS = "metrics.jsonl"
+REPLACED = "metrics.replaced.jsonl"  # what was logged of steps that were then done again
 
 
 class TrainingLog:
     """Writes to `folder/metrics.jsonl` and the console. Only the first process makes one.
 
     `first` steps are done already: later lines, left by a run that was killed after its last
-    checkpoint, are dropped, so that the file tells one story.
+    checkpoint, move to `metrics.replaced.jsonl`, so that the file tells one story.
     """
 
     def __init__(
@@ -75,15 +77,49 @@ class TrainingLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The lines of a `metrics.jsonl`; a half-written last line is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    """The lines of a `metrics.jsonl`; a half-written last line is left out.
+
+    Raises:
+        ValueError: a line is not of such a log; names file and line.
+    """
+    lines = path.read_bytes().splitlines(keepends=True)
+    return [
+        _parsed(line, f"{path}, line {number}")
+        for number, line in enumerate(lines, 1)
+        if line.endswith(b"\n")
+    ]
+
+
+def last_step(path: Path) -> int:
+    """The largest step a log tells of; 0 where there is no log."""
+    if not path.exists():
+        return 0
+    return max((int(line["step"]) for line in read_metrics(path)), default=0)
+
+
+def _parsed(line: bytes, where: str) -> dict[str, float]:
+    try:
+        content = json.loads(line)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or type(content.get("step")) is not int:
+        raise ValueError(
+            f"{where}: not a line of a training log (an object with a step); correct it, or move "
+            "the file away"
+        )
+    return content
 
 
 def _keep_lines_up_to(path: Path, step: int) -> None:
     if not path.exists():
         return
-    kept = [line for line in read_metrics(path) if line["step"] <= step]
+    lines = read_metrics(path)
+    if later := [line for line in lines if line["step"] > step]:
+        with path.with_name(REPLACED).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in later)
+            file.flush()
+            os.fsync(file.fileno())
+    kept = [line for line in lines if line["step"] <= step]
     write_whole(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 

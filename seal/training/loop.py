@@ -15,7 +15,7 @@ from seal.batch import Batch, Sample
 from seal.training import checkpoint as checkpoints
 from seal.training.checkpoint_store import find_checkpoint
 from seal.training.engine import Engine, Losses
-from seal.training.log import METRICS, TrainingLog
+from seal.training.log import METRICS, TrainingLog, last_step
 from seal.training.same_run import require_same_config
 from seal.training.sampler import SampleSource, training_batches
 
@@ -50,8 +50,8 @@ def fit(
     store = folder / "checkpoints"
     found = find_checkpoint(store, print if world.is_main else _say_nothing)
     first = 0
-    if found is None and world.is_main and (folder / METRICS).exists():
-        print(f"{folder} holds a log but no checkpoint: training begins at step 0 again")
+    if found is None and world.is_main:
+        require_unsaved(folder, train.save_every)
     if found is not None:
         require_same_config(found, checkpoints.read_description(found), config)
         first = checkpoints.read_step(found)
@@ -114,6 +114,22 @@ def fit(
             log.close()
     assert found is not None  # the last step is always saved
     return found
+
+
+def require_unsaved(folder: Path, save_every: int) -> None:
+    """Before a run begins at step 0: refuse if its log tells that there were checkpoints.
+
+    One that ended before its first checkpoint may begin again, and says so.
+    """
+    done = last_step(folder / METRICS)
+    if done >= save_every:
+        raise ValueError(
+            f"{folder / METRICS} tells of {done} steps, but {folder / 'checkpoints'} holds no "
+            "checkpoint to go on from: put the checkpoints back, or choose another run_name= to "
+            "start anew"
+        )
+    if done:
+        print(f"{folder} ended at step {done}, before a checkpoint: training begins at step 0")
 
 
 def _say_nothing(_: str) -> None:

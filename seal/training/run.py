@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gc
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
-from seal.files.lock import WriterLock
 from seal.text.tokenize import load_tokenizer
 from seal.training.distributed import World, distributed
 from seal.training.engine import build_engine
@@ -25,8 +22,7 @@ def train(run: VQARun | VSMRun) -> None:
         InUseError: another training writes to the run's folder.
         ValueError: a record set is not what its `set.json` says, or what `fit` raises.
     """
-    # One process writes for all of them, so one holds the folder for all of them.
-    with distributed(run.seed) as world, _lock(run, world):
+    with distributed(run.seed) as world, world.lock(run.folder, "training"):
         run.prepare(world)
         if world.is_main:
             verify_records(run)
@@ -35,10 +31,6 @@ def train(run: VQARun | VSMRun) -> None:
         if world.is_main:
             export_model(run, checkpoint, run.folder / "model")
             print(f"the trained model: {run.folder / 'model'}")
-
-
-def _lock(run: VQARun | VSMRun, world: World) -> AbstractContextManager[Any]:
-    return WriterLock(run.folder, "training") if world.is_main else nullcontext()
 
 
 def _fit(run: VQARun | VSMRun, world: World) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from seal.files.kind import foreign_kind
 from seal.models.parts.cue_decoder import CueDecoderConfig
@@ -22,6 +22,7 @@ from seal.version import __version__
 
 CONFIG_FILE = "config.json"
 MODEL_CLASSES: dict[str, Any] = {"VQAModel": VQAModelConfig, "VSM": VSMModelConfig}
+_LARGEST = 1 << 31  # of any size
 _PARTS: dict[str, Any] = {
     "llm": LlmConfig,
     "clip": ClipConfig,
@@ -49,16 +50,35 @@ def config_from_dict(content: dict[str, Any], where: Path | str) -> VQAModelConf
     told = ("preset", "prompt_style", "seal_version")
     sizes = {key: value for key, value in content.items() if key not in told}
     name = sizes.pop("model_class", None)
-    if name not in MODEL_CLASSES:
+    if not isinstance(name, str) or name not in MODEL_CLASSES:
         raise ValueError(f"{where}: model_class={name!r}; known: {', '.join(MODEL_CLASSES)}")
     try:
         values = {
-            key: _PARTS[key](**value) if key in _PARTS else value for key, value in sizes.items()
+            key: _typed(_PARTS[key], value, f"{key}.") if key in _PARTS else value
+            for key, value in sizes.items()
         }
-        config: VQAModelConfig | VSMModelConfig = MODEL_CLASSES[name](**values)
+        config: VQAModelConfig | VSMModelConfig = _typed(MODEL_CLASSES[name], values, "")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from error
     return config
+
+
+def _typed(kind: Any, values: Any, prefix: str) -> Any:
+    """`kind(**values)`, once every value is of the type its field has."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{prefix[:-1]} is {str(values)[:100]!r}, not an object of settings")
+    types = get_type_hints(kind)
+    for key, value in values.items():
+        wanted = types.get(key)  # an unknown key is told by `kind`
+        allowed: Any = (int, float) if wanted is float else wanted
+        if wanted in (int, float, str, bool) and (
+            not isinstance(value, allowed) or (isinstance(value, bool) and wanted is not bool)
+        ):
+            raise ValueError(f"{prefix}{key} is {str(value)[:100]!r}, expected {wanted.__name__}")
+        least = -_LARGEST if key == "feature_layer" else 0  # counted from the end
+        if wanted is int and not least <= value < _LARGEST:
+            raise ValueError(f"{prefix}{key} is {str(value)[:100]}, which is no size")
+    return kind(**values)
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

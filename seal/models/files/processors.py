@@ -52,11 +52,17 @@ def check_processors(folder: Path, config: VQAModelConfig | VSMModelConfig) -> N
             continue
         told = read_json_object(path)
         for key in ("crop_size", "image_mean", "image_std", "resample"):
-            here, there = _plain(wanted.get(key)), _plain(told.get(key))
+            here = _plain(wanted.get(key))
+            try:
+                there = _plain(told.get(key))
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}: {key} is {str(told[key])[:100]}, which is no such setting"
+                ) from error
             if None not in (here, there) and here != there:
                 raise ValueError(
-                    f"{path}: {key} is {told[key]}, but this model's pictures are made with "
-                    f"{wanted[key]}; are these files of one model?"
+                    f"{path}: {key} is {str(told[key])[:100]}, but this model's pictures are "
+                    f"made with {wanted[key]}; are these files of one model?"
                 )
 
 

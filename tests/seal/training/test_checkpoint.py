@@ -211,9 +211,25 @@ def test_a_flipped_bit_in_a_tensor_is_noticed_and_its_file_named(tmp_path, world
         tiny_fit(tiny_engine(world, tiny_train()), tmp_path)
 
 
-def test_a_log_without_checkpoints_is_begun_again_and_said_so(world, tmp_path, capsys):
-    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
+def test_a_run_that_ended_before_its_first_checkpoint_begins_again_and_keeps_its_log(
+    world, tmp_path, capsys
+):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 2, "loss": 1.5}\n')
     tiny_fit(tiny_engine(world, tiny_train(stop_after=2)), tmp_path)
-    assert (
-        "holds a log but no checkpoint: training begins at step 0 again" in capsys.readouterr().out
-    )
+    assert "ended at step 2, before a checkpoint: training begins at" in capsys.readouterr().out
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2]
+    assert read_metrics(tmp_path / "metrics.replaced.jsonl") == [{"step": 2, "loss": 1.5}]
+
+
+def test_a_log_of_steps_that_were_saved_without_their_checkpoints_is_refused(world, tmp_path):
+    text = '{"step": 3, "loss": 1.5}\n'
+    (tmp_path / "metrics.jsonl").write_text(text)
+    with pytest.raises(ValueError, match=r"tells of 3 steps, but .*another run_name= to start"):
+        tiny_fit(tiny_engine(world, tiny_train(save_every=3)), tmp_path)
+    assert (tmp_path / "metrics.jsonl").read_text() == text  # untouched
+
+
+def test_a_line_that_is_none_of_a_log_is_named(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 3}\n[1]\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl, line 2: not a line of a training log"):
+        read_metrics(tmp_path / "metrics.jsonl")
