@@ -48,8 +48,10 @@ def program(
         def task(config: DictConfig) -> None:
             # Hydra would add lines of its own to an error that leaves its task.
             def work() -> None:
-                _refuse_unchosen_protocol(config)
-                main(_typed(config))
+                with told(sys.argv[1:], schema, folder, config_name):
+                    _refuse_unchosen_protocol(config)
+                    run = _typed(config)
+                main(run)
 
             _guarded(work)
 

@@ -7,11 +7,13 @@ import inspect
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from seal.schema.errors import explain
+from seal.schema.keys import bare
 from seal.schema.manual import choices, class_entries
 
 OPTIONS = ("--config-dir", "-cd", "--config-path", "-cp")
@@ -32,6 +34,12 @@ def told(words: Sequence[str], schema: type[Any], conf: Path, config_name: str) 
                 fault = _fault(path.read_bytes())
                 if fault:
                     raise ValueError(f"{path}{fault}") from error
+        if isinstance(error, AssertionError | AttributeError) and (found := _unset(words, schema)):
+            key, part = found
+            raise ValueError(
+                f"{key}: {part} is null here and cannot be set on the command line; choose an "
+                f"experiment that sets {part}, or set it in a file of your own (--config-dir)"
+            ) from error
         entries = class_entries(Path(inspect.getfile(schema)), schema.__name__)
         offered = choices(conf, config_name, entries)
         unchosen = re.search(r"You must specify '(\w+)'", str(error))
@@ -46,6 +54,20 @@ def told(words: Sequence[str], schema: type[Any], conf: Path, config_name: str) 
                     f"{_one_of(group, offered)}"
                 ) from error
         raise
+
+
+def _unset(words: Sequence[str], schema: type[Any]) -> tuple[str, str] | None:
+    """A key that a word means to set, and the optional part that it is, or lies in."""
+    for word in words:
+        key = word.partition("=")[0].lstrip("+")
+        parts = key.split(".")
+        kind: Any = schema
+        for place, part in enumerate(parts):
+            hint = get_type_hints(kind).get(part) if is_dataclass(kind) else None
+            kind, optional = bare(hint)
+            if optional and is_dataclass(kind):
+                return key, ".".join(parts[: place + 1])
+    return None
 
 
 def _one_of(group: str, offered: dict[str, list[str]]) -> str:
