@@ -28,7 +28,7 @@ from seal.building.records.check import CheckConfig, check_set
 from seal.data.chat import expanded_turns
 from seal.data.masks import rle_to_mask
 from seal.data.record_set import Record, RecordSet
-from seal.picture_files import open_image
+from seal.images import open_image
 
 SECONDS = 20  # of one case
 LONGEST = 2000  # characters of a message

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,8 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def kill(process: subprocess.Popen[str]) -> None:
     """The process and its workers at once, as a machine that loses power would."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it had finished
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 

@@ -63,7 +63,7 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
 def _open(arguments: argparse.Namespace) -> Seal:
     import torch
 
-    from seal.picture_files import open_image
+    from seal.images import open_image
     from seal.pipeline import Seal
 
     open_image(arguments.image)  # a bad file is reported before a model is loaded
@@ -131,7 +131,7 @@ def _summary(result: Any) -> str:
 def _save(arguments: argparse.Namespace, results: Any) -> list[str]:
     if arguments.save_path is None:
         return []
-    from seal.picture_files import open_image
+    from seal.images import open_image
     from seal.search.draw import draw_path
     from seal.search.trace import to_dict
 

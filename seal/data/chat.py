@@ -13,8 +13,7 @@ from torch import Tensor
 
 from seal.batch import Row, Sample, Visual
 from seal.data.record_set import Record, RecordSet
-from seal.images import clip_pixels, context_crop, pad_to_square
-from seal.picture_files import open_image
+from seal.images import clip_pixels, context_crop, open_image, pad_to_square
 from seal.text.conversation import TEMPLATES, Template, conversation_row
 from seal.text.prompts import object_phrase
 from seal.text.tokenize import Tokenizer

@@ -9,7 +9,7 @@ from typing import Any
 
 from seal.data.record_set import ASSISTANT, HUMAN, Message, Record, RecordTarget
 from seal.geometry import Box
-from seal.picture_files import image_file_size
+from seal.images import image_file_size
 from seal.text.tokens import OBJECT_PLACEHOLDER
 
 # Our name of each part of the mixture -> the authors' file, without `.json`.

@@ -9,7 +9,7 @@ from typing import Any
 
 from seal.evaluation.shards import Shard
 from seal.geometry import Box
-from seal.picture_files import open_image
+from seal.images import open_image
 from seal.search.config import SearchConfig
 from seal.search.protocol import Patch, Query, SearchModel
 

@@ -9,9 +9,9 @@ from typing import Any
 from PIL import Image
 
 from seal.evaluation.task import Prediction, Task, TaskQuestion
+from seal.images import open_image
 from seal.pages.page import Page
 from seal.pages.table import Table
-from seal.picture_files import open_image
 from seal.search.draw import draw_path
 from seal.search.trace import from_dict
 

@@ -16,9 +16,9 @@ from seal.evaluation.shards import Shard
 from seal.evaluation.store import METRICS, Key, PredictionStore, content_digest, write_json
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import Prediction, Task, TaskQuestion
+from seal.images import open_image
 from seal.inference.answers.memory_question import memory_question
 from seal.metrics.paired import compare
-from seal.picture_files import open_image
 from seal.pipeline import Answer, Question
 
 TARGET_SOURCES = ("model", "annotated")

@@ -28,8 +28,8 @@ from seal.evaluation.task import Prediction
 from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, search_metrics
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.files.fingerprint import fingerprint
+from seal.images import open_image
 from seal.inference.hub import model_folder
-from seal.picture_files import open_image
 from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from PIL import Image
 
-from seal.picture_files import open_image, upright_rgb
+from seal.images import open_image, upright_rgb
 from seal.text.quote import quoted
 
 # A path, the bytes of an image file, a file opened for reading bytes, a PIL image, or an array

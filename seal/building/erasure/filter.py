@@ -34,7 +34,7 @@ from seal.building.erasure.inpainting import (
 from seal.building.language.endpoint_address import check_address
 from seal.data.record_set import Record
 from seal.files.fingerprint import fingerprint
-from seal.picture_files import open_image
+from seal.images import open_image
 from seal.text.prompts import FOCUS
 from seal.text.tokens import IMAGE_PLACEHOLDER
 

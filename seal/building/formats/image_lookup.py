@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from seal.picture_files import open_image, stored_size
+from seal.images import open_image, stored_size
 
 CORRUPT = "image does not decode"  # the drop that `max_corrupt` limits
 MISSING = "image file missing"

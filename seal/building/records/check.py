@@ -23,7 +23,7 @@ from seal.data.chat import expanded_turns
 from seal.data.masks import rle_runs
 from seal.data.record import SCHEMA, Record
 from seal.data.record_set_writer import SET_FILE
-from seal.picture_files import open_image
+from seal.images import open_image
 from seal.text.conversation import VQA, VSM, conversation_row
 from seal.text.prompts import LOCATE_ANSWER, locate_question
 from seal.text.tokenize import Tokenizer, load_tokenizer

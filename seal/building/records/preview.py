@@ -33,7 +33,7 @@ class PreviewConfig:
     count: int = 16  # samples of each set
     seed: int = 0  # of which ones, and of what is drawn inside them
     # A model folder: its tokenizer and sizes are used; None: those of the shipped miniature.
-    model: str | None = None
+    model_folder: str | None = None
     kind: str = "auto"  # auto | vqa | vsm: whose samples; auto: the model's, else by the records
     chat: ChatConfig = field(default_factory=ChatConfig)  # as data.chat of a training run
     grounding: GroundingConfig = field(default_factory=GroundingConfig)  # as data.grounding
@@ -77,7 +77,9 @@ def _samples(
     tokenizer = load_tokenizer(folder)
     if isinstance(sizes, VQAModelConfig):
         if config.kind == "vsm":
-            raise ValueError(f"model={folder} is a VQA LLM, kind=vsm asks for a search model")
+            raise ValueError(
+                f"model_folder={folder} is a VQA LLM, kind=vsm asks for a search model"
+            )
         chat = config.chat.build(
             records,
             tokenizer,
@@ -86,7 +88,7 @@ def _samples(
         )
         return [chat[index] for index in drawn], tokenizer
     if config.kind == "vqa":
-        raise ValueError(f"model={folder} is a search model, kind=vqa asks for a VQA LLM")
+        raise ValueError(f"model_folder={folder} is a search model, kind=vqa asks for a VQA LLM")
     grounding = config.grounding.build(
         records,
         tokenizer,
@@ -101,8 +103,8 @@ def _samples(
 
 
 def _model_folder(config: PreviewConfig, records: list[Record]) -> Path:
-    if config.model is not None:
-        return Path(config.model)
+    if config.model_folder is not None:
+        return Path(config.model_folder)
     kind = config.kind
     if kind == "auto":
         kind = "vsm" if any(record.expressions for record in records) else "vqa"

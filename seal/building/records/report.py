@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw
 from seal.data.masks import rle_to_mask
 from seal.data.record_set import Expression, Record, RecordSet, record_contents
 from seal.geometry import Box
+from seal.images import open_image
 from seal.pages.colors import color
 from seal.pages.page import Page, picture
-from seal.picture_files import open_image
 
 _SIDE = 360  # pixels of a thumbnail's longer side
 

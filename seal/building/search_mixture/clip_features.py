@@ -21,9 +21,8 @@ from seal.files.cache_folder import cache_folder
 from seal.files.digest import file_digest
 from seal.files.lock import WriterLock
 from seal.files.whole import write_whole
-from seal.images import clip_pixels
+from seal.images import clip_pixels, open_image
 from seal.models.files.load import read_config
-from seal.picture_files import open_image
 
 Embed = Callable[[Tensor], Tensor]  # (N, 3, S, S) CLIP pixels -> (N, D)
 _CHECKPOINT_EVERY = 16  # batches; fewer than that are lost when the work is stopped

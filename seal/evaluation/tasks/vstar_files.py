@@ -11,7 +11,7 @@ from seal.evaluation.judging import LETTERS
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.evaluation.tasks.entries import IMAGE_SUFFIXES, Entry, image_beside, read_utf8
 from seal.geometry import Box
-from seal.picture_files import image_file_size
+from seal.images import image_file_size
 
 JSONL_FILE = "test_questions.jsonl"
 FOLDER_KEYS = ("target_object", "bbox", "question", "options")

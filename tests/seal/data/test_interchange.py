@@ -20,7 +20,7 @@ from seal.data.interchange import (
 )
 from seal.data.record_set import Record, RecordTarget
 from seal.geometry import Box
-from seal.picture_files import open_image
+from seal.images import open_image
 
 
 def read(folder: Path, entry: Any) -> list[Record]:

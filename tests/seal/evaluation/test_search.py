@@ -92,7 +92,7 @@ def test_the_model_is_asked_each_question_once_whatever_the_number_of_strategies
 
 def test_a_replayed_search_is_the_search(task, tmp_path):
     lines = replay(task, tmp_path, FakeSearchModel(BOXES), ["random_dfs", "guided"]).predict()
-    from seal.picture_files import open_image
+    from seal.images import open_image
 
     for target in task.targets():
         image = open_image(task.folder / target.image)

@@ -16,11 +16,10 @@ from scripted_search import patch_boxes
 from seal.batch import VISUAL_TOKEN, Sample, Visual
 from seal.data.collate import collate
 from seal.geometry import Box
-from seal.images import clip_pixels, owl_pixels, pad_to_square
+from seal.images import clip_pixels, open_image, owl_pixels, pad_to_square
 from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.seal_vsm import NetworkSearchModel
-from seal.picture_files import open_image
 from seal.search.protocol import Patch, Query
 from seal.text.conversation import VSM, encode_slots, prompt_row, prompt_text
 from seal.text.prompts import locate_question

@@ -14,11 +14,11 @@ from golden_files import SAMPLES, needs_samples
 from tiny_models import noise, tokenizer, vqa_model, vsm_model
 
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.images import open_image
 from seal.inference import load
 from seal.inference.load import load_models, load_search_model
 from seal.models.files.save import save_model
 from seal.models.fit.memory import Need, expected_need
-from seal.picture_files import open_image
 from seal.pipeline import Question, Seal
 from seal.search.config import SearchConfig
 from seal.search.trace import to_dict

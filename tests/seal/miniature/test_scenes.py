@@ -8,9 +8,9 @@ import pytest
 
 from seal.data.masks import rle_to_mask
 from seal.data.record_set import RecordSet
+from seal.images import open_image
 from seal.miniature.scenes import SETS, SPLITS, VIEW_PIXELS, build_scene_set, split_seed
 from seal.miniature.world import KINDS, REGIONS, home
-from seal.picture_files import open_image
 from seal.text.prompts import parse_missing
 from seal.text.tokens import OBJECT_PLACEHOLDER
 

@@ -17,12 +17,12 @@ from seal.images import (
     clip_pixels,
     context_box,
     context_crop,
+    open_image,
     pad_to_square,
     resized_bytes,
 )
 from seal.losses.vqa import VQALoss
 from seal.models.files.checkpoint_table import VQA_NAMES, rename
-from seal.picture_files import open_image
 from seal.text.conversation import IMAGE_SLOT, OBJECT_SLOT, encode_slots
 from seal.text.tokenize import load_tokenizer
 

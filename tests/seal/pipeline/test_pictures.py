@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from seal.picture_files import open_image, upright
+from seal.images import open_image, upright
 from seal.pipeline.pictures import picture
 
 COLORS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)

@@ -55,11 +55,11 @@ def test_the_options_of_training_hold(tmp_path: Path) -> None:
 
 def test_a_model_folder_gives_tokenizer_and_sizes(tmp_path: Path) -> None:
     write_set(tmp_path / "set", [chat_record("a")])
-    assert "64 visual tokens" in page(tmp_path, model=str(MINIATURE / "vsm_base"))
+    assert "64 visual tokens" in page(tmp_path, model_folder=str(MINIATURE / "vsm_base"))
     with pytest.raises(ValueError, match="is a search model, kind=vqa asks for a VQA LLM"):
-        page(tmp_path, model=str(MINIATURE / "vsm_base"), kind="vqa")
+        page(tmp_path, model_folder=str(MINIATURE / "vsm_base"), kind="vqa")
     with pytest.raises(ValueError, match="is not a model folder"):
-        page(tmp_path, model=str(tmp_path))
+        page(tmp_path, model_folder=str(tmp_path))
 
 
 @pytest.mark.parametrize(

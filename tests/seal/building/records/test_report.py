@@ -9,7 +9,7 @@ from seal.building.records.report import draw_record, write_report
 from seal.data.masks import mask_to_rle
 from seal.data.record_set import Expression
 from seal.geometry import Box
-from seal.picture_files import open_image
+from seal.images import open_image
 
 
 def test_the_page_shows_counts_samples_and_no_markup_of_the_data(tmp_path: Path) -> None:

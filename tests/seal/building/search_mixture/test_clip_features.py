@@ -14,9 +14,8 @@ from transformers import CLIPModel
 from seal.building.search_mixture import clip_features as module
 from seal.building.search_mixture.clip_features import ClipEmbedder, clip_features, read_features
 from seal.files.lock import InUseError
-from seal.images import clip_pixels
+from seal.images import clip_pixels, open_image
 from seal.models.files.save import save_model
-from seal.picture_files import open_image
 
 NAMES = [f"{i}.png" for i in range(11)]
 

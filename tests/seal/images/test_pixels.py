@@ -16,9 +16,9 @@ from golden_files import (
 )
 from PIL import Image
 
-from seal import images
 from seal.geometry import Box, square_padding
-from seal.picture_files import open_image
+from seal.images import pixels as images
+from seal.images.files import open_image
 
 PREPROCESS = golden_cases("preprocess", "cases")
 

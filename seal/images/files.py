@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from seal.files.kind import foreign_kind
 from seal.files.stopped_download import stops_in_zeros
-from seal.images import BACKGROUND
+from seal.images.pixels import BACKGROUND
 
 MOST_PIXELS = 500_000_000  # 1.5 GB as RGB; what is larger is more likely a damaged header
 _ORIENTATION = 0x0112  # the EXIF tag

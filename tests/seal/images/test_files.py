@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from seal import picture_files
 from seal.images import BACKGROUND
-from seal.picture_files import (
+from seal.images import files as picture_files
+from seal.images.files import (
     image_file_size,
     open_image,
     stored_size,
