@@ -13,6 +13,7 @@ from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
 from seal.evaluation.store import (
     CONFIG,
     PREDICTIONS,
+    json_line,
     latest,
     numbered_lines,
     read_predictions,
@@ -23,6 +24,7 @@ from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
 ID_KEYS = ("id", "question_id", "input_image", "image")
 LOSS_KEYS = ("losses", "per_option_losses")
+LINE = "line of the file"  # where a foreign answer stands, blank lines counted
 TEXT_KEYS = ("text", "answer", "prediction", "output")
 
 
@@ -72,7 +74,8 @@ def foreign_predictions(
     """Answers of another program as prediction lines; a question without one is an error of it."""
     questions = {question.id: question for question in task.questions()}
     made: dict[str, Prediction] = {}
-    for number, line in enumerate(lines, start=1):
+    for line in lines:
+        number = line.get(LINE, "?")
         name = _question_id(line, questions)
         if name is None:
             raise ValueError(
@@ -81,6 +84,13 @@ def foreign_predictions(
         losses = next((line[key] for key in LOSS_KEYS if key in line), None)
         text = next((str(line[key]) for key in TEXT_KEYS if key in line), "")
         question = questions[name]
+        if losses is not None and not (
+            isinstance(losses, list)
+            and all(isinstance(v, int | float) and not isinstance(v, bool) for v in losses)
+        ):
+            raise ValueError(
+                f"{path}:{number}: losses must be a list of numbers, got {str(losses)[:80]}"
+            )
         if losses is not None and len(losses) != len(question.options):
             raise ValueError(
                 f"{path}:{number}: {len(losses)} losses for {len(question.options)} options"
@@ -130,10 +140,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     elif path.is_file():
         lines = []
         for number, line in numbered_lines(path):
-            try:
-                lines.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}:{number} is not JSON: {error}") from error
+            lines.append(json_line(path, number, line) | {LINE: number})
     else:
         raise ValueError(f"{path} does not exist: answers= names a run folder or a JSONL file")
     if not lines:

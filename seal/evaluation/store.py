@@ -130,22 +130,35 @@ def read_predictions(folder: Path) -> list[Prediction]:
         if not path.exists():
             continue
         for number, line in numbered_lines(path):
-            if not line.endswith("\n"):
-                continue
-            try:
-                lines.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}:{number} is not JSON: {error}") from error
+            if line.endswith("\n"):
+                lines.append(json_line(path, number, line))
     return lines
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a JSONL file that are not blank, and where they stand, from 1."""
     # Not `splitlines`: it also splits at U+2028 and the like, which may stand inside a string.
-    with path.open(encoding="utf-8", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"{path}:{number} is not UTF-8 text ({error.reason}): save the file as UTF-8"
+                ) from error
             if line.strip():
                 yield number, line
+
+
+def json_line(path: Path, number: int, line: str) -> dict[str, Any]:
+    """The object on a line of a JSONL file."""
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError) as error:  # the latter: lists too deep in each other
+        raise ValueError(f"{path}:{number} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}:{number}: expected an object {{...}}, got {line.strip()[:80]}")
+    return content
 
 
 def settle(

@@ -29,7 +29,7 @@ class Entry:
         """The object in a text, which must have `keys`."""
         try:
             content = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter: lists too deep in each other
             raise ValueError(f"{where} is not JSON: {error}") from error
         if not isinstance(content, dict):
             raise ValueError(
@@ -45,7 +45,7 @@ class Entry:
         value = self.content[key]
         if not isinstance(value, str) or not value.strip():
             raise self.wrong(key, value, "a text that is not empty")
-        return value
+        return self._whole(key, value)
 
     def texts(self, key: str) -> list[str]:
         """A list of texts, none of them blank."""
@@ -53,12 +53,16 @@ class Entry:
         plain = isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
         if not plain:
             raise self.wrong(key, value, "a list of texts that are not empty")
-        return list(value)
+        return [self._whole(key, text) for text in value]
 
     def options(self, key: str) -> tuple[str, ...]:
-        """Two or more texts that differ in more than blanks around them."""
+        """Two or more texts that differ in more than blanks and case, to which judging by words
+        is blind.
+        """
         options = self.texts(key)
-        if len(options) < 2 or len({" ".join(o.split()) for o in options}) != len(options):
+        if len(options) < 2 or len({" ".join(o.split()).casefold() for o in options}) != len(
+            options
+        ):
             raise self.wrong(key, options, "two or more different options")
         return tuple(options)
 
@@ -72,12 +76,18 @@ class Entry:
     def box_numbers(self, key: str, value: Any) -> list[float]:
         """[x, y, width, height] of some size, as numbers."""
         numbers = isinstance(value, list) and all(
-            isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)
-            for v in value
+            isinstance(v, int | float) and not isinstance(v, bool) and _is_finite(v) for v in value
         )
         if not numbers or len(value) != 4 or value[2] <= 0 or value[3] <= 0:
             raise self.wrong(key, value, "[x, y, width, height] of some size, as numbers")
         return [float(v) for v in value]
+
+    def _whole(self, key: str, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # no tokenizer and no file takes it
+            raise self.wrong(key, ascii(value), "whole characters, found half of one") from None
+        return value
 
     def wrong(self, key: str, value: Any, expected: str) -> ValueError:
         shown = json.dumps(value, ensure_ascii=False, default=str)
@@ -120,6 +130,13 @@ def image_beside(annotation: Path) -> Path | None:
             "Move one of them away"
         )
     return found[0] if found else None
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number too large for a float
+        return False
 
 
 def _literal(name: str) -> str:

@@ -43,7 +43,7 @@ def check_images(folder: Path, questions: Sequence[TaskQuestion]) -> None:
     if lost:
         raise ValueError(
             f"{folder}: {len(lost)} of {len(questions)} questions have no image, for example "
-            f"{lost[0]} (looked for {' '.join(IMAGE_SUFFIXES)})"
+            f"{', '.join(lost[:3])} (looked for {' '.join(IMAGE_SUFFIXES)})"
         )
 
 
@@ -114,12 +114,16 @@ def _read_jsonl(folder: Path, splits: Mapping[str, str]) -> list[TaskQuestion]:
         entry = Entry.parse(f"{path}:{number}", line, JSONL_KEYS)
         category = entry.text("category")
         if category not in splits:
-            raise ValueError(f"{entry.where}: category {category!r} is none of {', '.join(splits)}")
+            raise entry.wrong("category", category, f"one of {', '.join(splits)}")
         text, options = _split_options(entry)
-        label = LETTERS.find(str(entry.content["label"]).strip("() ") or "?")
+        letter = str(entry.content["label"]).strip("() ")
+        label = LETTERS.find(letter) if len(letter) == 1 else -1
         if not 0 <= label < len(options):
             raise entry.wrong("label", entry.content["label"], "the letter of an option")
-        name = str(entry.content.get("question_id", number - 1))
+        given = entry.content.get("question_id", number - 1)
+        if isinstance(given, bool) or not isinstance(given, int | str):
+            raise entry.wrong("question_id", given, "a number or a text")
+        name = str(given)
         if name in questions:
             raise entry.wrong("question_id", name, "an id that no other question has")
         image = entry.text("image")

@@ -143,3 +143,17 @@ def test_a_folder_of_ours_is_gone_on_with_and_no_folder_is_refused(tmp_path):
     require_own_folder(tmp_path)
     with pytest.raises(ValueError, match="out= names no folder of its own"):
         require_own_folder(Path(""))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"[1]", r"jsonl:2: expected an object \{...\}, got \[1\]"),
+        (b"\xe2teau", r"jsonl:2 is not UTF-8 text"),
+        (b"[" * 100_000, r"jsonl:2 is not JSON"),
+    ],
+)
+def test_a_line_that_is_no_object_of_text_is_named(tmp_path, line, says):
+    (tmp_path / "predictions.jsonl").write_bytes(b'{"id": "a"}\n' + line + b"\n")
+    with pytest.raises(ValueError, match=says):
+        read_predictions(tmp_path)

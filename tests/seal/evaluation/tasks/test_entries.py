@@ -66,6 +66,9 @@ def test_what_is_plainly_meant_is_read(tmp_path: Path, content: bytes) -> None:
         ({"options": [1, 2]}, r"options=\[1, 2\]: expected a list of texts"),
         ({"options": ["red", ""]}, "options=.*not empty"),
         ({"options": ["red", "red "]}, "two or more different options"),
+        ({"options": ["Red", "red"]}, "two or more different options"),
+        ({"question": "a\ud800"}, "question=.*found half of one"),
+        ({"bbox": [[8, 20, 30, 10**400]]}, "bbox=.*as numbers"),
         ({"options": ["w" * 5000, 1]}, r"\.\.\.: expected a list of texts"),
         ({"meta": 3}, "meta=3: expected an object"),
         ({"meta": {"groups": "home"}}, "meta.groups="),
@@ -87,6 +90,7 @@ def test_a_wrong_type_is_named_before_anything_runs(
     [
         (json.dumps([RIGHT]).encode(), "expected one object with target_object.*found a list"),
         (b"{", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
         (json.dumps(RIGHT | {"question": "ch\u00e2teau?"}, ensure_ascii=False).encode("latin-1"),
          "is not UTF-8 text: byte .*Latin-1"),
         (json.dumps(RIGHT).encode("utf-16"), "UTF-16"),
@@ -134,6 +138,9 @@ def test_lines_of_the_jsonl_form_are_numbered_and_ids_occur_once(tmp_path: Path)
     for second, says in (
         (line, r':3: question_id="7": expected an id that no other'),
         (line | {"question_id": 8, "label": ""}, ':3: label="": expected the letter'),
+        (line | {"question_id": 8, "label": "AB"}, ':3: label="AB": expected the letter'),
+        (line | {"question_id": [8]}, r":3: question_id=\[8\]: expected a number or a text"),
+        (line | {"question_id": 8, "category": "x" * 999}, ':3: category="x+[.]{3}: expected one'),
         (line | {"question_id": 8, "image": None}, ":3: image=null: expected a text"),
         (line | {"question_id": 8, "text": "(A) red"}, r":3: text=.*a question and options"),
         (line | {"question_id": 8, "category": 3}, ":3: category=3: expected a text"),
