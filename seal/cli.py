@@ -1,6 +1,7 @@
 """The `seal` console script: ask, locate, doctor, demo, and every program by its path.
 
-Exit codes: 0 done; 1 the thing asked for failed; 2 wrong use or wrong configuration.
+Exit codes: 0 done; 1 the thing asked for failed; 2 wrong use or wrong configuration; 3 `locate`
+found nothing; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -116,7 +118,7 @@ def guarded(command: Callable[[], int]) -> int:
         return command()
     except KeyboardInterrupt:
         print("seal: interrupted", file=sys.stderr)
-        return 1
+        return 128 + signal.SIGINT
     except BrokenPipeError:
         # The reader of a pipe went away (`seal ... | head`); nothing is wrong here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

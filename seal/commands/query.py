@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seal.files.whole import write_whole
+from seal.search.strategies import STRATEGIES
+
 if TYPE_CHECKING:
     from seal.pipeline import Seal
+
+NOT_FOUND = 3  # exit code: nothing went wrong, the target was not found
+_WORDS = {
+    "guided": "best first, by the heat of the target and by where the model expects it",
+    "no_target_cue": "guided without the heat of the target",
+    "no_contextual_cue": "guided without where the model expects it",
+    "sequential_bfs": "all regions of one size, then the smaller ones",
+    "sequential_dfs": "each region down to its smallest part",
+    "random_bfs": "as sequential_bfs, each size in any order",
+    "random_dfs": "as sequential_dfs, parts in any order",
+    "whole_image_detector": "one look at the whole image",
+    "none": "no search: answer from the whole image",
+}
 
 RELEASED_VQA = "craigwu/seal_vqa_7b"
 RELEASED_VSM = "craigwu/seal_vsm_7b"
@@ -27,22 +45,33 @@ def add_ask(commands: Any) -> None:
         help="a possible answer (repeat); the likeliest is chosen",
     )  # fmt: skip
     parser.add_argument("--vqa", default=RELEASED_VQA, help=_MODEL_HELP)
-    _add_shared(parser)
+    _add_shared(parser, ("none",))
     parser.set_defaults(run=ask)
 
 
 def add_locate(commands: Any) -> None:
-    parser = commands.add_parser("locate", help="search an image for a thing and box it")
+    parser = commands.add_parser(
+        "locate",
+        help="search an image for a thing and box it",
+        description=f"Exit codes: 0 found; {NOT_FOUND} not found; 1 failed; 2 wrong use; "
+        "130 interrupted.",
+    )
     parser.add_argument("image", metavar="IMAGE", help="an image file")
     parser.add_argument("target", metavar="TARGET", help='what to look for, as in "the red boat"')
     _add_shared(parser)
     parser.set_defaults(run=locate, vqa=None)
 
 
-def _add_shared(parser: argparse.ArgumentParser) -> None:
+def _add_shared(parser: argparse.ArgumentParser, more: tuple[str, ...] = ()) -> None:
+    searches = (*STRATEGIES, *more)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "searches:\n" + "\n".join(f"  {name:<22}{_WORDS[name]}" for name in searches)
     parser.add_argument("--vsm", default=RELEASED_VSM, help=_MODEL_HELP)
     parser.add_argument("--clip", help="CLIP for a search model that holds no tower (folder or id)")
-    parser.add_argument("--search", default="guided", help="search strategy (%(default)s)")
+    parser.add_argument(
+        "--search", default="guided", choices=searches, metavar="NAME",
+        help="how to search; see below (%(default)s)",
+    )  # fmt: skip
     parser.add_argument("--quantization", choices=["int8", "nf4"], help="by bitsandbytes")
     parser.add_argument(
         "--dtype", choices=["float32", "bfloat16", "float16"],
@@ -63,10 +92,13 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
 def _open(arguments: argparse.Namespace) -> Seal:
     import torch
 
-    from seal.images import open_image
     from seal.pipeline import Seal
+    from seal.pipeline.pictures import picture
 
-    open_image(arguments.image)  # a bad file is reported before a model is loaded
+    # What is wrong with these is told before a model is loaded.
+    picture(arguments.image)
+    if arguments.save_path is not None:
+        _require_writable(arguments.save_path)
     return Seal.from_pretrained(
         arguments.vqa,
         arguments.vsm,
@@ -83,8 +115,9 @@ def _open(arguments: argparse.Namespace) -> Seal:
 
 def ask(arguments: argparse.Namespace) -> int:
     """Print the answer, what was looked for, and where it was found."""
-    if not arguments.question.strip():
-        raise ValueError("the question is empty: say what you want to know about the image")
+    from seal.pipeline import Question
+
+    Question(None, arguments.question, tuple(arguments.options or ()))  # wrong ones end here
     seal = _open(arguments)
     answer = seal.ask(arguments.image, arguments.question, options=arguments.options)
     saved = _save(arguments, answer.searches)
@@ -101,9 +134,10 @@ def ask(arguments: argparse.Namespace) -> int:
 
 
 def locate(arguments: argparse.Namespace) -> int:
-    """Print the boxes; exit code 1 if the target was not found."""
-    if not arguments.target.strip():
-        raise ValueError("the target is empty: say what to look for")
+    """Print the boxes; exit code `NOT_FOUND` if the target was not found."""
+    from seal.text.targets import check_target
+
+    check_target(arguments.target)
     seal = _open(arguments)
     result = seal.locate(arguments.image, arguments.target)
     saved = _save(arguments, [result])
@@ -114,7 +148,7 @@ def locate(arguments: argparse.Namespace) -> int:
     else:
         print(_summary(result))
         _tell(saved)
-    return 0 if result.found else 1
+    return 0 if result.found else NOT_FOUND
 
 
 def _summary(result: Any) -> str:
@@ -136,14 +170,30 @@ def _save(arguments: argparse.Namespace, results: Any) -> list[str]:
     from seal.search.trace import to_dict
 
     image = open_image(arguments.image)
-    arguments.save_path.mkdir(parents=True, exist_ok=True)
-    saved = []
-    for index, result in enumerate(results):
-        stem = arguments.save_path / f"{Path(arguments.image).stem}-{index}"
-        draw_path(image, result).save(f"{stem}.png")
-        Path(f"{stem}.json").write_text(json.dumps(to_dict(result), indent=1), encoding="utf-8")
+    saved, number = [], 0
+    for result in results:
+        stem = f"{arguments.save_path / Path(arguments.image).stem}-{number}"
+        while os.path.exists(f"{stem}.png") or os.path.exists(f"{stem}.json"):  # of an earlier call
+            number += 1
+            stem = f"{arguments.save_path / Path(arguments.image).stem}-{number}"
+        stream = io.BytesIO()
+        draw_path(image, result).save(stream, "PNG")
+        write_whole(f"{stem}.png", stream.getvalue())
+        write_whole(f"{stem}.json", json.dumps(to_dict(result), indent=1))
         saved += [f"{stem}.png", f"{stem}.json"]
     return saved
+
+
+def _require_writable(folder: Path) -> None:
+    """Make the folder that pictures go to, or say why that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--save-path {folder}: cannot be made: {error.strerror or error}; name another folder"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"--save-path {folder}: you may not write there; name another folder")
 
 
 def _tell(saved: list[str]) -> None:

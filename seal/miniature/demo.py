@@ -6,15 +6,24 @@ Each stage is a command that a user could type; two lanes run side by side, one 
 from __future__ import annotations
 
 import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from seal.evaluation.tasks.visual_search import NOT_SEARCHES
+from seal.files.lock import LOCK_FILE, WriterLock
 from seal.miniature.stages import Stage, StageRunner
 from seal.miniature.summary import summarize
 from seal.search.strategies import STRATEGIES
 
 # Looking once at the whole image is no search to compare lengths with.
 SEARCHES = tuple(name for name in STRATEGIES if name not in NOT_SEARCHES)
+# What a demo writes to its folder; nothing else there is touched.
+OWN = (
+    "stages", "logs", "data", "runs", "results", "vqa", "vsm", "metrics.json", "report.html"
+)  # fmt: skip
 BASE_MODELS = Path(__file__).parent / "assets"  # what train/base_models writes
 # Two trainings run side by side, so each gets one thread; the evaluation likewise.
 ENVIRONMENT = {
@@ -37,22 +46,27 @@ def run_demo(
 
     Args:
         base: the folder of vqa_base and vsm_base.
-        fresh: repeat everything; what `out` holds is deleted.
+        fresh: repeat everything; what a demo wrote to `out` is deleted.
         settings: files of the configuration; when one of them changes everything is repeated.
 
     Raises:
-        ValueError: `fresh`, and `out` holds something that no demo wrote.
+        ValueError: `out` holds something that no demo wrote.
+        InUseError: another demo writes there.
     """
     out, base = out.resolve(), base.resolve()
     weights = [base / name / "model.safetensors" for name in ("vqa_base", "vsm_base")]
     missing = [str(path) for path in weights if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"there is no {' and no '.join(missing)}: run train/base_models")
-    if fresh and out.exists():
-        if any(out.iterdir()) and not (out / "stages").is_dir():
-            raise ValueError(f"{out} holds something else than a demo: choose another --out")
-        shutil.rmtree(out)
-    runner = StageRunner(out, ENVIRONMENT, (*settings, *weights))
+    with WriterLock(out, "demo"), _ended_by_signals():
+        _require_own(out)
+        if fresh:
+            _remove_own(out)
+        return _run(out, seed, base, (*settings, *weights))
+
+
+def _run(out: Path, seed: int, base: Path, settings: tuple[Path, ...]) -> Path:
+    runner = StageRunner(out, ENVIRONMENT, settings)
     demo = Demo(out, seed, runner, base)
     rounds = [
         ("Building the scenes", [[demo.scenes()]]),
@@ -78,6 +92,45 @@ def run_demo(
     )
     print(f"done: open {report}", flush=True)
     return report
+
+
+def _require_own(out: Path) -> None:
+    """Refuse to mix a demo into a folder of something else."""
+    others = sorted(path.name for path in out.iterdir() if path.name not in (*OWN, LOCK_FILE))
+    if others and not (out / "stages" / "scenes.begun").is_file():
+        raise ValueError(
+            f"{out} holds something else than a demo ({', '.join(others[:3])}): "
+            "choose another --out"
+        )
+
+
+def _remove_own(out: Path) -> None:
+    for name in OWN:
+        if (out / name).is_dir():
+            shutil.rmtree(out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Being told to end, or losing the terminal, stops the stages as Ctrl-C does.
+
+    The exit code is the shell's for a process that a signal ended.
+    """
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Demo:

@@ -6,18 +6,23 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from seal.files.whole import write_whole
+
 TICK_SECONDS = 0.5
 REPORT_SECONDS = 15.0  # between two lines of progress
+GRACE_SECONDS = 10.0  # for stages to end when they are told to
 
 
 class StageError(RuntimeError):
@@ -82,6 +87,7 @@ class StageRunner:
                     self._report(lanes)
         except BaseException:
             self._stop("interrupted")
+            self._end(threads)
             raise
         finally:
             for thread in threads:
@@ -144,7 +150,7 @@ class StageRunner:
             "peak_memory_mb": round(self._peaks.get(stage.name, 0.0), 1),
             "command": stage.command,
         }
-        _write_whole(stamp, json.dumps(record))
+        write_whole(stamp, json.dumps(record))
         print(f"  {stage.name}: done in {seconds:.0f} s")
         return True
 
@@ -156,7 +162,7 @@ class StageRunner:
                 shutil.rmtree(stage.output)
             else:
                 stage.output.unlink(missing_ok=True)
-        _write_whole(begun, fingerprint)
+        write_whole(begun, fingerprint)
 
     def _fingerprint(self, stage: Stage) -> str:
         digest = hashlib.sha256(json.dumps(stage.command).encode())
@@ -168,7 +174,16 @@ class StageRunner:
         with self._lock:
             self._failure = self._failure or why
             for _, _, process in self._running.values():
-                process.terminate()
+                _signal_group(process, signal.SIGTERM)
+
+    def _end(self, threads: Sequence[threading.Thread]) -> None:
+        """Wait a while for what was told to stop; then end it."""
+        deadline = time.monotonic() + GRACE_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            for _, _, process in self._running.values():
+                _signal_group(process, signal.SIGKILL)
 
     def _watch_memory(self) -> None:
         me = psutil.Process()
@@ -201,7 +216,7 @@ class StageRunner:
         print(f"    running: {names}; about {left:.0f} s left here", flush=True)
 
 
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To a stage and all that it started: each stage is a session of its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

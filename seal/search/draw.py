@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seal.geometry import Box
+from seal.images import cut
 from seal.search import canvas
 from seal.search.heatmap import heat_grid
 from seal.search.result import SearchResult
@@ -133,7 +134,7 @@ def _card(image: Image.Image, result: SearchResult, index: int, width: int) -> I
     """A visited crop with its number, heat, best detection and what guided from there."""
     node = result.path[index]
     text_height = 42
-    crop = canvas.fit(image.crop(node.box.as_ints()).convert("RGB"), width, width * 3 // 4)
+    crop = canvas.fit(cut(image, node.box.as_ints()).convert("RGB"), width, width * 3 // 4)
     if node.heat is not None:
         crop = canvas.overlay_heat(crop, _grid(node))
     draw = ImageDraw.Draw(crop)

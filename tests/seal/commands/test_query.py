@@ -16,6 +16,7 @@ from seal.geometry import Box
 from seal.inference.build_locator import build_locator
 from seal.models.files.save import save_model
 from seal.pipeline import Seal
+from seal.search.strategies import STRATEGIES
 
 MUG = Box(40, 60, 60, 76)
 QUESTION = "What color is the mug?"
@@ -65,14 +66,14 @@ def test_what_is_not_quantized_has_the_type_that_is_asked_for(place, capsys):
         assert f"expected memory ({named})" in capsys.readouterr().err
 
 
-def test_locate_says_not_found_and_returns_1(place, capsys):
-    assert locate(place, "blind") == 1
+def test_locate_says_not_found_and_has_a_code_for_it(place, capsys):
+    assert locate(place, "blind") == 3
     captured = capsys.readouterr()
     assert captured.out.startswith("boat: not found (")
     assert "Error" not in captured.err and "expected memory" in captured.err  # no error
 
 
-@pytest.mark.parametrize(("vsm", "code"), [("sure", 0), ("blind", 1)])
+@pytest.mark.parametrize(("vsm", "code"), [("sure", 0), ("blind", 3)])
 def test_locate_as_json_holds_the_boxes_inside_the_image(place, capsys, vsm, code):
     assert locate(place, vsm, "--json") == code
     said = json.loads(capsys.readouterr().out)
@@ -130,6 +131,76 @@ def test_ask_tells_what_it_searched_for_and_writes_each_search(knowing, place, t
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
     assert main([*asked, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["saved"] == [str(tmp_path / name) for name in names]
+    # What was written before stays.
+    again = [f"photo-large-{index}.{kind}" for index in (2, 3) for kind in ("png", "json")]
+    assert said["saved"] == [str(tmp_path / name) for name in again]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names + again)
     assert said["not_found"] == ["boat"]
     assert [len(target["boxes"]) for target in said["memory"]] == [1, 0]
+
+
+@pytest.fixture
+def no_model(monkeypatch) -> None:
+    def from_pretrained(*_, **__):
+        raise AssertionError("a model is loaded")
+
+    monkeypatch.setattr(Seal, "from_pretrained", from_pretrained)
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("...", "names no thing"),
+        ("the", "names no thing"),
+        ("[LOC]", "contains [LOC]"),
+        (" ", "the target is empty"),
+        ("boat " * 2001, "is too long to be the name of a thing"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_refused_before_a_model_is_loaded(
+    no_model, place, capsys, target, says
+):
+    assert main(["locate", str(place / "photo.png"), target]) == 2
+    said = capsys.readouterr().err
+    assert says in said and len(said) < 400 and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [("none.png", "does not exist"), ("https://example.org/a.png", "is an address")],
+)
+def test_a_wrong_image_is_refused_before_a_model_is_loaded(no_model, place, capsys, image, says):
+    where = image if "://" in image else str(place / image)
+    assert main(["locate", where, "boat"]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_the_place_of_pictures_is_checked_before_a_model_is_loaded(no_model, place, capsys):
+    photo = str(place / "photo.png")
+    assert main(["locate", photo, "boat", "--save-path", f"{photo}/found"]) == 2
+    assert "--save-path" in (said := capsys.readouterr().err) and "cannot be made" in said
+
+
+@pytest.mark.parametrize("command", [["ask", "a.png", "What?"], ["locate", "a.png", "boat"]])
+def test_an_unknown_search_offers_what_is_taken(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--search", "nope"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "guided" in said and "human_prior" not in said
+    assert ("'none'" in said or " none" in said) == (command[0] == "ask")
+
+
+def test_the_help_tells_every_search(capsys):
+    with pytest.raises(SystemExit):
+        main(["ask", "--help"])
+    said = capsys.readouterr().out
+    assert all(f"\n  {name} " in said for name in (*STRATEGIES, "none"))
+
+
+def test_an_interruption_has_a_code_of_its_own(place, monkeypatch, capsys):
+    def from_pretrained(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Seal, "from_pretrained", from_pretrained)
+    assert main(["locate", str(place / "photo.png"), "boat"]) == 130
+    assert capsys.readouterr().err == "seal: interrupted\n"

@@ -8,6 +8,8 @@ import pytest
 
 from seal.commands.programs import program_path, programs_root
 from seal.evaluation.task import TaskQuestion
+from seal.files.lock import InUseError, WriterLock
+from seal.miniature import demo as demo_module
 from seal.miniature.demo import SEARCHES, Demo, run_demo
 from seal.miniature.stages import StageRunner
 from seal.miniature.summary import summarize
@@ -57,11 +59,29 @@ def test_every_stage_names_the_output_that_its_command_writes(stages):
         assert str(stage.output) == named
 
 
-def test_a_fresh_demo_deletes_nothing_that_no_demo_wrote(tmp_path):
-    (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(ValueError, match="something else than a demo"):
-        run_demo(tmp_path, fresh=True)
-    assert (tmp_path / "thesis.tex").exists()
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_demo_is_not_mixed_into_a_folder_of_something_else(tmp_path, fresh):
+    (tmp_path / "thesis.tex").write_text("mine")
+    (tmp_path / "stages").mkdir()
+    with pytest.raises(ValueError, match=r"something else than a demo \(thesis.tex\)"):
+        run_demo(tmp_path, fresh=fresh)
+    assert (tmp_path / "thesis.tex").read_text() == "mine" and (tmp_path / "stages").is_dir()
+
+
+def test_a_fresh_demo_deletes_what_a_demo_wrote_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo_module, "_run", lambda out, *_: out)
+    for name in ("stages/scenes.begun", "runs/vsm/model/config.json", "report.html", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    run_demo(tmp_path)
+    assert (tmp_path / "report.html").exists()
+    run_demo(tmp_path, fresh=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_second_demo_of_one_folder_is_refused(tmp_path):
+    with WriterLock(tmp_path, "demo"), pytest.raises(InUseError, match="another demo writes there"):
+        run_demo(tmp_path)
 
 
 def search_results(strategies):

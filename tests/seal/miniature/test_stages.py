@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 
+import psutil
 import pytest
 
 from seal.miniature.stages import Stage, StageError, StageRunner
@@ -147,3 +150,36 @@ def test_a_stage_that_was_killed_goes_on_where_it_was(tmp_path):
     StageRunner(tmp_path).run([[stage]])
     assert (data / "vsm" / "set.json").exists()
     assert kept.stat().st_mtime_ns == made
+
+
+DEMO = """
+import sys
+from pathlib import Path
+from seal.miniature.demo import _ended_by_signals
+from seal.miniature.stages import Stage, StageRunner
+sleep = "[sys.executable, '-c', 'import time; time.sleep(60)']"
+child = f"import subprocess, sys; subprocess.run({sleep})"
+stages = [[Stage(name, ("timeit", "-n", "1", child), 1.0)] for name in ("one", "two")]
+with _ended_by_signals():
+    StageRunner(Path(sys.argv[1])).run(stages)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_demo_that_is_told_to_end_leaves_no_process(tmp_path, number):
+    demo = subprocess.Popen(
+        [sys.executable, "-c", DEMO, str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    started = psutil.Process(demo.pid)
+    deadline = time.monotonic() + 30
+    while len(started.children(recursive=True)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    children = started.children(recursive=True)
+    assert len(children) == 4  # two stages, and what each started
+    demo.send_signal(number)
+    code = demo.wait(30)
+    assert code == (1 if number == signal.SIGINT else 128 + number) or code == -number
+    _, alive = psutil.wait_procs(children, 5)
+    assert not alive
