@@ -274,7 +274,7 @@ def plausible(change: Change, optional: frozenset[str]) -> bool:
         return True  # a broken one is counted and leaves the object without
     if old is ...:
         return True  # keys that mean nothing are in every source
-    if new is ... or new is None or new == [] or new == {}:
+    if new is ... or new is None or new == [] or new == {} or (new == -1 and new is not True):
         return key in optional or str(change.path[-1]).replace(":", "").isdecimal()
     if isinstance(old, list) and isinstance(new, list):
         return key not in _BOXES
@@ -286,7 +286,7 @@ def plausible(change: Change, optional: frozenset[str]) -> bool:
     if key in _IDS:
         kinds = tuple({"text"} if side & {"number", "text"} else side for side in kinds)
     if key in _FLAGS and (new in (0, 1) or old in (0, 1, "0", "1")):
-        return isinstance(new, (bool, int, str)) and str(new).lower() in ("0", "1", "true", "false")
+        return new == -1 or str(new).lower() in ("0", "1", "0.0", "1.0", "true", "false")
     return bool(kinds[0] & kinds[1])
 
 
@@ -314,7 +314,7 @@ def read_documents(source: FuzzSource, folder: Path) -> dict[str, Any]:
         data = (folder / name).read_bytes()
         try:
             if name.endswith(".json"):
-                found[name] = json.loads(data.decode("utf-8"))
+                found[name] = json.loads(data.decode("utf-8-sig"))
             elif name.endswith(".p"):
                 # Not `pickle.loads`: a flipped bit may ask for anything, 15 GB of memory included.
                 found[name] = load_plain(folder / name)

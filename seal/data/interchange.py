@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from seal.data.entry_media import other_medium
 from seal.data.record_set import ASSISTANT, HUMAN, Message, Record, RecordTarget
+from seal.files.plain_text import read_text
 from seal.geometry import Box
 from seal.images import image_file_size
 from seal.text.tokens import OBJECT_PLACEHOLDER
@@ -50,7 +52,7 @@ def read_authors(
 def read_entries(path: str | Path) -> Iterator[tuple[int, Any]]:
     """Number and value of each element of the list in a JSON file, parsed one at a time."""
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     decoder = json.JSONDecoder()
     at = _blank(text, 0)
     if text[at : at + 1] != "[":
@@ -131,6 +133,8 @@ def from_authors(
         ValueError: the entry breaks a rule of records, say by a box outside its image.
         KeyError: it lacks a key.
     """
+    if medium := other_medium(entry):
+        raise ValueError(f"entry with {medium}: records are about one image or none")
     instances = entry.get("target_instances") or []
     image: str | None = entry.get("image")
     width, height = image_file_size(Path(image_root) / image) if image else (0, 0)

@@ -26,6 +26,7 @@ from seal.data.record_set_writer import (
     record_line,
 )
 from seal.files.digest import file_digest
+from seal.files.plain_text import read_json_file
 
 __all__ = [
     "ASSISTANT",
@@ -64,10 +65,9 @@ class RecordSet:
         path = folder / SET_FILE
         if not path.is_file():
             raise ValueError(f"{folder} is not a record set: it has no {SET_FILE}")
-        try:
-            description = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not JSON: {error}") from error
+        description = read_json_file(path)
+        if not isinstance(description, dict):
+            raise ValueError(f"{path} holds {type(description).__name__}, not a set's description")
         if description.get("schema") != SCHEMA:
             raise ValueError(
                 f"{path}: schema {description.get('schema')!r}; this version reads {SCHEMA}"

@@ -45,13 +45,15 @@ def foreign_kind_of(head: bytes) -> str | None:
     for beginning, kind in _BEGINNINGS:
         if head.startswith(beginning):
             return kind
-    if (
-        head.removeprefix(codecs.BOM_UTF8)
-        .lstrip()
-        .lower()
-        .startswith((b"<!doctype html", b"<html"))
-    ):
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if not text:
+        return "it begins with nothing but blanks; download or export it again"
+    if text.startswith((b"<!doctype html", b"<html")):
         return (
             "it is an HTML page, such as a login or error page saved in its place; fetch it again"
         )
+    if text.startswith(b"<?xml"):
+        return "it is XML; convert it first"
+    if any(len(side) > 1 and not side.strip(b"\0") for side in (head[1:64:2], head[0:64:2])):
+        return _WIDE  # without its mark: every other byte of plain letters is zero
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from seal.building.formats.fields import box_inside, flag
+from seal.building.formats.fields import box_inside, flag, given
 from seal.data.masks import RLE, rle_area, rle_runs, segmentation_to_rle
 from seal.geometry import Box
 
@@ -19,9 +19,9 @@ def annotation_box(annotation: dict[str, Any], width: int, height: int) -> Box |
     Raises:
         ValueError: there is neither, or the box is no four finite numbers.
     """
-    xywh = annotation.get("bbox")
+    xywh = given(annotation.get("bbox"))
     if xywh in (None, []) or (xywh == [0, 0, 0, 0] and has_mask(annotation)):
-        xywh = _extent(annotation.get("segmentation"), width, height)
+        xywh = _extent(given(annotation.get("segmentation")), width, height)
     return box_inside(xywh, width, height)
 
 
@@ -32,7 +32,7 @@ def annotation_mask(
 
     A broken one, and one that covers no pixel, are counted.
     """
-    segmentation = annotation.get("segmentation")
+    segmentation = given(annotation.get("segmentation"))
     if not segmentation:
         return None
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from seal.building.coco.index import CocoIndex
 from seal.building.formats.entry_errors import ErrorsAt
-from seal.building.formats.fields import box_numbers, image_size, text
+from seal.building.formats.fields import box_numbers, given, image_size, text
 from seal.building.formats.image_lookup import ImageFile, ImageFiles, plain_name
 
 _SAMPLE = 256  # images that say where a folder has them
@@ -34,7 +34,7 @@ def image_files(root: str, index: CocoIndex, *, check: bool = True) -> ImageFile
 
 def image_names(entry: dict[str, Any]) -> list[str]:
     """What an image entry calls its file; LVIS 1.0 has the address alone."""
-    keys = [key for key in ("file_name", "coco_url") if entry.get(key)]
+    keys = [key for key in ("file_name", "coco_url") if given(entry.get(key))]
     names = [text(entry[key], key) for key in keys]
     if not names:
         raise KeyError("file_name")
@@ -48,7 +48,7 @@ def find_image(entry: dict[str, Any], files: ImageFiles, *, check: bool = True) 
     believed.
     """
     names = image_names(entry)
-    sized = entry.get("width") is not None and entry.get("height") is not None
+    sized = None not in (given(entry.get("width")), given(entry.get("height")))
     size = image_size(entry) if sized or not check else None
     if check:
         return files.look(names, size)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seal.building.coco.supervision import Supervision
-from seal.building.formats.fields import id_text, name_text, text
+from seal.building.formats.fields import given, id_text, name_text, text
 from seal.building.formats.json_arrays import read_element, stream_arrays
 
 _MOST = 1 << 61  # ids from here on, and texts, are numbered below -_MOST
@@ -60,7 +60,7 @@ class CocoIndex:
                 if key == "annotations":
                     owner = entry["image_id"]
                     plain = type(owner) is int and -_MOST < owner < _MOST
-                    owners.append(owner if plain else number(owner))
+                    owners.append(owner if plain else -_MOST if owner is None else number(owner))
                     starts.append(start)
                     lengths.append(end - start)
                     category = entry.get("category_id")
@@ -219,7 +219,9 @@ class CocoIndex:
     def license(self, entry: dict[str, Any], default: str) -> str:
         """What an image entry's license is called; `default`: it has none, or no listed one."""
         value = entry.get("license")
-        return default if value in (None, "") else self.licenses.get(id_text(value)) or default
+        return (
+            default if given(value) in (None, "") else self.licenses.get(id_text(value)) or default
+        )
 
     def where(self, row: int) -> str:
         """File and byte of an image entry, for messages."""
@@ -234,6 +236,8 @@ class CocoIndex:
     @staticmethod
     def _key(annotation: dict[str, Any]) -> str:
         value = annotation["category_id"]
+        if value is None:
+            return "-1"  # which some tools write for it; of no listed class
         return str(value) if type(value) is int else id_text(value)
 
     def _tidy_categories(self, entries: list[dict[str, Any]]) -> dict[str, str]:

@@ -31,6 +31,7 @@ from seal.building.records.writer import Outcome, build_set
 from seal.data.masks import mask_to_rle
 from seal.data.record_set import Expression, Record, RecordSet
 from seal.files.digest import folder_facts
+from seal.files.plain_text import read_text
 from seal.geometry import Box
 
 _IGNORE = 255  # pixels of nothing
@@ -278,11 +279,7 @@ def read_labels(path: Path) -> dict[int, str]:
     """Names by category id of a file of `id: name` lines, without those of no pixel."""
     require_file("labels", str(path))
     names = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8: {error}") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         key, colon, name = line.partition(":")
         if not line.strip():
             continue

@@ -46,8 +46,14 @@ def name_text(value: object, what: str) -> str:
     return " ".join(text(value, what).lower().split())
 
 
+def given(value: Any) -> Any:
+    """A value that may be missing; None where it is null or the -1 that some tools write for it."""
+    return None if type(value) in (int, float) and value == -1 else value
+
+
 def listed(value: object, what: str) -> list[Any]:
-    """A list; None: an empty one."""
+    """A list; null or -1: an empty one."""
+    value = given(value)
     if value is not None and not isinstance(value, list):
         raise ValueError(f"{what} must be a list, got {shown(value)}")
     return value or []
@@ -94,10 +100,11 @@ def whole(value: object, what: str) -> int:
 
 
 def flag(value: object, what: str) -> bool:
-    """Yes or no as 1 or 0, true or false, or these as text; None: no."""
-    if value is None:
+    """Yes or no as 1 or 0, 1.0 or 0.0, true or false, or these as text; null or -1: no."""
+    if given(value) is None:
         return False
-    key = str(value).strip().lower() if isinstance(value, (bool, int, str)) else ""
+    key = str(value).strip().lower() if isinstance(value, (bool, int, float, str)) else ""
+    key = key.removesuffix(".0")
     if key not in _FLAGS:
         raise ValueError(f"{what} must be 0 or 1, got {shown(value)}")
     return _FLAGS[key]

@@ -9,6 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from seal.files.plain_text import not_utf8, opened
+
 _BLANK = re.compile(r"[ \t\r\n]*")
 _BEHIND = frozenset(",]}: \t\r\n")  # what may follow a value
 _CHUNK = 1 << 20  # bytes read at once
@@ -36,7 +38,7 @@ def stream_arrays(path: str | Path) -> Iterator[Element]:
     Raises:
         ValueError: the file is truncated or not JSON; it names the file and the byte.
     """
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         yield from _Reader(file, str(path)).elements()
 
 
@@ -59,7 +61,8 @@ def read_json(path: str | Path) -> Any:
     Raises:
         ValueError: the file is not JSON in UTF-8, or half of a surrogate pair is escaped in it.
     """
-    raw = Path(path).read_bytes()
+    with opened(path) as file:
+        raw = file.read()
     # A value ends where something else stands.
     value = _Reader(BytesIO(raw + b"\n"), str(path)).only_value()
     return _whole(value, raw, str(path), 0)
@@ -80,8 +83,9 @@ class _Reader:
         self._name = name
         self._text = ""
         self._ascii = True  # the whole window
-        self._begin = 0  # byte of the file at which the window begins
+        self._begin = file.tell()  # byte of the file at which the window begins
         self._at = 0  # in the window
+        self._tail = ""  # stands behind the end of the file
         self._decoder = json.JSONDecoder()
 
     def opens_with(self) -> str:
@@ -89,6 +93,8 @@ class _Reader:
         return self._next()
 
     def elements(self) -> Iterator[Element]:
+        if self._next() == "[":
+            raise self._no_object()
         seen = set()
         for key in self.keys():
             if key in seen:
@@ -98,6 +104,18 @@ class _Reader:
                 yield from self._array(key)
             elif self._value()[0] not in _NOTHING and key in _LISTS:
                 raise self._broken(f"{key!r} must be a list")
+
+    def _no_object(self) -> ValueError:
+        """What to say of a list where annotations are due; detectors write their results so."""
+        first = next(self.list_elements(), None)
+        entry = None if first is None else first.value
+        if isinstance(entry, dict) and {"image_id", "score"} <= entry.keys():
+            kind = "a list of detection results (each with a score), not annotations; name the file"
+            return ValueError(f"{self._name}: byte 0: {kind} of annotations they were made for")
+        return ValueError(
+            f"{self._name}: byte 0: expected an object with lists such as 'images' and "
+            "'annotations' (COCO's form), found a list; is it the right file?"
+        )
 
     def keys(self) -> Iterator[str]:
         """The keys of the outermost object; whoever is given one reads its value."""
@@ -119,22 +137,42 @@ class _Reader:
         yield from self._array("")
         self._finish()
 
+    def lines(self) -> Iterator[Element]:
+        """The objects of a file that has one on each line (JSON lines)."""
+        self._tail = "\n"  # which the last line may lack
+        while True:
+            value, start, end = self._value()
+            yield Element("", value, start, end)
+            if (between := self._skip_blank()) is None:
+                return
+            if "\n" not in between or self._text[self._at] != "{":
+                raise self._broken(f"expected one object a line, found {self._text[self._at]!r}")
+
     def only_value(self) -> Any:
         """The outermost value."""
         value = self._value()[0]
         self._finish()
         return value
 
-    def _finish(self) -> None:
-        """Nothing may follow the outermost value: what does was meant to be read."""
+    def _skip_blank(self) -> str | None:
+        """The blanks up to what comes next; None: nothing comes."""
+        passed = ""
         while True:
             blank = _BLANK.match(self._text, self._at)
             assert blank is not None
+            passed += blank[0]
             self._at = blank.end()
             if self._at < len(self._text):
-                raise self._broken(f"expected nothing more, found {self._text[self._at]!r}")
+                return passed
             if not self._more():
-                return
+                return None
+
+    def _finish(self) -> None:
+        """Nothing may follow the outermost value: what does was meant to be read."""
+        if self._skip_blank() is not None:
+            found = self._text[self._at]
+            lines = "; one document a line (JSON lines)?" if found in "{[" else ""
+            raise self._broken(f"expected nothing more, found {found!r}{lines}")
 
     def _array(self, key: str) -> Iterator[Element]:
         self._expect("[")
@@ -211,7 +249,7 @@ class _Reader:
             except json.JSONDecodeError as error:
                 problem = error.msg
             except UnicodeDecodeError as error:
-                raise self._broken(f"not UTF-8: {error}") from error
+                raise self._broken(not_utf8(error)) from error
             except RecursionError as error:
                 raise self._broken("nested too deep") from error
             except ValueError as error:  # a number of more digits than Python converts
@@ -228,6 +266,9 @@ class _Reader:
         self._ascii = self._text.isascii()
         self._begin += self._at
         self._at = 0
+        if not chunk:
+            chunk, self._tail = self._tail.encode(), ""
+            self._text += chunk.decode()
         return bool(chunk)
 
     def _broken(self, problem: str) -> ValueError:

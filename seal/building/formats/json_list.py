@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seal.building.formats.json_arrays import Element, _Reader
+from seal.files.plain_text import opened
 
 
 def stream_list(path: str | Path) -> Iterator[Element]:
     """Every element of the list that `path` holds, in file order; their `key` is empty.
 
-    Memory holds one element and one chunk.
+    A file with one object a line (JSON lines) is such a list too. Memory holds one element and one
+    chunk.
 
     Raises:
         ValueError: the file is truncated, not JSON or not a list; it names the file and the byte.
     """
-    with Path(path).open("rb") as file:
-        yield from _Reader(file, str(path)).list_elements()
+    with opened(path) as file:
+        reader = _Reader(file, str(path))
+        yield from reader.lines() if reader.opens_with() == "{" else reader.list_elements()

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seal.building.formats.json_arrays import Element, _Reader, read_element
+from seal.building.formats.json_list import stream_list
+from seal.files.plain_text import opened
 
 _LONGEST_KEY = 1024  # bytes, the blanks behind it included
 _KEY = re.compile(rb'("(?:[^"\\]|\\.)*")\s*:\s*$')
@@ -27,20 +29,21 @@ def stream_members(path: str | Path) -> Iterator[Element]:
     Raises:
         ValueError: the file is truncated, or holds neither; it names the file and the byte.
     """
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         yield from _Members(file, str(path)).members()
 
 
 class MemberIndex:
     """Where every member of a document stands; 16 bytes each and nothing of what they say."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, listed: bool = False) -> None:
+        """`listed`: the document is a list, or one object a line, and has no keys."""
         self.path = path
         spans = array("q")  # byte offsets, start and end by turns
-        for element in stream_members(path):
+        for element in stream_list(path) if listed else stream_members(path):
             spans.extend((element.start, element.end))
-        with path.open("rb") as file:
-            self._keyed = _Reader(file, str(path)).opens_with() == "{"
+        with opened(path) as file:
+            self._keyed = not listed and _Reader(file, str(path)).opens_with() == "{"
         self.spans: NDArray[np.int64] = np.array(spans, dtype=np.int64).reshape(-1, 2)
 
     def __len__(self) -> int:

@@ -9,6 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from seal.files.kind import foreign_kind_of
+
 _LARGEST = 1 << 30  # bytes of a file; the largest refs file has about 50 MB
 _OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 _LAST = frozenset({"STOP", "GLOBAL", "INST"})
@@ -54,7 +56,14 @@ def load_plain(path: str | Path) -> Any:
     if (size := path.stat().st_size) > _LARGEST:
         raise ValueError(f"{path} has {size} bytes; pickles beyond {_LARGEST} are not read")
     # From memory: a length that the file states wrongly cannot reserve more than the file has.
-    data = BytesIO(path.read_bytes())
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    kind = "it is JSON" if raw[:1] in (b"{", b"[") else foreign_kind_of(raw[:512])
+    if kind is not None:
+        raise ValueError(f"{path}: byte 0: not a pickle: {kind}")
+    data = BytesIO(raw)
     try:
         _check_memo(data)
         data.seek(0)

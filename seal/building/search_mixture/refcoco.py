@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seal.building.formats.entry_errors import ErrorsAt
-from seal.building.formats.fields import box_inside, checked_id, id_text, image_size, text
+from seal.building.formats.fields import box_inside, given, id_text, image_size, text
 from seal.building.formats.image_lookup import ImageFiles, Unusable
 from seal.building.formats.json_arrays import read_element, stream_arrays
 from seal.building.records.source_files import require_sources
@@ -166,7 +166,7 @@ class RefcocoMaker:
         return Record(
             id=f"{config.source}-{image}",
             source=config.source,
-            license=index.licenses.get(str(checked_id(entry.get("license")))) or config.license,
+            license=_license(entry, index.licenses) or config.license,
             image=found.name,
             width=width,
             height=height,
@@ -260,7 +260,13 @@ def _once(said: list[Sentence], counts: Counter[str]) -> list[Sentence]:
     return kept
 
 
+def _license(entry: dict[str, Any], licenses: dict[str, str]) -> str | None:
+    value = given(entry.get("license"))
+    return None if value in (None, "") else licenses.get(id_text(value))
+
+
 def _mask(segmentation: Any, width: int, height: int, counts: Counter[str]) -> RLE | None:
+    segmentation = given(segmentation)
     if not segmentation:
         counts["objects without a segmentation"] += 1
         return None

@@ -21,8 +21,9 @@ from seal.building.language.reserved_marks import mark_in
 from seal.building.records.source_files import require_sources, source_settings
 from seal.building.records.writer import BuildConfig, Outcome, build_set
 from seal.building.vqa_mixture.crop_conversations import focused_conversation
+from seal.building.vqa_mixture.llava_entries import read_llava_entry
 from seal.building.vqa_mixture.mentioned_categories import Mention, MentionFinder
-from seal.data.record_set import Record, RecordSet, RecordTarget
+from seal.data.record_set import ASSISTANT, HUMAN, Record, RecordSet, RecordTarget
 from seal.text.phrases import choose_parser
 from seal.text.tokens import IMAGE_PLACEHOLDER
 
@@ -70,10 +71,13 @@ class FocusMaker:
         entry = self.talks.read(item)[1]
         where = self.talks.where(item)
         with ErrorsAt(where, "not a conversation"):
-            image = entry.get("image")
-            turns = _turns(entry["conversations"])
+            read = read_llava_entry(entry)
             talk = checked_id(entry.get("id"))
         outcome = Outcome()
+        if isinstance(read, str):
+            outcome.counts[read] = 1
+            return outcome
+        image, turns = read.image, _turns(read.turns)
         text = "\n".join(side for turn in turns for side in turn)
         if not image:
             outcome.counts["conversation without an image"] = 1
@@ -81,7 +85,7 @@ class FocusMaker:
             outcome.counts[f"{mark} in the text"] = 1
         elif not turns:
             outcome.counts["turns that do not alternate or are empty"] = 1
-        elif (name := _key(str(image))) in self.rows and self.rows[name] is None:
+        elif (name := _key(image)) in self.rows and self.rows[name] is None:
             outcome.counts["image whose name several have"] = 1
         elif (row := self.rows.get(name)) is None:
             reason = Unusable("image not in the annotations", f"{image} of {where}")
@@ -200,15 +204,13 @@ def _contradict(names: Sequence[str]) -> bool:
     return any(one.intersection(names) and two.intersection(names) for one, two in _CONTRADICTIONS)
 
 
-def _turns(messages: list[dict[str, str]]) -> list[tuple[str, str]]:
+def _turns(messages: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """(question, answer) pairs without image marks; none if they break a rule of records."""
     values = []
-    for number, message in enumerate(messages):
-        if message["from"] not in ("human", "gpt"):
-            raise ValueError(f"unknown speaker {message['from']!r}; known: human, gpt")
-        if message["from"] != ("human", "gpt")[number % 2]:
+    for number, (speaker, value) in enumerate(messages):
+        if speaker != (HUMAN, ASSISTANT)[number % 2]:
             return []
-        values.append(message["value"].replace(IMAGE_PLACEHOLDER, "").strip())
+        values.append(value.replace(IMAGE_PLACEHOLDER, "").strip())
     if len(values) % 2 or not all(values):
         return []
     return list(zip(values[::2], values[1::2], strict=True))
@@ -233,7 +235,7 @@ def build_focus(config: FocusBuildConfig) -> RecordSet:
     """Build the set of `config`."""
     require_sources(config.images, annotations=config.annotations, llava=config.llava)
     index = open_photos(config)
-    talks = MemberIndex(Path(config.llava))
+    talks = MemberIndex(Path(config.llava), listed=True)
     settings = source_settings(
         config,
         "source",

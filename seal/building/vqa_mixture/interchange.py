@@ -142,6 +142,8 @@ def _reason(error: Exception) -> str:
     text = str(error)
     if isinstance(error, KeyError):
         return f"entry without {text}"
+    if text.startswith("entry with "):
+        return text.partition(":")[0]
     if text.startswith("no image "):
         return "image file missing"
     if "not an image" in text:

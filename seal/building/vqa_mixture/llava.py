@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from seal.building.formats.entry_errors import ErrorsAt
-from seal.building.formats.fields import checked_id, text
+from seal.building.formats.fields import checked_id
 from seal.building.formats.image_lookup import ImageFiles
 from seal.building.formats.json_arrays import read_element
 from seal.building.formats.json_list import stream_list
@@ -21,15 +21,19 @@ from seal.building.language.reserved_marks import mark_in
 from seal.building.records.source_files import require_sources, source_settings
 from seal.building.records.writer import BuildConfig, Outcome, build_set
 from seal.building.sources.photo_layouts import coco_places
+from seal.building.vqa_mixture.llava_entries import read_llava_entry, said_in
 from seal.data.record_set import ASSISTANT, HUMAN, Message, Record, RecordSet
 from seal.text.tokens import IMAGE_PLACEHOLDER
 
-_SPEAKERS = {"human": HUMAN, "user": HUMAN, "gpt": ASSISTANT, "assistant": ASSISTANT}
+_MEDIA = ("image", "images", "video")  # of which two entries may say the same
 
 
 @dataclass(kw_only=True, slots=True)
 class LlavaBuildConfig(BuildConfig):
-    """`annotations` is a JSON list of `{id, image, conversations: [{from, value}]}`."""
+    """`annotations` is a JSON list of `{id, image, conversations: [{from, value}]}`.
+
+    One entry a line, and `messages: [{role, content}]`, are read as well.
+    """
 
     source: str = "llava"  # goes into ids and records
     license: str = "CC BY-NC 4.0"  # of LLaVA-Instruct
@@ -58,9 +62,9 @@ class LlavaIndex:
         seen: set[bytes] = set()
         for element in stream_list(path):
             entry = element.value
-            if not isinstance(entry, dict) or "conversations" not in entry:
-                raise ValueError(f"{path}: byte {element.start}: an entry has no 'conversations'")
-            said = json.dumps([entry.get("image"), entry["conversations"]])
+            with ErrorsAt(f"{path}: byte {element.start}"):
+                talk = said_in(entry)
+                said = json.dumps([*(entry.get(key) for key in _MEDIA), talk])
             digest = blake2b(said.encode(), digest_size=12).digest()
             if digest in seen:
                 self.counts["entries that occur twice"] += 1
@@ -103,16 +107,13 @@ class LlavaMaker:
     def _made(self, entry: dict[str, Any], row: int, counts: dict[str, int]) -> Record | str:
         """The record, or why there is none."""
         config = self.config
-        image = entry.get("image")
-        if image in ("", []):
-            image = None
-        if isinstance(image, list):
-            if len(image) > 1:
-                return "several images"
-            image = image[0]
+        read = read_llava_entry(entry)
+        if isinstance(read, str):
+            return read
+        image = read.image
         if image is None and not config.text_only:
             return "no image"
-        messages = conversation(entry["conversations"], counts, shown=image is not None)
+        messages = conversation(read.turns, counts, shown=image is not None)
         if isinstance(messages, str):
             return messages
         if len(messages[0].value) > config.max_question:
@@ -120,7 +121,7 @@ class LlavaMaker:
         width = height = 0
         name = None
         if image is not None:
-            found = self.files.look(coco_places(text(image, "image")), None)
+            found = self.files.look(coco_places(image), None)
             if isinstance(found, str):
                 return found
             name, width, height = found.name, found.width, found.height
@@ -139,7 +140,7 @@ class LlavaMaker:
 
 
 def conversation(
-    said: list[dict[str, str]], counts: dict[str, int], *, shown: bool
+    messages: list[tuple[str, str]], counts: dict[str, int], *, shown: bool
 ) -> tuple[Message, ...] | str:
     """The messages of an entry as a record has them, or why they cannot be used.
 
@@ -148,14 +149,9 @@ def conversation(
     empty, with its other half. `counts` is told, once an entry.
 
     Args:
+        messages: who says what.
         shown: whether there is an image.
     """
-    messages = []
-    for turn in said:
-        speaker = _SPEAKERS.get(turn["from"])
-        if speaker is None:
-            return "speaker who is neither human nor gpt"
-        messages.append((speaker, turn["value"].strip()))
     text = "\n".join(value for _, value in messages)
     if (mark := mark_in(text)) is not None:
         return f"{mark} in the text"

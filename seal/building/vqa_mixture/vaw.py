@@ -13,7 +13,7 @@ import numpy as np
 
 from seal.building.erasure.filter import POLYGONS, SHORT_ANSWER, ErasureConfig
 from seal.building.formats.entry_errors import ErrorsAt
-from seal.building.formats.fields import box_inside
+from seal.building.formats.fields import box_inside, given
 from seal.building.formats.image_lookup import ImageFiles
 from seal.building.language import LanguageConfig, Template
 from seal.building.language.reserved_marks import mark_in
@@ -112,7 +112,7 @@ class VawMaker:
         """The objects whose name no other annotated object of the image shares."""
         things = []
         for where, entry in self.index.read(row):
-            if entry.get("instance_bbox") is None:
+            if given(entry.get("instance_bbox")) is None:
                 counts["object without a box"] += 1
                 continue
             with ErrorsAt(where, "not an instance"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seal.building.formats.fields import box_numbers, id_text, name_text, pixels, shown
+from seal.building.formats.fields import box_numbers, id_text, listed, name_text, pixels, shown
 from seal.building.formats.json_arrays import read_element, read_json
 from seal.building.formats.json_members import stream_members
 
@@ -74,7 +74,7 @@ class AttributedObject:
             negative=_texts(entry["negative_attributes"], "negative_attributes"),
             polygons=[
                 [pixels(value, "instance_polygon") for point in polygon for value in point]
-                for polygon in entry.get("instance_polygon") or []
+                for polygon in listed(entry.get("instance_polygon"), "instance_polygon")
                 if len(polygon) >= 3
             ],
             source_id=id_text(entry["instance_id"]),

@@ -65,13 +65,17 @@ def test_an_image_has_whole_pixels(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "found"), [(None, False), (0, False), ("0", False), (1, True), ("True", True)]
+    ("value", "found"),
+    [
+        *[(no, False) for no in (None, -1, -1.0, 0, 0.0, "0", "0.0", "false")],
+        *[(yes, True) for yes in (1, 1.0, "1", "1.0", "True", True)],
+    ],
 )
-def test_a_flag_may_be_text(value: Any, found: bool) -> None:
+def test_a_flag_may_be_text_or_have_a_point(value: Any, found: bool) -> None:
     assert flag(value, "iscrowd") is found
 
 
-@pytest.mark.parametrize("value", [2, -1, "no", "", [], 0.5, {}])
+@pytest.mark.parametrize("value", [2, -2, "no", "", [], 0.5, {}])
 def test_what_is_neither_yes_nor_no_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="iscrowd must be 0 or 1"):
         flag(value, "iscrowd")

@@ -49,6 +49,23 @@ def test_a_list_cut_anywhere_is_an_error_that_names_it(tmp_path: Path) -> None:
         path.write_text(whole[:length])
         with pytest.raises(ValueError, match=r"a.json: byte \d+: .*is the file complete"):
             list(stream_list(path))
-    path.write_text('{"a": []}')
-    with pytest.raises(ValueError, match=r"a.json: byte 0: expected '\[', found '{'"):
-        list(stream_list(path))
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n\n"])
+def test_one_object_a_line_is_a_list_too(tmp_path: Path, mark: str, end: str) -> None:
+    path = tmp_path / "a.jsonl"
+    values = [{"id": 1}, {"id": "\u00e9", "more": [{}]}, {}]
+    text = "\r\n".join(json.dumps(value, ensure_ascii=False) for value in values)
+    path.write_bytes((mark + text + end).encode())
+    found = list(stream_list(path))
+    assert [element.value for element in found] == values
+    with path.open("rb") as file:
+        assert [read_element(file, e.start, e.end) for e in found] == values
+
+
+@pytest.mark.parametrize("text", ['{"a": 1} {"a": 2}', '{"a": 1},\n{"a": 2}', '{"a": 1}\n5\n'])
+def test_what_is_not_one_object_a_line_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=r"a.json: byte \d+: expected one object a line, found"):
+        list(stream_list(tmp_path / "a.json"))

@@ -151,8 +151,8 @@ def test_what_cannot_be_used_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"id": 1, "image": "0.png"}, "no key 'conversations'"),
-        ({"image": "0.png", "conversations": [{"from": "bot", "value": "x"}]}, "speaker 'bot'"),
+        ({"id": 1, "image": "0.png"}, "no 'conversations'"),
+        ({"image": "0.png", "conversations": [{"from": "human", "value": None}]}, "got None"),
         ({"image": "0.png", "conversations": ["hello"]}, "not a conversation"),
         ("text", "not a conversation"),
     ],

@@ -121,8 +121,16 @@ def test_ends_that_are_no_turn_are_dropped(tmp_path: Path) -> None:
         (entry(image="../a.json"), MISSING),
         (
             entry(conversations=[{"from": "system", "value": "Be good."}, *talk(*TALK)]),
+            "system turn",
+        ),
+        (
+            entry(conversations=[{"from": "tool", "value": "3"}, *talk(*TALK)]),
             "speaker who is neither human nor gpt",
         ),
+        (entry("<video>\nWhat?", "A cat.", image=..., video="a.mp4"), "entry with video"),
+        (entry("<audio>\nWhat?", "A cat.", image=...), "entry with audio"),
+        (entry("What?\n<speech>", "A cat.", image=...), "entry with speech"),
+        (entry(image=..., images=["a.jpg", "b.jpg"]), "several images"),
         (
             entry(conversations=[*talk(*TALK), *talk("Again.", first="gpt")]),
             "speakers do not alternate",
@@ -204,15 +212,53 @@ def test_both_mixtures_read_the_records(tmp_path: Path) -> None:
         ([entry(), {"id": "1"}], r"byte \d+: an entry has no 'conversations'"),
         ([entry(conversations=[{"value": "a"}])], r"entry at byte 1: no key 'from'"),
         ([entry(conversations=[{"from": "human"}])], r"entry at byte 1: no key 'value'"),
-        ([entry(conversations=[{"from": "human", "value": None}])], r"entry at byte 1: "),
-        ([entry(conversations=["Hello"])], r"entry at byte 1: "),
-        ({"data": []}, r"byte 0: expected '\[', found '{'"),
+        (
+            [entry(conversations=[{"from": "human", "value": None}])],
+            r"entry at byte 1: conversations\[0\]: 'value' must be text, got None",
+        ),
+        (
+            [entry("<image>\nHow many?", 3)],
+            r"entry at byte 1: conversations\[1\]: 'value' must be text, got 3",
+        ),
+        ([entry(conversations=["Hello"])], r"entry at byte 1: conversations\[0\] is 'Hello'"),
+        ([entry(conversations=[{"from": [], "value": ""}])], r".*'from' must be text, got \[\]"),
+        ([entry(conversations="Hello")], r"entry at byte 1: conversations must be a list"),
+        ([entry(image=5)], r"entry at byte 1: image must be text, got 5"),
+        ({"data": []}, r"byte 0: an entry has no 'conversations'; its form is "),
     ],
 )
 def test_a_broken_entry_names_file_and_byte(tmp_path: Path, entries: Any, message: str) -> None:
     path = write_llava(tmp_path / "a.json", entries)
     with pytest.raises(ValueError, match=r"a\.json: " + message):
         build(path)
+
+
+def test_lines_messages_and_a_byte_order_mark_make_the_same_records(tmp_path: Path) -> None:
+    entries = [entry(id=i) for i in range(2)] + [entry("Who?", "I.", image=...)]
+    path = write_llava(tmp_path / "a.json", entries)
+    expected = [record.to_json() for record in build(path)]
+    lines = "\n".join(json.dumps(e) for e in entries)
+    names = {"human": "user", "gpt": "assistant"}
+    said = [
+        {"id": e.get("id"), "images": [e["image"]] if "image" in e else None}
+        | {
+            "messages": [
+                {"role": names[turn["from"]], "content": turn["value"]}
+                for turn in e["conversations"]
+            ]
+        }
+        for e in entries
+    ]
+    for place, text in enumerate((lines, json.dumps(said), "\ufeff" + path.read_text())):
+        path.write_text(text, encoding="utf-8")
+        found = build(path, out=str(tmp_path / f"again{place}"))
+        assert [record.to_json() for record in found] == expected
+
+
+def test_an_image_of_null_or_minus_one_is_none(tmp_path: Path) -> None:
+    talks = [entry("Who?", f"{i}.", image=image) for i, image in enumerate((None, -1, [], ""))]
+    records = build(write_llava(tmp_path / "a.json", talks))
+    assert [record.image for record in records] == [None] * 4
 
 
 def test_wrong_settings_are_errors(tmp_path: Path) -> None:
