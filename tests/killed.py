@@ -43,13 +43,20 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def kill_and_disturb(
-    arguments: Sequence[str], folder: Path, busy: Path, rng: np.random.Generator, longest: float
+    arguments: Sequence[str],
+    folder: Path,
+    busy: Path,
+    rng: np.random.Generator,
+    longest: float,
+    *,
+    meet: bool = False,
 ) -> str:
     """Start, start it a second time, kill the first; what became of the second: done or refused.
 
     Args:
         busy: the file that is there while the folder is written to: its lock.
         longest: seconds; the first is killed at a drawn moment of that time behind its lock.
+        meet: let the second come to the lock before that time begins.
 
     Raises:
         AssertionError: the second neither finished nor was refused in one line with exit code 2.
@@ -58,9 +65,11 @@ def kill_and_disturb(
     while first.poll() is None and not busy.exists():
         time.sleep(0.01)
     second = start(arguments, folder)
+    code, said = finish(second) if meet else (-1, "")
     time.sleep(float(rng.uniform(0, longest)))
     kill(first)
-    code, said = finish(second)
+    if not meet:
+        code, said = finish(second)
     if code == 0:
         return "done"
     last = [line for line in said.splitlines() if line.strip()][-1]

@@ -16,7 +16,7 @@ from seal.files.lock import LOCK_FILE
 
 KILLS = 16
 PROGRAM = [
-    "train/vsm", "experiment=vsm_smoke", "train.num_steps=8", "train.save_every=2",
+    "train/vsm", "experiment=vsm_smoke", "train.num_steps=16", "train.save_every=2",
     "train.log_every=1",
 ]  # fmt: skip
 
@@ -41,7 +41,12 @@ def test_kills_and_a_second_process_change_no_weight(tmp_path: Path) -> None:
     for number in range(KILLS):
         ends.append(
             kill_and_disturb(
-                [*PROGRAM, "run_name=killed"], tmp_path, run / LOCK_FILE, rng, longest=12
+                [*PROGRAM, "run_name=killed"],
+                tmp_path,
+                run / LOCK_FILE,
+                rng,
+                longest=4 if number % 4 == 0 else 12,
+                meet=number % 4 == 0,
             )
         )
         if ends[-1] == "done" or number % 4 == 3:
