@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seal.files.kind import foreign_kind
-
 _SHOWN = 80  # characters of a wrong value
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
@@ -94,23 +92,6 @@ class Entry:
         if len(shown) > _SHOWN:
             shown = f"{shown[:_SHOWN]}..."
         return ValueError(f"{self.where}: {key}={shown}: expected {expected}")
-
-
-def read_utf8(path: Path) -> str:
-    """The text of a file, with or without a byte order mark.
-
-    Raises:
-        ValueError: it cannot be read, or is something else; says what.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        kind = foreign_kind(path) or (
-            f"byte {error.start} is no UTF-8 (Latin-1 perhaps); save it as UTF-8"
-        )
-        raise ValueError(f"{path} is not UTF-8 text: {kind}") from error
 
 
 def image_beside(annotation: Path) -> Path | None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from seal.evaluation.judging import LETTERS
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
-from seal.evaluation.tasks.entries import IMAGE_SUFFIXES, Entry, image_beside, read_utf8
+from seal.evaluation.tasks.entries import IMAGE_SUFFIXES, Entry, image_beside
+from seal.files.plain_text import read_text
 from seal.geometry import Box
 from seal.images import image_file_size
 
@@ -55,7 +56,7 @@ def _read_folder(folder: Path, name: str, split: str) -> list[TaskQuestion]:
 
 
 def _read_annotation(folder: Path, path: Path, split: str) -> TaskQuestion:
-    entry = Entry.parse(path, read_utf8(path), FOLDER_KEYS)
+    entry = Entry.parse(path, read_text(path), FOLDER_KEYS)
     names, boxes = entry.texts("target_object"), entry.items("bbox")
     meta = entry.content.get("meta", {})  # not in the official files
     if not isinstance(meta, dict):
@@ -108,7 +109,7 @@ def _read_jsonl(folder: Path, splits: Mapping[str, str]) -> list[TaskQuestion]:
     path = folder / JSONL_FILE
     questions: dict[str, TaskQuestion] = {}
     # Not `splitlines`: it also splits at U+2028 and the like, which may stand inside a string.
-    for number, line in enumerate(read_utf8(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         entry = Entry.parse(f"{path}:{number}", line, JSONL_KEYS)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seal.evaluation.tasks.entries import image_beside, read_utf8
+from seal.evaluation.tasks.entries import image_beside
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
 RIGHT: dict[str, Any] = {
@@ -92,7 +92,7 @@ def test_a_wrong_type_is_named_before_anything_runs(
         (b"{", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
         (json.dumps(RIGHT | {"question": "ch\u00e2teau?"}, ensure_ascii=False).encode("latin-1"),
-         "is not UTF-8 text: byte .*Latin-1"),
+         "not UTF-8: byte 0xe2 .*Latin-1"),
         (json.dumps(RIGHT).encode("utf-16"), "UTF-16"),
         (b"version https://git-lfs.github.com/spec/v1\n\xff", "Git LFS pointer"),
     ],
@@ -148,11 +148,6 @@ def test_lines_of_the_jsonl_form_are_numbered_and_ids_occur_once(tmp_path: Path)
         path.write_text(json.dumps(line) + "\n\n" + json.dumps(second) + "\n")
         with pytest.raises(ValueError, match=f"test_questions.jsonl{says}"):
             task.questions()
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"none\.json cannot be read: No such file"):
-        read_utf8(tmp_path / "none.json")
 
 
 WRONG = (None, True, 3, -1.5, "", " ", "x", [], {}, [None], [[]], [""], [3], {"a": 1}, float("nan"))
