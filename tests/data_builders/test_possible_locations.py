@@ -50,4 +50,4 @@ def test_the_program_builds_a_set_with_clip(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"6 records: {out}" in done.stdout
     assert len(RecordSet.open(out)) == 6 and (out / "report.html").is_file()
-    assert len(list((cache / "features").glob("*.npy"))) == 1
+    assert len(list((cache / "features").glob("*/rows.npy"))) == 1

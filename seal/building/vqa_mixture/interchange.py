@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from seal.building.formats.image_lookup import CORRUPT, MISSING
 from seal.building.records.check import find_sets
 from seal.building.records.report import write_report
 from seal.building.records.source_files import require_folder
@@ -144,10 +145,10 @@ def _reason(error: Exception) -> str:
         return f"entry without {text}"
     if text.startswith("entry with "):
         return text.partition(":")[0]
-    if text.startswith("no image "):
-        return "image file missing"
-    if "not an image" in text:
-        return "image does not decode"
+    if "does not exist" in text:  # see `seal.images.files`
+        return MISSING
+    if "not an image" in text or "the image is damaged" in text:
+        return CORRUPT
     if text.startswith("record "):
         return "entry that breaks a rule of records"
     return "malformed entry"

@@ -263,7 +263,7 @@ def test_a_dry_run_needs_no_weights_and_no_data(tmp_path, capsys):
         ),
         ("stage=align", "stage='align' is none of align_linear"),
         ("init_from=miniature://nothing", "miniature://nothing is not shipped"),
-        ("quantization=nf4", "set lora as well"),
+        ("quantization=nf4", "packs weights that are read: set init_from"),
     ],
 )
 def test_a_wrong_word_is_one_line_and_exit_code_2(tmp_path, capsys, override, says):

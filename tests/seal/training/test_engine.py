@@ -14,6 +14,7 @@ from tiny_training import (
 )
 
 from seal.training import state
+from seal.training.checkpoint_store import KINDS
 from seal.training.engine import Engine, build_engine, parameter_groups
 from seal.training.loop import optimizer_step
 
@@ -46,7 +47,7 @@ def test_a_state_taken_out_and_put_back_continues_bit_for_bit(world, stage, bf16
     saved = {
         (name, kind): state.get_tensor(engine, name, kind).clone()
         for name in state.shapes(engine)
-        for kind in state.KINDS
+        for kind in KINDS
     }
     continued = run(engine, 3, 6)
 
