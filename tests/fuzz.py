@@ -129,7 +129,7 @@ def judge(clean: Clean, place: Path, name: str, records: RecordSet) -> str:
     every = any(c.owners is None for c in changes)
     for owner in made.keys() | clean.records.keys():
         old, new = clean.records.get(owner, []), made.get(owner, [])
-        if old == new:
+        if old == new or (masks_change(changes) and present(old) == present(new)):
             continue
         if every or owner in affected:
             if not new:
@@ -264,6 +264,19 @@ def differences(old: Any, new: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any
         yield path, old, new
 
 
+def masks_change(changes: Sequence[Change]) -> bool:
+    """Whether a class has more or fewer masks than before: where it is absent follows from that."""
+    return any("segmentation" in change.path for change in changes)
+
+
+def present(records: Sequence[Record]) -> list[Record]:
+    """The records without what they say is absent."""
+    return [
+        replace(record, expressions=tuple(e for e in record.expressions if e.boxes != ()))
+        for record in records
+    ]
+
+
 def plausible(change: Change, optional: frozenset[str]) -> bool:
     """Whether nobody could tell from the new value that it is not meant."""
     old, new = change.old, change.new
@@ -274,7 +287,7 @@ def plausible(change: Change, optional: frozenset[str]) -> bool:
         return True  # a broken one is counted and leaves the object without
     if old is ...:
         return True  # keys that mean nothing are in every source
-    if new is ... or new is None or new == [] or new == {} or (new == -1 and new is not True):
+    if new is ... or new is None or new == [] or new == {} or (new == -1 and key not in _IDS):
         return key in optional or str(change.path[-1]).replace(":", "").isdecimal()
     if isinstance(old, list) and isinstance(new, list):
         return key not in _BOXES

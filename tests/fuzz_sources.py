@@ -260,7 +260,8 @@ SOURCES = [
         owners=of_focus,
         drops=PHOTO
         | {"conversation without an image", "turns that do not alternate or are empty"}
-        | {"image not in the annotations", "no unambiguous object is named"},
+        | {"image not in the annotations", "no unambiguous object is named"}
+        | {"speaker who is neither human nor gpt"},
         optional=MASKED | {"image", "bbox"},
         single=True,
     ),

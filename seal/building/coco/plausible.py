@@ -98,7 +98,7 @@ def _extent(annotation: dict[str, object]) -> tuple[float, ...] | None:
         return None
     try:
         points = np.concatenate([np.array(p, dtype=np.float64).reshape(-1, 2) for p in polygons])
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     low, high = points.min(0), points.max(0)
     return (*low.tolist(), *(high - low).tolist())

@@ -56,6 +56,7 @@ class ImageFiles:
     def __init__(self, root: str | Path, *, drop_folders: bool, sample: Iterable[str] = ()) -> None:
         """`sample`: some of the names; the layout that holds most of them is tried first."""
         self.root = str(root)
+        self._absolute = f"{os.path.abspath(self.root)}/"
         self._listings: dict[str, dict[str, list[str]]] = {}
         self._drops = list(range(_MOST_FOLDERS + 1 if drop_folders else 1))
         hits = dict.fromkeys(self._drops, 0)
@@ -66,6 +67,8 @@ class ImageFiles:
 
     def find(self, names: Sequence[str]) -> str | None:
         """The path below the root of the first name that is there; None: there is none."""
+        # A whole path into the root names what is below it.
+        names = [n.removeprefix(self._absolute) if isinstance(n, str) else n for n in names]
         for lookup in (self._below, self._alike):
             for name in names:
                 for drop in self._drops:

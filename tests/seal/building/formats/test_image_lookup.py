@@ -130,3 +130,10 @@ def test_what_cannot_be_used_says_which_and_why(tmp_path: Path) -> None:
     assert told[0] == f"none.png below {tmp_path}"
     assert told[1].startswith(f"{tmp_path}/bad.png: not an image")
     assert told[2] == f"{tmp_path}/a.png is {WIDTH} x {HEIGHT}, annotated as 5 x 6"
+
+
+def test_a_whole_path_into_the_root_is_the_file_there(tmp_path: Path) -> None:
+    draw_image(tmp_path / "sub" / "a.png")
+    files = ImageFiles(tmp_path, drop_folders=False)
+    assert files.find([f"{tmp_path}/sub/a.png"]) == "sub/a.png"
+    assert files.find([f"{tmp_path}/../a.png"]) is None
