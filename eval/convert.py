@@ -18,13 +18,13 @@ everybody to see).
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from seal.files.plain_text import read_json_file
 from seal.inference.hub import model_folder, upload_folder
 from seal.models.files.authors import KeyReport, compare_keys, write_authors
 from seal.models.files.load import load_model, parameter_table
@@ -120,10 +120,11 @@ def check(config: VQAModelConfig | VSMModelConfig, path: Path) -> None:
 
 
 def read_shapes(path: Path) -> dict[str, list[int]]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not path.is_file():
+        raise ValueError(
+            f"check={path} does not exist: name a JSON file of tensor names and shapes"
+        )
+    content = read_json_file(path)
     if not isinstance(content, dict) or not all(
         isinstance(shape, list) and all(isinstance(size, int) for size in shape)
         for shape in content.values()

@@ -77,6 +77,7 @@ class BenchmarkRun(ModelChoice):
 def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     """Predict, judge and write; the metrics, on the first process only."""
     task = run.build_task()
+    task.questions()  # what is wrong with them is told before a model is read
     folder = Path(run.out)
     with shard_of_run() as shard, shard.writes(folder):
         if shard.rank == 0:
