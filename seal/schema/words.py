@@ -34,7 +34,7 @@ def settings(words: Sequence[str], keys: Keys) -> tuple[list[str], list[Setting]
     while rest:
         word = rest.pop(0)
         name = word.partition("=")[0]
-        if name in FLAGS or name in WITH_A_WORD:
+        if word in FLAGS or name in WITH_A_WORD:  # a flag has no value: `--run=x` is the key `run`
             options.append(word)
             if name in WITH_A_WORD and name == word and rest:
                 options.append(rest.pop(0))
