@@ -50,7 +50,7 @@ class ImageFiles:
     differ from the file's in case (`.JPG`), or in how accents are composed (macOS). What
     stands in front of the file name often is not there on disk (`images/v1/patch8/a.jpg` lies at
     `patch8/a.jpg`): with `drop_folders` the image is looked for without it as well. Where
-    else the photos of well-known datasets may lie, `photos.py` knows.
+    else the photos of well-known datasets may lie, `photo_layouts.py` knows.
     """
 
     def __init__(self, root: str | Path, *, drop_folders: bool, sample: Iterable[str] = ()) -> None:

@@ -94,17 +94,22 @@ class Entry:
         return ValueError(f"{self.where}: {key}={shown}: expected {expected}")
 
 
-def image_beside(annotation: Path) -> Path | None:
-    """The image of an annotation's name in any usual format, whatever the case of its suffix.
+def images_by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The images in a folder by their names without suffix, whatever the suffix's case."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            found.setdefault(path.stem, []).append(path)
+    return found
+
+
+def image_beside(annotation: Path, images: Mapping[str, list[Path]]) -> Path | None:
+    """The image of an annotation's name; `images`: see `images_by_stem`, of its folder.
 
     Raises:
         ValueError: there are two.
     """
-    found = [
-        path
-        for path in sorted(annotation.parent.glob(f"{_literal(annotation.stem)}.*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.stem == annotation.stem
-    ]
+    found = images.get(annotation.stem, [])
     if len(found) > 1:
         raise ValueError(
             f"{annotation}: which image is meant, {found[0].name} or {found[1].name}? "
@@ -118,8 +123,3 @@ def _is_finite(number: float) -> bool:
         return math.isfinite(number)
     except OverflowError:  # a whole number too large for a float
         return False
-
-
-def _literal(name: str) -> str:
-    """A name as a pattern that stands for itself."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from seal.evaluation.judging import LETTERS
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
-from seal.evaluation.tasks.entries import IMAGE_SUFFIXES, Entry, image_beside
+from seal.evaluation.tasks.entries import IMAGE_SUFFIXES, Entry, image_beside, images_by_stem
 from seal.files.plain_text import read_text
 from seal.geometry import Box
 from seal.images import image_file_size
@@ -52,10 +52,11 @@ def _read_folder(folder: Path, name: str, split: str) -> list[TaskQuestion]:
     # The names are the benchmark's own: sorted they are the same on every machine. What macOS puts
     # beside a file it copies (`._name`) is no annotation.
     paths = sorted(p for p in (folder / name).glob("*.json") if not p.name.startswith("._"))
-    return [_read_annotation(folder, path, split) for path in paths]
+    images = images_by_stem(folder / name)
+    return [_read_annotation(folder, path, split, image_beside(path, images)) for path in paths]
 
 
-def _read_annotation(folder: Path, path: Path, split: str) -> TaskQuestion:
+def _read_annotation(folder: Path, path: Path, split: str, image: Path | None) -> TaskQuestion:
     entry = Entry.parse(path, read_text(path), FOLDER_KEYS)
     names, boxes = entry.texts("target_object"), entry.items("bbox")
     meta = entry.content.get("meta", {})  # not in the official files
@@ -69,7 +70,6 @@ def _read_annotation(folder: Path, path: Path, split: str) -> TaskQuestion:
             f"{path}: {len(names)} target_object, {len(boxes)} bbox and {len(groups)} "
             "meta.groups must be as many"
         )
-    image = image_beside(path)
     size = None if image is None else _size(image)
     return TaskQuestion(
         id=path.relative_to(folder).with_name(path.stem).as_posix(),

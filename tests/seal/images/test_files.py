@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from seal.images import BACKGROUND
-from seal.images import files as picture_files
+from seal.images import BACKGROUND, files
 from seal.images.files import (
     image_file_size,
     open_image,
@@ -86,7 +85,7 @@ def test_a_folder_is_not_an_image(tmp_path):
 
 
 def test_an_image_beyond_memory_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(picture_files, "MOST_PIXELS", 15)
+    monkeypatch.setattr(files, "MOST_PIXELS", 15)
     with pytest.raises(ValueError, match=r"big\.png: 4 x 4 pixels are more than the 15 that"):
         open_image(save(Image.new("RGB", (4, 4)), tmp_path / "big.png"))
 
@@ -326,7 +325,7 @@ def opens_or_is_named(content, path):
     except ValueError as error:
         assert str(error).startswith(f"{path}: ") and "\n" not in str(error), repr(error)
         return False
-    assert opened.mode == "RGB" and 0 < opened.width * opened.height <= picture_files.MOST_PIXELS
+    assert opened.mode == "RGB" and 0 < opened.width * opened.height <= files.MOST_PIXELS
     return True
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import pickle
+import copy
 from pathlib import Path
 
 import pytest
@@ -126,7 +126,7 @@ def test_what_cannot_be_used_says_which_and_why(tmp_path: Path) -> None:
     files = ImageFiles(tmp_path, drop_folders=False)
     found = [files.look([name], (5, 6)) for name in ("none.png", "bad.png", "a.png")]
     assert found == [MISSING, CORRUPT, OTHER_SIZE]
-    told = [pickle.loads(pickle.dumps(reason)).where for reason in found]
+    told = [copy.deepcopy(reason).where for reason in found]
     assert told[0] == f"none.png below {tmp_path}"
     assert told[1].startswith(f"{tmp_path}/bad.png: not an image")
     assert told[2] == f"{tmp_path}/a.png is {WIDTH} x {HEIGHT}, annotated as 5 x 6"

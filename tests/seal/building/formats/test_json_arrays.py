@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seal.building.formats import json_arrays as json_stream
+from seal.building.formats import json_arrays
 from seal.building.formats.json_arrays import read_element, read_json, stream_arrays
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -21,7 +21,7 @@ VALUES = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(
     # What a COCO file has lists in is refused without; see below.
-    st.dictionaries(st.text().filter(lambda key: key not in json_stream._LISTS), VALUES),
+    st.dictionaries(st.text().filter(lambda key: key not in json_arrays._LISTS), VALUES),
     st.sampled_from([None, 1]),
     st.booleans(),
     st.integers(1, 40),
@@ -35,12 +35,12 @@ def test_every_element_is_found_where_it_stands(
 ) -> None:
     path = tmp_path_factory.mktemp("json") / "a.json"
     path.write_text(json.dumps(document, indent=indent, ensure_ascii=ascii_only), "utf-8")
-    whole = json_stream._CHUNK
-    json_stream._CHUNK = chunk
+    whole = json_arrays._CHUNK
+    json_arrays._CHUNK = chunk
     try:
         found = list(stream_arrays(path))
     finally:
-        json_stream._CHUNK = whole
+        json_arrays._CHUNK = whole
     expected = [
         (k, v) for k, values in document.items() if isinstance(values, list) for v in values
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seal.building.formats import json_arrays as json_stream
+from seal.building.formats import json_arrays
 from seal.building.formats.json_arrays import read_element
 from seal.building.formats.json_list import stream_list
 
@@ -30,12 +30,12 @@ def test_every_element_is_found_where_it_stands(
 ) -> None:
     path = tmp_path_factory.mktemp("json") / "a.json"
     path.write_text(json.dumps(values, indent=indent, ensure_ascii=ascii_only), "utf-8")
-    whole = json_stream._CHUNK
-    json_stream._CHUNK = chunk
+    whole = json_arrays._CHUNK
+    json_arrays._CHUNK = chunk
     try:
         found = list(stream_list(path))
     finally:
-        json_stream._CHUNK = whole
+        json_arrays._CHUNK = whole
     assert [element.value for element in found] == values
     with path.open("rb") as file:
         for element in found:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seal.building.formats import json_arrays as json_stream
+from seal.building.formats import json_arrays
 from seal.building.formats.json_arrays import read_element
 from seal.building.formats.json_members import KeyedMembers, MemberIndex, stream_members
 
@@ -20,7 +20,7 @@ def write(path: Path, document: object, **settings: object) -> Path:
 def test_members_come_with_their_bytes(
     tmp_path: Path, chunk: int, indent: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_stream, "_CHUNK", chunk)
+    monkeypatch.setattr(json_arrays, "_CHUNK", chunk)
     document = {"7": {"a": [1, {"b": "caf\u00e9 }"}]}, "x\u00e9": 12.5, "": None, "l": []}
     path = write(tmp_path / "a.json", document, indent=indent, ensure_ascii=False)
     found = list(stream_members(path))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seal.evaluation.tasks.entries import image_beside
+from seal.evaluation.tasks.entries import image_beside, images_by_stem
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
 RIGHT: dict[str, Any] = {
@@ -26,7 +26,7 @@ def questions(folder: Path, content: Any = RIGHT, *, name: str = "a") -> Any:
     path = folder / "direct_attributes" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    if image_beside(path) is None:
+    if image_beside(path, images_by_stem(path.parent)) is None:
         Image.new("RGB", (640, 480)).save(path.with_name(f"{name}.png"))
     return VStarBenchConfig(folder=str(folder)).build().questions()
 
