@@ -55,6 +55,7 @@ class Sample:
     images: tuple[Tensor, ...] = ()  # CLIP pixels, each (3, S, S) float32
     detector_image: Tensor | None = None  # OWL-ViT pixels (3, D, D) float32
     targets: tuple[Target, ...] = ()  # one per row that has a `[LOC]`, in order
+    source: str = ""  # the mixture's name of the record set it is from
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class Batch:
     expression_image: Tensor | None = None  # (E,) int64: its index into `detector_pixels`
     targets: list[Target] = field(default_factory=list)  # (E,)
     step: int = 0  # with `ids`, what dropout draws from
+    sources: list[str] = field(default_factory=list)  # (B,) the `Sample.source` of each row
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
         """The same batch on `device`; floating tensors in `dtype` if given (targets stay as is)."""

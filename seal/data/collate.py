@@ -59,6 +59,7 @@ def collate(
         pixel_values=pixels,
         visual_image=torch.tensor(visual_image, dtype=torch.int64),
         visual_long=torch.tensor(visual_long, dtype=torch.bool),
+        sources=[sample.source for sample, _ in rows],
     )
     _add_expressions(batch, samples, first)
     return batch

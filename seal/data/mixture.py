@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -91,6 +91,7 @@ class MixtureConfig:
             repeats=[source.repeat for source in self.sources.values()],
             shares=self.shares() if self.sampling == "weighted" else None,
             seed=seed,
+            names=list(self.sources),
             group_size=self.group_size,
             group_window=self.group_window,
         )
@@ -119,12 +120,14 @@ class Mixture:
         repeats: Sequence[int] | None = None,
         shares: Sequence[float] | None = None,
         seed: int = 0,
+        names: Sequence[str] | None = None,
         group_size: int = 0,
         group_window: int = 64,
     ) -> None:
         """`shares` given: sources are drawn by them; None: epochs over `repeats` of each source."""
         self.sources = list(sources)
         self.seed = seed
+        self._names = [""] * len(self.sources) if names is None else list(names)
         self._shares = None if shares is None else np.asarray(shares, dtype=np.float64)
         counts = [1] * len(self.sources) if repeats is None else list(repeats)
         sizes = [len(s) * n for s, n in zip(self.sources, counts, strict=True)]
@@ -149,7 +152,8 @@ class Mixture:
             index = int(self._grouped(first, stop)[index - first])
         source, item = self.locate(index)
         # Not the stream that drew the source: what is drawn inside it must not depend on that.
-        return self.sources[source].sample(item, np.random.default_rng((2, self.seed, index)))
+        sample = self.sources[source].sample(item, np.random.default_rng((2, self.seed, index)))
+        return replace(sample, source=self._names[source])
 
     def __getstate__(self) -> dict[str, object]:
         # Caches cannot be sent to a loader's workers, and need not be.

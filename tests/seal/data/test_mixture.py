@@ -14,6 +14,7 @@ from record_sets import text_record, tiny_tokenizer, write_set
 
 from seal.batch import Row, Sample
 from seal.data.chat import ChatConfig
+from seal.data.collate import collate
 from seal.data.mixture import Mixture, MixtureConfig, SourceConfig
 from seal.text.tokens import VisualSizes
 
@@ -198,3 +199,12 @@ def test_wrong_weights_are_refused() -> None:
         MixtureConfig(sources={"a": source(group="x")}, groups={"x": 1, "y": 1})
     with pytest.raises(ValueError, match="must not all be 0"):
         MixtureConfig(sources={"a": source(weight=0.0)}).shares()
+
+
+def test_every_sample_and_every_row_of_a_batch_says_which_source_it_is_from() -> None:
+    mixture = Mixture([A, B], names=["first", "second"], seed=3)
+    samples = [mixture[i] for i in range(8)]
+    assert {(s.id[0], s.source) for s in samples} == {("a", "first"), ("b", "second")}
+    batch = collate(samples, pad_id=0)
+    assert batch.sources == [sample.source for sample in samples]
+    assert batch.to("cpu").sources == batch.sources
