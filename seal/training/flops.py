@@ -29,7 +29,8 @@ def count_flops(model: VQAModel | VSM) -> Callable[[Batch], float]:
     head = _Matrices(model.llm.lm_head)
     per_row = 2.0 * (2.0 * head.total + head.trained)
     clip = model.config.clip
-    per_image = _tower_flops(model.vision_tower, clip, clip.num_tokens + 1)
+    layers = model.vision_tower.vision_model.encoder.layers[: clip.layers_run]
+    per_image = _tower_flops(layers, clip.layers_run, clip, clip.num_tokens + 1)
     for projector in (model.image_projector, model.object_projector):
         if projector is not None:
             matrices = _Matrices(projector)
@@ -37,7 +38,9 @@ def count_flops(model: VQAModel | VSM) -> Callable[[Batch], float]:
     per_detection = 0.0
     if isinstance(model, VSM):
         detector = model.config.detector
-        per_detection = _tower_flops(model.detector, detector, detector.grid_size**2 + 1)
+        per_detection = _tower_flops(
+            model.detector, detector.num_hidden_layers, detector, detector.grid_size**2 + 1
+        )
 
     def flops(batch: Batch) -> float:
         lengths = batch.attention_mask.sum(1).double()
@@ -68,9 +71,11 @@ class _Matrices:
         )
 
 
-def _tower_flops(tower: nn.Module, config: ClipConfig | OwlViTConfig, tokens: int) -> float:
-    """Forward of a vision transformer on one image."""
-    attention = 4.0 * config.num_hidden_layers * config.hidden_size * tokens**2
+def _tower_flops(
+    tower: nn.Module, num_layers: int, config: ClipConfig | OwlViTConfig, tokens: int
+) -> float:
+    """Forward of the `num_layers` layers of a vision transformer on one image."""
+    attention = 4.0 * num_layers * config.hidden_size * tokens**2
     return 2.0 * _Matrices(tower).total * tokens + attention
 
 

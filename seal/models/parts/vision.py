@@ -36,6 +36,11 @@ class ClipConfig:
         """Patch tokens of one image."""
         return (self.image_size // self.patch_size) ** 2
 
+    @property
+    def layers_run(self) -> int:
+        """Layers that stand before the hidden state that is read."""
+        return self.num_hidden_layers + 1 + self.feature_layer
+
     def build(self) -> ClipTower:
         return ClipTower(self)
 
@@ -60,6 +65,12 @@ class ClipTower(nn.Module):
         )
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(N, 3, S, S) -> (N, T, C)."""
-        out = self.vision_model(pixel_values=pixels, output_hidden_states=True)
-        return out.hidden_states[self.config.feature_layer][:, 1:]
+        """(N, 3, S, S) -> (N, T, C).
+
+        Layers behind the one that is read are there only to be loaded and saved: they are not run.
+        """
+        tower = self.vision_model
+        hidden = tower.pre_layrnorm(tower.embeddings(pixels))  # (N, 1 + T, C)
+        for layer in tower.encoder.layers[: self.config.layers_run]:
+            hidden = layer(hidden, attention_mask=None)
+        return hidden[:, 1:]

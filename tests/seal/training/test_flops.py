@@ -49,6 +49,20 @@ def test_a_frozen_model_and_unlearnt_rows_need_less(vicuna):
     assert frozen == pytest.approx(whole * 2 / 3, rel=0.01)
 
 
+def test_a_layer_of_the_tower_that_is_not_run_costs_nothing(vicuna):
+    image = text_batch(1, 1)
+    image.pixel_values = torch.zeros(1, 3, 0, 0)
+    needed = count_flops(vicuna)(image)
+    vicuna.config.clip.feature_layer = -1
+    try:
+        with_all = count_flops(vicuna)(image)
+    finally:
+        vicuna.config.clip.feature_layer = -2
+    tokens, hidden = 257, 1024
+    layer = 2 * tokens * 12 * hidden**2 + 4 * hidden * tokens**2
+    assert with_all - needed == pytest.approx(layer)
+
+
 def test_a_full_7b_fine_tune_needs_the_memory_it_is_known_to_need():
     """bf16 weights and gradients, float32 master weights and AdamW: 16 bytes a parameter."""
     alone = state_bytes(6.74e9, 0.3e9, stage=2, processes=1, bf16=True)

@@ -26,18 +26,33 @@ def test_tower_features_equal_the_reference():
     torch.testing.assert_close(features, t["tower.features"], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("layer", [-1, -2, -3, -4])
 @torch.no_grad()
-def test_the_second_to_last_layer_is_read_without_the_class_token():
-    tower = ClipConfig(**SIZES).build().eval()
+def test_the_layer_read_is_the_library_s_hidden_state_without_the_class_token(layer):
+    tower = ClipConfig(**SIZES, feature_layer=layer).build().eval()
     images = torch.randn(2, 3, 28, 28)
     features = tower(images)
     assert features.shape == (2, tower.config.num_tokens, 16) == (2, 4, 16)
-    for parameter in tower.vision_model.encoder.layers[-1].parameters():
-        parameter.zero_()
-    torch.testing.assert_close(tower(images), features)
-    for parameter in tower.vision_model.encoder.layers[-2].parameters():
-        parameter.zero_()
-    assert not torch.allclose(tower(images), features)
+    whole = tower.vision_model(pixel_values=images, output_hidden_states=True).hidden_states
+    assert len(whole) == 4
+    assert torch.equal(features, whole[layer][:, 1:])
+    others = [state for i, state in enumerate(whole) if i != layer + len(whole)]
+    assert not any(torch.allclose(features, state[:, 1:]) for state in others)
+
+
+@torch.no_grad()
+def test_layers_behind_the_one_that_is_read_are_not_run_but_stay_in_the_state():
+    tower = ClipConfig(**SIZES).build().eval()
+    layers = tower.vision_model.encoder.layers
+    ran = []
+    for index, layer in enumerate(layers):
+        layer.register_forward_hook(lambda *_, index=index: ran.append(index))
+    tower(torch.randn(1, 3, 28, 28))
+    assert ran == [0, 1] and len(layers) == 3
+    state = {key: value.clone() for key, value in tower.state_dict().items()}
+    assert any(".layers.2." in key for key in state)
+    other = ClipConfig(**SIZES).build()
+    other.load_state_dict(state, strict=True)
 
 
 @pytest.mark.parametrize(
