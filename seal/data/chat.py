@@ -144,6 +144,7 @@ class ChatDataset:
             dummies=dummies,
             sizes=self.sizes,
             max_text_tokens=config.max_text_tokens,
+            limit="data.chat.max_text_tokens",
             record=repr(record.id),
         )
 

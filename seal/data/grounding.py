@@ -185,6 +185,7 @@ class GroundingDataset:
             image=Visual(0, long=True) if shown else None,
             sizes=self.sizes,
             max_text_tokens=self.config.max_length - visual,
+            limit="data.grounding.max_length",
             masked_loc=masked_loc,
             record=repr(record.id),
         )

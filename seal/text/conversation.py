@@ -68,6 +68,7 @@ def conversation_row(
     sizes: VisualSizes | None = None,
     max_text_tokens: int | None = None,
     masked_loc: bool = False,
+    limit: str = "the maximum length",
     record: str = "",
 ) -> Row:
     """A row that learns the answers of `turns` and the end of each.
@@ -79,9 +80,11 @@ def conversation_row(
         objects: what the `<object>`s show, in order.
         dummies: slots of `object_slots=padded`: not attended, behind the image or, in a row
             without one, at the beginning.
-        max_text_tokens: longer rows are cut; a visual run counts as one token. A cut that would
-            remove every label, or the `[LOC]`, is an error.
+        max_text_tokens: longer rows are cut; a visual run counts as one token, so that none is cut
+            in two. A cut that would remove the image, an object, the `[LOC]` of an answer or every
+            label is an error; that the end of an answer is cut off is none.
         masked_loc: `chat_loc_slot=as_released`: a `[LOC]` behind the image, not attended.
+        limit: the setting behind `max_text_tokens`, named in errors.
         record: named in errors.
     """
     if not turns:
@@ -94,17 +97,27 @@ def conversation_row(
         prompt_ids, answer_ids = _continued(tokenizer, prompt, answered, record)
         ids += prompt_ids + answer_ids
         learnt += [False] * len(prompt_ids) + [True] * len(answer_ids)
-    cut = len(ids) + len(dummies) if max_text_tokens is None else max_text_tokens
+    whole = len(ids) + len(dummies)
+    cut = whole if max_text_tokens is None else max_text_tokens
     row = _row(ids, learnt, image, objects, dummies, sizes or VisualSizes(), cut, record)
     row = _with_loc(tokenizer, row, masked_loc=masked_loc, record=record)
     wants_loc = LOC_TOKEN in tokenizer and any(LOC_TOKEN in answer for _, answer in turns)
-    if not (row.labels != IGNORE_INDEX).any() or (wants_loc and row.loc_position is None):
-        lost = f"the {LOC_TOKEN}" if wants_loc else "every label"
+    if lost := _lost(row, len(objects) + (image is not None), wants_loc):
         raise ValueError(
-            f"{_named(record)}a cut at {cut} of {len(ids)} text tokens loses {lost}; "
-            "raise the maximum length or drop the record"
+            f"{_named(record)}a cut at {cut} of {whole} text tokens loses {lost}; raise {limit} by "
+            f"{whole - cut} or more, or drop the record"
         )
     return row
+
+
+def _lost(row: Row, num_pictures: int, wants_loc: bool) -> str:
+    """What a cut must not take, and took: without it the rest of the row says something else."""
+    if wants_loc and row.loc_position is None:
+        return f"the {LOC_TOKEN}"
+    if not (row.labels != IGNORE_INDEX).any():
+        return "every label"
+    missing = num_pictures - sum(visual.attended for visual in row.visuals)
+    return f"{missing} of the {num_pictures} pictures it shows" if missing else ""
 
 
 def prompt_row(

@@ -293,7 +293,8 @@ class _Reader:
                     image=shown,
                     objects=crops,
                     max_text_tokens=self.config.max_text_tokens,
-                    record=f"record {record.id!r}",
+                    limit="max_text_tokens",
+                    record=repr(record.id),
                 )
             except ValueError as error:
                 yield "label tokens", str(error)

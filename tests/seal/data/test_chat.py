@@ -11,7 +11,15 @@ import pytest
 import torch
 from golden_files import GOLDENS, batch_files, golden_json, golden_path, golden_tensors
 from golden_models import golden_vqa
-from record_sets import chat_record, draw_image, messages, text_record, tiny_tokenizer, write_set
+from record_sets import (
+    TURNS,
+    chat_record,
+    draw_image,
+    messages,
+    text_record,
+    tiny_tokenizer,
+    write_set,
+)
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Visual
 from seal.data.chat import ChatConfig, ChatDataset, expanded_turns
@@ -134,6 +142,23 @@ def test_a_row_that_loses_its_labels_names_file_and_record(
 ) -> None:
     with pytest.raises(ValueError, match=r"jsonl:1: record 'r': a cut at 9 "):
         dataset(tmp_path, tokenizer, [chat_record("r")], max_text_tokens=9)[0]
+
+
+def test_a_cut_never_drops_a_crop_that_a_later_turn_shows(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    """The first answer would be left to learn from, and the crop's picture without a place."""
+    turns = [TURNS[0], ("And on <object>?", "Yes.")]
+    record = chat_record("r", 1, conversations=messages(turns))
+    whole = dataset(tmp_path / "whole", tokenizer, [record])[0].rows[0]
+    first = next(i for i, label in enumerate(whole.labels) if label != IGNORE_INDEX)
+    limit = first - SIZES.count(whole.visuals[0].long) + 3  # two words of the first answer
+    data = dataset(tmp_path / "cut", tokenizer, [record], max_text_tokens=limit)
+    lost = (
+        r"record 'r': .* loses 1 of the 2 pictures it shows; raise data\.chat\.max_text_tokens by"
+    )
+    with pytest.raises(ValueError, match=lost):
+        data[0]
 
 
 @pytest.mark.parametrize(

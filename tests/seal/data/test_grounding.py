@@ -20,7 +20,7 @@ from record_sets import (
     write_set,
 )
 
-from seal.batch import IGNORE_INDEX
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN
 from seal.data.collate import collate
 from seal.data.grounding import GroundingConfig, GroundingDataset, boxes_cxcywh
 from seal.data.masks import mask_to_rle
@@ -145,8 +145,34 @@ def test_a_row_that_would_lose_its_loc_names_file_and_record(
     tmp_path: Path, tokenizer: Tokenizer
 ) -> None:
     data = dataset(tmp_path, tokenizer, search_record("s"), max_length=30)
-    with pytest.raises(ValueError, match=r"jsonl:1: record 's': .* loses the \[LOC\]"):
+    lost = r"jsonl:1: record 's': .* loses the \[LOC\]; raise data\.grounding\.max_length by"
+    with pytest.raises(ValueError, match=lost):
         data[0]
+
+
+def test_rows_at_any_maximum_length_keep_picture_and_loc_or_are_refused(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    """Also the rows of one image, which differ behind their picture alone."""
+    expressions = [Expression("cup " * n + "cup", (CUP,)) for n in (0, 3, 9)]
+    record = search_record("s", *expressions, conversations=messages(TURNS))
+    wholes = dataset(tmp_path / "whole", tokenizer, record)[0].rows
+    longest = max(len(row.input_ids) for row in wholes)
+    refused = 0
+    for limit in range(SIZES.long + 1, longest + 2):
+        data = dataset(tmp_path / str(limit), tokenizer, record, max_length=limit)
+        locs = [row.loc_position for row in wholes if row.loc_position is not None]
+        if max(locs) >= limit:
+            refused += 1
+            with pytest.raises(ValueError, match=r"\[LOC\]|every label"):
+                data[0]
+            continue
+        for row, whole in zip(data[0].rows, wholes, strict=True):
+            assert len(row.input_ids) == min(limit, len(whole.input_ids))
+            assert torch.equal(row.input_ids, whole.input_ids[:limit])
+            assert (row.input_ids == VISUAL_TOKEN).sum() == SIZES.long
+            assert (row.visuals, row.loc_position) == (whole.visuals, whole.loc_position)
+    assert 0 < refused < longest - SIZES.long
 
 
 def test_targets_of_a_vqa_record_have_no_place_here(tmp_path: Path, tokenizer: Tokenizer) -> None:

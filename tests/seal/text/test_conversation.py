@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Visual
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
 from seal.text.conversation import (
     PLAIN,
     VQA,
@@ -23,6 +28,7 @@ from seal.text.train_tokenizer import train_tokenizer
 
 IMAGE, CROP = Visual(0, True), Visual(1, False)
 ONE_EACH = VisualSizes(1, 1)  # the goldens' placeholders are not expanded
+CUT_SIZES = VisualSizes(5, 2)
 TURNS = [("<image>\nWhere is the cup?", "On the table."), ("Sure?", "Yes.")]
 
 
@@ -114,6 +120,97 @@ def test_a_cut_keeps_what_fits(tokenizer: Tokenizer) -> None:
     )
     assert torch.equal(cut.input_ids, whole.input_ids[:-2])
     assert torch.equal(cut.labels, whole.labels[:-2])
+
+
+def units(row: Row) -> list[tuple[int, int]]:
+    """Where each token and each whole run of visual tokens begins and ends."""
+    sizes = iter([CUT_SIZES.count(visual.long) for visual in row.visuals])
+    found, at = [], 0
+    while at < len(row.input_ids):
+        size = next(sizes) if row.input_ids[at] == VISUAL_TOKEN else 1
+        found.append((at, at + size))
+        at += size
+    return found
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> dict[str, Any]:
+    """Chats of both models with the image and the objects in any turn, and searches."""
+    words = st.lists(st.sampled_from(["cup", "on", "the", "table", "Yes", "Where"]), max_size=6)
+    kind = draw(st.sampled_from(["chat", "padded", "search", "search model's chat", "caption"]))
+    if kind == "search":
+        question = f"<image>\n{locate_question(' '.join(draw(words)) or 'cup')}"
+        return {"template": VSM, "turns": [(question, LOCATE_ANSWER)], "image": IMAGE}
+    if kind == "caption":
+        answer = " ".join(draw(words)) + "."
+        return {"template": PLAIN, "turns": [("<image>", answer)], "image": IMAGE}
+    count = draw(st.integers(1, 4))
+    questions = [" ".join(draw(words)) + "?" for _ in range(count)]
+    shows = kind == "padded" or draw(st.booleans())
+    if shows:
+        questions[draw(st.integers(0, count - 1))] += " <image>"
+    objects = draw(st.integers(0, 3)) if kind in ("chat", "padded") else 0
+    for _ in range(objects):
+        turn = draw(st.integers(0, count - 1))
+        questions[turn] += " the cup <object>"
+    slot = Visual(9, False, attended=False)
+    return {
+        "template": VSM if kind == "search model's chat" else VQA,
+        "turns": [(question, " ".join(draw(words)) + ".") for question in questions],
+        "image": IMAGE if shows else None,
+        "objects": [Visual(1 + i, bool(objects == 1)) for i in range(objects)],
+        "dummies": [slot] * (3 - objects) if kind == "padded" else [],
+        "masked_loc": kind == "search model's chat" and draw(st.booleans()),
+    }
+
+
+@given(conversation=conversations(), data=st.data())
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_a_cut_leaves_every_picture_and_location_whole_or_is_an_error(
+    tokenizer: Tokenizer, conversation: dict[str, Any], data: st.DataObject
+) -> None:
+    template, turns = conversation.pop("template"), conversation.pop("turns")
+    build = partial(
+        conversation_row, tokenizer, template, turns, sizes=CUT_SIZES, record="r7", **conversation
+    )
+    whole = build()
+    pieces = units(whole)
+    limit = data.draw(st.integers(1, len(pieces) + 2))
+    end = pieces[min(limit, len(pieces)) - 1][1]
+    labels = whole.labels[:end]
+    pictures = sum(visual.attended for visual in whole.visuals)
+    runs = (whole.input_ids == VISUAL_TOKEN) & (
+        True if whole.attention_mask is None else whole.attention_mask
+    )
+    whole_runs = int(runs.sum()) == int(runs[:end].sum())
+    loc_stays = whole.loc_position is None or whole.loc_position < end
+    if loc_stays and whole_runs and bool((labels != IGNORE_INDEX).any()):
+        row = build(max_text_tokens=limit)
+        assert torch.equal(row.input_ids, whole.input_ids[:end])
+        assert torch.equal(row.labels, labels)
+        assert sum(visual.attended for visual in row.visuals) == pictures
+        assert row.loc_position == whole.loc_position
+        assert len(units(row)) == min(limit, len(pieces))
+        tokens = sum(CUT_SIZES.count(visual.long) for visual in row.visuals)
+        assert int((row.input_ids == VISUAL_TOKEN).sum()) == tokens
+        return
+    message = rf"record r7: a cut at {limit} of {len(pieces)} .* or more, or drop the record"
+    with pytest.raises(ValueError, match=message):
+        build(max_text_tokens=limit)
+
+
+def test_an_error_about_a_cut_names_what_is_lost_and_the_setting(tokenizer: Tokenizer) -> None:
+    turns = [("Hi?", "Yes."), ("<image> The cup <object> or <object>?", "On the table.")]
+    crops = [Visual(1, False), Visual(2, False)]
+    build = partial(
+        conversation_row, tokenizer, VQA, turns, image=IMAGE, objects=crops, limit="max_words"
+    )
+    ids = build(sizes=ONE_EACH).input_ids.tolist()
+    last = max(at for at, token in enumerate(ids) if token == VISUAL_TOKEN)
+    with pytest.raises(ValueError, match=r"loses 1 of the 3 pictures it shows; raise max_words by"):
+        build(max_text_tokens=last)
+    row = build(max_text_tokens=last + 1)  # the answer before them is still learnt
+    assert row.visuals == (IMAGE, *crops) and (row.labels != IGNORE_INDEX).any()
 
 
 @pytest.mark.parametrize("limit", [3, 20])
