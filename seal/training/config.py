@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+OPTIMIZERS = ("adamw", "adamw_8bit")
 SCHEDULES = ("linear", "cosine", "constant")
 WANDB_MODES = ("off", "offline", "online")
 
@@ -40,6 +41,7 @@ class TrainConfig:
     schedule: str = "cosine"  # linear | cosine | constant; the first two end at 0
     warmup_steps: int = 0  # steps of linear rise
     warmup_ratio: float = 0.0  # the same as a share of all steps; only one of the two
+    optimizer: str = "adamw"  # adamw | adamw_8bit: moments in one byte each (bitsandbytes)
     beta1: float = 0.9  # AdamW
     beta2: float = 0.999
     eps: float = 1e-8
@@ -77,6 +79,10 @@ class TrainConfig:
                 raise ValueError(f"train.{name} must not be negative, got {getattr(self, name)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"train.schedule={self.schedule!r} is none of {', '.join(SCHEDULES)}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(
+                f"train.optimizer={self.optimizer!r} is none of {', '.join(OPTIMIZERS)}"
+            )
         if self.wandb not in WANDB_MODES:
             raise ValueError(f"train.wandb={self.wandb!r} is none of {', '.join(WANDB_MODES)}")
         if self.warmup_steps and self.warmup_ratio:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seal.batch import Batch
 from seal.training.config import TrainConfig, derive_accumulation
 from seal.training.distributed import World
+from seal.training.optimizer import build_optimizer
 from seal.training.schedule import learning_rate_share
 
 Losses = dict[str, Tensor]
@@ -52,6 +53,7 @@ class Engine:
         self.num_steps = num_steps
         self.world = world
         self.dtype = torch.bfloat16 if train.bf16 else torch.float32
+        self._moments_linked = False
 
     @property
     def model(self) -> nn.Module:
@@ -95,6 +97,9 @@ class Engine:
         if self.stage == 0 and boundary:
             _require_finite(norm, step)
         self.deepspeed.step()
+        if boundary and not self._moments_linked:
+            _link_moments(self.deepspeed.optimizer)
+            self._moments_linked = True
         if boundary and self.stage > 0:
             norm = float(self.deepspeed.get_global_grad_norm())
             _require_finite(norm, step)
@@ -151,20 +156,21 @@ def build_engine(
     """
     accumulation = derive_accumulation(train.global_batch_size, train.micro_batch_size, world.size)
     document = _complete(deepspeed_config, train, accumulation)
-    stage = int(document.get("zero_optimization", {}).get("stage", 0))
+    stage = _stage(document)
     if stage == 0 and train.bf16:
         raise ValueError(
             "train.bf16=true needs ZeRO 1 or higher, whose float32 master weights keep small "
             "updates: use deepspeed=zero1 (on one GPU it costs the same), or train.bf16=false"
         )
-    offload = document.get("zero_optimization", {}).get("offload_optimizer", {}).get("device")
-    optimizer = torch.optim.AdamW(
-        parameter_groups(model, train.weight_decay),
-        lr=train.learning_rate,
-        betas=(train.beta1, train.beta2),
-        eps=train.eps,
-        fused=world.device.type == "cuda" or offload == "cpu",
-    )
+    offload = _offload(document)
+    if train.optimizer == "adamw_8bit" and (stage == 0 or offload is not None):
+        where = "zero_optimization.stage=0" if stage == 0 else "zero_optimization.offload_optimizer"
+        raise ValueError(
+            f"train.optimizer=adamw_8bit does not go with deepspeed.{where}: use deepspeed=zero1, "
+            "zero2 or zero3, or train.optimizer=adamw"
+        )
+    optimizer = build_optimizer(model, train, fused=world.device.type == "cuda" or offload == "cpu")
+    _set_buckets(document, optimizer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import deepspeed
@@ -172,25 +178,15 @@ def build_engine(
         engine, _, _, _ = deepspeed.initialize(
             model=Objective(model, criterion), optimizer=optimizer, config=document
         )
+    if stage == 0 and world.size == 1:
+        engine.enable_backward_allreduce = False  # it would copy every gradient, for nobody
+    if stage == 1:
+        _free_low_precision_gradients(engine)
     engine.train()
     return Engine(
         engine, stage=stage, accumulation=accumulation, train=train, num_steps=num_steps,
         world=world,
     )  # fmt: skip
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Trainable parameters for AdamW: matrices decay, biases and norms do not."""
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    if not trainable:
-        raise ValueError("nothing to train: every parameter of the model is frozen")
-    if not weight_decay:
-        return [{"params": trainable, "weight_decay": 0.0}]
-    groups = [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
 
 
 def _complete(config: dict[str, Any], train: TrainConfig, accumulation: int) -> dict[str, Any]:
@@ -215,7 +211,74 @@ def _complete(config: dict[str, Any], train: TrainConfig, accumulation: int) -> 
     if bool(bf16.get("enabled")) != train.bf16:
         raise ValueError(f"deepspeed.bf16.enabled={bf16.get('enabled')} contradicts train.bf16")
     document.setdefault("gradient_clipping", train.gradient_clipping)
+    if train.bf16 and accumulation > 1:
+        _sum_in_float32(document, bf16)
     # torch's AdamW is not on DeepSpeed's list for CPU offload; it runs there all the same.
     document.setdefault("zero_allow_untested_optimizer", True)
     document.setdefault("zero_force_ds_cpu_optimizer", False)
     return document
+
+
+def _sum_in_float32(document: dict[str, Any], bf16: dict[str, Any]) -> None:
+    """Unless the document says otherwise: in bfloat16, 8 gradients are off by 0.3%, 32 by 0.7%."""
+    kind = document.setdefault("data_types", {}).setdefault("grad_accum_dtype", "fp32")
+    if _stage(document) != 1 or kind != "fp32":
+        return
+    if _offload(document):
+        raise ValueError(
+            "deepspeed: ZeRO 1 with offload_optimizer adds up gradients in bfloat16 whatever "
+            "data_types.grad_accum_dtype says: use deepspeed=zero2_offload, or "
+            "+deepspeed.data_types.grad_accum_dtype=bf16 to accept it"
+        )
+    # ZeRO 1 then runs an optimizer that can add each gradient as it becomes ready, and that talks
+    # once a step: in float32 as well.
+    bf16.setdefault("immediate_grad_update", True)
+    document.setdefault("communication_data_type", "fp32")
+
+
+def _stage(document: dict[str, Any]) -> int:
+    return int(document.get("zero_optimization", {}).get("stage", 0))
+
+
+def _offload(document: dict[str, Any]) -> str | None:
+    device = document.get("zero_optimization", {}).get("offload_optimizer", {}).get("device")
+    return None if device in (None, "none") else str(device)
+
+
+def _set_buckets(document: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    """Let gradients travel in buckets of about a group: DeepSpeed's 500 M hold a small model whole.
+
+    A bucket is a copy, and two are in use where communication overlaps.
+    """
+    zero = document.get("zero_optimization")
+    if zero:
+        sizes = [sum(p.numel() for p in g["params"]) for g in optimizer.param_groups]
+        zero.setdefault("reduce_bucket_size", min(500_000_000, max(sizes)))
+
+
+def _link_moments(optimizer: Any) -> None:
+    """Let DeepSpeed find the moments of each parameter, which it shows by name.
+
+    ZeRO-1 and 2 do so behind the update of the first group, when the others have none yet.
+    """
+    if getattr(optimizer, "_hp_optimizer_states_linked", False):
+        optimizer._hp_optimizer_states_linked = False
+        optimizer._lazy_init_hp_params_optimizer_state()
+
+
+def _free_low_precision_gradients(engine: Any) -> None:
+    """Let go of each bfloat16 gradient once ZeRO-1 has added it to its float32 sum.
+
+    DeepSpeed sets it to zero and keeps the memory: two bytes a parameter.
+    """
+    from deepspeed.runtime.bf16_optimizer import BF16_Optimizer
+
+    if not isinstance(engine.optimizer, BF16_Optimizer):
+        return
+
+    def free(parameter: nn.Parameter) -> None:
+        parameter.grad = None
+
+    for parameter in engine.module.parameters():
+        if parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(free)
