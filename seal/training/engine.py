@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from seal.batch import Batch
 from seal.training.config import TrainConfig, derive_accumulation
 from seal.training.distributed import World
+from seal.training.eight_bit import hide_moments, show_moments
 from seal.training.optimizer import build_optimizer
 from seal.training.schedule import learning_rate_share
 
@@ -84,6 +87,23 @@ class Engine:
             FloatingPointError: the norm is not finite.
         """
         return self._step(step, self.learning_rate(step))
+
+    @contextmanager
+    def open_moments(self, *, changed: bool) -> Iterator[None]:
+        """While it lasts, AdamW's moments are float32 under torch's names, 8-bit ones as well.
+
+        changed: they are overwritten meanwhile. At least one step must have been taken.
+        """
+        packed = self.train_config.optimizer == "adamw_8bit"
+        if packed:
+            show_moments(self.deepspeed.basic_optimizer)
+            _link_moments(self.deepspeed.optimizer)
+        try:
+            yield
+        finally:
+            if packed:
+                hide_moments(self.deepspeed.basic_optimizer, changed=changed)
+                _link_moments(self.deepspeed.optimizer)
 
     def skip_step(self) -> None:
         """As `step`, but at rate 0: the optimizer allocates its state, no weight changes."""
@@ -171,7 +191,7 @@ def build_engine(
         )
     optimizer = build_optimizer(model, train, fused=world.device.type == "cuda" or offload == "cpu")
     _set_buckets(document, optimizer)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # memory, group by group
         warnings.simplefilter("ignore")
         import deepspeed
 
