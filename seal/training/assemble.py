@@ -98,12 +98,14 @@ def build_with_adapters(
     lora: Any,
     gradient_checkpointing: bool,
     seed: int,
+    adapter: str | None = None,
 ) -> VLM:
-    """Build or load a model, `mark` what is trained, add adapters.
+    """Build or load a model, `mark` what is trained, add adapters: new ones, or the folder's.
 
     Whatever is new is drawn from `seed`: the same in every process, and again when the run is
     resumed or exported.
     """
+    from seal.models.files.adapter import put_adapter, read_adapter
     from seal.models.fit.lora import add_lora
 
     torch.manual_seed(seed)
@@ -111,6 +113,8 @@ def build_with_adapters(
     mark(model)
     if lora is not None:
         add_lora(model, lora)
+    if adapter is not None:
+        put_adapter(model, read_adapter(adapter), lora)
     if gradient_checkpointing:
         llm: Any = model.llm
         enable = getattr(llm, "activation_checkpointing_enable", None)  # its name before 5.20:

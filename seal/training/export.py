@@ -21,12 +21,19 @@ from seal.training.same_run import require_same_base, require_same_shapes
 from seal.version import __version__, git_revision
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+# Said of a merged export, for it is not the model whose losses the log shows.
+QUANTIZED = (
+    "trained over {0} weights, merged into the whole ones ({1}): answers differ a little from "
+    "those in training; the adapters over {0} weights are exact: seal train/export form=adapter"
+)
 
 
 def export_model(
     run: VQARun | VSMRun, checkpoint: Path, out: Path, *, dtype: str | None = None
 ) -> None:
     """Write `out`: base weights with the trained ones over them, tokenizer, settings.
+
+    Adapters that were trained over a quantized base are merged into the whole weights.
 
     Args:
         dtype: bf16, fp16 or fp32; None: what the run computed in.
@@ -51,6 +58,10 @@ def export_model(
         trained[name].data = value if ".lora_" in name else value.to(wanted)
     if run.lora is not None:
         merge_lora(model, wanted)
+        if run.quantization is not None:
+            print(
+                QUANTIZED.format(run.quantization, dtype or ("bf16" if run.train.bf16 else "fp32"))
+            )
     model.to(wanted)
     save_model(out, model, run.tokenizer_folder, training_facts(run, checkpoint))
 

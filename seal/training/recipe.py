@@ -19,6 +19,7 @@ from seal.data.record_set import RecordSet
 from seal.files.fingerprint import fingerprint
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss, VSMLossConfig
+from seal.models.files.adapter import read_adapter, require_base
 from seal.models.files.load import load_model
 from seal.models.fit.lora import LoraConfig
 from seal.models.vlm import VLM
@@ -56,6 +57,7 @@ class Run:
     init_from: str | None = None  # a model folder, or miniature://NAME; None: random weights
     tokenizer: str | None = None  # a tokenizer folder; None: the one in init_from
     lora: LoraConfig | None = None  # None: no adapters
+    init_adapter: str | None = None  # adapter folder over init_from; what it holds trains on
     quantization: str | None = None  # int8 | nf4: of the frozen LLM under LoRA (QLoRA)
     train: TrainConfig
     deepspeed: dict[str, Any] = field(default_factory=dict)  # the DeepSpeed document
@@ -108,6 +110,13 @@ class Run:
                 f"quantization={self.quantization} freezes the LLM: set lora as well (QLoRA), "
                 f"or quantization=null"
             )
+        if self.init_adapter is not None and (self.init_from is None or self.lora is None):
+            missing = (
+                "init_from to its base model" if self.init_from is None else "lora to its kind"
+            )
+            raise ValueError(
+                f"init_adapter={self.init_adapter} holds adapters alone: set {missing} as well"
+            )
 
 
 @dataclass(kw_only=True, slots=True)
@@ -152,6 +161,7 @@ class VQARun(Run):
             lora=self.lora,
             gradient_checkpointing=self.train.gradient_checkpointing,
             seed=self.seed,
+            adapter=self.init_adapter if weights else None,
         )
         assert isinstance(model, VQAModel)
         return model
@@ -229,6 +239,7 @@ class VSMRun(Run):
             lora=self.lora,
             gradient_checkpointing=self.train.gradient_checkpointing,
             seed=self.seed,
+            adapter=self.init_adapter if weights else None,
         )
         assert isinstance(model, VSM)
         return model
@@ -283,11 +294,21 @@ def describe(run: VQARun | VSMRun) -> dict[str, Any]:
 
 
 def base_facts(run: VQARun | VSMRun) -> dict[str, str] | None:
-    """What is in `init_from`, which a resumed run and an export read again."""
+    """What is in `init_from` and `init_adapter`, which a resumed run and an export read again.
+
+    Raises:
+        ValueError: the adapters were trained over another base model.
+    """
     if run.init_from is None:
         return None
     folder = resolve_folder(run.init_from)
-    return {"folder": run.init_from, "fingerprint": fingerprint(folder)}
+    facts = {"folder": run.init_from, "fingerprint": fingerprint(folder)}
+    if run.init_adapter is not None:
+        adapter = read_adapter(run.init_adapter)
+        require_base(adapter, run.init_from, facts["fingerprint"])
+        facts["adapter"] = run.init_adapter
+        facts["adapter_fingerprint"] = fingerprint(adapter.folder)
+    return facts
 
 
 def verify_records(run: VQARun | VSMRun) -> None:

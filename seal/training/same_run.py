@@ -57,20 +57,26 @@ def require_same_config(source: Path, stored: Mapping[str, Any], wanted: Mapping
 def require_same_base(
     source: Path, stored: Mapping[str, str] | None, wanted: Mapping[str, str] | None
 ) -> None:
-    """Raise a ValueError if the folder with the base model holds another one by now.
+    """Raise a ValueError if the folder with the base model, or the adapters, holds others by now.
 
     A checkpoint holds what is trained and nothing frozen. Another folder is another configuration,
     which `require_same_config` names.
     """
-    if stored is None or wanted is None or stored["folder"] != wanted["folder"]:
+    if stored is None or wanted is None:
         return
-    if stored["fingerprint"] != wanted["fingerprint"]:
-        raise ValueError(
-            f"init_from={wanted['folder']} is no longer the model that {source} was trained from "
-            f"(fingerprint {stored['fingerprint']} then, {wanted['fingerprint']} now), and what is "
-            f"not trained is read from there; put that model back, or choose another run_name to "
-            f"start anew"
-        )
+    for key, folder, hashed, what in (
+        ("init_from", "folder", "fingerprint", "model"),
+        ("init_adapter", "adapter", "adapter_fingerprint", "adapter"),
+    ):
+        if folder not in stored or stored[folder] != wanted.get(folder):
+            continue
+        if stored[hashed] != wanted[hashed]:
+            raise ValueError(
+                f"{key}={wanted[folder]} is no longer the {what} that {source} was trained from "
+                f"(fingerprint {stored[hashed]} then, {wanted[hashed]} now), and what is not "
+                f"trained is read from there; put that {what} back, or choose another run_name to "
+                f"start anew"
+            )
 
 
 def _is_free(key: str) -> bool:

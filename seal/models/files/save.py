@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,23 @@ def save_model(
     folder, tokenizer_folder = Path(folder), Path(tokenizer_folder)
     require_replaceable(folder)
     require_plain(model)
-    if not (tokenizer_folder / MODEL_FILE).is_file():
-        raise ValueError(
-            f"{tokenizer_folder} has no {MODEL_FILE}: a model folder carries its tokenizer"
-        )
+    require_tokenizer(tokenizer_folder)
+    replace_folder(
+        folder, lambda new: _write_folder(new, model, tokenizer_folder, extra, max_shard_size)
+    )
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a new folder, then rename it to `folder`, whose old content goes.
+
+    Raises:
+        OSError: the disk is full or not writable; what was in `folder` is still there.
+    """
     new, old = beside(folder)
     try:
         shutil.rmtree(new, ignore_errors=True)  # of a save that was killed
         new.mkdir(parents=True)
-        _write_folder(new, model, tokenizer_folder, extra, max_shard_size)
+        write(new)
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
@@ -157,15 +166,27 @@ def _write_folder(
     save_torch_state_dict(state, folder, max_shard_size=max_shard_size)
     for shard in folder.glob("*.safetensors"):
         follow_umask(shard)  # the library lets only the owner read them
-    _write_json(folder / CONFIG_FILE, config_to_dict(model.config))
+    write_json(folder / CONFIG_FILE, config_to_dict(model.config))
     for name, settings in processor_files(model.config).items():
-        _write_json(folder / name, settings)
-    for name in TOKENIZER_FILES:
-        if (tokenizer_folder / name).exists():
-            shutil.copyfile(tokenizer_folder / name, folder / name)
+        write_json(folder / name, settings)
+    copy_tokenizer(tokenizer_folder, folder)
     if extra is not None:
-        _write_json(folder / TRAINING_FILE, extra)
+        write_json(folder / TRAINING_FILE, extra)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def require_tokenizer(source: Path) -> None:
+    """Raise a ValueError if there is no tokenizer to copy."""
+    if not (source / MODEL_FILE).is_file():
+        raise ValueError(f"{source} has no {MODEL_FILE}: a model folder carries its tokenizer")
+
+
+def copy_tokenizer(source: Path, folder: Path) -> None:
+    """The tokenizer's files, byte for byte."""
+    for name in TOKENIZER_FILES:
+        if (source / name).exists():
+            shutil.copyfile(source / name, folder / name)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write an object for people to read."""
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -52,7 +52,7 @@ def list_tensors(folder: Path | str) -> dict[str, StoredTensor]:
         if index.is_file():
             return _indexed(index)
         if (folder / name).is_file():
-            return _header(folder / name)
+            return list_file(folder / name)
     raise ValueError(f"{folder} has none of {', '.join(FILES)}, nor their .index.json")
 
 
@@ -103,7 +103,7 @@ def _indexed(index: Path) -> dict[str, StoredTensor]:
             raise ValueError(f"{index} names {shard}, which is not beside it")
         if not path.is_file():
             raise ValueError(f"{path} does not exist: the folder is incomplete; fetch it again")
-        found = _header(path)
+        found = list_file(path)
         for name in found:
             if name not in placed:
                 raise ValueError(f"{path} holds {name}, which {index.name} does not list")
@@ -116,8 +116,8 @@ def _indexed(index: Path) -> dict[str, StoredTensor]:
     return stored
 
 
-def _header(file: Path) -> dict[str, StoredTensor]:
-    """What is in one file."""
+def list_file(file: Path) -> dict[str, StoredTensor]:
+    """What is in one file; as `list_tensors`."""
     if file.suffix == ".safetensors":
         with _open(file) as tensors:
             slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
