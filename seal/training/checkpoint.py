@@ -1,4 +1,4 @@
-"""Checkpoints on disk: complete or absent, plain safetensors and JSON.
+"""Read checkpoints: complete or absent, plain safetensors and JSON.
 
     checkpoints/step-00000500/
         checkpoint.json                   step, configuration, shapes, checksums
@@ -11,38 +11,25 @@ step, so the step is all that has to be stored of them.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from seal.files.whole import write_whole
-from seal.training import state
-from seal.training.checkpoint_store import (
-    FORMAT,
-    KINDS,
-    META,
-    begin_writing,
-    checkpoint_name,
-    checkpoint_names,
-    finish_writing,
-    read_meta,
-    rotate,
-)
+from seal.training.checkpoint_store import KINDS, read_meta
+from seal.training.checkpoint_writer import PIECE, join_checksums
 from seal.training.engine import Engine
 from seal.training.same_run import require_same_shapes
+from seal.training.state import EngineState
+from seal.training.tensor_file import ITEM, read_at, read_offsets
 
 
 def read_description(checkpoint: Path) -> dict[str, Any]:
-    """What the run that wrote it was, as it was passed to `save_checkpoint`."""
+    """What the run that wrote it was, as it was passed to `Checkpointer.save`."""
     description: dict[str, Any] = read_meta(checkpoint)["config"]
     return description
 
@@ -67,79 +54,61 @@ def read_weights(checkpoint: Path) -> dict[str, Tensor]:
     return dict(iterate_weights(checkpoint))
 
 
-def save_checkpoint(
-    folder: Path, engine: Engine, *, step: int, config: Mapping[str, Any], keep: int
-) -> Path:
-    """Write the state after `step` updates; a collective call, the first process writes.
-
-    Raises:
-        OSError: it does not fit on the disk; the previous checkpoint is untouched.
-    """
-    shapes = state.shapes(engine)
-    meta = {"format": FORMAT, "step": step, "config": config, "shapes": shapes}
-    if not engine.world.is_main:
-        for kind in KINDS:  # in step with the first process, which gathers and writes
-            for name in shapes:
-                state.get_tensor(engine, name, kind)
-        engine.world.barrier()
-        return folder / checkpoint_name(step)
-    try:
-        written = write_checkpoint(
-            folder, meta, lambda name, kind: state.get_tensor(engine, name, kind)
-        )
-    except (OSError, ValueError) as error:
-        need = 4 * len(KINDS) * sum(int(np.prod(s)) for s in shapes.values()) / 2**30
-        raise OSError(
-            f"cannot write the checkpoint of step {step} to {folder}: {error}; it takes "
-            f"{need:.2f} GiB; the earlier ones "
-            f"({', '.join(checkpoint_names(folder)) or 'none'}) are intact: make room and start "
-            "the same command again"
-        ) from error
-    rotate(folder, keep, written.name)
-    engine.world.barrier()
-    return written
-
-
-def write_checkpoint(
-    folder: Path, meta: Mapping[str, Any], tensor: Callable[[str, str], Tensor]
-) -> Path:
-    """Write under a name that is never read, then rename, then point `latest` at it.
-
-    Whatever kills the process in between, `latest` names a complete checkpoint. Tensors are asked
-    for one at a time, so memory holds one of them, not the model.
-    """
-    name = checkpoint_name(meta["step"])
-    partial = begin_writing(folder, name)
-    try:
-        checksums = {}
-        for kind in KINDS:
-            tensors = (tensor(name, kind) for name in meta["shapes"])
-            path = partial / f"{kind}.safetensors"
-            checksums[kind] = _write_safetensors(path, meta["shapes"], tensors)
-        write_whole(partial / META, json.dumps({**meta, "crc32": checksums}, indent=1))
-    except (OSError, ValueError):
-        shutil.rmtree(partial)
-        raise
-    return finish_writing(folder, name)
-
-
 def load_checkpoint(checkpoint: Path, engine: Engine) -> int:
     """Overwrite the engine's state with a checkpoint's and return the steps it had done.
 
-    The engine must have taken a step (`Engine.skip_step`), so that its optimizer has a state.
+    Collective: every process reads the parts it holds, whatever number of them wrote it. The
+    engine must have taken a step (`Engine.skip_step`), so that its optimizer has a state.
 
     Raises:
-        ValueError: the checkpoint is of another model; names the keys.
+        ValueError: in every process: the checkpoint is damaged, or of another model (names the
+            keys).
     """
     meta = read_meta(checkpoint)
-    shapes = state.shapes(engine)
-    require_same_shapes(checkpoint, read_shapes(checkpoint), shapes)
+    state = EngineState(engine)
+    require_same_shapes(checkpoint, read_shapes(checkpoint), state.shapes)
+    host = torch.empty(PIECE, pin_memory=engine.world.device.type == "cuda")
     for kind in KINDS:
-        for name, tensor in _iterate(checkpoint, meta, kind):
-            state.set_tensor(engine, name, kind, tensor)
-    state.set_optimizer_step(engine, meta["step"])
+        path = checkpoint / f"{kind}.safetensors"
+        found: list[tuple[str, int, int, int]] = []
+        problem = None
+        try:
+            found = _read_own(path, state, kind, host)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problem = str(error)
+        gathered = engine.world.gather((problem, found))
+        problems = [text for text, _ in gathered if text is not None]
+        if expected := meta.get("crc32", {}).get(kind) if not problems else None:
+            joined = join_checksums([parts for _, parts in gathered], state.shapes)
+            wrong = [name for name, crc in joined.items() if crc != expected.get(name)]
+            problems = [f"the checksum of {name} is another" for name in wrong]
+        if problems:
+            raise _damaged(path, problems[0])
+    state.settle(meta["step"])
     engine.world.barrier()
     return int(meta["step"])
+
+
+def _read_own(
+    path: Path, state: EngineState, kind: str, host: Tensor
+) -> list[tuple[str, int, int, int]]:
+    """Overwrite what this process holds of one kind; the checksum of each part that was read."""
+    offsets = read_offsets(path, state.shapes)
+    found = []
+    with path.open("rb", buffering=0) as file:
+        for part in state.own:
+            living = state.view(part, kind)
+            crc = 0
+            for begin in range(0, part.end - part.begin, PIECE):
+                piece = living[begin : begin + PIECE]
+                copy = host[: len(piece)]
+                data = copy.numpy().data.cast("B")
+                offset = offsets[part.name] + ITEM * (part.begin + begin)
+                read_at(file.fileno(), data, offset)
+                crc = zlib.crc32(data, crc)
+                piece.copy_(copy)
+            found.append((part.name, part.begin, part.end, crc))
+    return found
 
 
 def _iterate(checkpoint: Path, meta: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Tensor]]:
@@ -156,33 +125,11 @@ def _iterate(checkpoint: Path, meta: Mapping[str, Any], kind: str) -> Iterator[t
                     raise ValueError(f"the checksum of {name} is another")
                 yield name, tensor
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ValueError(
-            f"{path} is damaged: {error}; go on from an earlier checkpoint of {checkpoint.parent} "
-            "by writing its name into the file `latest` there"
-        ) from error
+        raise _damaged(path, error) from error
 
 
-def _write_safetensors(
-    path: Path, shapes: Mapping[str, tuple[int, ...]], tensors: Iterable[Tensor]
-) -> dict[str, int]:
-    """Write float32 tensors, in the order of `shapes`, as they come; return their checksums."""
-    header: dict[str, Any] = {}
-    offset = 0
-    for name, shape in shapes.items():
-        size = 4 * int(np.prod(shape))
-        header[name] = {
-            "dtype": "F32", "shape": list(shape), "data_offsets": [offset, offset + size]
-        }  # fmt: skip
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # the format wants the data aligned
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        checksums = {}
-        for name, tensor in zip(shapes, tensors, strict=True):
-            data = tensor.to(torch.float32).contiguous().numpy().data
-            checksums[name] = zlib.crc32(data)
-            file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return checksums
+def _damaged(path: Path, why: object) -> ValueError:
+    return ValueError(
+        f"{path} is damaged: {why}; go on from an earlier checkpoint of {path.parents[1]} by "
+        "writing its name into the file `latest` there"
+    )

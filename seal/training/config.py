@@ -17,6 +17,7 @@ FREE_FIELDS = frozenset(
         "log_every",
         "save_every",
         "keep",
+        "save_in_background",
         "validate_every",
         "validation_samples",
         "workers",
@@ -52,6 +53,7 @@ class TrainConfig:
     log_every: int = 1  # steps; a line holds means over the steps since the last
     save_every: int = 500  # steps between checkpoints; the last step is always saved
     keep: int = 2  # newest checkpoints that stay on disk
+    save_in_background: bool = True  # copied to host memory first; false: training waits instead
     validate_every: int = 0  # steps, the untrained model first; 0: only at the end
     validation_samples: int = 0  # held-out samples read each time; 0: no validation
     stop_after: int | None = None  # stop at this step with a checkpoint, schedule unchanged

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +41,14 @@ class World:
         total = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return (total / self.size).tolist()
+
+    def gather(self, value: Any) -> list[Any]:
+        """The value of every process, which can be pickled, by rank; a collective call."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
 
     @contextmanager
     def lock(self, folder: Path, what: str) -> Iterator[None]:

@@ -14,6 +14,7 @@ import torch
 from seal.batch import Batch, Sample
 from seal.training import checkpoint as checkpoints
 from seal.training.checkpoint_store import find_checkpoint
+from seal.training.checkpointer import Checkpointer
 from seal.training.engine import Engine, Losses
 from seal.training.log import METRICS, TrainingLog, last_step
 from seal.training.same_run import require_same_config
@@ -78,6 +79,7 @@ def fit(
             wandb_project=train.wandb_project, config=config,
         )  # fmt: skip
     window = _Window(engine, flops)
+    saving = Checkpointer(store, engine, keep=train.keep, background=train.save_in_background)
     try:
         if validation is not None and train.validate_every and first == 0:
             before = validation(engine)  # of the untrained model, to compare with
@@ -97,19 +99,20 @@ def fit(
             if log is not None:
                 log.advance()
             if done % train.log_every == 0 or done == last:
-                values = window.summary(step)
+                values = window.summary(step) | saving.take_stall()
                 if log is not None:
                     log.train(done, values)
             if done % train.save_every == 0 or done == last:
-                found = checkpoints.save_checkpoint(
-                    store, engine, step=done, config=config, keep=train.keep
-                )
+                saving.save(done, config)
             due = train.validate_every and done % train.validate_every == 0
             if validation is not None and (due or done == last):
                 results = validation(engine)
                 if log is not None:
                     log.validation(done, results)
+            saving.poll()
+        found = saving.finish()
     finally:
+        saving.close()
         if log is not None:
             log.close()
     assert found is not None  # the last step is always saved

@@ -1,124 +1,16 @@
+"""What a checkpoint holds, which ones stay, and which are refused."""
+
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import resource
-import signal
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from tiny_training import tiny_config, tiny_engine, tiny_fit, tiny_train
 
-from seal.training import checkpoint as checkpoints
-from seal.training.checkpoint import read_step, read_weights, write_checkpoint
+from seal.training.checkpoint import read_step, read_weights
 from seal.training.checkpoint_store import KINDS, find_checkpoint
 from seal.training.log import read_metrics
-
-SHAPES = {"a.weight": (3, 5), "a.bias": (3,), "scale": ()}
-
-
-def tensor_of(step: int):
-    """Tensors that tell which step they are of."""
-
-    def tensor(name: str, kind: str) -> torch.Tensor:
-        return torch.full(SHAPES[name], float(step * 10 + KINDS.index(kind)))
-
-    return tensor
-
-
-def write(folder: Path, step: int) -> Path:
-    meta = {"format": 1, "step": step, "config": {"seed": 0}, "shapes": SHAPES}
-    return write_checkpoint(folder, meta, tensor_of(step))
-
-
-def in_a_child(function, *arguments) -> int:
-    """Exit code of `function` in a forked process."""
-    process = multiprocessing.get_context("fork").Process(target=function, args=arguments)
-    process.start()
-    process.join(60)
-    assert process.exitcode is not None
-    return process.exitcode
-
-
-def test_a_checkpoint_is_plain_safetensors_and_json(tmp_path):
-    folder = write(tmp_path, 3)
-    assert find_checkpoint(tmp_path) == folder
-    assert read_step(folder) == 3
-    weights = load_file(folder / "weights.safetensors")
-    assert {name: tuple(value.shape) for name, value in weights.items()} == SHAPES
-    assert read_weights(folder)["a.bias"].tolist() == [30.0] * 3
-    assert sorted(path.suffix for path in folder.iterdir()) == [".json"] + [".safetensors"] * 3
-
-
-def _write_and_die(folder: Path, moment: int) -> None:
-    calls = iter(range(1000))
-
-    def dying(function):
-        def call(*arguments, **options):
-            if next(calls) == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*arguments, **options)
-
-        return call
-
-    os.fsync, os.replace = dying(os.fsync), dying(os.replace)
-    Path.rename, Path.mkdir = dying(Path.rename), dying(Path.mkdir)
-    write(folder, 2)
-
-
-def test_a_kill_at_any_moment_of_saving_leaves_a_complete_checkpoint(tmp_path):
-    found = []
-    for moment in range(30):
-        folder = tmp_path / str(moment)
-        write(folder, 1)
-        code = in_a_child(_write_and_die, folder, moment)
-        checkpoint = find_checkpoint(folder)
-        step = read_step(checkpoint)
-        found.append(step)
-        for name, value in read_weights(checkpoint).items():
-            assert torch.equal(value, tensor_of(step)(name, "weights"))
-        write(folder, 3)  # and the next save is not disturbed by what was left
-        assert read_step(find_checkpoint(folder)) == 3
-        files = sorted(path.name for path in folder.iterdir() if path.is_file())
-        assert files == ["latest", "written.json"]
-        assert not list(folder.glob(".partial-*"))
-        if code == 0:
-            break
-        assert code == -signal.SIGKILL
-    assert code == 0 and found[0] == 1 and found[-1] == 2 and len(found) > 8
-
-
-def _write_on_a_full_disk(folder: Path, room: int) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-    try:
-        write(folder, 2)
-    except (OSError, ValueError):
-        os._exit(77)
-
-
-@pytest.mark.parametrize("room", [0, 100, 250])
-def test_a_full_disk_leaves_the_previous_checkpoint_and_nothing_else(tmp_path, room):
-    write(tmp_path, 1)
-    assert in_a_child(_write_on_a_full_disk, tmp_path, room) == 77
-    assert read_step(find_checkpoint(tmp_path)) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "latest", "step-00000001", "written.json"
-    ]  # fmt: skip
-
-
-def test_a_full_disk_in_training_is_one_clear_error(world, tmp_path, monkeypatch):
-    engine = tiny_engine(world, tiny_train())
-
-    def full(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoints, "_write_safetensors", full)
-    with pytest.raises(OSError, match=r"step 3 .*No space left.*GiB.*intact: make room"):
-        tiny_fit(engine, tmp_path)
-    assert len(read_metrics(tmp_path / "metrics.jsonl")) == 3
 
 
 def test_only_the_newest_checkpoints_stay(world, tmp_path):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from whole_checkpoints import write_checkpoint
 
-from seal.training.checkpoint import read_weights, write_checkpoint
+from seal.training.checkpoint import read_weights
 from seal.training.checkpoint_store import KINDS, damage, find_checkpoint, rotate
 
 SHAPES = {"a.weight": (3, 5), "scale": ()}

@@ -15,7 +15,6 @@ from tiny_training import (
 )
 
 from seal.training import state
-from seal.training.checkpoint_store import KINDS
 from seal.training.engine import Engine, build_engine
 from seal.training.loop import optimizer_step
 
@@ -36,28 +35,6 @@ def run(engine: Engine, first: int, last: int) -> list[tuple[float, float]]:
         losses, norm = optimizer_step(engine, micro_batches(step, engine), step, seed=5)
         out.append((sum(losses.values()), norm))
     return out
-
-
-STAGES = [(0, False), (1, False), (2, False), (3, False), (1, True), (2, True), (3, True)]
-
-
-@pytest.mark.parametrize(("stage", "bf16"), STAGES)
-def test_a_state_taken_out_and_put_back_continues_bit_for_bit(world, stage, bf16):
-    engine = tiny_engine(world, tiny_train(bf16=bf16), stage=stage)
-    run(engine, 0, 3)
-    saved = {
-        (name, kind): state.get_tensor(engine, name, kind).clone()
-        for name in state.shapes(engine)
-        for kind in KINDS
-    }
-    continued = run(engine, 3, 6)
-
-    other = tiny_engine(world, tiny_train(bf16=bf16), stage=stage)
-    optimizer_step(other, micro_batches(3, other), 3, seed=5, skip=True)
-    for (name, kind), value in saved.items():
-        state.set_tensor(other, name, kind, value)
-    state.set_optimizer_step(other, 3)
-    assert run(other, 3, 6) == continued
 
 
 def test_every_stage_has_the_same_losses_and_reports_the_same_gradient_norm(world):

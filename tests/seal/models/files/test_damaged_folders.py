@@ -8,10 +8,11 @@ import pytest
 import tiny_models
 import torch
 from fuzz_model_folders import copy_of, damage_folder, judge
+from whole_checkpoints import write_checkpoint
 
 from seal.inference.load import load_answer_model, load_search_model
 from seal.models.files.save import save_model
-from seal.training.checkpoint import read_weights, write_checkpoint
+from seal.training.checkpoint import read_weights
 from seal.training.checkpoint_store import find_checkpoint
 
 MAKERS = {"vqa": tiny_models.vqa_model, "vsm": tiny_models.vsm_model}
