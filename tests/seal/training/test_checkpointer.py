@@ -1,0 +1,210 @@
+"""Saving from living engines: what is written is the state of that step, under every stage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from carried_over import ALL, PLAIN, SOME, STEP, carry, load, make_engine, take_steps, write_drawn
+from tiny_training import tiny_engine, tiny_fit, tiny_train
+from whole_checkpoints import write_checkpoint
+
+from seal.training import checkpoint_writer, state
+from seal.training.checkpoint import load_checkpoint, read_step
+from seal.training.checkpoint_store import checkpoint_names, find_checkpoint
+from seal.training.checkpointer import Checkpointer
+from seal.training.log import read_metrics
+
+TESTS = Path(__file__).parents[2]
+
+
+def content(checkpoint: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in checkpoint.iterdir()}
+
+
+def launch(processes: int, program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable, "-m", "torch.distributed.run", "--standalone",
+            f"--nproc-per-node={processes}", str(TESTS / program), *map(str, arguments),
+        ],
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """A disk that writes nothing until it is told to."""
+    go = threading.Event()
+    write = os.pwrite
+
+    def waiting(*arguments):
+        assert go.wait(60)
+        return write(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", waiting)
+    yield go
+    go.set()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_checkpoint_is_what_the_whole_tensors_of_the_engine_are(world, tmp_path, kind):
+    engine = make_engine(world, kind)
+    take_steps(engine, 0, 3)
+    saving = Checkpointer(tmp_path / "parts", engine, keep=1)
+    saving.save(3, {"seed": 0})
+    meta = {"format": 1, "step": 3, "config": {"seed": 0}, "shapes": state.shapes(engine)}
+    whole = write_checkpoint(
+        tmp_path / "whole", meta, lambda name, kind: state.get_tensor(engine, name, kind)
+    )
+    assert content(saving.finish()) == content(whole)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_state_that_was_saved_and_loaded_continues_bit_for_bit(world, tmp_path, kind):
+    engine = make_engine(world, kind)
+    take_steps(engine, 0, STEP)
+    saving = Checkpointer(tmp_path, engine, keep=1)
+    saving.save(STEP, {})
+    continued = take_steps(engine, STEP, STEP + 3)
+    other = make_engine(world, kind)
+    load(saving.finish(), other)
+    assert take_steps(other, STEP, STEP + 3) == continued
+
+
+def test_one_process_carries_a_checkpoint_over_unchanged(world, tmp_path):
+    checkpoint = write_drawn(tmp_path / "drawn")
+    carry(checkpoint, tmp_path, world, ALL)
+    for number in range(len(ALL)):
+        assert content(find_checkpoint(tmp_path / str(number))) == content(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("processes", "kinds", "option"),
+    [
+        (2, SOME, "full=0"),
+        pytest.param(2, ALL, "full=1", marks=pytest.mark.slow),
+        pytest.param(3, ALL, "full=1", marks=pytest.mark.slow),
+    ],
+)
+def test_several_processes_carry_it_over_unchanged_and_all_learn_that_one_cannot_write(
+    tmp_path, processes, kinds, option
+):
+    checkpoint = write_drawn(tmp_path / "drawn")
+    done = launch(processes, "carried_over.py", checkpoint, tmp_path, option)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for number in range(len(kinds)):
+        assert content(find_checkpoint(tmp_path / str(number))) == content(checkpoint)
+    told = {(tmp_path / f"told-{rank}.txt").read_text() for rank in range(processes)}
+    assert len(told) == 1  # at the same step, in the same words
+    last = processes - 1
+    assert f"process {last}: [Errno 28] No space left on device; it takes" in told.pop()
+    assert checkpoint_names(tmp_path / "full") == ["step-00000001", "step-00000003"]
+    assert not list((tmp_path / "full").glob(".partial-*"))
+
+
+def test_training_goes_on_while_a_checkpoint_is_written_and_does_not_change_it(
+    world, tmp_path, slow_disk
+):
+    engine = make_engine(world, (2, True, False))
+    take_steps(engine, 0, 2)
+    weights = {name: state.get_tensor(engine, name, "weights") for name in state.shapes(engine)}
+    saving = Checkpointer(tmp_path, engine, keep=1)
+    saving.save(2, {})
+    take_steps(engine, 2, 4)
+    saving.poll()
+    assert find_checkpoint(tmp_path) is None
+    slow_disk.set()
+    other = make_engine(world, PLAIN)
+    load_after(saving.finish(), other, 2)
+    for name, value in weights.items():
+        assert not (state.get_tensor(engine, name, "weights") == value).all()
+        assert (state.get_tensor(other, name, "weights") == value).all()
+
+
+def load_after(checkpoint: Path, engine, step: int) -> None:
+    take_steps(engine, 0, 1, skip=True)
+    assert load_checkpoint(checkpoint, engine) == step
+
+
+def test_without_background_it_is_complete_when_save_returns(world, tmp_path):
+    engine = make_engine(world, PLAIN)
+    take_steps(engine, 0, 1)
+    saving = Checkpointer(tmp_path, engine, keep=1, background=False)
+    saving.save(1, {})
+    assert read_step(find_checkpoint(tmp_path)) == 1
+    assert set(saving.take_stall()) == {"save_seconds"} and saving.take_stall() == {}
+
+
+def full(*_: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_disk_that_fills_up_while_training_goes_on_is_one_clear_error(
+    world, tmp_path, monkeypatch
+):
+    tiny_fit(tiny_engine(world, tiny_train(stop_after=3)), tmp_path)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match=r"step 6 .*No space left.*GiB.*step-00000003\) are intact"):
+        tiny_fit(tiny_engine(world, tiny_train()), tmp_path)
+    store = tmp_path / "checkpoints"
+    assert read_step(find_checkpoint(store)) == 3 and not list(store.glob(".partial-*"))
+    monkeypatch.undo()
+    tiny_fit(tiny_engine(world, tiny_train()), tmp_path)
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [*range(1, 7)]
+
+
+def test_a_disk_without_room_is_told_when_the_save_begins(world, tmp_path, monkeypatch):
+    engine = make_engine(world, PLAIN)
+    take_steps(engine, 0, 1)
+    saving = Checkpointer(tmp_path, engine, keep=1)
+    monkeypatch.setattr(checkpoint_writer, "reserve", full)
+    with pytest.raises(OSError, match="cannot write the checkpoint of step 1 .*No space left"):
+        saving.save(1, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["written.json"]
+
+
+def test_a_run_that_fails_while_a_checkpoint_is_written_still_completes_it(
+    world, tmp_path, slow_disk
+):
+    engine = tiny_engine(world, tiny_train(), nan_at=4)
+    threading.Timer(1.0, slow_disk.set).start()
+    with pytest.raises(FloatingPointError):
+        tiny_fit(engine, tmp_path)
+    assert read_step(find_checkpoint(tmp_path / "checkpoints")) == 3
+
+
+def test_the_log_says_what_training_waited_for_a_save(world, tmp_path):
+    tiny_fit(tiny_engine(world, tiny_train(save_every=2)), tmp_path)
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines if "save_seconds" in line] == [3, 5]
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(TESTS / "tiny_killed_saving.py"), str(folder), *options],
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def losses(folder: Path) -> list[float]:
+    return [line["loss"] for line in read_metrics(folder / "metrics.jsonl")]
+
+
+def test_a_kill_while_the_thread_writes_loses_nothing_but_the_steps_since(world, tmp_path):
+    tiny_fit(tiny_engine(world, tiny_train(save_every=2), stage=2), tmp_path / "whole")
+    killed = tmp_path / "killed"
+    done = run(killed, "kill_at_write=22")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    store = killed / "checkpoints"
+    assert read_step(find_checkpoint(store)) == 2 and list(store.glob(".partial-step-00000004"))
+    done = run(killed)
+    assert done.returncode == 0, done.stderr
+    assert losses(killed) == losses(tmp_path / "whole")
+    ends = [find_checkpoint(folder / "checkpoints") for folder in (killed, tmp_path / "whole")]
+    assert content(ends[0]) == content(ends[1])
