@@ -22,6 +22,7 @@ from torch import Tensor
 
 from seal.training.checkpoint_store import KINDS, read_meta
 from seal.training.checkpoint_writer import PIECE, join_checksums
+from seal.training.distributed import World
 from seal.training.engine import Engine
 from seal.training.same_run import require_same_shapes
 from seal.training.state import EngineState
@@ -67,33 +68,42 @@ def load_checkpoint(checkpoint: Path, engine: Engine) -> int:
     meta = read_meta(checkpoint)
     state = EngineState(engine)
     require_same_shapes(checkpoint, read_shapes(checkpoint), state.shapes)
-    host = torch.empty(PIECE, pin_memory=engine.world.device.type == "cuda")
-    for kind in KINDS:
-        path = checkpoint / f"{kind}.safetensors"
-        found: list[tuple[str, int, int, int]] = []
-        problem = None
-        try:
-            found = _read_own(path, state, kind, host)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            problem = str(error)
-        gathered = engine.world.gather((problem, found))
-        problems = [text for text, _ in gathered if text is not None]
-        if expected := meta.get("crc32", {}).get(kind) if not problems else None:
-            joined = join_checksums([parts for _, parts in gathered], state.shapes)
-            wrong = [name for name, crc in joined.items() if crc != expected.get(name)]
-            problems = [f"the checksum of {name} is another" for name in wrong]
-        if problems:
-            raise _damaged(path, problems[0])
+    with engine.open_moments(changed=True):
+        for kind in KINDS:
+            _read_kind(checkpoint, meta, state, kind, engine.world)
     state.settle(meta["step"])
     engine.world.barrier()
     return int(meta["step"])
 
 
+def _read_kind(
+    checkpoint: Path, meta: Mapping[str, Any], state: EngineState, kind: str, world: World
+) -> None:
+    """Overwrite one kind of tensors; what all processes read together has to have the checksum."""
+    path = checkpoint / f"{kind}.safetensors"
+    found: list[tuple[str, int, int, int]] = []
+    problem = None
+    try:
+        found = _read_own(path, state, kind, world)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = str(error)
+    gathered = world.gather((problem, found))
+    problems = [text for text, _ in gathered if text is not None]
+    expected = meta.get("crc32", {}).get(kind)  # older checkpoints have none
+    if expected is not None and not problems:
+        joined = join_checksums([parts for _, parts in gathered], state.shapes)
+        wrong = [name for name, crc in joined.items() if crc != expected.get(name)]
+        problems = [f"the checksum of {name} is another" for name in wrong]
+    if problems:
+        raise _damaged(path, problems[0])
+
+
 def _read_own(
-    path: Path, state: EngineState, kind: str, host: Tensor
+    path: Path, state: EngineState, kind: str, world: World
 ) -> list[tuple[str, int, int, int]]:
     """Overwrite what this process holds of one kind; the checksum of each part that was read."""
     offsets = read_offsets(path, state.shapes)
+    host = torch.empty(PIECE, pin_memory=world.device.type == "cuda")
     found = []
     with path.open("rb", buffering=0) as file:
         for part in state.own:

@@ -68,13 +68,14 @@ class Checkpointer:
             except OSError as raised:
                 error = str(raised)
         self._require_success(step, error)
-        self._writing = Writing(
-            self._folder, step, config, shapes, self._pieces(),
-            rank=self._world.rank, size=self._world.size, post=self._post(), keep=self._keep,
-        )  # fmt: skip
-        self._writing.start()
-        if not self._background:
-            self._wait()
+        with self._engine.open_moments(changed=False):
+            self._writing = Writing(
+                self._folder, step, config, shapes, self._pieces(self._state),
+                rank=self._world.rank, size=self._world.size, post=self._post(), keep=self._keep,
+            )  # fmt: skip
+            self._writing.start()
+            if not self._background:
+                self._wait()
         self._stall = time.perf_counter() - began
 
     def poll(self) -> None:
@@ -165,9 +166,8 @@ class Checkpointer:
         store = dist.distributed_c10d._get_default_store()
         return dist.PrefixStore(f"save-{next(_SAVES)}", store)
 
-    def _pieces(self) -> list[Piece] | Iterator[Piece]:
-        assert self._state is not None
-        return self._copied(self._state) if self._background else self._one_by_one(self._state)
+    def _pieces(self, state: EngineState) -> list[Piece] | Iterator[Piece]:
+        return self._copied(state) if self._background else self._one_by_one(state)
 
     def _copied(self, state: EngineState) -> list[Piece]:
         """All that this process holds, in host memory that is kept from save to save."""

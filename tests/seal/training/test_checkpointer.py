@@ -10,13 +10,15 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 from carried_over import ALL, PLAIN, SOME, STEP, carry, load, make_engine, take_steps, write_drawn
+from safetensors.torch import load_file
 from tiny_training import tiny_engine, tiny_fit, tiny_train
 from whole_checkpoints import write_checkpoint
 
 from seal.training import checkpoint_writer, state
 from seal.training.checkpoint import load_checkpoint, read_step
-from seal.training.checkpoint_store import checkpoint_names, find_checkpoint
+from seal.training.checkpoint_store import KINDS, checkpoint_names, find_checkpoint
 from seal.training.checkpointer import Checkpointer
 from seal.training.log import read_metrics
 
@@ -75,6 +77,29 @@ def test_a_state_that_was_saved_and_loaded_continues_bit_for_bit(world, tmp_path
     other = make_engine(world, kind)
     load(saving.finish(), other)
     assert take_steps(other, STEP, STEP + 3) == continued
+
+
+@pytest.mark.parametrize("stage", [1, 3])
+def test_moments_of_eight_bits_go_through_a_checkpoint_in_float32(world, tmp_path, stage):
+    engine, other = (
+        tiny_engine(world, tiny_train(optimizer="adamw_8bit", bf16=True), stage=stage, width=400)
+        for _ in range(2)
+    )
+    take_steps(engine, 0, STEP)
+    saving = Checkpointer(tmp_path, engine, keep=1)
+    saving.save(STEP, {})
+    checkpoint = saving.finish()
+    continued = take_steps(engine, STEP, STEP + 3)
+    load(checkpoint, other)
+    again = Checkpointer(tmp_path / "again", other, keep=1, background=False)
+    again.save(STEP, {})
+    for kind in KINDS:
+        values = load_file(checkpoint / f"{kind}.safetensors")
+        for name, value in load_file(again.finish() / f"{kind}.safetensors").items():
+            torch.testing.assert_close(value, values[name], rtol=1e-6, atol=0)
+    packed = [s for s in engine.deepspeed.basic_optimizer.state.values() if "qmap1" in s]
+    assert packed and all("exp_avg" not in state for state in packed)
+    assert take_steps(other, STEP, STEP + 3) == pytest.approx(continued, rel=1e-3)
 
 
 def test_one_process_carries_a_checkpoint_over_unchanged(world, tmp_path):
@@ -164,7 +189,7 @@ def test_a_disk_without_room_is_told_when_the_save_begins(world, tmp_path, monke
     take_steps(engine, 0, 1)
     saving = Checkpointer(tmp_path, engine, keep=1)
     monkeypatch.setattr(checkpoint_writer, "reserve", full)
-    with pytest.raises(OSError, match="cannot write the checkpoint of step 1 .*No space left"):
+    with pytest.raises(OSError, match=r"cannot write the checkpoint of step 1 .*No space left"):
         saving.save(1, {})
     assert [path.name for path in tmp_path.iterdir()] == ["written.json"]
 
