@@ -105,7 +105,8 @@ def build_with_adapters(
     Whatever is new is drawn from `seed`: the same in every process, and again when the run is
     resumed or exported.
     """
-    from seal.models.files.adapter import put_adapter, read_adapter
+    from seal.models.files.adapted import put_adapter
+    from seal.models.files.adapter import read_adapter
     from seal.models.fit.lora import add_lora
 
     torch.manual_seed(seed)

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from seal.models.files.adapter import read_adapter, require_replaceable_adapter, write_adapter
+from seal.models.files.model_config import config_to_dict
 from seal.models.files.shards import read_tensors
+from seal.training.assemble import resolve_folder
 from seal.training.checkpoint import iterate_weights, read_description, read_shapes
 from seal.training.export import DTYPES, training_facts
 from seal.training.recipe import VQARun, VSMRun, base_facts
@@ -53,7 +55,8 @@ def export_adapter(
         out,
         {name: tensor.to(DTYPES[dtype or "fp32"]) for name, tensor in tensors.items()},
         run.lora,
-        base=run.init_from,
+        base=str(resolve_folder(run.init_from)),
         tokenizer_folder=run.tokenizer_folder,
-        facts=training_facts(run, checkpoint) | {"base": base},
+        facts=training_facts(run, checkpoint)
+        | {"base": base, "model": config_to_dict(model.config)},
     )

@@ -19,7 +19,7 @@ from seal.data.record_set import RecordSet
 from seal.files.fingerprint import fingerprint
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss, VSMLossConfig
-from seal.models.files.adapter import read_adapter, require_base
+from seal.models.files.adapter import is_adapter, read_adapter, require_base
 from seal.models.files.load import load_model
 from seal.models.fit.lora import LoraConfig
 from seal.models.vlm import VLM
@@ -109,6 +109,11 @@ class Run:
             raise ValueError(
                 f"quantization={self.quantization} freezes the LLM: set lora as well (QLoRA), "
                 f"or quantization=null"
+            )
+        if self.init_from is not None and is_adapter(self.init_from):
+            raise ValueError(
+                f"init_from={self.init_from} holds adapters alone: set init_adapter to it, and "
+                "init_from to their base model"
             )
         if self.init_adapter is not None and (self.init_from is None or self.lora is None):
             missing = (

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from seal.files.fingerprint import TRAINING_FILE
 from seal.files.whole import follow_umask
-from seal.models.files.model_config import read_json_object
+from seal.models.files.model_config import config_from_dict, read_json_object
 from seal.models.files.save import copy_tokenizer, replace_folder, require_tokenizer, write_json
-from seal.models.files.shards import StoredTensor, list_file, read_tensors
+from seal.models.files.shards import StoredTensor, list_file
 from seal.models.fit.lora import LoraConfig
 from seal.models.fit.quantize import quiet_bitsandbytes
-from seal.models.vlm import VLM
+from seal.models.vqa import VQAModelConfig
+from seal.models.vsm import VSMModelConfig
 from seal.text.tokenize import TOKENIZER_FILES
 
 CONFIG_FILE = "adapter_config.json"
@@ -52,6 +52,7 @@ class Adapter:
     targets: tuple[str, ...]
     base: str | None  # the folder it was trained over, as it was named then
     base_fingerprint: str | None  # of that folder's content; None: not written here
+    model: VQAModelConfig | VSMModelConfig | None  # sizes and token policy; None: the base model's
     stored: dict[str, StoredTensor]  # by the names of a model that has adapters
 
     def config(self) -> LoraConfig:
@@ -80,7 +81,8 @@ def write_adapter(
     Args:
         tensors: what was trained, by the names of a model that has adapters.
         base: the folder of the base model.
-        facts: training.json; its `base` says which content that folder has.
+        facts: training.json; `base` says which content that folder has, `model` is config.json of
+            the merged model.
 
     Raises:
         OSError: the disk is full or not writable.
@@ -162,67 +164,38 @@ def read_adapter(folder: Path | str) -> Adapter:
     if (folder / HEADS_FILE).is_file():
         stored |= list_file(folder / HEADS_FILE)
     facts = folder / TRAINING_FILE
-    base = read_json_object(facts).get("base") if facts.is_file() else None
+    told = read_json_object(facts) if facts.is_file() else {}
+    base, model = told.get("base"), told.get("model")
     return Adapter(
         folder, rank, float(alpha), float(dropout), tuple(sorted(targets)),
         content.get("base_model_name_or_path"),
         base.get("fingerprint") if isinstance(base, dict) else None,
+        config_from_dict(model, facts) if isinstance(model, dict) else None,
         stored,
     )  # fmt: skip
 
 
-def require_base(adapter: Adapter, base: str, fingerprint: str) -> None:
+def require_base(adapter: Adapter, base: str, found: str) -> None:
     """Raise a ValueError if the content of the folder `base` is not what it was trained over."""
-    if adapter.base_fingerprint not in (None, fingerprint):
+    if adapter.base_fingerprint not in (None, found):
         raise ValueError(
             f"the adapters in {adapter.folder} were trained over {adapter.base} as fingerprint "
-            f"{adapter.base_fingerprint}, and {base} has {fingerprint}: use that base model"
+            f"{adapter.base_fingerprint}, and {base} has {found}: use that base model"
         )
 
 
-def put_adapter(model: VLM, adapter: Adapter, config: LoraConfig) -> None:
-    """Overwrite the adapters and heads of `model`, which `add_lora` gave `config`, in place.
-
-    Tensors that the folder does not hold stay what they are in the base model; adapters are never
-    among them.
+def base_folder(adapter: Adapter) -> Path:
+    """Where its base model lies.
 
     Raises:
-        ValueError: another rank, alpha or other targets; an adapter is missing, or a tensor has no
-            place or another shape. Names the keys.
+        ValueError: there is no such folder.
     """
-    wanted = {"rank": config.rank, "alpha": config.alpha, "targets": sorted(config.targets)}
-    there = {"rank": adapter.rank, "alpha": adapter.alpha, "targets": list(adapter.targets)}
-    if other := [key for key in wanted if wanted[key] != there[key]]:
-        told = ", ".join(f"{key} {there[key]} there, {wanted[key]} here" for key in other)
-        way = " ".join(
-            f"lora.{key}={there[key]}".replace("'", "").replace(" ", "") for key in other
-        )
-        raise ValueError(f"{adapter.folder} holds adapters of another kind: {told}; set {way}")
-    places = dict(model.named_parameters())
-    problems = [
-        f"no place for {name}"
-        if name not in places
-        else f"{name} is {list(tensor.shape)} there, {list(places[name].shape)} here"
-        for name, tensor in adapter.stored.items()
-        if name not in places or tuple(places[name].shape) != tensor.shape
-    ]
-    problems += [
-        f"{name} is missing" for name in places if ".lora_" in name and name not in adapter.stored
-    ]
-    problems += [
-        f"{name} is of type {tensor.dtype}"
-        for name, tensor in adapter.stored.items()
-        if not (isinstance(tensor.dtype, torch.dtype) and tensor.dtype.is_floating_point)
-    ]
-    if problems:
-        more = f" and {len(problems) - 6} more" * (len(problems) > 6)
+    if adapter.base is None or not Path(adapter.base).is_dir():
         raise ValueError(
-            f"{adapter.folder} does not fit the model: {'; '.join(problems[:6])}{more}; choose the "
-            "base model and the settings it was trained with"
+            f"the base model of {adapter.folder}, {adapter.base}, is not there: put it there, or "
+            f"its path into {CONFIG_FILE} as base_model_name_or_path"
         )
-    with torch.no_grad():
-        for name, tensor in read_tensors(adapter.stored):
-            places[name].copy_(tensor)
+    return Path(adapter.base)
 
 
 def require_replaceable_adapter(folder: Path) -> None:

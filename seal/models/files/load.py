@@ -1,4 +1,4 @@
-"""Load a model folder, ours or the authors', strictly; nothing is unpickled but tensors."""
+"""Load a model folder, ours or the authors', or adapters over one; strictly, tensors alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from seal.files.fingerprint import fingerprint
+from seal.models.files.adapted import with_adapter
+from seal.models.files.adapter import base_folder, is_adapter, read_adapter, require_base
 from seal.models.files.authors import config_of_authors, is_authors, stored_of_authors
 from seal.models.files.fill import build_from_stored
 from seal.models.files.model_config import CONFIG_FILE, config_from_dict, read_config_file
@@ -29,6 +32,8 @@ def load_model(
 ) -> VQAModel | VSM:
     """The model in a folder of ours or of the authors', every tensor of it from the shards.
 
+    Of an adapter folder: its base model, quantized or not, with the adapters in place, unmerged.
+
     Args:
         dtype: None is the files' own (of the word embeddings, where they differ in a folder of the
             authors'), except that half precision becomes float32 on a CPU unless `keep_dtype`.
@@ -39,9 +44,24 @@ def load_model(
 
     Raises:
         ValueError: config.json is missing or wrong; a key is missing, extra, of another shape or
-            type; a shard is damaged; there is no tower.
+            type; a shard is damaged; there is no tower; the base model of adapters is not the one
+            they were trained over.
     """
     folder = Path(folder)
+    if is_adapter(folder):
+        if offload:
+            raise ValueError(
+                f"{folder} holds adapters, which go with no block on the host: leave offload away, "
+                "or export the merged model (seal train/export form=merged)"
+            )
+        adapter = read_adapter(folder)
+        base = base_folder(adapter)
+        require_base(adapter, str(base), fingerprint(base))
+        model = load_model(
+            base, device=device, dtype=dtype, quantization=quantization,
+            keep_dtype=keep_dtype, clip=clip,
+        )  # fmt: skip
+        return with_adapter(model, adapter)
     content = read_config_file(folder)
     stored = list_tensors(folder)
     tower = None
@@ -68,6 +88,9 @@ def load_model(
 
 def read_config(folder: Path | str) -> VQAModelConfig | VSMModelConfig:
     """The model configuration of a folder; every wrong key or value is named."""
+    if is_adapter(folder):
+        adapter = read_adapter(folder)
+        return adapter.model or read_config(base_folder(adapter))
     content = read_config_file(folder)
     if is_authors(content):
         return config_of_authors(Path(folder), content, list_tensors(folder))
@@ -76,7 +99,7 @@ def read_config(folder: Path | str) -> VQAModelConfig | VSMModelConfig:
 
 def stored_dtype(folder: Path | str) -> torch.dtype:
     """The precision a folder's model was saved in, that of its word embeddings."""
-    stored = list_tensors(folder)
+    stored = list_tensors(_weights_of(folder))
     for name in ("llm.model.embed_tokens.weight", "model.embed_tokens.weight"):
         if name in stored and isinstance(dtype := stored[name].dtype, torch.dtype):
             return dtype
@@ -85,7 +108,12 @@ def stored_dtype(folder: Path | str) -> torch.dtype:
 
 def has_tower(folder: Path | str) -> bool:
     """Whether a model folder, ours or the authors', holds a CLIP tower."""
-    return any("vision_tower." in name for name in list_tensors(folder))
+    return any("vision_tower." in name for name in list_tensors(_weights_of(folder)))
+
+
+def _weights_of(folder: Path | str) -> Path:
+    """The folder itself; of adapters, their base model's."""
+    return base_folder(read_adapter(folder)) if is_adapter(folder) else Path(folder)
 
 
 def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:

@@ -18,8 +18,10 @@ from programs_here import ROOT, run_program
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from seal.models.files.load import load_model
+from seal.models.files.adapter import read_adapter
+from seal.models.files.load import load_model, read_config
 from seal.models.files.save import save_model
+from seal.models.fit.lora import merge_lora
 from seal.schema import from_dict
 from seal.training.checkpoint import iterate_weights, read_description, read_weights
 from seal.training.checkpoint_store import find_checkpoint
@@ -105,6 +107,11 @@ def logits(llm: Any, vocabulary: int = 300) -> Tensor:
     return found
 
 
+def distance(found: Tensor, expected: Tensor) -> float:
+    """Relative to the size of what is expected."""
+    return float((found - expected).norm() / expected.norm())
+
+
 def with_peft(bench: Bench, name: str, run: str) -> Any:
     from peft import PeftModel
 
@@ -148,6 +155,48 @@ def test_an_adapter_folder_holds_what_was_trained_and_nothing_else(bench: Bench,
     assert (folder / "tokenizer.model").is_file()
 
 
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_adapter_folder_loads_as_a_model_that_says_what_the_merged_one_says(
+    bench: Bench, name: str
+) -> None:
+    adapted, merged = load_model(bench.adapter(name)), load_model(bench.folder / name / "model")
+    assert adapted.config == merged.config == read_config(bench.adapter(name))
+    assert not any(parameter.requires_grad for parameter in adapted.parameters())
+    torch.testing.assert_close(logits(adapted.llm), logits(merged.llm), atol=1e-5, rtol=1e-5)
+    merge_lora(adapted)
+    for key, value in merged.state_dict().items():
+        torch.testing.assert_close(adapted.state_dict()[key], value, atol=1e-6, rtol=1e-5)
+
+
+def test_adapters_over_4_bit_weights_are_exact_and_merged_ones_are_near(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trained on what the packed weights say; the whole ones they merge into say another thing."""
+    assert run_program(*bench.command("vsm", "quantization=nf4", "run_name=qlora")) == 0
+    told = capsys.readouterr().out
+    assert "trained over nf4 weights, merged into the whole ones (fp32): answers differ" in told
+    assert "seal train/export form=adapter" in told
+    folder = bench.adapter("qlora")
+    export = [f"run={bench.folder / 'qlora'}", f"out={folder}", "form=adapter"]
+    assert run_program("train/export", *export) == 0
+    in_training = logits(bench.trained("qlora").llm)
+    exact = logits(load_model(folder, quantization="nf4").llm)
+    torch.testing.assert_close(exact, in_training, atol=1e-6, rtol=1e-5)
+    merged = load_model(bench.folder / "qlora" / "model")
+    torch.testing.assert_close(
+        logits(merged.llm), logits(load_model(folder).llm), atol=1e-5, rtol=1e-5
+    )
+    # As far off as packing is from the whole weights; the error was trained around, now it is gone.
+    packing = distance(
+        logits(load_model(bench.base("vsm"), quantization="nf4").llm),
+        logits(load_model(bench.base("vsm")).llm),
+    )
+    assert 0.5 * packing < distance(logits(merged.llm), in_training) < 1.5 * packing
+    # Packed again they are rounded with the adapters in them, which is not what was trained either.
+    packed_again = load_model(bench.folder / "qlora" / "model", quantization="nf4")
+    assert 0.01 < distance(logits(packed_again.llm), in_training) < packing
+
+
 @pytest.mark.parametrize("name", ["vsm", pytest.param("vqa", marks=pytest.mark.slow)])
 def test_a_second_stage_under_zero_3_on_two_processes_is_that_of_one_process(
     bench: Bench, name: str
@@ -183,6 +232,26 @@ def test_a_second_stage_under_zero_3_on_two_processes_is_that_of_one_process(
     )  # fmt: skip
 
 
+def test_what_a_second_stage_freezes_stays_what_the_first_trained_it_to(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """In the model that trains, in both exports, and in a third stage's start."""
+    options = [f"init_adapter={bench.adapter('vqa')}", "stage=align_linear", "run_name=frozen"]
+    assert run_program(*bench.command("vqa", *options, "train.num_steps=2")) == 0
+    trained = read_weights(bench.checkpoint("frozen"))
+    assert "llm.model.embed_tokens.weight" not in trained and "image_projector.weight" in trained
+    run, out = bench.folder / "frozen", tmp_path / "adapter"
+    assert run_program("train/export", f"run={run}", f"out={out}", "form=adapter") == 0
+    first = read_weights(bench.checkpoint("vqa"))
+    merged, adapted = load_model(run / "model").state_dict(), load_model(out).state_dict()
+    assert read_adapter(out).stored.keys() == first.keys()
+    for key in ("llm.model.embed_tokens.weight", "llm.lm_head.weight"):
+        assert torch.equal(merged[key], first[key]) and torch.equal(adapted[key], first[key])
+    for key in ("image_projector.weight", "image_projector.bias"):
+        assert torch.equal(merged[key], trained[key]) and torch.equal(adapted[key], trained[key])
+        assert not torch.equal(trained[key], first[key])
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -190,6 +259,7 @@ def test_a_second_stage_under_zero_3_on_two_processes_is_that_of_one_process(
         ("lora.alpha=8", r"alpha 4\.0 there, 8\.0 here; set lora\.alpha=4\.0"),
         ("lora.targets=[q_proj]", r"set lora\.targets=\[q_proj,v_proj\]"),
         ("init_from=null", "holds adapters alone: set init_from to its base model as well"),
+        ("init_from={folder}/adapters/vqa", "holds adapters alone: set init_adapter to it"),
         ("lora=null", "holds adapters alone: set lora to its kind as well"),
         (
             "init_from={folder}/models/other",
