@@ -3,6 +3,7 @@
     seal train/export run=runs/vsm_7b out=models/vsm
     seal train/export run=runs/vsm_7b checkpoint=step-00050000 out=models/vsm_half dtype=fp16
     seal train/export run=runs/vsm_7b out=models/vsm_adapter form=adapter
+    seal train/export run=runs/vsm_7b checkpoint=best out=models/vsm_best   # see train.best
 
 A finished run has done this by itself (runs/NAME/model); this is for checkpoints in between. The
 folder holds safetensors shards, config.json, tokenizer, processor settings and training.json, and
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seal.schema import from_dict, program
+from seal.training.best import BEST, best_checkpoint
 from seal.training.checkpoint import read_description
 from seal.training.checkpoint_store import find_checkpoint
 from seal.training.export import export_model
@@ -36,7 +38,7 @@ class ExportRun:
     run: str  # the folder of a training run
     out: str  # the model folder to write; an existing one is replaced
     form: str = "merged"  # merged | adapter: what was trained alone, for peft and init_adapter
-    checkpoint: str | None = None  # a name below run/checkpoints; None: the newest
+    checkpoint: str | None = None  # a name below run/checkpoints, or best; None: the newest
     dtype: str | None = None  # bf16 | fp16 | fp32; None: what the run computed in;
     # of form=adapter fp32
 
@@ -48,7 +50,10 @@ class ExportRun:
 @program("train_export", ExportRun)
 def main(export: ExportRun) -> None:
     store = Path(export.run) / "checkpoints"
-    checkpoint = store / export.checkpoint if export.checkpoint else find_checkpoint(store)
+    if export.checkpoint == BEST:
+        checkpoint: Path | None = best_checkpoint(store)
+    else:
+        checkpoint = store / export.checkpoint if export.checkpoint else find_checkpoint(store)
     if checkpoint is None:
         raise ValueError(f"{store} holds no checkpoint")
     stored = read_description(checkpoint)

@@ -6,29 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seal.batch import Sample
+from seal.data.held_out import hold_out
 from seal.data.record_set import RecordSet
+from seal.data.source import Source
 
 SAMPLING = ("epoch", "weighted")
-
-
-class Source(Protocol):
-    """A data set as the mixture sees it."""
-
-    def __len__(self) -> int: ...
-
-    def sample(self, index: int, rng: np.random.Generator) -> Sample:
-        """The item; whatever is drawn for it comes from `rng`."""
-        ...
-
-    def length(self, index: int) -> int:
-        """Positions of its longest row, found without opening an image."""
-        ...
 
 
 @dataclass(kw_only=True, slots=True)
@@ -57,6 +44,7 @@ class MixtureConfig:
     # weight, then a record of it, so that shares hold and an epoch means nothing.
     sampling: str = "epoch"
     groups: dict[str, float] = field(default_factory=dict)  # sampling=weighted: group -> weight
+    held_out: int = 0  # records of each source that are never drawn, but kept for the validation
     # Neighbors of like length save padding: micro-batches are cut out of a window sorted by length,
     # which ends with its epoch.
     group_size: int = 0  # the micro-batch; 0: no grouping
@@ -67,6 +55,8 @@ class MixtureConfig:
             raise ValueError(f"sampling={self.sampling!r} is none of {', '.join(SAMPLING)}")
         if not self.sources:
             raise ValueError("a mixture needs at least one source")
+        if self.held_out < 0:
+            raise ValueError(f"held_out={self.held_out} must not be negative")
         if self.group_size < 0 or self.group_window < 1:
             raise ValueError(
                 f"group_size={self.group_size} must be >= 0, group_window={self.group_window} >= 1"
@@ -82,12 +72,8 @@ class MixtureConfig:
 
     def build(self, make: Callable[[RecordSet], Source], *, root: str | Path, seed: int) -> Mixture:
         """Open every record set below `root` and wrap it with `make`."""
-        opened = [
-            make(RecordSet.open(Path(root) / source.folder, source.image_root))
-            for source in self.sources.values()
-        ]
         return Mixture(
-            opened,
+            [train for train, _ in self._opened(make, root)],
             repeats=[source.repeat for source in self.sources.values()],
             shares=self.shares() if self.sampling == "weighted" else None,
             seed=seed,
@@ -95,6 +81,28 @@ class MixtureConfig:
             group_size=self.group_size,
             group_window=self.group_window,
         )
+
+    def build_held_out(
+        self, make: Callable[[RecordSet], Source], *, root: str | Path, seed: int
+    ) -> Mixture | None:
+        """What `build` leaves out, each record once; None: nothing."""
+        if not self.held_out:
+            return None
+        held = [held for _, held in self._opened(make, root)]
+        return Mixture(held, seed=seed, names=list(self.sources))
+
+    def _opened(
+        self, make: Callable[[RecordSet], Source], root: str | Path
+    ) -> list[tuple[Source, Source]]:
+        """Of each source what is drawn, and what is held out."""
+        return [
+            hold_out(
+                make(RecordSet.open(Path(root) / source.folder, source.image_root)),
+                self.held_out,
+                name,
+            )
+            for name, source in self.sources.items()
+        ]
 
     def shares(self) -> list[float]:
         """How often each source is drawn, adding up to 1."""

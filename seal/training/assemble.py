@@ -12,8 +12,9 @@ import torch
 
 from seal.batch import Batch, Sample
 from seal.data.collate import collate
-from seal.data.mixture import Mixture, MixtureConfig, Source
+from seal.data.mixture import Mixture, MixtureConfig
 from seal.data.record_set import RecordSet
+from seal.data.source import Source
 from seal.models.files.load import read_config
 from seal.models.vlm import VLM
 from seal.text.tokenize import Tokenizer
@@ -42,10 +43,23 @@ def open_data(
     tokenizer: Tokenizer,
     positions: str,
 ) -> TrainingData:
-    """Open the record sets below `root`; `make` turns one into a source of samples."""
+    """Open the record sets below `root`; `make` turns one into a source of samples.
+
+    Validation reads its own sets, or what the training holds out of its sets. Its seed is not the
+    run's, so that runs are compared on the same samples.
+
+    Raises:
+        ValueError: both are set.
+    """
+    if validation is not None and train.held_out:
+        raise ValueError(
+            f"data.train.held_out={train.held_out} would be read by nobody: data.validation names "
+            "sources of its own; set data.train.held_out=0, or data.validation=null"
+        )
+    held_out = train.build_held_out if validation is None else validation.build
     return TrainingData(
         train.build(make, root=root, seed=seed),
-        None if validation is None else validation.build(make, root=root, seed=seed),
+        held_out(make, root=root, seed=0),
         partial(collate, pad_id=tokenizer.pad_id, positions=positions),
     )
 

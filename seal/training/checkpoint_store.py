@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from seal.files.whole import write_whole
+from seal.training.best import spared
 
 FORMAT = 1
 KINDS = ("weights", "exp_avg", "exp_avg_sq")  # of tensors: a file each
@@ -190,12 +191,15 @@ def finish_writing(folder: Path, name: str) -> Path:
 def rotate(folder: Path, keep: int, newest: str) -> None:
     """Remove all but the last `keep` of the checkpoints written here, up to `newest`.
 
-    Later ones, from before somebody set `latest` back, stay until this run comes to their steps.
+    Later ones, from before somebody set `latest` back, stay until this run comes to their steps;
+    so does the one that `best` names, until there is a better one.
     """
+    stay = spared(folder)
     own = set(_own(folder))
     ours = [name for name in checkpoint_names(folder) if name in own and name <= newest]
     for name in ours[:-keep]:
-        shutil.rmtree(folder / name)
+        if name not in stay:
+            shutil.rmtree(folder / name)
 
 
 def _set_aside(checkpoint: Path) -> None:

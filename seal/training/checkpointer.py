@@ -109,6 +109,11 @@ class Checkpointer:
             writing.stop()
             writing.join()
 
+    @property
+    def last(self) -> Path | None:
+        """The newest checkpoint that is known to be complete; of this object's."""
+        return self._last
+
     def take_stall(self) -> dict[str, float]:
         """`save_seconds`: what training waited for the last save; nothing if told already."""
         stall, self._stall = self._stall, None

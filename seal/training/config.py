@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 OPTIMIZERS = ("adamw", "adamw_8bit")
 SCHEDULES = ("linear", "cosine", "constant")
 WANDB_MODES = ("off", "offline", "online")
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 # Fields that may differ between a checkpoint and the run that continues it: they change how a
 # run is carried out or watched, not one number of it.
@@ -25,6 +27,10 @@ FREE_FIELDS = frozenset(
         "peak_tflops",
         "wandb",
         "wandb_project",
+        "tensorboard",
+        "best",
+        "push_to_hub",
+        "validation_seed",
         "stop_after",
     )
 )
@@ -56,12 +62,18 @@ class TrainConfig:
     save_in_background: bool = True  # copied to host memory first; false: training waits instead
     validate_every: int = 0  # steps, the untrained model first; 0: only at the end
     validation_samples: int = 0  # held-out samples read each time; 0: no validation
+    validation_seed: int = 0  # which ones; not the run's, so that runs are compared on the same
+    # A number of the validation: the checkpoint with the best one stays, and checkpoints/best names
+    # it. Losses are better lower, others higher, and those with a minus in front lower.
+    best: str | None = None  # e.g. validation/loss or validation/cIoU; None: none is kept
     stop_after: int | None = None  # stop at this step with a checkpoint, schedule unchanged
     workers: int = 4  # processes that prepare samples; 0: in this one
     prefetch: int = 2  # batches each worker keeps ready
     peak_tflops: float | None = None  # of one GPU, measured; set, the log says how much is used
     wandb: str = "off"  # off | offline | online
     wandb_project: str = "seal"
+    tensorboard: bool = False  # write event files to RUN/tensorboard
+    push_to_hub: str | None = None  # owner/name; a finished run's model goes there, private
 
     def __post_init__(self) -> None:
         if (self.num_steps is None) == (self.num_epochs is None):
@@ -94,6 +106,24 @@ class TrainConfig:
             )
         if not 0 <= self.warmup_ratio < 1:
             raise ValueError(f"train.warmup_ratio must be in [0, 1), got {self.warmup_ratio}")
+
+        self._check_watching()
+
+    def _check_watching(self) -> None:
+        if self.best is not None and not self.best.removeprefix("-").startswith("validation/"):
+            raise ValueError(
+                f"train.best={self.best!r} is no number of the validation: write "
+                f"train.best=validation/{self.best.removeprefix('-')}, for example"
+            )
+        if self.best is not None and not (self.validate_every and self.validation_samples):
+            raise ValueError(
+                f"train.best={self.best} chooses among validations; set train.validate_every and "
+                "train.validation_samples as well, or train.best=null"
+            )
+        if self.push_to_hub is not None and not _HUB_NAME.fullmatch(self.push_to_hub):
+            raise ValueError(
+                f"train.push_to_hub={self.push_to_hub!r} is no name on the hub; write owner/name"
+            )
 
     def steps(self, epoch_size: int) -> int:
         """Optimizer steps of the whole run; a last partial batch is filled from the next epoch."""

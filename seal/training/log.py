@@ -1,4 +1,4 @@
-"""Numbers while it trains: a progress bar, one JSON line a step, optionally Weights & Biases."""
+"""Numbers while it trains: a progress bar, one JSON line a step, dashboards that were asked for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from seal.files.whole import write_whole
+from seal.training.trackers import open_trackers
 
 METRICS = "metrics.jsonl"
 REPLACED = "metrics.replaced.jsonl"  # what was logged of steps that were then done again
@@ -26,7 +27,8 @@ class TrainingLog:
 
     def __init__(
         self, folder: Path, *, first: int, num_steps: int, wandb: str = "off",
-        wandb_project: str = "seal", config: Mapping[str, Any] | None = None,
+        wandb_project: str = "seal", tensorboard: bool = False,
+        config: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / METRICS
@@ -38,7 +40,10 @@ class TrainingLog:
             total=num_steps, initial=first, desc=folder.name, unit="step", mininterval=interval,
             dynamic_ncols=True, smoothing=0.05,
         )  # fmt: skip
-        self._wandb = _open_wandb(wandb, wandb_project, folder, config)
+        self._trackers = open_trackers(
+            folder, first=first, wandb=wandb, project=wandb_project, tensorboard=tensorboard,
+            config=config,
+        )  # fmt: skip
 
     def train(self, step: int, values: Mapping[str, float]) -> None:
         """One line about the steps since the last one."""
@@ -50,8 +55,8 @@ class TrainingLog:
         """One line about the held-out samples; the names start with `validation/`."""
         named = {f"validation/{name}": value for name, value in values.items()}
         self._write({"step": step, **named})
-        text = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
-        self.say(f"step {step}: validation: {text}")
+        for line in told(values, f"step {step}: validation: "):
+            self.say(line)
 
     def advance(self) -> None:
         """Move the bar by one step."""
@@ -65,15 +70,27 @@ class TrainingLog:
         """Flush and close everything."""
         self._bar.close()
         self._file.close()
-        if self._wandb is not None:
-            self._wandb.finish()
+        for tracker in self._trackers:
+            tracker.close()
 
     def _write(self, line: dict[str, Any]) -> None:
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
-        if self._wandb is not None:
-            values = {name: value for name, value in line.items() if name != "step"}
-            self._wandb.log(values, step=line["step"])
+        values = {name: value for name, value in line.items() if name != "step"}
+        for tracker in self._trackers:
+            tracker.log(line["step"], values)
+
+
+def told(values: Mapping[str, float], start: str) -> list[str]:
+    """Numbers for a reader: one line behind `start`; those of single sources in one line a part."""
+    top = [name for name in values if name.count("/") < 2]
+    lines = [start + "  ".join(f"{name} {values[name]:.4f}" for name in top)]
+    parts: dict[str, list[str]] = {}
+    for name, value in values.items():
+        part, _, source = name.rpartition("/")
+        if "/" in part:
+            parts.setdefault(part, []).append(f"{source} {value:.4f}")
+    return lines + [f"  {part} by source: {', '.join(each)}" for part, each in parts.items()]
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
@@ -121,21 +138,3 @@ def _keep_lines_up_to(path: Path, step: int) -> None:
             os.fsync(file.fileno())
     kept = [line for line in lines if line["step"] <= step]
     write_whole(path, "".join(json.dumps(line) + "\n" for line in kept))
-
-
-def _open_wandb(
-    mode: str, project: str, folder: Path, config: Mapping[str, Any] | None
-) -> Any | None:
-    if mode == "off":
-        return None
-    import wandb
-
-    return wandb.init(
-        project=project,
-        name=folder.name,
-        id=folder.name,  # the same folder continues the same curve
-        resume="allow",
-        mode=mode,  # type: ignore[arg-type]  # one of two of its literals
-        dir=folder,
-        config=dict(config or {}),
-    )

@@ -13,6 +13,7 @@ import torch
 
 from seal.batch import Batch, Sample
 from seal.training import checkpoint as checkpoints
+from seal.training.best import BestSoFar, value_of
 from seal.training.checkpoint_store import find_checkpoint
 from seal.training.checkpointer import Checkpointer
 from seal.training.engine import Engine, Losses
@@ -45,7 +46,8 @@ def fit(
 
     Raises:
         FloatingPointError: a loss is not finite; no weight has been updated with it.
-        ValueError: a batch has no supervised token, or the checkpoint does not fit.
+        ValueError: a batch has no supervised token, the checkpoint does not fit, or `train.best`
+            names no number of the validation.
     """
     train, world = engine.train_config, engine.world
     store = folder / "checkpoints"
@@ -72,11 +74,14 @@ def fit(
         workers=train.workers,
         prefetch=train.prefetch,
     )
+    best = None
+    if train.best is not None and validation is not None:
+        best = BestSoFar(store, train.best, first=first, world=world)
     log = None
     if world.is_main:
         log = TrainingLog(
             folder, first=first, num_steps=last, wandb=train.wandb,
-            wandb_project=train.wandb_project, config=config,
+            wandb_project=train.wandb_project, tensorboard=train.tensorboard, config=config,
         )  # fmt: skip
     window = _Window(engine, flops)
     saving = Checkpointer(store, engine, keep=train.keep, background=train.save_in_background)
@@ -85,6 +90,8 @@ def fit(
             before = validation(engine)  # of the untrained model, to compare with
             if log is not None:
                 log.validation(0, before)
+            if train.best is not None:
+                value_of(train.best, before)  # a name that is not there is told now
         for step in range(first, last):
             began = time.perf_counter()
             micro_batches = list(islice(batches, engine.accumulation))
@@ -109,8 +116,15 @@ def fit(
                 results = validation(engine)
                 if log is not None:
                     log.validation(done, results)
+                better = best is not None and best.improved(results, done)
+                if better and done % train.save_every and done != last:
+                    saving.save(done, config)
             saving.poll()
+            if best is not None:
+                best.settle(saving.last)
         found = saving.finish()
+        if best is not None:
+            best.settle(found)
     finally:
         saving.close()
         if log is not None:

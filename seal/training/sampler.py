@@ -75,28 +75,6 @@ def training_batches(
     return iter(_loader(samples, collate, sampler, workers, prefetch))
 
 
-def held_out_batches(
-    samples: SampleSource,
-    collate: Callable[[Sequence[Sample]], Batch],
-    *,
-    count: int,
-    micro_batch_size: int,
-    world: World,
-    workers: int,
-) -> Iterator[Batch]:
-    """The first `count` samples; every process runs the same number of batches.
-
-    ZeRO-3 would wait for ever otherwise. What is missing to a whole round of micro-batches over
-    all processes is filled from the beginning again.
-    """
-    per_round = micro_batch_size * world.size
-    count = min(count, len(samples))
-    rounds = max(1, -(-count // per_round))
-    starts = range(world.rank * micro_batch_size, rounds * per_round, per_round)
-    indices = [[i % count for i in range(s, s + micro_batch_size)] for s in starts]
-    return iter(_loader(samples, collate, indices, workers, 2))
-
-
 def _loader(
     samples: SampleSource, collate: Any, batches: Iterable[list[int]], workers: int, prefetch: int
 ) -> DataLoader[Batch]:

@@ -14,48 +14,76 @@ from seal.ops.boxes import box_cxcywh_to_xyxy, box_iou
 from seal.training.assemble import TrainingData
 from seal.training.config import TrainConfig
 from seal.training.engine import Engine
+from seal.training.held_out_batches import HeldOutBatches
 from seal.training.loop import Validation
-from seal.training.sampler import SampleSource, held_out_batches
+from seal.training.sampler import SampleSource
 
 # Named sums of one batch; a number that is reported is the ratio of two of them.
 Sums = dict[str, float]
 
 
 def validation_of(data: TrainingData, train: TrainConfig) -> Validation | None:
-    """What `fit` calls by interval; None if nothing is held out."""
+    """What `fit` calls by interval; None if nothing is held out.
+
+    Raises:
+        ValueError: nothing is, but `train.best` needs it.
+    """
     if data.validation is None or train.validation_samples == 0:
+        if train.best is not None:
+            raise ValueError(
+                f"train.best={train.best} chooses among validations, but the data holds nothing "
+                "out: set data.validation.sources, or data.train.held_out to a number of records"
+            )
         return None
-    return held_out(data.validation, data.collate, count=train.validation_samples)
+    return held_out(
+        data.validation, data.collate, count=train.validation_samples, seed=train.validation_seed
+    )
 
 
 def held_out(
-    samples: SampleSource, collate: Callable[[Sequence[Sample]], Batch], *, count: int
+    samples: SampleSource,
+    collate: Callable[[Sequence[Sample]], Batch],
+    *,
+    count: int,
+    seed: int = 0,
 ) -> Validation:
-    """Losses of the first `count` samples; masks and boxes too if the model predicts them."""
+    """Losses of `count` samples drawn by seed, the same each time and on any number of processes.
+
+    Masks and boxes too if the model predicts them.
+    """
+    opened: list[HeldOutBatches] = []  # at the first validation, and kept with its workers
 
     def validate(engine: Engine) -> dict[str, float]:
         world = engine.world
-        batches = held_out_batches(
-            samples,
-            collate,
-            count=count,
-            micro_batch_size=engine.train_config.micro_batch_size,
-            world=world,
-            workers=engine.train_config.workers,
-        )
+        if not opened:
+            opened.append(
+                HeldOutBatches(
+                    samples,
+                    collate,
+                    count=count,
+                    seed=seed,
+                    micro_batch_size=engine.train_config.micro_batch_size,
+                    world=world,
+                    workers=engine.train_config.workers,
+                )
+            )
         losses: dict[str, float] = {}
         found: Sums = dict.fromkeys(SUMS, 0.0)
         number = 0
-        for batch in batches:
+        for batch, counted in opened[0]:
             batch = batch.to(world.device, engine.dtype)
             parts, output = engine.evaluate(batch)
+            losses |= {name: 0.0 for name in parts if name not in losses}
+            if not counted:
+                continue
             number += 1
             for name, loss in parts.items():
-                losses[name] = losses.get(name, 0.0) + float(loss)
+                losses[name] += float(loss)
             if isinstance(output, VSMOutput):
                 for name, value in search_sums(batch, output).items():
                     found[name] += value
-        means = world.mean([value / number for value in losses.values()])
+        *means, share = world.mean([*losses.values(), float(number)])
+        means = [value / share for value in means]
         totals = dict(zip(found, world.mean(list(found.values())), strict=True))
         return {
             "loss": sum(means),

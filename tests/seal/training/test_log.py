@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seal.training.log import TrainingLog, read_metrics
+from seal.training.log import TrainingLog, read_metrics, told
 
 
 def log_two_steps(folder, **options) -> None:
@@ -26,3 +26,11 @@ def test_wandb_offline_leaves_a_run_to_upload_beside_the_metrics(tmp_path, monke
 def test_without_wandb_a_run_leaves_nothing_of_it(tmp_path):
     log_two_steps(tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["metrics.jsonl"]
+
+
+def test_a_validation_is_told_in_one_line_and_its_sources_in_one_line_a_part():
+    values = {"loss": 3.0, "loss/ce": 1.0, "loss/ce/gqa": 0.5, "loss/ce/vaw": 1.5, "cIoU": 0.25}
+    assert told(values, "step 9: ") == [
+        "step 9: loss 3.0000  loss/ce 1.0000  cIoU 0.2500",
+        "  loss/ce by source: gqa 0.5000, vaw 1.5000",
+    ]

@@ -6,7 +6,7 @@ from tiny_training import TinySamples, tiny_collate
 
 from seal.training.config import derive_accumulation
 from seal.training.distributed import World
-from seal.training.sampler import StepSampler, held_out_batches, training_batches
+from seal.training.sampler import StepSampler, training_batches
 
 
 def sampler(rank: int, world_size: int, first: int = 0) -> StepSampler:
@@ -58,16 +58,3 @@ def test_the_number_of_workers_changes_no_batch():
 
     assert ids(0) == ids(2)
     assert ids(0)[0] == ["sample-4", "sample-5"]
-
-
-def test_every_process_runs_the_same_number_of_held_out_batches():
-    def ids(rank: int) -> list[str]:
-        batches = held_out_batches(
-            TinySamples(), tiny_collate, count=62, micro_batch_size=5, world=world(rank, 4),
-            workers=0,
-        )  # fmt: skip
-        return [name for batch in batches for name in batch.ids]
-
-    read = [ids(rank) for rank in range(4)]
-    assert {len(names) for names in read} == {20}
-    assert {name for names in read for name in names} == {f"sample-{i}" for i in range(62)}

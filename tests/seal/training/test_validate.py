@@ -9,7 +9,9 @@ from mixed_batches import MixedSamples, mixed_engine, mixed_train
 
 from seal.batch import Target, VSMOutput
 from seal.data.collate import collate
-from seal.training.validate import held_out, search_metrics, search_sums
+from seal.training.assemble import TrainingData
+from seal.training.held_out_batches import held_out_indices
+from seal.training.validate import held_out, search_metrics, search_sums, validation_of
 
 
 def perfect(target: Target) -> VSMOutput:
@@ -59,7 +61,8 @@ def test_held_out_losses_are_the_mean_over_the_batches(world, stage):
     engine = mixed_engine(world, "vsm", mixed_train(), stage=stage)
     samples = MixedSamples("vsm")
     values = held_out(samples, partial(collate, pad_id=0), count=10)(engine)
-    batches = [collate([samples[i], samples[i + 1]], pad_id=0) for i in range(0, 10, 2)]
+    drawn = held_out_indices(len(samples), count=10, seed=0, micro_batch_size=2)
+    batches = [collate([samples[i] for i in indices], pad_id=0) for indices in drawn]
     parts = [engine.evaluate(batch)[0] for batch in batches]
     for name in ("ce", "dice", "l1"):
         assert values[f"loss/{name}"] == pytest.approx(
@@ -69,3 +72,12 @@ def test_held_out_losses_are_the_mean_over_the_batches(world, stage):
         sum(value for name, value in values.items() if name.startswith("loss/"))
     )
     assert {"cIoU", "gIoU", "box_accuracy"} <= set(values)
+
+
+def test_a_best_checkpoint_without_anything_held_out_is_refused(world):
+    train = mixed_train(best="validation/loss", validate_every=1, validation_samples=4)
+    data = TrainingData(MixedSamples("vsm"), None, partial(collate, pad_id=0))
+    with pytest.raises(
+        ValueError, match=r"set data\.validation\.sources, or data\.train\.held_out"
+    ):
+        validation_of(data, train)
