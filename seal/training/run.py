@@ -11,6 +11,7 @@ from seal.training.engine import build_engine
 from seal.training.export import export_model
 from seal.training.flops import count_flops
 from seal.training.loop import fit
+from seal.training.publish import publish, require_token
 from seal.training.recipe import VQARun, VSMRun, describe, verify_records
 from seal.training.validate import validation_of
 
@@ -25,12 +26,14 @@ def train(run: VQARun | VSMRun) -> None:
     with distributed(run.seed) as world, world.lock(run.folder, "training"):
         run.prepare(world)
         if world.is_main:
+            require_token(run.train)
             verify_records(run)
         checkpoint = _fit(run, world)
         gc.collect()  # the engine is a knot of references; the export needs its memory
         if world.is_main:
             export_model(run, checkpoint, run.folder / "model")
             print(f"the trained model: {run.folder / 'model'}")
+            publish(run.train, checkpoint, run.folder / "model")
 
 
 def _fit(run: VQARun | VSMRun, world: World) -> Path:
