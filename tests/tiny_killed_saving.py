@@ -1,6 +1,6 @@
-"""The tiny training, killed at a write of a checkpoint:
+"""The tiny training, its last process killed at a write of a checkpoint.
 
-python tests/tiny_killed_saving.py FOLDER [kill_at_write=22]
+python tests/tiny_killed_saving.py FOLDER [kill_at_write=22], or under torchrun
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def kill_at_write(moment: int) -> None:
 
 if __name__ == "__main__":
     for option in sys.argv[2:]:
-        kill_at_write(int(option.removeprefix("kill_at_write=")))
+        if int(os.environ.get("RANK", "0")) == int(os.environ.get("WORLD_SIZE", "1")) - 1:
+            kill_at_write(int(option.removeprefix("kill_at_write=")))
     with distributed(seed=0) as world:
         tiny_fit(tiny_engine(world, tiny_train(save_every=2), stage=2), Path(sys.argv[1]))

@@ -86,14 +86,14 @@ def read_offsets(path: Path, shapes: Shapes) -> dict[str, int]:
 def reserve(path: Path, layout: Layout) -> None:
     """Make a file of full length that holds the header; its room on the disk is then ours.
 
+    Nothing is flushed: who writes the tensors does that.
+
     Raises:
         OSError: it does not fit.
     """
     with path.open("wb") as file:
         _allocate(file.fileno(), layout.size)
         file.write(layout.header)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def write_at(descriptor: int, data: memoryview, offset: int) -> None:

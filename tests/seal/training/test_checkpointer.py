@@ -233,3 +233,17 @@ def test_a_kill_while_the_thread_writes_loses_nothing_but_the_steps_since(world,
     assert losses(killed) == losses(tmp_path / "whole")
     ends = [find_checkpoint(folder / "checkpoints") for folder in (killed, tmp_path / "whole")]
     assert content(ends[0]) == content(ends[1])
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_killed_while_it_writes_loses_nothing_but_the_steps_since(tmp_path):
+    program = "tiny_killed_saving.py"
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert launch(2, program, whole).returncode == 0
+    assert launch(2, program, killed, "kill_at_write=22").returncode != 0
+    store = killed / "checkpoints"
+    assert read_step(find_checkpoint(store)) == 2 and list(store.glob(".partial-step-00000004"))
+    done = launch(2, program, killed)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert losses(killed) == losses(whole)
+    assert content(find_checkpoint(store)) == content(find_checkpoint(whole / "checkpoints"))
