@@ -16,9 +16,12 @@ from seal.data.mixture import Mixture, MixtureConfig
 from seal.data.record_set import RecordSet
 from seal.data.source import Source
 from seal.models.files.load import read_config
+from seal.models.fit.compile_blocks import compile_blocks
+from seal.models.fit.kernels import use_liger
+from seal.models.fit.recompute import recompute_blocks
 from seal.models.vlm import VLM
 from seal.text.tokenize import Tokenizer
-from seal.training.config import flatten
+from seal.training.config import TrainConfig, flatten
 from seal.version import PACKAGE
 
 MINIATURE = "miniature://"  # a base model that is shipped with the package
@@ -110,7 +113,7 @@ def build_with_adapters(
     mark: Callable[[VLM], None],
     *,
     lora: Any,
-    gradient_checkpointing: bool,
+    train: TrainConfig,
     seed: int,
     adapter: str | None = None,
 ) -> VLM:
@@ -130,8 +133,17 @@ def build_with_adapters(
         add_lora(model, lora)
     if adapter is not None:
         put_adapter(model, read_adapter(adapter), lora)
-    if gradient_checkpointing:
-        llm: Any = model.llm
-        enable = getattr(llm, "activation_checkpointing_enable", None)  # its name before 5.20:
-        (enable or llm.gradient_checkpointing_enable)({"use_reentrant": False})
+    if train.gradient_checkpointing:
+        recompute_blocks(model, train.recompute_every)
     return model
+
+
+def speed_up(model: VLM, train: TrainConfig, device: torch.device) -> list[str]:
+    """Fused kernels and compilation as `train` asks, in place; what was put in, in words."""
+    done = []
+    if use_liger(model, train.liger, device):
+        done.append("fused kernels of liger-kernel")
+    if train.compile:
+        compile_blocks(model)
+        done.append("blocks compiled at their first use")
+    return done

@@ -10,10 +10,11 @@ from typing import Any
 OPTIMIZERS = ("adamw", "adamw_8bit")
 SCHEDULES = ("linear", "cosine", "constant")
 WANDB_MODES = ("off", "offline", "online")
+LIGER = ("auto", "true", "false")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 # Fields that may differ between a checkpoint and the run that continues it: they change how a
-# run is carried out or watched, not one number of it.
+# run is carried out or watched, not one number of it (kernels and compiled blocks round apart).
 FREE_FIELDS = frozenset(
     (
         "log_every",
@@ -22,6 +23,10 @@ FREE_FIELDS = frozenset(
         "save_in_background",
         "validate_every",
         "validation_samples",
+        "gradient_checkpointing",
+        "recompute_every",
+        "liger",
+        "compile",
         "workers",
         "prefetch",
         "peak_tflops",
@@ -56,6 +61,9 @@ class TrainConfig:
     gradient_clipping: float = 1.0  # global 2-norm; 0: off
     bf16: bool = True  # weights and activations in bfloat16, master weights in float32
     gradient_checkpointing: bool = False  # recompute the LLM's blocks in the backward pass
+    recompute_every: int = 1  # with it: every n-th block only; more memory, less arithmetic
+    liger: str = "auto"  # fused kernels of liger-kernel: auto (where installed, CUDA)|true|false
+    compile: bool = False  # torch.compile of each block of the LLM; not under ZeRO-3
     log_every: int = 1  # steps; a line holds means over the steps since the last
     save_every: int = 500  # steps between checkpoints; the last step is always saved
     keep: int = 2  # newest checkpoints that stay on disk
@@ -99,6 +107,19 @@ class TrainConfig:
             )
         if self.wandb not in WANDB_MODES:
             raise ValueError(f"train.wandb={self.wandb!r} is none of {', '.join(WANDB_MODES)}")
+        self.liger = str(self.liger).lower()  # YAML reads true as a truth value
+        if self.liger not in LIGER:
+            raise ValueError(f"train.liger={self.liger!r} is none of {', '.join(LIGER)}")
+        if self.recompute_every < 1:
+            raise ValueError(
+                f"train.recompute_every must be at least 1, got {self.recompute_every}"
+            )
+        if self.recompute_every > 1 and not self.gradient_checkpointing:
+            raise ValueError(
+                f"train.recompute_every={self.recompute_every} says which blocks are recomputed, "
+                "but train.gradient_checkpointing=false recomputes none: set it to true, or leave "
+                "recompute_every at 1"
+            )
         if self.warmup_steps and self.warmup_ratio:
             raise ValueError(
                 f"set only one of train.warmup_steps={self.warmup_steps} and "

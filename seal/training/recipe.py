@@ -123,6 +123,14 @@ class Run:
                 f"init_adapter={self.init_adapter} holds adapters alone: set {missing} as well"
             )
 
+    def _check_compile(self) -> None:
+        stage = int(self.deepspeed.get("zero_optimization", {}).get("stage", 0))
+        if self.train.compile and stage == 3:
+            raise ValueError(
+                "train.compile=true does not work under ZeRO-3, which gathers each layer's weights "
+                "in the middle of what is compiled: use deepspeed=zero2, or train.compile=false"
+            )
+
 
 @dataclass(kw_only=True, slots=True)
 class VQADataConfig:
@@ -145,6 +153,7 @@ class VQARun(Run):
         if self.stage not in STAGES:
             raise ValueError(f"stage={self.stage!r} is none of {', '.join(STAGES)}")
         self._check_adapters()
+        self._check_compile()
 
     def model_config(self) -> VQAModelConfig:
         """Every size of the model."""
@@ -164,7 +173,7 @@ class VQARun(Run):
             self.load_base if weights and self.init_from is not None else config.build,
             mark,
             lora=self.lora,
-            gradient_checkpointing=self.train.gradient_checkpointing,
+            train=self.train,
             seed=self.seed,
             adapter=self.init_adapter if weights else None,
         )
@@ -216,6 +225,7 @@ class VSMRun(Run):
 
     def __post_init__(self) -> None:
         self._check_adapters()
+        self._check_compile()
         if (self.query_table is None) != (self.loss.query_alignment == 0):
             raise ValueError(
                 f"query_table={self.query_table} and loss.query_alignment="
@@ -242,7 +252,7 @@ class VSMRun(Run):
             self.load_base if weights and self.init_from is not None else self.model_config().build,
             mark,
             lora=self.lora,
-            gradient_checkpointing=self.train.gradient_checkpointing,
+            train=self.train,
             seed=self.seed,
             adapter=self.init_adapter if weights else None,
         )

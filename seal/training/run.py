@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 
 from seal.text.tokenize import load_tokenizer
+from seal.training.assemble import speed_up
 from seal.training.distributed import World, distributed
 from seal.training.engine import build_engine
 from seal.training.export import export_model
@@ -42,6 +43,9 @@ def _fit(run: VQARun | VSMRun, world: World) -> Path:
     data = run.build_data(tokenizer)
     model = run.build_model()
     flops = count_flops(model)
+    faster = speed_up(model, run.train, world.device)
+    if faster and world.is_main:
+        print(f"with {', '.join(faster)}")
     engine = build_engine(
         model,
         run.criterion(),

@@ -60,6 +60,19 @@ def test_a_big_experiment_builds_on_the_meta_device_and_trains_what_the_paper_tr
     assert llm == LLAMA[size] + 2 * added * model.llm.config.hidden_size
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("true", "true"), ("False", "false"), ("auto", "auto")]
+)
+def test_whether_kernels_are_used_may_be_typed_as_a_truth_value(typed, meant):
+    assert composed("vqa_instruct_smoke", f"train.liger={typed}").train.liger == meant
+
+
+def test_compiled_blocks_do_not_go_with_zero_3():
+    assert composed("vsm_smoke", "train.compile=true", "deepspeed=zero2").train.compile
+    with pytest.raises(Exception, match="does not work under ZeRO-3"):
+        composed("vsm_smoke", "train.compile=true", "deepspeed=zero3")
+
+
 def test_the_published_recipes_are_the_papers():
     instruct = composed("vqa_instruct_7b")
     train = instruct.train

@@ -36,3 +36,13 @@ def test_quantization_of_a_model_that_is_not_read_is_refused(lora):
         ValueError, match="quantization=nf4 packs weights that are read: set init_f"
     ):
         recipe.Run._check_adapters(run)
+
+
+def test_compiled_blocks_under_zero_3_are_refused():
+    run = SimpleNamespace(
+        train=SimpleNamespace(compile=True), deepspeed={"zero_optimization": {"stage": 3}}
+    )
+    with pytest.raises(ValueError, match=r"train\.compile=true does not work under ZeRO-3"):
+        recipe.Run._check_compile(run)
+    run.deepspeed["zero_optimization"]["stage"] = 2
+    recipe.Run._check_compile(run)

@@ -51,6 +51,9 @@ def test_a_warm_up_ratio_is_a_share_of_all_steps():
         {"num_steps": 3, "warmup_ratio": 1.0},
         {"num_steps": 3, "keep": 0},
         {"num_steps": 3, "wandb": "maybe"},
+        {"num_steps": 3, "liger": "maybe"},
+        {"num_steps": 3, "gradient_checkpointing": True, "recompute_every": 0},
+        {"num_steps": 3, "recompute_every": 2},  # which blocks, of none
     ],
 )
 def test_impossible_numbers_are_refused_by_name(numbers):
