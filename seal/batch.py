@@ -56,6 +56,7 @@ class Sample:
     detector_image: Tensor | None = None  # OWL-ViT pixels (3, D, D) float32
     targets: tuple[Target, ...] = ()  # one per row that has a `[LOC]`, in order
     source: str = ""  # the mixture's name of the record set it is from
+    replaced: tuple[str, ...] = ()  # unreadable samples it stands for, and what is wrong with them
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class Batch:
     targets: list[Target] = field(default_factory=list)  # (E,)
     step: int = 0  # with `ids`, what dropout draws from
     sources: list[str] = field(default_factory=list)  # (B,) the `Sample.source` of each row
+    replaced: list[str] = field(default_factory=list)  # the `Sample.replaced` of all samples
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
         """The same batch on `device`; floating tensors in `dtype` if given (targets stay as is)."""

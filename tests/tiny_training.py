@@ -3,13 +3,19 @@
 Run as a program it trains in a folder, so that tests can kill it:
 
     python tests/tiny_training.py FOLDER [num_steps=40 stage=2 workers=2 bf16=0 nan_at=7 ...]
+
+It notes signals, and hangs or fails in one process where it is told to (hang_at=3 rank=1).
+
+It notes signals, and hangs or fails in one process where it is told to (hang_at=3 hang_rank=1).
 """
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +24,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributed.elastic.multiprocessing.errors import record
 
 from seal.batch import IGNORE_INDEX, Batch, Row, Sample, VQAOutput
 from seal.training.config import TrainConfig
 from seal.training.distributed import World, distributed
 from seal.training.engine import Engine, build_engine
 from seal.training.loop import fit
+from seal.training.shared_folder import require_shared
+from seal.training.stop import StopRequest
 
 VOCABULARY = 13
 LENGTH = 6
@@ -91,6 +100,7 @@ def tiny_collate(samples: Sequence[Sample]) -> Batch:
         pixel_values=torch.zeros(0, 3, 2, 2),
         visual_image=torch.zeros(0, dtype=torch.int64),
         visual_long=torch.zeros(0, dtype=torch.bool),
+        replaced=[text for sample in samples for text in sample.replaced],
     )
 
 
@@ -117,35 +127,56 @@ def tiny_config(train: TrainConfig) -> dict[str, Any]:
     return {"train": asdict(train), "seed": 5}
 
 
-def tiny_fit(engine: Engine, folder: Path) -> Path:
-    return fit(
-        engine, TinySamples(), tiny_collate, folder, seed=5, config=tiny_config(engine.train_config)
-    )
+def tiny_fit(engine: Engine, folder: Path, **more: Any) -> Path:
+    config = tiny_config(engine.train_config)
+    return fit(engine, TinySamples(), tiny_collate, folder, seed=5, config=config, **more)
 
 
+@record
 def main(arguments: list[str]) -> None:
     folder = Path(arguments[0])
-    options = {key: int(value) for key, _, value in (a.partition("=") for a in arguments[1:])}
+    words = dict(argument.split("=", 1) for argument in arguments[1:])
+    faults = {name: int(words.pop(name)) for name in FAULTS if name in words}
+    minutes = float(words.pop("timeout_minutes", 30))
+    hours = float(words.pop("max_hours")) if "max_hours" in words else None
+    options = {key: int(value) for key, value in words.items()}
     stage, nan_at = options.pop("stage", 0), options.pop("nan_at", None)
-    kill_at = options.pop("kill_at", None)
     train = tiny_train(**{**options, "bf16": bool(options.get("bf16", 0))})
-    with distributed(seed=0) as world:
-        engine = tiny_engine(world, train, stage=stage, nan_at=nan_at)
-        if kill_at is not None:
-            _kill_at(engine, kill_at)
-        tiny_fit(engine, folder)
+    with distributed(seed=0, timeout_minutes=minutes) as world:
+        require_shared(folder / str(world.rank) if "unshared" in faults else folder, world, wait=1)
+        with StopRequest(folder, world, max_hours=hours) as stop:
+            engine = tiny_engine(world, train, stage=stage, nan_at=nan_at)
+            _add_faults(engine, faults)
+            tiny_fit(engine, folder, stop=stop)
 
 
-def _kill_at(engine: Engine, moment: int) -> None:
-    """Die as a preempted process does, between the gradient and the update of a step (0-based)."""
+# At a step (0-based): kill the process, hang, fail by a bug, or take long over each step from it
+# on (for signals to find the run in the middle). In the process `rank`, else in all.
+FAULTS = ("kill_at", "hang_at", "bug_at", "slow_at", "rank", "unshared")
+
+
+def _add_faults(engine: Engine, faults: dict[str, int]) -> None:
+    """Between the gradient and the update of a step, as a preempted process finds itself."""
+    if faults.get("rank", engine.world.rank) != engine.world.rank:
+        return
     update = engine.step
 
-    def die(step: int) -> float:
-        if step >= moment:
+    def step(number: int) -> float:
+        if number >= faults.get("kill_at", math.inf):
             os.kill(os.getpid(), signal.SIGKILL)
-        return update(step)
+        if number >= faults.get("hang_at", math.inf):
+            stuck_here()
+        if number >= faults.get("bug_at", math.inf):
+            raise KeyError("a bug of the test")
+        if number >= faults.get("slow_at", math.inf):
+            time.sleep(0.3)
+        return update(number)
 
-    engine.step = die  # type: ignore[method-assign]
+    engine.step = step  # type: ignore[method-assign]
+
+
+def stuck_here() -> None:
+    time.sleep(3600)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def collate(
         visual_image=torch.tensor(visual_image, dtype=torch.int64),
         visual_long=torch.tensor(visual_long, dtype=torch.bool),
         sources=[sample.source for sample, _ in rows],
+        replaced=[text for sample in samples for text in sample.replaced],
     )
     _add_expressions(batch, samples, first)
     return batch

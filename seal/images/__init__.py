@@ -2,6 +2,7 @@
 
 from seal.images.files import (
     MOST_PIXELS,
+    UnreadableImageError,
     image_file_size,
     open_image,
     orientation,
@@ -29,6 +30,7 @@ __all__ = [
     "CLIP_MEAN",
     "CLIP_STD",
     "MOST_PIXELS",
+    "UnreadableImageError",
     "clip_pixels",
     "context_box",
     "context_crop",

@@ -41,6 +41,10 @@ _MOST_QUOTED = 100  # characters of what Pillow says
 _LONGEST_NAME = 4096  # characters of a path, about what systems allow
 
 
+class UnreadableImageError(ValueError):
+    """A picture file that is missing, damaged, or none at all."""
+
+
 class _RefusedError(ValueError):
     """A sound file that is not taken for a picture."""
 
@@ -52,7 +56,7 @@ def open_image(path: str | Path | BinaryIO) -> Image.Image:
     camera's orientation tag is applied. Metadata that is not read is not judged either.
 
     Raises:
-        ValueError: the file is missing, empty, truncated, too large or not an image.
+        UnreadableImageError: the file is missing, empty, truncated, too large or not an image.
     """
     with _opened(path) as opened:
         opened.load()
@@ -227,15 +231,17 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except _RefusedError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise UnreadableImageError(f"{name}: {error}") from None
     except PermissionError as error:
-        raise ValueError(f"{name}: you may not read it ({error.strerror}); see `ls -l`") from error
+        raise UnreadableImageError(
+            f"{name}: you may not read it ({error.strerror}); see `ls -l`"
+        ) from error
     except MemoryError as error:
         raise ValueError(f"{name}: too little memory for an image this large; shrink it") from error
     except Exception as error:
         # Pillow's decoders and their plug-ins raise almost anything for a damaged file.
         told = " ".join(str(error).split())[:_MOST_QUOTED] or type(error).__name__
-        raise ValueError(
+        raise UnreadableImageError(
             f"{name}: the image is damaged and cannot be decoded: {told}; download or export it "
             "again"
         ) from error

@@ -37,6 +37,10 @@ FREE_FIELDS = frozenset(
         "push_to_hub",
         "validation_seed",
         "stop_after",
+        "max_hours",
+        "timeout_minutes",
+        "max_bad_samples",
+        "gradient_checkpointing",
     )
 )
 
@@ -75,6 +79,9 @@ class TrainConfig:
     # it. Losses are better lower, others higher, and those with a minus in front lower.
     best: str | None = None  # e.g. validation/loss or validation/cIoU; None: none is kept
     stop_after: int | None = None  # stop at this step with a checkpoint, schedule unchanged
+    max_hours: float | None = None  # of one start; then a checkpoint and exit 0, to be continued
+    timeout_minutes: float = 30.0  # a process that hangs for so long ends the run and is named
+    max_bad_samples: int = 0  # over the run: unreadable images that are named and replaced
     workers: int = 4  # processes that prepare samples; 0: in this one
     prefetch: int = 2  # batches each worker keeps ready
     peak_tflops: float | None = None  # of one GPU, measured; set, the log says how much is used
@@ -89,14 +96,20 @@ class TrainConfig:
                 f"set exactly one of train.num_steps and train.num_epochs, "
                 f"got {self.num_steps} and {self.num_epochs}"
             )
-        for name in ("num_steps", "num_epochs", "stop_after"):
+        for name in ("num_steps", "num_epochs", "stop_after", "max_hours", "timeout_minutes"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"train.{name} must be positive, got {value}")
         for name in ("global_batch_size", "micro_batch_size", "log_every", "save_every", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"train.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("validate_every", "validation_samples", "workers", "warmup_steps"):
+        for name in (
+            "validate_every",
+            "validation_samples",
+            "workers",
+            "warmup_steps",
+            "max_bad_samples",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"train.{name} must not be negative, got {getattr(self, name)}")
         if self.schedule not in SCHEDULES:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import random
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.distributed.distributed_c10d as c10d
 
 from seal.files.lock import WriterLock
+from seal.training.heartbeat import Heartbeat, own_connection
+
+T = TypeVar("T")
+_GRACE = 3.0  # seconds in which the first process says what is wrong
 
 LAUNCHER_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
@@ -29,26 +36,64 @@ class World:
     size: int
     local_rank: int  # among the processes of this machine
     device: torch.device
+    host_group: Any = None  # all processes over gloo, for what lies in host memory
+    heart: Heartbeat | None = None  # None: nobody looks whether this process hangs
 
     @property
     def is_main(self) -> bool:
         return self.rank == 0
 
-    def mean(self, values: list[float]) -> list[float]:
-        """The mean of each value over all processes; a collective call."""
+    def sum(self, values: list[float]) -> list[float]:
+        """The sum of each value over all processes; collective, and waits for no GPU."""
         if self.size == 1:
             return values
-        total = torch.tensor(values, dtype=torch.float64, device=self.device)
-        dist.all_reduce(total)
-        return (total / self.size).tolist()
+        total = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(total, group=self.host_group)
+        summed: list[float] = total.tolist()
+        return summed
 
-    def gather(self, value: Any) -> list[Any]:
-        """The value of every process, which can be pickled, by rank; a collective call."""
+    def mean(self, values: list[float]) -> list[float]:
+        """The mean of each value over all processes; a collective call."""
+        return [value / self.size for value in self.sum(values)]
+
+    def gather(self, value: T) -> list[T]:
+        """What each process passed, by rank; a collective call."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, group=self.host_group)
         return values
+
+    def decide(self, work: Callable[[], T]) -> T:
+        """What `work` returns in the first process, which alone does it; collective.
+
+        Raises:
+            Exception: in the first process: what `work` raised.
+            SystemExit: in the others, which end with it instead of waiting for it.
+        """
+        answer: Any = None
+        refused: Exception | None = None
+        if self.is_main:
+            try:
+                answer = work()
+            except Exception as error:
+                refused = error
+        if self.size > 1:
+            code = 0 if refused is None else 2 if isinstance(refused, ValueError) else 1
+            told = [answer, code]
+            dist.broadcast_object_list(told, src=0, group=self.host_group)
+            answer, code = told
+            if code and not self.is_main:
+                time.sleep(_GRACE)  # a launcher ends everybody with the first that ends
+                raise SystemExit(code)
+        if refused is not None:
+            raise refused
+        return answer
+
+    def beat(self, place: str) -> None:
+        """Note that this process has come to `place`: one that stays too long ends the run."""
+        if self.heart is not None:
+            self.heart.beat(place)
 
     @contextmanager
     def lock(self, folder: Path, what: str) -> Iterator[None]:
@@ -59,31 +104,33 @@ class World:
             SystemExit: in the others, which end with it instead of waiting for it.
         """
         lock = WriterLock(folder, what)
-        refused: ValueError | None = None
-        if self.is_main:
-            try:
-                lock.acquire()
-            except ValueError as error:
-                refused = error
-        if self.mean([float(refused is not None)])[0] > 0:
-            raise refused or SystemExit(2)
+        self.decide(lock.acquire)
         try:
             yield
         finally:
             lock.release()
 
+    def rest(self) -> None:
+        """From here on nobody waits for this process: it may take as long as it likes."""
+        if self.heart is not None:
+            self.heart.leave()
+
     def barrier(self) -> None:
         """Wait for every process."""
         if self.size > 1:
-            dist.barrier()
+            dist.barrier(group=self.host_group)
 
 
 @contextmanager
-def distributed(seed: int) -> Iterator[World]:
+def distributed(seed: int, *, timeout_minutes: float = 30.0) -> Iterator[World]:
     """Start the process group that torchrun or Slurm describes, or a group of one.
 
     GPUs talk over NCCL, CPUs over gloo. Every process starts from the same seed, so what is
     newly initialized is the same everywhere.
+
+    Args:
+        timeout_minutes: one that hangs for so long ends the run and is named; one that fails ends
+            it at once. Nobody waits for a run of one that no launcher started.
 
     Raises:
         ValueError: WORLD_SIZE says that there are others, and a way to meet them is not set.
@@ -102,24 +149,53 @@ def distributed(seed: int) -> Iterator[World]:
     device = _device(local_rank)
     backend = "nccl" if device.type == "cuda" else "gloo"
     os.environ.setdefault("DS_ACCELERATOR", device.type)
+    host_group: Any = None
+    heart: Heartbeat | None = None
     if not dist.is_initialized():
         if launched:
-            dist.init_process_group(backend)
+            host_group = _join(backend, timeout_minutes)
+            seconds = 60 * timeout_minutes
+            heart = Heartbeat(own_connection(), rank=rank, size=size, timeout=seconds)
         else:
             alone = dist.HashStore()  # in memory: no port is needed
             dist.init_process_group(backend, store=alone, rank=0, world_size=1)
     os.environ.setdefault("LOCAL_RANK", str(local_rank))  # DeepSpeed insists on it
     _join_deepspeed(backend)
+    if heart is not None:
+        heart.start()
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)
     try:
-        yield World(rank, size, local_rank, device)
+        yield World(rank, size, local_rank, device, host_group, heart)
+    except BaseException as error:
+        # Those that leave by `SystemExit` were told to; the others do not know of it yet.
+        if heart is not None:
+            heart.leave(None if isinstance(error, SystemExit) else error)
+        raise
     finally:
+        if heart is not None:
+            heart.leave()
         # A group of one holds no connection and DeepSpeed keeps references to it, so a second
         # run in the same process uses it again.
         if launched:
             dist.destroy_process_group()
+
+
+def _join(backend: str, timeout_minutes: float) -> Any:
+    """Meet the others; the group in which host memory is exchanged, None: the default one.
+
+    The heartbeat ends a run that hangs, and says why; what a collective call itself waits for a
+    little longer is the second net.
+    """
+    timeout = timedelta(minutes=1.25 * timeout_minutes) + timedelta(seconds=30)
+    if backend == "nccl":
+        os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")  # abort, do not wait on
+    # Groups that others make without a timeout (DeepSpeed does) get torch's 10 minutes otherwise.
+    c10d.default_pg_timeout = timeout
+    c10d.default_pg_nccl_timeout = timeout
+    dist.init_process_group(backend, timeout=timeout)
+    return dist.new_group(backend="gloo", timeout=timeout) if backend == "nccl" else None
 
 
 def _device(local_rank: int) -> torch.device:

@@ -114,6 +114,15 @@ def last_step(path: Path) -> int:
     return max((int(line["step"]) for line in read_metrics(path)), default=0)
 
 
+def was_validated(path: Path, step: int) -> bool:
+    """Whether a log has a line about the held-out samples after `step` steps."""
+    lines = read_metrics(path) if path.exists() else []
+    return any(
+        line["step"] == step and any(name.startswith("validation/") for name in line)
+        for line in lines
+    )
+
+
 def _parsed(line: bytes, where: str) -> dict[str, float]:
     try:
         content = json.loads(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ import torch
 
 from seal.batch import Batch, Sample
 from seal.training import checkpoint as checkpoints
+from seal.training.bad_samples import BadSamples, Substituting
 from seal.training.best import BestSoFar, value_of
 from seal.training.checkpoint_store import find_checkpoint
 from seal.training.checkpointer import Checkpointer
+from seal.training.config import TrainConfig
 from seal.training.engine import Engine, Losses
-from seal.training.log import METRICS, TrainingLog, last_step
+from seal.training.log import METRICS, TrainingLog, last_step, was_validated
 from seal.training.same_run import require_same_config
 from seal.training.sampler import SampleSource, training_batches
+from seal.training.stop import StopRequest
 
 Validation = Callable[[Engine], Mapping[str, float]]
 
@@ -34,6 +38,7 @@ def fit(
     config: Mapping[str, Any],
     validation: Validation | None = None,
     flops: Callable[[Batch], float] | None = None,
+    stop: StopRequest | None = None,
 ) -> Path:
     """Train to the end, from the newest checkpoint in `folder` if there is one; return the last.
 
@@ -43,26 +48,27 @@ def fit(
         config: the configuration of the run; a checkpoint of another one is refused.
         validation: called by interval and at the end.
         flops: operations a batch needs, for the log.
+        stop: somebody may ask for the end through it; None: nobody can.
 
     Raises:
+        StoppedError: somebody asked for the end; a checkpoint holds every step that was done.
         FloatingPointError: a loss is not finite; no weight has been updated with it.
         ValueError: a batch has no supervised token, the checkpoint does not fit, or `train.best`
             names no number of the validation.
     """
     train, world = engine.train_config, engine.world
     store = folder / "checkpoints"
-    found = find_checkpoint(store, print if world.is_main else _say_nothing)
-    first = 0
-    if found is None and world.is_main:
-        require_unsaved(folder, train.save_every)
-    if found is not None:
-        require_same_config(found, checkpoints.read_description(found), config)
-        first = checkpoints.read_step(found)
+    # One process looks: another one may see an older state of the storage, and would go elsewhere.
+    start = world.decide(lambda: _decide_start(folder, store, train, config))
+    found, first = start.checkpoint, start.step
     last = min(engine.num_steps, train.stop_after or engine.num_steps)
     if found is not None and first >= last:
         if world.is_main:
             print(f"{found} is at step {first} of {last}: nothing left to train")
         return found
+    bad = BadSamples(folder, world, first=first, allowed=train.max_bad_samples)
+    if train.max_bad_samples:
+        samples = Substituting(samples, most=train.max_bad_samples)
     batches = training_batches(
         samples,
         collate,
@@ -93,24 +99,44 @@ def fit(
             if train.best is not None:
                 value_of(train.best, before)  # a name that is not there is told now
         for step in range(first, last):
+            world.beat(f"step {step + 1}: reading its samples")
             began = time.perf_counter()
             micro_batches = list(islice(batches, engine.accumulation))
             waited = time.perf_counter() - began
+            world.beat(f"step {step + 1}: computing")
             if found is not None and step == first:
                 # A throw-away step at rate 0 makes DeepSpeed allocate the optimizer's state.
                 optimizer_step(engine, micro_batches, step, seed=seed, skip=True)
                 checkpoints.load_checkpoint(found, engine)
+                if start.validation_missing and validation is not None:
+                    results = validation(engine)
+                    if log is not None:
+                        log.validation(step, results)
+                    if best is not None and best.improved(results, step):
+                        best.settle(found)
             losses, norm = optimizer_step(engine, micro_batches, step, seed=seed)
             window.add(losses, norm, micro_batches, time.perf_counter() - began, waited)
             done = step + 1
+            world.beat(f"step {done}: done")
+            number = math.fsum(len(batch.replaced) for batch in micro_batches)
+            replaced, *votes = world.sum([number, *(stop.votes() if stop is not None else ())])
+            if replaced:
+                bad.note(done, micro_batches, log.say if log is not None else print)
+            stopping = any(votes) and done < last
             if log is not None:
                 log.advance()
-            if done % train.log_every == 0 or done == last:
+            if done % train.log_every == 0 or done == last or stopping:
                 values = window.summary(step) | saving.take_stall()
                 if log is not None:
                     log.train(done, values)
-            if done % train.save_every == 0 or done == last:
+            if done % train.save_every == 0 or done == last or stopping:
                 saving.save(done, config)
+            if stop is not None and stopping:
+                written = saving.finish()
+                assert written is not None
+                if best is not None:
+                    best.settle(written)
+                stop.stop(votes, done, written)  # held-out samples can wait for the next start
             due = train.validate_every and done % train.validate_every == 0
             if validation is not None and (due or done == last):
                 results = validation(engine)
@@ -133,6 +159,28 @@ def fit(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a run goes on."""
+
+    checkpoint: Path | None = None  # None: it begins
+    step: int = 0  # steps done
+    validation_missing: bool = False  # the last start ended between that step and its validation
+
+
+def _decide_start(
+    folder: Path, store: Path, train: TrainConfig, config: Mapping[str, Any]
+) -> _Start:
+    found = find_checkpoint(store)
+    if found is None:
+        require_unsaved(folder, train.save_every)
+        return _Start()
+    require_same_config(found, checkpoints.read_description(found), config)
+    step = checkpoints.read_step(found)
+    due = train.validate_every > 0 and step % train.validate_every == 0
+    return _Start(found, step, due and not was_validated(folder / METRICS, step))
+
+
 def require_unsaved(folder: Path, save_every: int) -> None:
     """Before a run begins at step 0: refuse if its log tells that there were checkpoints.
 
@@ -147,10 +195,6 @@ def require_unsaved(folder: Path, save_every: int) -> None:
         )
     if done:
         print(f"{folder} ended at step {done}, before a checkpoint: training begins at step 0")
-
-
-def _say_nothing(_: str) -> None:
-    """What the first process says already."""
 
 
 def optimizer_step(

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Sampler
 from seal.batch import Batch, Sample
 from seal.training.config import derive_accumulation
 from seal.training.distributed import World
+from seal.training.stop import leave_signals_to_parent
 
 
 class SampleSource(Protocol):
@@ -85,4 +86,5 @@ def _loader(
         num_workers=workers,
         prefetch_factor=prefetch if workers else None,
         persistent_workers=workers > 0,
+        worker_init_fn=leave_signals_to_parent,
     )
