@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from seal.batch import Batch, Sample
 from seal.training.distributed import World
+from seal.training.stop import leave_signals_to_parent
 from seal.training.sampler import SampleSource
 
 
@@ -50,6 +51,7 @@ class HeldOutBatches:
             num_workers=workers,
             prefetch_factor=2 if workers else None,
             persistent_workers=workers > 0,
+            worker_init_fn=leave_signals_to_parent,
         )
 
     def __iter__(self) -> Iterator[tuple[Batch, bool]]:
