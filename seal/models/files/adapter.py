@@ -147,28 +147,36 @@ def read_adapter(folder: Path | str) -> Adapter:
             raise ValueError(f"{path}: {key}={content[key]!r}, only {plain!r} is understood here")
     targets = content.get("target_modules")
     rank, alpha, dropout = (content.get(k) for k in ("r", "lora_alpha", "lora_dropout"))
+    base_name = content.get("base_model_name_or_path")
     if (
         not isinstance(targets, list)
         or not all(isinstance(target, str) for target in targets)
         or not isinstance(rank, int)
         or not isinstance(alpha, int | float)
         or not isinstance(dropout, int | float)
+        or not isinstance(base_name, str | None)
     ):
         raise ValueError(
             f"{path}: r={rank!r}, lora_alpha={alpha!r}, lora_dropout={dropout!r}, "
-            f"target_modules={targets!r}; expected numbers and a list of module names"
+            f"target_modules={targets!r}, base_model_name_or_path={base_name!r}; expected numbers, "
+            "a list of module names and a path"
         )
     if not (folder / WEIGHTS_FILE).is_file():
         raise ValueError(f"{folder} has no {WEIGHTS_FILE}: the folder is incomplete")
     stored = {_from_peft(k, folder): v for k, v in list_file(folder / WEIGHTS_FILE).items()}
     if (folder / HEADS_FILE).is_file():
         stored |= list_file(folder / HEADS_FILE)
+    for name, tensor in stored.items():
+        if ".lora_A." in name and tensor.shape[:1] != (rank,):
+            raise ValueError(
+                f"{folder}: {name} is {list(tensor.shape)}, but {CONFIG_FILE} says r={rank}"
+            )
     facts = folder / TRAINING_FILE
     told = read_json_object(facts) if facts.is_file() else {}
     base, model = told.get("base"), told.get("model")
     return Adapter(
         folder, rank, float(alpha), float(dropout), tuple(sorted(targets)),
-        content.get("base_model_name_or_path"),
+        base_name,
         base.get("fingerprint") if isinstance(base, dict) else None,
         config_from_dict(model, facts) if isinstance(model, dict) else None,
         stored,

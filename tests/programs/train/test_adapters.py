@@ -18,6 +18,7 @@ from programs_here import ROOT, run_program
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from seal.inference.load import load_answer_model, load_search_model
 from seal.models.files.adapter import read_adapter
 from seal.models.files.load import load_model, read_config
 from seal.models.files.save import save_model
@@ -162,6 +163,10 @@ def test_an_adapter_folder_loads_as_a_model_that_says_what_the_merged_one_says(
     adapted, merged = load_model(bench.adapter(name)), load_model(bench.folder / name / "model")
     assert adapted.config == merged.config == read_config(bench.adapter(name))
     assert not any(parameter.requires_grad for parameter in adapted.parameters())
+    load = load_answer_model if name == "vqa" else load_search_model
+    assert (
+        load(bench.adapter(name), device="cpu", quantization="int8").model.config == merged.config
+    )
     torch.testing.assert_close(logits(adapted.llm), logits(merged.llm), atol=1e-5, rtol=1e-5)
     merge_lora(adapted)
     for key, value in merged.state_dict().items():

@@ -112,11 +112,15 @@ A = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
     ("change", "says"),
     [
         (lambda t: t.pop(A), "llm.*layers.0.self_attn.q_proj.lora_A.default.weight is missing"),
-        (lambda t: t.update({A: torch.zeros(3, 16)}), r"is \[3, 16\] there, \[2, 16\] here"),
+        (
+            lambda t: t.update({A: torch.zeros(3, 16)}),
+            r"lora_A.* is \[3, 16\], but adapter_config.json says r=2",
+        ),
         (
             lambda t: t.update({A.replace("q_proj", "k_proj"): t[A].clone()}),
             "no place for llm.*k_proj.lora_A",
         ),
+        (lambda t: t.update({A: torch.zeros(2, 9)}), r"is \[2, 9\] there, \[2, 16\] here"),
         (lambda t: t.update({A: torch.zeros(2, 16, dtype=torch.int32)}), "of type torch.int32"),
         (lambda t: t.update({"lora_A": t[A].clone()}), "lora_A is no name that peft gives"),
     ],
@@ -147,6 +151,7 @@ def test_a_head_of_another_shape_is_named(folder: Path) -> None:
         ("peft_type", "LOHA"),
         ("target_modules", ".*q_proj"),
         ("r", None),
+        ("base_model_name_or_path", 3),
     ],
 )
 def test_adapters_that_are_not_plain_lora_are_refused_by_key(
