@@ -26,6 +26,7 @@ from seal.schema.failures import told
 from seal.schema.keys import Keys
 from seal.schema.manual import manual
 from seal.schema.overrides import understood
+from seal.schema.sweeps import is_run_of_a_sweep, run_of_a_sweep, sweep
 
 __all__ = ["compose", "explain", "from_dict", "program"]
 
@@ -53,7 +54,10 @@ def program(
                     run = _typed(config)
                 main(run)
 
-            _guarded(work)
+            if is_run_of_a_sweep():
+                run_of_a_sweep(work)
+            else:
+                _guarded(work)
 
         def run() -> None:
             words = sys.argv[1:]
@@ -69,7 +73,10 @@ def program(
                 if os.environ.get("RANK", "0") == "0":
                     for note in notes:
                         print(f"{path.stem}: {note}", file=sys.stderr)
-                with told(sys.argv[1:], schema, folder, config_name):
+                with (
+                    sweep(sys.argv[1:]),
+                    told(sys.argv[1:], schema, folder, config_name),
+                ):
                     start(task)()
 
             _guarded(understand_and_start)
