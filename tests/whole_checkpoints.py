@@ -18,6 +18,26 @@ from seal.training.checkpoint_store import (
     checkpoint_name,
     finish_writing,
 )
+from seal.training.engine import Engine
+from seal.training.state import shapes
+
+
+def whole_tensor(engine: Engine, name: str, kind: str) -> Tensor:
+    """One whole float32 tensor of a living engine, by DeepSpeed's own means; collective."""
+    parameter = engine.trainable[name]
+    if engine.stage == 0:
+        if kind == "weights":
+            return parameter.detach().clone()
+        moment: Tensor = engine.deepspeed.basic_optimizer.state[parameter][kind]
+        return moment.detach().clone()
+    from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
+
+    if kind == "weights":
+        value = safe_get_full_fp32_param(parameter)
+    else:
+        value = safe_get_full_optimizer_state(parameter, kind)
+    assert value is not None, f"DeepSpeed holds no {kind} of {name}"
+    return value.detach().float().cpu().reshape(shapes(engine)[name]).clone()
 
 
 def write_checkpoint(

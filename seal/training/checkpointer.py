@@ -62,11 +62,12 @@ class Checkpointer:
             self._state = EngineState(self._engine)
         shapes = self._state.shapes
         error = None
-        if self._world.is_main:
-            try:
+        try:
+            self._make_room()
+            if self._world.is_main:
                 checkpoint_writer.begin(self._folder, step, shapes)
-            except OSError as raised:
-                error = str(raised)
+        except OSError as raised:
+            error = str(raised)
         self._require_success(step, error)
         with self._engine.open_moments(changed=False):
             self._writing = Writing(
@@ -174,13 +175,27 @@ class Checkpointer:
     def _pieces(self, state: EngineState) -> list[Piece] | Iterator[Piece]:
         return self._copied(state) if self._background else self._one_by_one(state)
 
+    def _make_room(self) -> None:
+        """Take the host memory for a copy of all that this process holds, once.
+
+        Raises:
+            OSError: there is not enough.
+        """
+        if not self._background or self._blocks:
+            return
+        assert self._state is not None
+        size = len(KINDS) * sum(part.end - part.begin for part in self._state.own)
+        try:
+            blocks = [self._host(min(size - at, _BLOCK)) for at in range(0, size, _BLOCK)]
+        except RuntimeError as error:  # torch's for memory of either sort
+            raise OSError(
+                f"process {self._world.rank} finds no {ITEM * size / 2**30:.1f} GiB of host memory "
+                "for a copy of its part: set train.save_in_background=false"
+            ) from error
+        self._blocks = blocks
+
     def _copied(self, state: EngineState) -> list[Piece]:
         """All that this process holds, in host memory that is kept from save to save."""
-        if not self._blocks:
-            left = len(KINDS) * sum(f.end - f.begin for f in state.own)
-            while left > 0:
-                self._blocks.append(self._host(min(left, _BLOCK)))
-                left -= _BLOCK
         pieces, at = [], 0
         for kind in KINDS:
             for fragment in state.own:

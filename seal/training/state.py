@@ -153,28 +153,6 @@ def share(shapes: Shapes, rank: int, size: int) -> list[Fragment]:
     return found
 
 
-def get_tensor(engine: Engine, name: str, kind: str) -> Tensor:
-    """One whole float32 tensor on the CPU; a collective call under ZeRO.
-
-    For the optimizer's tensors at least one step must have been taken.
-    """
-    parameter = engine.trainable[name]
-    if engine.stage == 0:
-        if kind == WEIGHTS:
-            return parameter.detach().float().cpu()
-        moment: Tensor = engine.deepspeed.basic_optimizer.state[parameter][kind]
-        return moment.detach().cpu()
-    from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
-
-    value: Tensor | None
-    if kind == WEIGHTS:
-        value = safe_get_full_fp32_param(parameter)
-    else:
-        value = safe_get_full_optimizer_state(parameter, kind)
-    assert value is not None, f"DeepSpeed holds no {kind} of {name}"
-    return value.detach().float().cpu().reshape(shapes(engine)[name])
-
-
 def _set_optimizer_step(engine: Engine, steps: int) -> None:
     for state in engine.deepspeed.basic_optimizer.state.values():
         if isinstance(state["step"], Tensor):

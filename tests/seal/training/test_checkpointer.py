@@ -14,7 +14,7 @@ import torch
 from carried_over import ALL, PLAIN, SOME, STEP, carry, load, make_engine, take_steps, write_drawn
 from safetensors.torch import load_file
 from tiny_training import tiny_engine, tiny_fit, tiny_train
-from whole_checkpoints import write_checkpoint
+from whole_checkpoints import whole_tensor, write_checkpoint
 
 from seal.training import checkpoint_writer, state
 from seal.training.checkpoint import load_checkpoint, read_step
@@ -62,7 +62,7 @@ def test_a_checkpoint_is_what_the_whole_tensors_of_the_engine_are(world, tmp_pat
     saving.save(3, {"seed": 0})
     meta = {"format": 1, "step": 3, "config": {"seed": 0}, "shapes": state.shapes(engine)}
     whole = write_checkpoint(
-        tmp_path / "whole", meta, lambda name, kind: state.get_tensor(engine, name, kind)
+        tmp_path / "whole", meta, lambda name, kind: whole_tensor(engine, name, kind)
     )
     assert content(saving.finish()) == content(whole)
 
@@ -138,7 +138,7 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_does_not_change_it(
 ):
     engine = make_engine(world, (2, True, False))
     take_steps(engine, 0, 2)
-    weights = {name: state.get_tensor(engine, name, "weights") for name in state.shapes(engine)}
+    weights = {name: whole_tensor(engine, name, "weights") for name in state.shapes(engine)}
     saving = Checkpointer(tmp_path, engine, keep=1)
     saving.save(2, {})
     take_steps(engine, 2, 4)
@@ -148,8 +148,8 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_does_not_change_it(
     other = make_engine(world, PLAIN)
     load_after(saving.finish(), other, 2)
     for name, value in weights.items():
-        assert not (state.get_tensor(engine, name, "weights") == value).all()
-        assert (state.get_tensor(other, name, "weights") == value).all()
+        assert not (whole_tensor(engine, name, "weights") == value).all()
+        assert (whole_tensor(other, name, "weights") == value).all()
 
 
 def load_after(checkpoint: Path, engine, step: int) -> None:
@@ -192,6 +192,19 @@ def test_a_disk_without_room_is_told_when_the_save_begins(world, tmp_path, monke
     with pytest.raises(OSError, match=r"cannot write the checkpoint of step 1 .*No space left"):
         saving.save(1, {})
     assert [path.name for path in tmp_path.iterdir()] == ["written.json"]
+
+
+def test_too_little_memory_for_the_copy_is_told_with_the_way_out(world, tmp_path, monkeypatch):
+    engine = make_engine(world, PLAIN)
+    take_steps(engine, 0, 1)
+
+    def none(*_: object) -> None:
+        raise RuntimeError("can't allocate memory")
+
+    monkeypatch.setattr(Checkpointer, "_host", none)
+    with pytest.raises(OSError, match=r"process 0 finds no .* set train\.save_in_background=false"):
+        Checkpointer(tmp_path, engine, keep=1).save(1, {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_fails_while_a_checkpoint_is_written_still_completes_it(
