@@ -1,9 +1,11 @@
 """Count, on a machine without a GPU, the calls at which a GPU's host would stand still and wait.
 
 Everything runs on the CPU; counted is what would read a device tensor: a number taken out of it, a
-copy to the host, a shape that depends on values (`nonzero`, masks as indices, `unique`), and what
-is copied from a Python list to the device. A tensor that was copied to the host, and what is
-computed from such tensors alone, may be read freely.
+copy to the host, a shape that depends on values (`nonzero`, masks as indices, `unique`), and a
+blocking copy of a host's tensor or list to the device. On the host is what was made of a list or
+array there or copied there, and what is computed from such tensors alone; it may be read freely.
+
+As all devices are one here, `.to("cpu")` goes to the host, `.to(x.device)` to the device.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _VALUE_SHAPED = (
 )  # fmt: skip
 _READ = ("_local_scalar_dense", "equal", "is_nonzero")
 _TO_HOST = ("cpu", "tolist", "numpy")
-_FROM_LIST = (torch.tensor, torch.as_tensor, Tensor.new_tensor)
+_FROM_LIST = (torch.tensor, torch.as_tensor, torch.from_numpy, Tensor.new_tensor)
 
 
 class HostSyncs(list[str]):
@@ -65,17 +67,21 @@ class _Functions(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         outer, self.quiet = self.quiet, self.quiet or on_host
         try:
-            if name in _TO_HOST or (name == "to" and _to_cpu(args[1:], kwargs)):
+            if name in _TO_HOST or (name == "to" and "cpu" in (*args[1:], kwargs.get("device"))):
                 if not self.quiet:
                     self.syncs.note(name)
                 self.quiet = True
                 result = func(*args, **kwargs)
-                return _marked(result) if result is not args[0] else _marked(args[0].clone())
-            if func in _FROM_LIST and not isinstance(args[-1], Tensor):
-                on_device = "device" in kwargs or func is Tensor.new_tensor
-                if on_device and not self.quiet:
-                    self.syncs.note(f"{name} of a list")
+                return _marked(args[0].clone() if result is args[0] else result)
+            if name == "to" and on_host and _names_device(args[1:], kwargs):
+                if not kwargs.get("non_blocking"):
+                    self.syncs.note("blocking copy to the device")
+                return args[0].clone()  # without the mark
+            if func in _FROM_LIST and not tensors[func is Tensor.new_tensor :]:
                 self.quiet = True
+                if "device" not in kwargs and func is not Tensor.new_tensor:
+                    return _marked(func(*args, **kwargs))
+                self.syncs.note(f"{name} of a list")
             result = func(*args, **kwargs)
             return _marked(result) if on_host else result
         finally:
@@ -115,9 +121,8 @@ def _waits(func: Any, args: Any, kwargs: dict[str, Any]) -> str | None:
     return None
 
 
-def _to_cpu(args: Any, kwargs: dict[str, Any]) -> bool:
-    where = [value for value in (*args, *kwargs.values()) if isinstance(value, str | torch.device)]
-    return any(torch.device(place).type == "cpu" for place in where)
+def _names_device(args: Any, kwargs: dict[str, Any]) -> bool:
+    return any(isinstance(value, str | torch.device) for value in (*args, kwargs.get("device")))
 
 
 def _marked(result: Any) -> Any:

@@ -25,7 +25,7 @@ def written(x: torch.Tensor, where: torch.Tensor, value: float | torch.Tensor) -
         lambda: X.cpu(),
         lambda: X.to("cpu").numpy(),
         lambda: X.cpu()[1:].sum().item(),
-        lambda: X.to(device=torch.device("cpu"), dtype=torch.float64).tolist(),
+        lambda: X.to(device="cpu", dtype=torch.float64).tolist(),
         lambda: MASK.nonzero(),
         lambda: X[MASK],
         lambda: torch.masked_select(X, MASK),
@@ -35,6 +35,9 @@ def written(x: torch.Tensor, where: torch.Tensor, value: float | torch.Tensor) -
         lambda: written(X.clone(), MASK, torch.ones(2)),
         lambda: torch.tensor([1.0, 2.0], device=X.device),
         lambda: X.new_tensor([1.0, 2.0]),
+        lambda: torch.tensor([1.0, 2.0]).to(X.device),
+        lambda: X.cpu().to(X.device, non_blocking=True) + 1,
+        lambda: torch.tensor([0, 2]).to(X.device, non_blocking=True).tolist(),
     ],
 )
 def test_what_reads_values_waits_once(wait):
@@ -55,6 +58,9 @@ def test_what_reads_values_waits_once(wait):
         lambda: written(X.clone(), PLACES, torch.ones(2)),
         lambda: torch.repeat_interleave(X, PLACES.new_ones(3), output_size=3),
         lambda: X.to(torch.float64),
+        lambda: X.to(X.device),
+        lambda: torch.tensor([1.0, 2.0]).tolist(),
+        lambda: X[torch.tensor([0, 2]).to(X.device, non_blocking=True)],
         lambda: X.new_zeros(3),
         lambda: torch.arange(3, device=X.device),
     ],
