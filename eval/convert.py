@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 
+from seal.failure import FailedError
 from seal.files.plain_text import read_json_file
 from seal.inference.hub import model_folder, upload_folder
 from seal.models.files.authors import KeyReport, compare_keys, write_authors
@@ -116,7 +117,7 @@ def check(config: VQAModelConfig | VSMModelConfig, path: Path) -> None:
         print(f"{name:<20}{count:>16,}")
     print("\n".join(report_lines(report)))
     if not report.fits:
-        raise RuntimeError(f"{path} does not fit the model")
+        raise FailedError(f"{path} does not fit the model")
 
 
 def read_shapes(path: Path) -> dict[str, list[int]]:

@@ -4,7 +4,8 @@ Run as a program it trains in a folder, so that tests can kill it:
 
     python tests/tiny_training.py FOLDER [num_steps=40 stage=2 workers=2 bf16=0 nan_at=7 ...]
 
-It notes signals, and hangs or fails in one process where it is told to (hang_at=3 rank=1).
+It notes signals; hang_at is the index of a sample that cannot be read to the end, other faults are
+told under FAULTS.
 
 It notes signals, and hangs or fails in one process where it is told to (hang_at=3 hang_rank=1).
 """
@@ -31,6 +32,7 @@ from seal.training.config import TrainConfig
 from seal.training.distributed import World, distributed
 from seal.training.engine import Engine, build_engine
 from seal.training.loop import fit
+from seal.training.sampler import SampleSource
 from seal.training.shared_folder import require_shared
 from seal.training.stop import StopRequest
 
@@ -127,9 +129,25 @@ def tiny_config(train: TrainConfig) -> dict[str, Any]:
     return {"train": asdict(train), "seed": 5}
 
 
-def tiny_fit(engine: Engine, folder: Path, **more: Any) -> Path:
+class StuckSamples(TinySamples):
+    """As a file system that does not answer: one index is never read."""
+
+    def __init__(self, hang_at: int) -> None:
+        super().__init__()
+        self.hang_at = hang_at
+
+    def __getitem__(self, index: int) -> Sample:
+        if index == self.hang_at:
+            stuck_here()
+        return super().__getitem__(index)
+
+
+def tiny_fit(
+    engine: Engine, folder: Path, samples: SampleSource | None = None, **more: Any
+) -> Path:
     config = tiny_config(engine.train_config)
-    return fit(engine, TinySamples(), tiny_collate, folder, seed=5, config=config, **more)
+    samples = samples or TinySamples()
+    return fit(engine, samples, tiny_collate, folder, seed=5, config=config, **more)
 
 
 @record
@@ -138,6 +156,7 @@ def main(arguments: list[str]) -> None:
     words = dict(argument.split("=", 1) for argument in arguments[1:])
     faults = {name: int(words.pop(name)) for name in FAULTS if name in words}
     minutes = float(words.pop("timeout_minutes", 30))
+    hang_at = int(words.pop("hang_at")) if "hang_at" in words else None
     hours = float(words.pop("max_hours")) if "max_hours" in words else None
     options = {key: int(value) for key, value in words.items()}
     stage, nan_at = options.pop("stage", 0), options.pop("nan_at", None)
@@ -147,12 +166,13 @@ def main(arguments: list[str]) -> None:
         with StopRequest(folder, world, max_hours=hours) as stop:
             engine = tiny_engine(world, train, stage=stage, nan_at=nan_at)
             _add_faults(engine, faults)
-            tiny_fit(engine, folder, stop=stop)
+            samples = StuckSamples(hang_at) if hang_at is not None else TinySamples()
+            tiny_fit(engine, folder, samples, stop=stop)
 
 
-# At a step (0-based): kill the process, hang, fail by a bug, or take long over each step from it
-# on (for signals to find the run in the middle). In the process `rank`, else in all.
-FAULTS = ("kill_at", "hang_at", "bug_at", "slow_at", "rank", "unshared")
+# At a step (0-based): kill the process, fail by a bug, or take long over each step from it on (for
+# signals to find the run in the middle). In the process `rank`, else in all.
+FAULTS = ("kill_at", "bug_at", "slow_at", "rank", "unshared")
 
 
 def _add_faults(engine: Engine, faults: dict[str, int]) -> None:
@@ -164,8 +184,6 @@ def _add_faults(engine: Engine, faults: dict[str, int]) -> None:
     def step(number: int) -> float:
         if number >= faults.get("kill_at", math.inf):
             os.kill(os.getpid(), signal.SIGKILL)
-        if number >= faults.get("hang_at", math.inf):
-            stuck_here()
         if number >= faults.get("bug_at", math.inf):
             raise KeyError("a bug of the test")
         if number >= faults.get("slow_at", math.inf):

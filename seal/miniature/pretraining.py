@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from seal.failure import FailedError
+
 WARMUP_STEPS = 50
 MIN_HIDDEN = 64  # smaller side of the matrices that Muon trains: those between hidden layers
 
@@ -70,7 +72,7 @@ def cosine_rate(step: int, num_steps: int, peak: float) -> float:
 
 def _muon(matrices: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
     if not hasattr(torch.optim, "Muon"):
-        raise RuntimeError(
+        raise FailedError(
             f"pretraining the base models needs torch.optim.Muon: torch 2.9 or later, "
             f"and this is {torch.__version__}"
         )

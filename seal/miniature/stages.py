@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from seal.failure import FailedError
 from seal.files.whole import write_whole
 
 TICK_SECONDS = 0.5
@@ -25,7 +26,7 @@ REPORT_SECONDS = 15.0  # between two lines of progress
 GRACE_SECONDS = 10.0  # for stages to end when they are told to
 
 
-class StageError(RuntimeError):
+class StageError(FailedError):
     """A stage ended with an error; the message holds the end of its log."""
 
 

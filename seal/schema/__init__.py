@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seal.failure import FailedError
 from seal.schema.errors import explain, unknown
 from seal.schema.failures import told
 from seal.schema.keys import Keys
@@ -152,11 +153,18 @@ def _refuse_added_keys(config: DictConfig, prefix: str) -> None:
             _refuse_added_keys(node, f"{prefix}{key}.")
 
 
+# Errors whose message says it all. What is not among them is a bug, and one wants to see where.
+_TOLD = (
+    ValueError, OSError, FloatingPointError, MemoryError, ImportError, FailedError, HydraException,
+    OmegaConfBaseException, YAMLError,
+)  # fmt: skip
+
+
 def _guarded(work: Callable[[], Any]) -> None:
     try:
         work()
     except Exception as error:
-        if os.environ.get("SEAL_TRACEBACK") == "1":
+        if os.environ.get("SEAL_TRACEBACK") == "1" or not isinstance(error, _TOLD):
             traceback.print_exc()
         print(f"{Path(sys.argv[0]).stem}: {explain(error)}", file=sys.stderr)
         wrong = ValueError | FileNotFoundError | HydraException | OmegaConfBaseException | YAMLError

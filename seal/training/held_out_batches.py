@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 
 from seal.batch import Batch, Sample
 from seal.training.distributed import World
-from seal.training.stop import leave_signals_to_parent
 from seal.training.sampler import SampleSource
+from seal.training.stop import leave_signals_to_parent
 
 
 class HeldOutBatches:

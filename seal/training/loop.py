@@ -175,7 +175,8 @@ def _decide_start(
     if found is None:
         require_unsaved(folder, train.save_every)
         return _Start()
-    require_same_config(found, checkpoints.read_description(found), config)
+    if note := require_same_config(found, checkpoints.read_description(found), config):
+        print(note)
     step = checkpoints.read_step(found)
     due = train.validate_every > 0 and step % train.validate_every == 0
     return _Start(found, step, due and not was_validated(folder / METRICS, step))

@@ -38,20 +38,35 @@ def require_same_shapes(
         )
 
 
-def require_same_config(source: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raise a ValueError if a value that shapes the training has changed; names the keys."""
+def require_same_config(
+    source: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> str | None:
+    """Raise a ValueError if a value that shapes the training has changed; names the keys.
+
+    Where losses are averaged over the whole step, the micro-batch is only how a step is carried
+    out: another one is allowed, and what is returned tells of it.
+    """
     require_same_base(source, stored.get("base"), wanted.get("base"))
     there, here = flatten(stored), flatten(wanted)
     changed = [
         f"{key}: {there.get(key, 'absent')!r} there, {here.get(key, 'absent')!r} here"
         for key in sorted(there.keys() | here.keys())
-        if there.get(key, "absent") != here.get(key, "absent") and not _is_free(key)
+        if there.get(key, "absent") != here.get(key, "absent")
+        and not _is_free(key)
+        and not (_is_micro_batch(key) and _averaged_over_steps(there, here, key))
     ]
     if changed:
         raise ValueError(
             f"{source} was written under another configuration: {_some(changed)}; "
             f"choose another run_name to start anew, or set these back to continue"
         )
+    for key in filter(_is_micro_batch, here):
+        if here[key] != there.get(key):
+            return (
+                f"going on with micro_batch_size={here[key]} instead of {there.get(key)}: the "
+                "same steps, equal up to rounding"
+            )
+    return None
 
 
 def require_same_base(
@@ -82,6 +97,15 @@ def require_same_base(
 def _is_free(key: str) -> bool:
     section, _, rest = key.removeprefix("configuration.").partition(".")
     return section in FREE_SECTIONS or (section == "train" and rest in FREE_FIELDS)
+
+
+def _is_micro_batch(key: str) -> bool:
+    return key.removeprefix("configuration.") == "train.micro_batch_size"
+
+
+def _averaged_over_steps(there: Mapping[str, Any], here: Mapping[str, Any], key: str) -> bool:
+    averaging = key.replace("micro_batch_size", "averaging")
+    return here.get(averaging) == there.get(averaging) == "step"
 
 
 def _some(names: list[str], limit: int = 6) -> str:

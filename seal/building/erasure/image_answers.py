@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PIL import Image
 
 from seal.data.record_set import RecordTarget
+from seal.failure import FailedError
 from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class EndpointAnswers:
             except OpenAIError as error:
                 text = str(error).replace(self._key, "[key]") if self._key else str(error)
                 where = self.base_url or "api.openai.com"
-                raise RuntimeError(
+                raise FailedError(
                     f"model {self.model!r} at {where} does not answer: {' '.join(text.split())}; "
                     "the same command goes on from here"
                 ) from None

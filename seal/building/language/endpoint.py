@@ -18,6 +18,7 @@ from seal.building.language.cache import AnswerCache, answer_key
 from seal.building.language.messages import Messages, chat_messages
 from seal.building.language.unwritten_records import Check, Prompt
 from seal.building.language.usage import Usage
+from seal.failure import FailedError
 
 _LONGEST_WAIT = 60.0  # seconds of back-off
 _LONGEST_RETRY_AFTER = 600.0  # seconds; a server that asks for more is asked again then
@@ -101,7 +102,7 @@ class EndpointWriter:
             call = _Call(self, client, check)
             answers = await asyncio.gather(*(call.answer(i, p) for i, p in enumerate(prompts)))
         if 2 * len(call.faulty) > len(call.sent):
-            raise RuntimeError(
+            raise FailedError(
                 f"{len(call.faulty)} of {len(call.sent)} prompts got no answer from "
                 f"{self._where()}, the last: {call.last_fault}; the same command goes on from here"
             )

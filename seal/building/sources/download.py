@@ -18,13 +18,15 @@ from typing import Any
 
 from tqdm import tqdm
 
+from seal.failure import FailedError
+
 PARTIAL = ".partial"
 _BLOCK = 1 << 20  # bytes read at once
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)  # statuses that pass
 _LONGEST_PAUSE = 300.0  # seconds, whatever a server asks for
 
 
-class DownloadError(RuntimeError):
+class DownloadError(FailedError):
     """The file could not be had. The message names the address and what can be done."""
 
 

@@ -19,6 +19,7 @@ from seal.evaluation.speed.piece import MODELS, piece_path
 from seal.evaluation.speed.report import draw_chart
 from seal.evaluation.speed.script import search_lengths
 from seal.evaluation.store import write_json
+from seal.failure import FailedError
 
 RESULT = "speed.json"
 CHART = "speed.png"
@@ -69,7 +70,7 @@ def measure(config: SpeedConfig, launch: Launch | None = None) -> dict[str, Any]
         _draw(result, Path(config.out) / CHART)
     if failed:
         told = "; ".join(f"{name}: {why}" for name, why in failed.items())
-        raise RuntimeError(f"not measured: {told} (the same command goes on with what is missing)")
+        raise FailedError(f"not measured: {told} (the same command goes on with what is missing)")
     return result
 
 
@@ -96,9 +97,9 @@ def launch_piece(config: SpeedConfig, piece: str, settings: dict[str, Any]) -> N
         check=False,
     )
     if done.returncode < 0:
-        raise RuntimeError(f"its process was ended by signal {-done.returncode}")
+        raise FailedError(f"its process was ended by signal {-done.returncode}")
     if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["no reason was given"])[-1])
+        raise FailedError((done.stderr.strip().splitlines() or ["no reason was given"])[-1])
 
 
 def _finished(config: SpeedConfig, precision: str, settings: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from itertools import cycle, islice
 import numpy as np
 from PIL.Image import Image
 
+from seal.failure import FailedError
 from seal.geometry import Box
 from seal.inference.answers.protocol import Generation
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
@@ -159,7 +160,7 @@ class FlatHeat:
 
 def _require_count(who: str, tokens: int, wanted: int) -> None:
     if tokens != wanted:
-        raise RuntimeError(
+        raise FailedError(
             f"{who} stopped after {tokens} tokens, not {wanted}: its LM head has been changed, "
             "delete the folder of random weights"
         )

@@ -146,3 +146,10 @@ def test_an_error_of_a_worker_is_told_by_its_last_line():
         "Caught ValueError in DataLoader worker process 0.\nTraceback:\n  x\nValueError: set:3: bad"
     )
     assert explain(ValueError(text)) == "ValueError: set:3: bad"
+
+
+def test_a_bug_is_told_with_the_place_where_it_is(conf):
+    done = run(conf, "fail=KeyError")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and "in main\n" in done.stderr
+    assert done.stderr.splitlines()[-1] == "work: 'it went wrong'"
