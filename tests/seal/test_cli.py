@@ -25,7 +25,7 @@ def test_no_command_prints_help_and_is_wrong_use(capsys):
     ("arguments", "said"),
     [
         (["train/nothing"], "no program 'train/nothing'"),
-        (["train/vsn"], "did you mean train/vsm or train/vqa?"),
+        (["train/vsn"], "did you mean train/vsm or train/vqa"),
         (["ask", "missing.jpg", "What is it?"], "missing.jpg"),
         (["ask", "missing.jpg", "  "], "question is empty"),
         (["locate", "missing.jpg", "a mug"], "missing.jpg"),
