@@ -84,7 +84,7 @@ class TrainConfig:
     max_bad_samples: int = 0  # over the run: unreadable images that are named and replaced
     workers: int = 4  # processes that prepare samples; 0: in this one
     prefetch: int = 2  # batches each worker keeps ready
-    peak_tflops: float | None = None  # of one GPU, measured; set, the log says how much is used
+    peak_tflops: float | None = None  # of one GPU, for the MFU in the log; None: of its kind
     wandb: str = "off"  # off | offline | online
     wandb_project: str = "seal"
     tensorboard: bool = False  # write event files to RUN/tensorboard

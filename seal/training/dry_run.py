@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
-from seal.batch import Batch
 from seal.data.sample_page import add_samples
 from seal.models.files.load import parameter_table
+from seal.models.fit.memory import GIB
 from seal.models.vlm import VLM
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 from seal.pages.page import Page
 from seal.text.tokenize import load_tokenizer
-from seal.training.assemble import TrainingData
+from seal.training.activations import Load
 from seal.training.config import TrainConfig
-from seal.training.flops import count_flops, state_bytes
+from seal.training.devices import DEVICES
+from seal.training.flops import arithmetic
+from seal.training.memory import Need, Setting, step_need
 from seal.training.recipe import Run, VQARun, VSMRun
+from seal.training.workload import PAPER, Workload, workload_of
 
-GPUS = (1, 2, 4, 8)
-# What one GPU is assumed to sustain for the estimate of hours: half of an H200's measured peak.
-ASSUMED_TFLOPS = 395.0
-QUANTIZED_BYTES = {"int8": 1.0, "nf4": 0.5 + 0.5 / 8}  # per parameter, scales included
+PROCESSES = (1, 8)
+# Of the device's peak in large products; see seal.training.devices.
+ASSUMED_SHARE = 0.45
 
 
 def preview(run: VQARun | VSMRun) -> None:
@@ -30,20 +34,33 @@ def preview(run: VQARun | VSMRun) -> None:
         model = run.build_model(weights=False)
     print(f"{run.run_name}\n")
     print("\n".join(parameter_lines(model)), "\n")
-    print("\n".join(memory_lines(model, run)), "\n")
     try:
         tokenizer = load_tokenizer(run.tokenizer_folder)
         data = run.build_data(tokenizer)
     except ValueError as error:
-        print(f"no batch, steps and hours are shown, for the data cannot be opened: {error}")
+        kind = run.stage if isinstance(run, VQARun) else "vsm"
+        _print_tables(model, run, PAPER[kind])
+        print(f"\nno batch is shown, for the data cannot be opened: {error}")
         return
-    steps = run.train.steps(len(data.train))
+    _print_tables(model, run, workload_of(data.train, data.collate, run.train.micro_batch_size))
     samples = [data.train[index] for index in range(run.train.micro_batch_size)]
     batch = data.collate(samples)
-    print("\n".join(step_lines(model, run.train, data, batch, steps)))
+    padding = 1.0 - float(batch.attention_mask.float().mean())
+    print(
+        f"\n{batch.input_ids.numel():,} positions in the first micro-batch, {padding:.0%} padding"
+    )
     page = Page(run.run_name, "The first micro-batch, as training reads it.")
     add_samples(page, samples, tokenizer)
     print(f"the first micro-batch: {page.write(run.folder / 'preview.html')}")
+
+
+def _print_tables(model: VQAModel | VSM, run: Run, work: Workload) -> None:
+    for lines in (
+        step_lines(run.train, work),
+        memory_lines(model, run, work),
+        device_lines(model, run, work),
+    ):
+        print("\n".join(lines), "\n")
 
 
 def parameter_lines(model: VLM) -> list[str]:
@@ -55,40 +72,100 @@ def parameter_lines(model: VLM) -> list[str]:
     ]
 
 
-def memory_lines(model: VLM, run: Run) -> list[str]:
+def memory_lines(
+    model: VQAModel | VSM, run: Run, work: Workload, processes: Sequence[int] = PROCESSES
+) -> list[str]:
     """A table: GiB per GPU for each ZeRO stage and number of GPUs."""
-    parameters = list(model.parameters())
-    trained = sum(p.numel() for p in parameters if p.requires_grad)
-    frozen = sum(p.numel() for p in parameters) - trained
-    frozen_bytes = None if run.quantization is None else QUANTIZED_BYTES[run.quantization]
+    train = run.train
+    load = work.micro_batch(train.micro_batch_size)
     lines = [
-        "GiB per GPU for weights, gradients and optimizer; activations come on top",
-        f"{'':<18}" + "".join(f"{f'{count} GPU':>10}" for count in GPUS),
+        f"GiB per GPU at the worst moment of a step; micro-batches of {train.micro_batch_size}, "
+        f"{load.positions:,.0f} positions at most",
+        " " * 10 + "".join(f"{f'ZeRO {stage}':>10}" for stage in stages(train)),
     ]
-    for stage in range(1 if run.train.bf16 else 0, 4):
-        cells = [
-            state_bytes(
-                trained, frozen, stage=stage, processes=count, bf16=run.train.bf16,
-                frozen_bytes=frozen_bytes,
-            ) / 2**30
-            for count in GPUS
-        ]  # fmt: skip
-        lines.append(f"ZeRO {stage:<13}" + "".join(f"{value:>10.2f}" for value in cells))
+    for count in processes:
+        needs = [need_of(model, run, load, count, stage) for stage in stages(train)]
+        cells = ["-" if need is None else f"{need.peak / GIB:.1f}" for need in needs]
+        lines.append(f"{f'{count} GPU':<10}" + "".join(f"{cell:>10}" for cell in cells))
+    count = next((n for n in reversed(processes) if _divides(train, n)), 1)
+    stage = int(run.deepspeed.get("zero_optimization", {}).get("stage", 0))
+    if (need := need_of(model, run, load, count, stage)) is not None:
+        states, acts = need.states, need.activations
+        lines.append(
+            f"of ZeRO {stage} on {count}: weights {states.weights / GIB:.1f}, gradients "
+            f"{states.gradients / GIB:.1f}, optimizer {states.optimizer / GIB:.1f}, activations "
+            f"{acts.kept / GIB:.1f} and {acts.block / GIB:.1f} for a block; worst: {need.moment}"
+        )
     return lines
 
 
-def step_lines(
-    model: VQAModel | VSM, train: TrainConfig, data: TrainingData, batch: Batch, steps: int
+def device_lines(
+    model: VQAModel | VSM, run: Run, work: Workload, processes: Sequence[int] = PROCESSES
 ) -> list[str]:
-    """Steps, and how long they may take, judged by the first micro-batch."""
-    padding = 1.0 - float(batch.attention_mask.float().mean())
-    per_sample = count_flops(model)(batch) / train.micro_batch_size
-    total = per_sample * train.global_batch_size * steps
-    hours = total / (ASSUMED_TFLOPS * 1e12) / 3600
-    return [
-        f"{len(data.train):,} records an epoch; {steps:,} steps of {train.global_batch_size}; "
-        f"warm-up {train.warmup(steps)}",
-        f"{batch.input_ids.shape[1]} positions in the first micro-batch, {padding:.0%} padding",
-        f"{total:.2e} floating-point operations: about {hours:.2f} GPU hours at "
-        f"{ASSUMED_TFLOPS:.0f} TFLOP/s",
+    """A table: GPU, with which ZeRO stages the run fits, and how long it takes."""
+    train = run.train
+    load = work.micro_batch(train.micro_batch_size)
+    hours = _device_hours(model, train, work)
+    lines = [
+        f"{'':<14}{'usable':>8}" + "".join(f"{f'{n} GPU: ZeRO':>16}{'hours':>8}" for n in processes)
     ]
+    for device in DEVICES:
+        cells = ""
+        for count in processes:
+            needs = [(s, need_of(model, run, load, count, s)) for s in stages(train)]
+            fits = [
+                str(stage) for stage, need in needs
+                if need is not None and need.peak <= device.usable_gib * GIB
+            ]  # fmt: skip
+            time = "-"
+            if fits and hours is not None:
+                time = f"{hours / (device.peak_tflops * count):.1f}"
+            cells += f"{' '.join(fits) or '-':>16}{time:>8}"
+        lines.append(f"{device.name:<14}{device.usable_gib:>8.1f}{cells}")
+    lines.append(
+        f"hours: at {ASSUMED_SHARE:.0%} of what the GPU sustains in large products, recomputation "
+        "not counted"
+    )
+    return lines
+
+
+def step_lines(train: TrainConfig, work: Workload) -> list[str]:
+    """Steps, and what they are of."""
+    steps = work.steps(train)
+    if steps is None:
+        return [f"of {work.source}"]
+    return [
+        f"{work.source}; {steps:,} steps of {train.global_batch_size}; "
+        f"warm-up {train.warmup(steps)}"
+    ]
+
+
+def need_of(model: VQAModel | VSM, run: Run, load: Load, processes: int, stage: int) -> Need | None:
+    """What a GPU needs; None: the batch cannot be divided among so many."""
+    train = run.train
+    if not _divides(train, processes):
+        return None
+    setting = Setting.of(train, run.deepspeed, processes, stage=stage)
+    return step_need(model, load, setting, train, run.quantization)
+
+
+def stages(train: TrainConfig) -> range:
+    """The ZeRO stages a run may use."""
+    return range(1 if train.bf16 or train.optimizer == "adamw_8bit" else 0, 4)
+
+
+def _divides(train: TrainConfig, processes: int) -> bool:
+    return train.global_batch_size % (train.micro_batch_size * processes) == 0
+
+
+def _device_hours(model: VQAModel | VSM, train: TrainConfig, work: Workload) -> float | None:
+    """Hours of one device that sustains 1 TFLOP/s."""
+    steps = work.steps(train)
+    if steps is None:
+        return None
+    mean = work.mean
+    sample = arithmetic(model)(
+        positions=mean.positions, squares=work.squares, supervised=mean.supervised,
+        images=mean.images, detections=mean.detections,
+    )  # fmt: skip
+    return sample * train.global_batch_size * steps / ASSUMED_SHARE / 1e12 / 3600

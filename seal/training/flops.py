@@ -1,4 +1,4 @@
-"""How much arithmetic a step needs and how much memory a run: estimates in closed form."""
+"""How much arithmetic a step needs: an estimate in closed form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,26 @@ from seal.models.vsm import VSM
 
 
 def count_flops(model: VQAModel | VSM) -> Callable[[Batch], float]:
-    """A function of a batch: floating-point operations one training step on it needs.
+    """A function of a batch: floating-point operations one training step on it needs."""
+    needed = arithmetic(model)
+
+    def flops(batch: Batch) -> float:
+        lengths = batch.attention_mask.sum(1).double()
+        pixels = batch.detector_pixels
+        return needed(
+            positions=float(lengths.sum()),
+            squares=float((lengths**2).sum()),
+            supervised=float(batch.supervised.sum()),
+            images=batch.pixel_values.shape[0],
+            detections=0 if pixels is None else pixels.shape[0],
+        )
+
+    return flops
+
+
+def arithmetic(model: VQAModel | VSM) -> Callable[..., float]:
+    """A function of counts: `positions` of the language model, the `squares` of each document's,
+    those that are `supervised`, `images` of the tower, `detections` of the detector.
 
     Recomputation is left out. Counted are the language model's blocks on the attended positions
     (causal attention: half the square), its head on the supervised ones, the projectors, and the
@@ -42,18 +61,18 @@ def count_flops(model: VQAModel | VSM) -> Callable[[Batch], float]:
             model.detector, detector.num_hidden_layers, detector, detector.grid_size**2 + 1
         )
 
-    def flops(batch: Batch) -> float:
-        lengths = batch.attention_mask.sum(1).double()
-        pixels = batch.detector_pixels
+    def needed(
+        *, positions: float, squares: float, supervised: float, images: float, detections: float
+    ) -> float:
         return (
-            per_token * float(lengths.sum())
-            + per_square * float((lengths**2).sum())
-            + per_row * float(batch.supervised.sum())
-            + per_image * batch.pixel_values.shape[0]
-            + per_detection * (0 if pixels is None else pixels.shape[0])
+            per_token * positions
+            + per_square * squares
+            + per_row * supervised
+            + per_image * images
+            + per_detection * detections
         )
 
-    return flops
+    return needed
 
 
 class _Matrices:
@@ -77,27 +96,3 @@ def _tower_flops(
     """Forward of the `num_layers` layers of a vision transformer on one image."""
     attention = 4.0 * num_layers * config.hidden_size * tokens**2
     return 2.0 * _Matrices(tower).total * tokens + attention
-
-
-def state_bytes(
-    trained: float, frozen: float, *, stage: int, processes: int, bf16: bool,
-    frozen_bytes: float | None = None,
-) -> float:  # fmt: skip
-    """Bytes per process for weights, gradients and AdamW's state; activations come on top.
-
-    Args:
-        trained, frozen: numbers of parameters.
-        frozen_bytes: per frozen parameter if it is quantized; None: as the others.
-    """
-    size = 2.0 if bf16 else 4.0
-    weights = trained * size + frozen * (size if frozen_bytes is None else frozen_bytes)
-    gradients = trained * size
-    # Two moments in float32, and the float32 weights themselves where the model's are not.
-    optimizer = trained * (12.0 if bf16 or stage > 0 else 8.0)
-    if stage >= 1:
-        optimizer /= processes
-    if stage >= 2:
-        gradients /= processes
-    if stage >= 3:
-        weights /= processes
-    return weights + gradients + optimizer

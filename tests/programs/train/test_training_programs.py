@@ -250,7 +250,13 @@ def test_a_dry_run_needs_no_weights_and_no_data(tmp_path, capsys):
     assert run_program("train/vqa", *options, "dry_run=true") == 0
     out = capsys.readouterr().out
     assert "6,738,415,616" in out
-    assert "no batch, steps and hours are shown" in out
+    assert "the paper's 387 K records, spatial ones twice; 6,766 steps of 128" in out
+    assert "no batch is shown, for the data cannot be opened" in out
+    devices = out[out.index("usable") :].splitlines()[1:9]
+    assert [line.split()[0] for line in devices if line.startswith("RTX 4090")] == ["RTX"]
+    [h200] = [line for line in devices if line.startswith("H200")]
+    assert "1 2 3" in h200
+    assert len(out.splitlines()) < 40
 
 
 @pytest.mark.parametrize(

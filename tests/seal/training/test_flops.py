@@ -5,7 +5,7 @@ import torch
 
 from seal.batch import IGNORE_INDEX, Batch
 from seal.models.vqa import VQAModelConfig
-from seal.training.flops import count_flops, state_bytes
+from seal.training.flops import count_flops
 
 
 def text_batch(rows: int, length: int) -> Batch:
@@ -61,12 +61,3 @@ def test_a_layer_of_the_tower_that_is_not_run_costs_nothing(vicuna):
     tokens, hidden = 257, 1024
     layer = 2 * tokens * 12 * hidden**2 + 4 * hidden * tokens**2
     assert with_all - needed == pytest.approx(layer)
-
-
-def test_a_full_7b_fine_tune_needs_the_memory_it_is_known_to_need():
-    """bf16 weights and gradients, float32 master weights and AdamW: 16 bytes a parameter."""
-    alone = state_bytes(6.74e9, 0.3e9, stage=2, processes=1, bf16=True)
-    assert alone / 1e9 == pytest.approx(108, abs=1)
-    spread = state_bytes(6.74e9, 0.3e9, stage=3, processes=8, bf16=True)
-    assert spread == pytest.approx(alone / 8)
-    assert state_bytes(0, 1e9, stage=1, processes=1, bf16=True, frozen_bytes=0.5) == 0.5e9

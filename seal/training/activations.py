@@ -1,0 +1,175 @@
+"""What a micro-batch keeps in memory until its gradients are there."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seal.batch import Batch
+from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.vision import ClipConfig
+from seal.models.vqa import VQAModel
+from seal.models.vsm import VSM
+
+# Logits of a supervised position: the logarithms of its softmax, and two gradients of that size,
+# all float32, when the backward pass begins.
+_LOGIT_BYTES = 3 * 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one micro-batch of one process holds; averages are allowed."""
+
+    positions: float  # of the language model, padding included
+    supervised: float  # of them, that predict a label
+    images: float = 0.0  # that the CLIP tower reads
+    long: float = 0.0  # of them, through the linear projector
+    short: float = 0.0  # through the resampler
+    detections: float = 0.0  # images that the detector reads
+    expressions: float = 0.0
+
+    @classmethod
+    def of(cls, batch: Batch) -> Load:
+        """Of a batch at hand."""
+        long = len(batch.visual_image[batch.visual_long].unique())
+        short = len(batch.visual_image[~batch.visual_long].unique())
+        return cls(
+            positions=batch.input_ids.numel(),
+            supervised=int(batch.supervised.sum()),
+            images=batch.pixel_values.shape[0],
+            long=long,
+            short=short,
+            detections=0 if batch.detector_pixels is None else batch.detector_pixels.shape[0],
+            expressions=len(batch.targets),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """Bytes of one micro-batch."""
+
+    kept: float  # from the forward pass until the backward pass has used them
+    towers: float  # of the frozen towers, which run first and keep nothing
+    logits: float  # when the backward pass begins
+    block: float  # to run one block of the language model again and to go back through it
+
+
+def count_activations(
+    model: VQAModel | VSM, load: Load, *, dtype: torch.dtype,
+    gradient_checkpointing: bool, recompute_every: int = 1,
+) -> Activations:  # fmt: skip
+    """In closed form for the language model; projectors and heads are run on the meta device.
+
+    Args:
+        recompute_every: with checkpointing, every n-th block keeps its input alone.
+    """
+    size = dtype.itemsize
+    config = model.llm.config
+    width, layers = config.hidden_size, config.num_hidden_layers
+    block = load.positions * _block_bytes(model, size)
+    recomputed = -(-layers // recompute_every) if gradient_checkpointing else 0
+    # The final norm, and what the head multiplies.
+    around = width * (load.positions * (4 + size) + load.supervised * size)
+    kept = around + (layers - recomputed) * block + recomputed * load.positions * width * size
+    kept += _projector_bytes(model, load, dtype)
+    if isinstance(model, VSM):
+        kept += load.expressions * _expression_bytes(model, dtype)
+    # On the way back: gradients of three inner tensors of the MLP, of two outer ones, and the
+    # gradient of the largest matrix before it is added up; packed weights are unpacked for use.
+    largest = width * config.intermediate_size * size
+    back = load.positions * size * (3 * config.intermediate_size + 2 * width) + largest
+    return Activations(
+        kept=kept,
+        towers=_tower_bytes(model, load, size),
+        logits=load.supervised * config.vocab_size * _LOGIT_BYTES,
+        block=back + (block if recomputed else 0.0),
+    )
+
+
+def _block_bytes(model: VQAModel | VSM, size: int) -> float:
+    """A position's activations in one block of a LLaMA, kept for the backward pass."""
+    config = model.llm.config
+    width, inner = config.hidden_size, config.intermediate_size
+    # Two norms: what is squared, in float32, and what is scaled; the input of two matrices.
+    norms = 2 * width * (4 + 2 * size)
+    # Queries, keys, values, what each document attends to, and the input of the last matrix.
+    attention = 5 * width * size
+    mlp = 4 * inner * size  # gate, its activation, up, their product
+    total = float(norms + attention + mlp)
+    for layer in model.llm.model.layers[0].modules():
+        if hasattr(layer, "lora_A"):  # adapters: what dropout leaves, and its mask
+            base: Any = layer
+            total += 2 * size * base.in_features
+    return total
+
+
+def _projector_bytes(model: VQAModel | VSM, load: Load, dtype: torch.dtype) -> float:
+    tokens, width = model.config.clip.num_tokens, model.config.clip.hidden_size
+    total = load.long * tokens * (width + model.llm.config.hidden_size) * dtype.itemsize
+    resampler = model.object_projector
+    if resampler is not None and load.short:
+        total += load.short * saved_bytes(
+            resampler, lambda module: module(_meta((1, tokens, width), dtype)), dtype
+        )
+    return total
+
+
+def _expression_bytes(model: VSM, dtype: torch.dtype) -> float:
+    """Of the query's MLPs, the box decoder and the cue decoder, for one expression."""
+    detector = model.config.detector
+    grid = detector.grid_size
+    features = (1, grid, grid, detector.hidden_size)
+    query = (1, model.config.cue_decoder.hidden_size)
+    cue = saved_bytes(
+        model.mask_head,
+        lambda module: module(_meta(features, dtype), _meta(query, dtype)),
+        dtype,
+    )
+    cells = grid * grid
+    # The class head's input, its output and that normalized, in float32; logits and their loss.
+    boxes = cells * (detector.hidden_size * dtype.itemsize + detector.query_size * 12 + 40)
+    masks = (4 * grid) ** 2 * 16  # logits of masks and the two losses on them, float32
+    return cue + boxes + masks
+
+
+def _tower_bytes(model: VQAModel | VSM, load: Load, size: int) -> float:
+    """Of the larger tower, when it runs."""
+
+    def working(config: ClipConfig | OwlViTConfig, tokens: int) -> float:
+        return float(tokens * size * (7 * config.hidden_size + 2 * config.intermediate_size))
+
+    clip = model.config.clip
+    most = load.images * working(clip, clip.num_tokens + 1)
+    if isinstance(model, VSM):
+        detector = model.config.detector
+        most = max(most, load.detections * working(detector, detector.grid_size**2 + 1))
+    return most
+
+
+def saved_bytes(module: nn.Module, run: Callable[[nn.Module], Any], dtype: torch.dtype) -> float:
+    """What `run(module)` keeps for its backward pass, weights left out; nothing is allocated."""
+    twin = copy.deepcopy(module).to("meta", dtype)
+    twin.requires_grad_(True)
+    weights = {p.untyped_storage()._cdata for p in twin.parameters()}
+    kept: dict[int, tuple[int, Any]] = {}  # the storage is held, so that its number stays its own
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights:
+            kept[storage._cdata] = (storage.nbytes(), storage)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = run(twin)
+    total = float(sum(size for size, _ in kept.values()))
+    del output
+    return total
+
+
+def _meta(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device="meta")
