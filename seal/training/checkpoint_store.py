@@ -96,6 +96,11 @@ def find_checkpoint(folder: Path, tell: Callable[[str], None] = print) -> Path |
     return folder / chosen
 
 
+def is_first_unfinished(folder: Path) -> bool:
+    """Whether a first checkpoint was begun there and none has ever been complete."""
+    return bool(_own(folder)) and not (folder / _POINTER).exists()
+
+
 def checkpoint_names(folder: Path) -> list[str]:
     """What is there, oldest first, whole or not."""
     if not folder.is_dir():

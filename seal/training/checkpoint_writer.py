@@ -108,6 +108,7 @@ class Writing(threading.Thread):
         super().__init__(name=f"checkpoint-{step}", daemon=True)
         self.step = step
         self.error: str | None = None  # why it failed; to be read when the thread has ended
+        self.written = 0  # bytes so far
         self._folder = folder
         self._config = config
         self._shapes = shapes
@@ -150,6 +151,7 @@ class Writing(threading.Thread):
                     raise _StoppedError
                 offset = layout.offsets[piece.name] + ITEM * piece.begin
                 write_at(files[piece.kind], piece.data, offset)
+                self.written += piece.data.nbytes
                 end = piece.begin + piece.data.nbytes // ITEM
                 _append(report[piece.kind], piece.name, piece.begin, end, zlib.crc32(piece.data))
             for descriptor in files.values():

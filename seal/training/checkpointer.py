@@ -85,7 +85,7 @@ class Checkpointer:
         Raises:
             OSError: as `save`.
         """
-        if self._writing is not None and not self._is_running():
+        if self._writing is not None and not self._look()[0]:
             self._wait()
 
     def finish(self) -> Path | None:
@@ -120,14 +120,15 @@ class Checkpointer:
         stall, self._stall = self._stall, None
         return {} if stall is None else {"save_seconds": stall}
 
-    def _is_running(self) -> bool:
-        """Whether any process is still writing and none has failed; the same in all of them."""
+    def _look(self) -> tuple[bool, float]:
+        """Whether one is still writing and none has failed; how much is written. Alike in all."""
         writing = self._writing
         assert writing is not None
         alive = writing.is_alive()
         failed = not alive and writing.error is not None
-        running, failures = self._world.mean([float(alive), float(failed)])
-        return running > 0 and failures == 0
+        states = [float(alive), float(failed), float(writing.written)]
+        running, failures, written = self._world.mean(states)
+        return running > 0 and failures == 0, written
 
     def _wait(self) -> None:
         """Until the checkpoint is complete; in short turns, for a long collective call may expire.
@@ -138,8 +139,13 @@ class Checkpointer:
         writing = self._writing
         if writing is None:
             return
-        while self._is_running():
+        running, written = self._look()
+        while running:
             writing.join(_PAUSE)
+            before = written
+            running, written = self._look()
+            if written > before:  # a disk that is slow is none that hangs
+                self._world.beat(f"step {writing.step}: waiting for its checkpoint")
         # Either all are done, or one has failed and there is nothing to wait for.
         failed = self._world.mean([float(writing.error is not None and not writing.is_alive())])
         if failed[0]:

@@ -16,7 +16,7 @@ from seal.batch import Batch, Sample
 from seal.training import checkpoint as checkpoints
 from seal.training.bad_samples import BadSamples, Substituting
 from seal.training.best import BestSoFar, value_of
-from seal.training.checkpoint_store import find_checkpoint
+from seal.training.checkpoint_store import find_checkpoint, is_first_unfinished
 from seal.training.checkpointer import Checkpointer
 from seal.training.config import TrainConfig
 from seal.training.engine import Engine, Losses
@@ -188,7 +188,8 @@ def require_unsaved(folder: Path, save_every: int) -> None:
     One that ended before its first checkpoint may begin again, and says so.
     """
     done = last_step(folder / METRICS)
-    if done >= save_every:
+    # Steps go on being logged while the first checkpoint is written.
+    if done >= save_every and not is_first_unfinished(folder / "checkpoints"):
         raise ValueError(
             f"{folder / METRICS} tells of {done} steps, but {folder / 'checkpoints'} holds no "
             "checkpoint to go on from: put the checkpoints back, or choose another run_name= to "

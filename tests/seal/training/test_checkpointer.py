@@ -234,13 +234,18 @@ def losses(folder: Path) -> list[float]:
     return [line["loss"] for line in read_metrics(folder / "metrics.jsonl")]
 
 
-def test_a_kill_while_the_thread_writes_loses_nothing_but_the_steps_since(world, tmp_path):
+@pytest.mark.parametrize(("moment", "left"), [(7, None), (22, 2)])
+def test_a_kill_while_the_thread_writes_loses_nothing_but_the_steps_since(
+    world, tmp_path, moment, left
+):
     tiny_fit(tiny_engine(world, tiny_train(save_every=2), stage=2), tmp_path / "whole")
     killed = tmp_path / "killed"
-    done = run(killed, "kill_at_write=22")
+    done = run(killed, f"kill_at_write={moment}")
     assert done.returncode == -signal.SIGKILL, done.stderr
     store = killed / "checkpoints"
-    assert read_step(find_checkpoint(store)) == 2 and list(store.glob(".partial-step-00000004"))
+    checkpoint = find_checkpoint(store)
+    assert left == (None if checkpoint is None else read_step(checkpoint))
+    assert list(store.glob(f".partial-step-0000000{2 if left is None else 4}"))
     done = run(killed)
     assert done.returncode == 0, done.stderr
     assert losses(killed) == losses(tmp_path / "whole")
