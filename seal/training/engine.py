@@ -148,6 +148,7 @@ class Engine:
         Through the engine, not the model inside it: under ZeRO-3 only the engine gathers a
         parameter that is read outside the module it belongs to.
         """
+        self.world.beat("held-out samples")
         self.deepspeed.eval()
         losses, output = self.deepspeed(batch, with_output=True)
         self.deepspeed.train()

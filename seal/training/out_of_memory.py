@@ -47,6 +47,8 @@ def remedies(run: VQARun | VSMRun) -> tuple[list[str], list[str]]:
     others: list[str] = []
     if not train.gradient_checkpointing:
         resumable.append("train.gradient_checkpointing=true")
+    elif train.recompute_every > 1:
+        resumable.append("train.recompute_every=1")
     if train.micro_batch_size > 1:
         smaller = f"train.micro_batch_size={train.micro_batch_size // 2}"
         same_objective = getattr(train, "averaging", "micro_batch") == "step"
@@ -57,6 +59,8 @@ def remedies(run: VQARun | VSMRun) -> tuple[list[str], list[str]]:
         resumable.append("deepspeed=zero3")
     if not offloaded:
         resumable.append(f"deepspeed=zero{max(stage, 2)}_offload")
+    if train.optimizer != "adamw_8bit" and not offloaded:
+        others.append("train.optimizer=adamw_8bit")
     if run.lora is None:
         others.append("lora (adapters instead of a full fine-tune)")
     elif run.quantization is None:

@@ -89,23 +89,25 @@ def test_the_second_interrupt_is_not_waited_for(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_signal_to_one_of_two_processes_stops_both_at_the_same_step(world, whole, tmp_path):
+@pytest.mark.parametrize("to", ["one process", "torchrun"])
+def test_a_signal_to_one_of_two_processes_stops_both_at_the_same_step(world, whole, tmp_path, to):
+    """Torchrun hands the signal on and waits; that it had one is its own exit code."""
     folder, log = tmp_path / "run", tmp_path / "log"
     process = start_two(folder, *OPTIONS, "slow_at=1", log=log)
     wait_for_step(folder, 2, process, log)
-    second = next(
-        pid
-        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-        if _is_rank(pid, process.pid, 1)
-    )
-    os.kill(second, signal.SIGUSR1)
-    assert process.wait(timeout=100) == 0, log.read_text()[-3000:]
-    assert log.read_text().count("stopped by SIGUSR1 after step ") == 1
+    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    second = next(pid for pid in pids if _is_rank(pid, process.pid, 1))
+    os.kill(process.pid if to == "torchrun" else second, signal.SIGUSR1)
+    code = process.wait(timeout=100)
+    said = log.read_text()
+    assert code == (1 if to == "torchrun" else 0), said[-3000:]
+    assert said.count("stopped by SIGUSR1 after step ") == 1
+    assert "via SIGKILL" not in said and "exitcode" not in said, said[-3000:]
     done = len(curve(folder))
+    assert 2 <= done < 8
     tiny_fit(tiny_engine(world, tiny_train(num_steps=8, save_every=4)), folder)
     for line, other in zip(curve(folder), whole, strict=True):
         assert line == pytest.approx(other, rel=1e-5)
-    assert 2 <= done < 8
 
 
 def _is_rank(pid: int, launcher: int, rank: int) -> bool:
