@@ -23,6 +23,7 @@ from seal.training.engine import Engine, Losses
 from seal.training.log import METRICS, TrainingLog, last_step, was_validated
 from seal.training.same_run import require_same_config
 from seal.training.sampler import SampleSource, training_batches
+from seal.training.step_work import StepWork
 from seal.training.stop import StopRequest
 
 Validation = Callable[[Engine], Mapping[str, float]]
@@ -267,6 +268,7 @@ class _Window:
         self._reset()
 
     def _reset(self) -> None:
+        self.work = StepWork()
         self.steps = 0
         self.losses: dict[str, float] = {}
         self.norm = 0.0
@@ -283,6 +285,7 @@ class _Window:
         for name, value in losses.items():
             self.losses[name] = self.losses.get(name, 0.0) + value
         self.norm += norm
+        self.work.add(batches)
         self.tokens += sum(int(batch.attention_mask.sum()) for batch in batches)
         if self.count is not None:
             self.flops += sum(map(self.count, batches))
@@ -305,6 +308,7 @@ class _Window:
             "tokens_per_second": tokens * world.size / self.seconds,
             "samples_per_second": samples / self.seconds,
             "data_wait": waited / self.seconds,
+            **self.work.summary(world),
             "peak_memory_gib": _peak_memory_gib(world.device),
         }
         if self.count is not None:
