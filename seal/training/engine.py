@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import io
 import math
+import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from typing import Any
@@ -192,6 +193,8 @@ def build_engine(
             f"train.optimizer=adamw_8bit does not go with deepspeed.{where}: use deepspeed=zero1, "
             "zero2 or zero3, or train.optimizer=adamw"
         )
+    if offload == "cpu" and world.device.type == "cuda" and (threads := host_threads()):
+        torch.set_num_threads(threads)
     optimizer = build_optimizer(model, train, fused=fused_adamw(world.device, train.bf16, offload))
     _set_buckets(document, optimizer)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # memory, group by group
@@ -290,6 +293,17 @@ def _link_moments(optimizer: Any) -> None:
     if getattr(optimizer, "_hp_optimizer_states_linked", False):
         optimizer._hp_optimizer_states_linked = False
         optimizer._lazy_init_hp_params_optimizer_state()
+
+
+def host_threads(environment: Mapping[str, str] = os.environ) -> int | None:
+    """For AdamW on the host, where torchrun allows one: this process's share of the cores.
+
+    None: somebody else chose the number. With one thread a step waits seconds for its update.
+    """
+    if environment.get("OMP_NUM_THREADS") != "1" or "TORCHELASTIC_RUN_ID" not in environment:
+        return None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // int(environment.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def fused_adamw(device: torch.device, bf16: bool, offload: str | None) -> bool:

@@ -12,9 +12,13 @@ from programs_here import ROOT
 
 from seal.evaluation.benchmark import BenchmarkRun
 from seal.evaluation.search import SearchRun
+from seal.models.fit.memory import GIB
 from seal.pipeline import ProtocolConfig
 from seal.schema import compose
+from seal.training.devices import DEVICES
+from seal.training.memory import Setting, step_need
 from seal.training.recipe import VQARun, VSMRun
+from seal.training.workload import PAPER
 
 CONF = ROOT / "conf"
 STAGES = ("vqa_align_linear", "vqa_align_resampler", "vqa_instruct", "vsm")
@@ -235,3 +239,30 @@ def test_without_an_experiment_those_that_can_be_run_are_named():
     with pytest.raises(ValueError, match=r"^experiment is not chosen; write exp") as error:
         compose(CONF, "train_vqa", VQARun, [])
     assert "vqa_instruct_smoke" in str(error.value) and "vsm" not in str(error.value)
+
+
+# Experiment -> the GPUs it is named after.
+FOR_GPUS = {
+    "vqa_instruct_7b_qlora_24gb": ("RTX 4090 24", 1),
+    "vqa_instruct_7b_lora_80gb": ("A100 80", 1),
+    "vqa_instruct_7b_8x80gb": ("A100 80", 8),
+    "vsm_7b_24gb": ("RTX 4090 24", 1),
+}
+
+
+@pytest.mark.parametrize("name", FOR_GPUS)
+def test_a_preset_fits_the_gpus_it_is_named_after(name):
+    run = composed(name)
+    assert run.run_name == run.experiment == name
+    kind, processes = FOR_GPUS[name]
+    [device] = [device for device in DEVICES if device.name == kind]
+    with torch.device("meta"):
+        model = run.build_model(weights=False)
+    load = PAPER["vsm" if name.startswith("vsm") else run.stage].micro_batch(
+        run.train.micro_batch_size
+    )
+    setting = Setting.of(run.train, run.deepspeed, processes)
+    need = step_need(model, load, setting, run.train, run.quantization)
+    assert need.peak <= device.usable_gib * GIB
+    # Nor is most of the card left empty.
+    assert need.peak >= 0.4 * device.usable_gib * GIB

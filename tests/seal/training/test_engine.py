@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from tiny_training import (
 from whole_checkpoints import whole_tensor
 
 from seal.training import state
-from seal.training.engine import Engine, build_engine
+from seal.training.engine import Engine, build_engine, host_threads
 from seal.training.loop import optimizer_step
 
 
@@ -121,3 +122,12 @@ def test_the_rotary_frequencies_stay_in_float32_beside_bfloat16_weights(world, s
     found = engine.model.llm.model.rotary_emb.inv_freq
     assert found.dtype == torch.float32 and torch.equal(found, wanted)
     assert engine.model.llm.lm_head.weight.dtype == torch.bfloat16
+
+
+def test_the_host_updates_with_its_share_of_the_cores_where_torchrun_allows_one_thread():
+    torchrun = {"OMP_NUM_THREADS": "1", "TORCHELASTIC_RUN_ID": "none", "LOCAL_WORLD_SIZE": "1"}
+    cores = len(os.sched_getaffinity(0))
+    assert host_threads(torchrun) == cores
+    assert host_threads(torchrun | {"LOCAL_WORLD_SIZE": str(4 * cores)}) == 1
+    assert host_threads(torchrun | {"OMP_NUM_THREADS": "3"}) is None
+    assert host_threads({"OMP_NUM_THREADS": "1"}) is None
