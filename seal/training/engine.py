@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import math
 import os
@@ -17,6 +16,12 @@ from torch import Tensor, nn
 
 from seal.batch import Batch
 from seal.training.config import TrainConfig, derive_accumulation
+from seal.training.deepspeed_document import (
+    complete_document,
+    offload_of,
+    set_buckets,
+    stage_of,
+)
 from seal.training.devices import peak_tflops
 from seal.training.distributed import World
 from seal.training.eight_bit import hide_moments, show_moments
@@ -179,14 +184,14 @@ def build_engine(
     Nothing is compiled: torch's AdamW serves every stage, CPU offload included.
     """
     accumulation = derive_accumulation(train.global_batch_size, train.micro_batch_size, world.size)
-    document = _complete(deepspeed_config, train, accumulation)
-    stage = _stage(document)
+    document = complete_document(deepspeed_config, train, accumulation)
+    stage = stage_of(document)
     if stage == 0 and train.bf16:
         raise ValueError(
             "train.bf16=true needs ZeRO 1 or higher, whose float32 master weights keep small "
             "updates: use deepspeed=zero1 (on one GPU it costs the same), or train.bf16=false"
         )
-    offload = _offload(document)
+    offload = offload_of(document)
     if train.optimizer == "adamw_8bit" and (stage == 0 or offload is not None):
         where = "zero_optimization.stage=0" if stage == 0 else "zero_optimization.offload_optimizer"
         raise ValueError(
@@ -196,7 +201,7 @@ def build_engine(
     if offload == "cpu" and world.device.type == "cuda" and (threads := host_threads()):
         torch.set_num_threads(threads)
     optimizer = build_optimizer(model, train, fused=fused_adamw(world.device, train.bf16, offload))
-    _set_buckets(document, optimizer)
+    set_buckets(document, optimizer)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # memory, group by group
         warnings.simplefilter("ignore")
         import deepspeed
@@ -216,73 +221,6 @@ def build_engine(
         engine, stage=stage, accumulation=accumulation, train=train, num_steps=num_steps,
         world=world,
     )  # fmt: skip
-
-
-def _complete(config: dict[str, Any], train: TrainConfig, accumulation: int) -> dict[str, Any]:
-    """The DeepSpeed document with batch sizes; a number that contradicts `train` is an error."""
-    document = copy.deepcopy(config)
-    derived = {
-        "train_batch_size": train.global_batch_size,
-        "train_micro_batch_size_per_gpu": train.micro_batch_size,
-        "gradient_accumulation_steps": accumulation,
-    }
-    for key, value in derived.items():
-        if document.setdefault(key, value) != value:
-            raise ValueError(
-                f"deepspeed.{key}={document[key]} contradicts train, which says {value}"
-            )
-    if "optimizer" in document or "scheduler" in document:
-        raise ValueError(
-            "deepspeed.optimizer and deepspeed.scheduler are not used: AdamW and its schedule "
-            "are set under train"
-        )
-    bf16 = document.setdefault("bf16", {"enabled": train.bf16})
-    if bool(bf16.get("enabled")) != train.bf16:
-        raise ValueError(f"deepspeed.bf16.enabled={bf16.get('enabled')} contradicts train.bf16")
-    document.setdefault("gradient_clipping", train.gradient_clipping)
-    if train.bf16 and accumulation > 1:
-        _sum_in_float32(document, bf16)
-    # torch's AdamW is not on DeepSpeed's list for CPU offload; it runs there all the same.
-    document.setdefault("zero_allow_untested_optimizer", True)
-    document.setdefault("zero_force_ds_cpu_optimizer", False)
-    return document
-
-
-def _sum_in_float32(document: dict[str, Any], bf16: dict[str, Any]) -> None:
-    """Unless the document says otherwise: in bfloat16, 8 gradients are off by 0.3%, 32 by 0.7%."""
-    kind = document.setdefault("data_types", {}).setdefault("grad_accum_dtype", "fp32")
-    if _stage(document) != 1 or kind != "fp32":
-        return
-    if _offload(document):
-        raise ValueError(
-            "deepspeed: ZeRO 1 with offload_optimizer adds up gradients in bfloat16 whatever "
-            "data_types.grad_accum_dtype says: use deepspeed=zero2_offload, or "
-            "+deepspeed.data_types.grad_accum_dtype=bf16 to accept it"
-        )
-    # ZeRO 1 then runs an optimizer that can add each gradient as it becomes ready, and that talks
-    # once a step: in float32 as well.
-    bf16.setdefault("immediate_grad_update", True)
-    document.setdefault("communication_data_type", "fp32")
-
-
-def _stage(document: dict[str, Any]) -> int:
-    return int(document.get("zero_optimization", {}).get("stage", 0))
-
-
-def _offload(document: dict[str, Any]) -> str | None:
-    device = document.get("zero_optimization", {}).get("offload_optimizer", {}).get("device")
-    return None if device in (None, "none") else str(device)
-
-
-def _set_buckets(document: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
-    """Let gradients travel in buckets of about a group: DeepSpeed's 500 M hold a small model whole.
-
-    A bucket is a copy, and two are in use where communication overlaps.
-    """
-    zero = document.get("zero_optimization")
-    if zero:
-        sizes = [sum(p.numel() for p in g["params"]) for g in optimizer.param_groups]
-        zero.setdefault("reduce_bucket_size", min(500_000_000, max(sizes)))
 
 
 def _link_moments(optimizer: Any) -> None:
