@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seal.batch import Row, Sample, Visual
 from seal.data.record_set import Record, RecordSet
-from seal.images import clip_pixels, context_crop, open_image, pad_to_square
+from seal.images import BACKGROUND, context_crop, open_image, pad_to_square, resized_bytes
 from seal.text.conversation import TEMPLATES, Template, conversation_row
 from seal.text.prompts import object_phrase
 from seal.text.tokenize import Tokenizer
@@ -99,7 +99,7 @@ class ChatDataset:
         """The item; nothing is drawn here."""
         return self[index]
 
-    def length(self, index: int) -> int:
+    def length(self, index: int, rng: np.random.Generator) -> int:
         """Positions of the row, found without opening the image."""
         return len(self._row(self.records[index]).input_ids)
 
@@ -178,11 +178,12 @@ def open_record_image(record: Record, path: Path) -> Image:
 
 
 def picture(image: Image, size: int) -> Tensor:
-    """(3, size, size) float32 CLIP pixels."""
-    return torch.from_numpy(clip_pixels(image, size))
+    """(3, size, size) uint8: normalized where they are needed, they are small on the way."""
+    return torch.from_numpy(resized_bytes(image, size).copy())
 
 
 @lru_cache(maxsize=8)
 def blank_picture(size: int) -> Tensor:
-    """What dummy slots show. One object, so that a batch encodes it once."""
-    return torch.zeros(3, size, size)
+    """What dummy slots show: nothing attends to it. One object: a batch encodes it once."""
+    color = torch.tensor(BACKGROUND, dtype=torch.uint8)
+    return color[:, None, None].expand(3, size, size).contiguous()

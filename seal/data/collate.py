@@ -1,27 +1,43 @@
-"""Put samples into one batch: pad the rows, count positions, show each image once."""
+"""Put samples into one batch: lay the rows out, show each image once, make every index."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from seal.batch import IGNORE_INDEX, Batch, Row, Sample
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Batch, Row, Sample
+from seal.data.layout import Layout, packed, padded
 
 # `attended` counts what a row attends to; `all` counts masked positions inside a row as well, as
 # the released training did (`object_slots=padded`, `chat_loc_slot=as_released`).
 POSITION_RULES = ("attended", "all")
 SIDES = ("right", "left")
 
+Ints = NDArray[np.int64]
+
 
 def collate(
-    samples: Sequence[Sample], *, pad_id: int, side: str = "right", positions: str = "attended"
+    samples: Sequence[Sample],
+    *,
+    pad_id: int,
+    side: str = "right",
+    positions: str = "attended",
+    pack: bool = False,
 ) -> Batch:
-    """The rows of all samples in order, padded on `side` to the longest.
+    """The rows of all samples in order, padded on `side` to the longest, or packed into one row.
 
     Images are deduplicated by identity: a picture that several rows of a sample show, or one tensor
     object that several samples share, is encoded once.
+
+    Args:
+        pack: lay the conversations one behind the other; those of one sample become a tree whose
+            trunk is what they begin with, up to the end of the image. Every position must be
+            attended.
     """
     if side not in SIDES or positions not in POSITION_RULES:
         raise ValueError(
@@ -30,85 +46,145 @@ def collate(
     rows = [(sample, row) for sample in samples for row in sample.rows]
     if not rows:
         raise ValueError("a batch needs at least one row")
-    length = max(len(row.input_ids) for _, row in rows)
-
-    input_ids = torch.full((len(rows), length), pad_id, dtype=torch.int64)
-    labels = torch.full((len(rows), length), IGNORE_INDEX, dtype=torch.int64)
-    attention_mask = torch.zeros((len(rows), length), dtype=torch.bool)
-    position_ids = torch.zeros((len(rows), length), dtype=torch.int64)
-    first = []  # where each row starts
+    layout = packed(samples) if pack else padded([row for _, row in rows], side)
+    size = layout.rows * layout.length
+    input_ids = np.full(size, pad_id, np.int64)
+    labels = np.full(size, IGNORE_INDEX, np.int64)
+    attention_mask = np.zeros(size, bool)
+    position_ids, row_keys, branches = (np.zeros(size, np.int64) for _ in range(3))
+    learnt: list[tuple[Ints, Ints]] = []  # of each row: the predicting positions, and the labels
+    keys = _row_keys(samples)
     for index, (_, row) in enumerate(rows):
-        count = len(row.input_ids)
-        start = length - count if side == "left" else 0
-        span = slice(start, start + count)
-        first.append(start)
-        mask = _mask(row)
-        input_ids[index, span] = row.input_ids
-        labels[index, span] = row.labels
-        attention_mask[index, span] = mask
-        position_ids[index, span] = (
-            torch.arange(count) if positions == "all" else (mask.cumsum(0) - 1).clamp(min=0)
-        )
-    pixels, visual_image, visual_long = _visuals(samples)
+        where, own = layout.where[index], layout.own(index)
+        ids, row_labels, mask = row.input_ids.numpy(), row.labels.numpy(), _mask(row)
+        counted = np.arange(len(ids)) if positions == "all" else (mask.cumsum() - 1).clip(min=0)
+        new = where[own:]  # the trunk is there already
+        input_ids[new] = ids[own:]
+        labels[new] = row_labels[own:]
+        attention_mask[new] = mask[own:]
+        position_ids[new] = counted[own:]
+        row_keys[new] = keys[index]
+        branches[where[layout.trunk[index] :]] = layout.branch[index]
+        # The first token of all is predicted by nothing.
+        at = 1 + np.flatnonzero(row_labels[1:] != IGNORE_INDEX)
+        learnt.append((where[at - 1], row_labels[at]))
+
+    def shaped(values: NDArray) -> Tensor:
+        return torch.from_numpy(values).view(layout.rows, layout.length)
+
     batch = Batch(
         ids=[sample.id for sample, _ in rows],
-        input_ids=input_ids,
-        labels=labels,
-        attention_mask=attention_mask,
-        position_ids=position_ids,
-        pixel_values=pixels,
-        visual_image=torch.tensor(visual_image, dtype=torch.int64),
-        visual_long=torch.tensor(visual_long, dtype=torch.bool),
+        input_ids=shaped(input_ids),
+        labels=shaped(labels),
+        attention_mask=shaped(attention_mask),
+        position_ids=shaped(position_ids),
+        row_keys=shaped(row_keys),
+        **_visuals(samples, layout),  # type: ignore[arg-type]
+        label_positions=_joined([at for at, _ in learnt]),
+        label_ids=_joined([wanted for _, wanted in learnt]),
+        label_rows=torch.repeat_interleave(torch.tensor([len(at) for at, _ in learnt])),
+        documents=layout.documents,
+        branches=shaped(branches) if any(d.branched for d in layout.documents) else None,
         sources=[sample.source for sample, _ in rows],
         replaced=[text for sample in samples for text in sample.replaced],
     )
-    _add_expressions(batch, samples, first)
+    _add_expressions(batch, samples, layout)
     return batch
 
 
-def _mask(row: Row) -> Tensor:
+def _joined(parts: Sequence[Ints]) -> Tensor:
+    return torch.from_numpy(np.concatenate([*parts, np.zeros(0, np.int64)]))
+
+
+def _mask(row: Row) -> NDArray[np.bool_]:
     if row.attention_mask is not None:
-        return row.attention_mask
-    return torch.ones(len(row.input_ids), dtype=torch.bool)
+        mask: NDArray[np.bool_] = row.attention_mask.numpy()
+        return mask
+    return np.ones(len(row.input_ids), bool)
 
 
-def _visuals(samples: Sequence[Sample]) -> tuple[Tensor, list[int], list[bool]]:
-    """(N, 3, S, S) distinct images, and which image and projector serve each run, row by row."""
+def _row_keys(samples: Sequence[Sample]) -> list[int]:
+    """A number for each row: of the sample's id, its place among those of that id, and the row's.
+
+    Wherever a row ends up, its key is the same, unless a batch holds a sample twice.
+    """
+    keys = []
+    seen: dict[str, int] = {}
+    for sample in samples:
+        for _ in sample.rows:
+            seen[sample.id] = seen.get(sample.id, 0) + 1
+            name = f"{sample.id}/{seen[sample.id]}".encode()
+            digest = hashlib.blake2b(name, digest_size=8).digest()
+            keys.append(int.from_bytes(digest, "little", signed=True))
+    return keys
+
+
+def _visuals(samples: Sequence[Sample], layout: Layout) -> dict[str, object]:
+    """Distinct images, through which projector each goes, and where each of its tokens stands."""
     place: dict[int, int] = {}  # identity of a picture -> its place in the batch
     pictures: list[Tensor] = []
-    visual_image: list[int] = []
-    visual_long: list[bool] = []
+    shown: dict[bool, dict[int, int]] = {True: {}, False: {}}  # long -> image -> its place there
+    lengths = {True: 0, False: 0}
+    runs: list[tuple[bool, int, Ints]] = []  # long, place there, positions
+    numbered = iter(range(len(layout.where)))
     for sample in samples:
         for row in sample.rows:
+            index = next(numbered)
+            where, own = layout.where[index], layout.own(index)
+            at = np.flatnonzero(row.input_ids.numpy() == VISUAL_TOKEN)
+            begin = 0
             for visual in row.visuals:
                 picture = sample.images[visual.image]
-                if id(picture) not in place:
-                    place[id(picture)] = len(pictures)
+                image = place.setdefault(id(picture), len(pictures))
+                if image == len(pictures):
                     pictures.append(picture)
-                visual_image.append(place[id(picture)])
-                visual_long.append(visual.long)
-    pixels = torch.stack(pictures) if pictures else torch.zeros((0, 3, 0, 0))
-    return pixels, visual_image, visual_long
+                length = visual.length or len(at) // len(row.visuals)
+                if lengths[visual.long] not in (0, length):
+                    raise ValueError(
+                        f"sample {sample.id}: a picture takes {length} positions where another "
+                        f"takes {lengths[visual.long]} through the same projector"
+                    )
+                lengths[visual.long] = length
+                inside = shown[visual.long].setdefault(image, len(shown[visual.long]))
+                if begin == len(at) or at[begin] >= own:  # else the trunk shows it already
+                    runs.append((visual.long, inside, where[at[begin : begin + length]]))
+                begin += length
+            if begin != len(at):
+                raise ValueError(
+                    f"sample {sample.id}: {len(at)} visual placeholders in a row, but its "
+                    f"{len(row.visuals)} pictures take {begin}"
+                )
+    long_tokens = len(shown[True]) * lengths[True]
+    sources = [
+        (0 if long else long_tokens) + inside * lengths[long] + np.arange(len(positions))
+        for long, inside, positions in runs
+    ]
+    return {
+        "pixel_values": torch.stack(pictures) if pictures else torch.zeros((0, 3, 0, 0)),
+        "long_images": torch.tensor(list(shown[True]), dtype=torch.int64),
+        "short_images": torch.tensor(list(shown[False]), dtype=torch.int64),
+        "visual_positions": _joined([positions for *_, positions in runs]),
+        "visual_sources": _joined(sources),
+        "visual_lengths": (lengths[True], lengths[False]),
+    }
 
 
-def _add_expressions(batch: Batch, samples: Sequence[Sample], first: Sequence[int]) -> None:
-    """Detector pixels, and for each `[LOC]` its row, position, image and target."""
-    loc_rows: list[int] = []
+def _add_expressions(batch: Batch, samples: Sequence[Sample], layout: Layout) -> None:
+    """Detector pixels, and for each `[LOC]` the position that predicts it, image and target."""
     loc_positions: list[int] = []
     expression_image: list[int] = []
     detector: list[Tensor] = []
-    number = 0
+    numbered = iter(layout.where)
     for sample in samples:
         located = 0
         for row in sample.rows:
+            where = next(numbered)
             if row.loc_position is not None:
                 if sample.detector_image is None:
                     raise ValueError(f"sample {sample.id}: a [LOC] without detector pixels")
-                loc_rows.append(number)
-                loc_positions.append(first[number] + row.loc_position)
+                loc_positions.append(int(where[row.loc_position - 1]))
                 expression_image.append(len(detector))
                 located += 1
-            number += 1
         if located != len(sample.targets):
             raise ValueError(
                 f"sample {sample.id}: {located} rows with [LOC], {len(sample.targets)} targets"
@@ -119,6 +195,5 @@ def _add_expressions(batch: Batch, samples: Sequence[Sample], first: Sequence[in
     if not detector:
         return
     batch.detector_pixels = torch.stack(detector)  # (M, 3, D, D)
-    batch.loc_rows = torch.tensor(loc_rows, dtype=torch.int64)
     batch.loc_positions = torch.tensor(loc_positions, dtype=torch.int64)
     batch.expression_image = torch.tensor(expression_image, dtype=torch.int64)

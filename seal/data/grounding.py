@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seal.batch import Row, Sample, Target, Visual
+from seal.batch import Mask, Row, Sample, Target, Visual
 from seal.data.chat import open_record_image, picture
+from seal.data.layout import trunk_length
 from seal.data.masks import rle_to_mask
 from seal.data.record_set import Expression, Record, RecordSet
 from seal.geometry import Box
-from seal.images import owl_pixels, pad_to_square
+from seal.images import pad_to_square
 from seal.text.conversation import VSM, conversation_row
 from seal.text.prompts import LOCATE_ANSWER, locate_question
 from seal.text.quote import quoted
@@ -123,11 +124,12 @@ class GroundingDataset:
         except ValueError as error:
             raise ValueError(f"{self.records.where(index)}: {error}") from error
 
-    def length(self, index: int) -> int:
-        """Positions of the longest row it may have, found without opening the image."""
+    def length(self, index: int, rng: np.random.Generator) -> int:
+        """Positions of its rows behind their common trunk, found without opening the image."""
         record = self.records[index]
-        longest = sorted(record.expressions, key=lambda e: len(e.text))[-1:]
-        return max(len(row.input_ids) for row in self._rows(record, tuple(longest)))
+        rows = self._rows(record, self._draw(record, rng))
+        trunk = trunk_length(rows)
+        return trunk + sum(len(row.input_ids) - trunk for row in rows)
 
     def _draw(self, record: Record, rng: np.random.Generator) -> tuple[Expression, ...]:
         few = self.config.max_expressions
@@ -144,7 +146,8 @@ class GroundingDataset:
         image = open_record_image(record, path)
         # The search model's CLIP saw its images in the top left corner of the square.
         square, _ = pad_to_square(image, "top_left")
-        detector = torch.from_numpy(owl_pixels(image, self.detector_size)) if expressions else None
+        # OWL-ViT's is the whole picture, stretched.
+        detector = picture(image, self.detector_size) if expressions else None
         return Sample(
             record.id,
             rows,
@@ -203,7 +206,7 @@ class GroundingDataset:
                 raise ValueError(f"{mask_name}: {error}") from error
             if self.config.min_mask_pixels:
                 pixels = self._dilated(pixels, expression)
-            mask = torch.from_numpy(pixels).float()
+            mask = Mask.pack(pixels)
         return Target(
             None if boxes is None else boxes_cxcywh(boxes, record.width, record.height),
             mask,

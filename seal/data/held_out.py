@@ -27,9 +27,9 @@ class Part:
         """The item; whatever is drawn for it comes from `rng`."""
         return self.source.sample(int(self.items[index]), rng)
 
-    def length(self, index: int) -> int:
-        """Positions of its longest row."""
-        return self.source.length(int(self.items[index]))
+    def length(self, index: int, rng: np.random.Generator) -> int:
+        """Positions it takes in a packed row."""
+        return self.source.length(int(self.items[index]), rng)
 
 
 def hold_out(source: Source, count: int, name: str, *, seed: int = SEED) -> tuple[Source, Part]:

@@ -45,10 +45,6 @@ class MixtureConfig:
     sampling: str = "epoch"
     groups: dict[str, float] = field(default_factory=dict)  # sampling=weighted: group -> weight
     held_out: int = 0  # records of each source that are never drawn, but kept for the validation
-    # Neighbors of like length save padding: micro-batches are cut out of a window sorted by length,
-    # which ends with its epoch.
-    group_size: int = 0  # the micro-batch; 0: no grouping
-    group_window: int = 64  # micro-batches in a window
 
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLING:
@@ -57,10 +53,6 @@ class MixtureConfig:
             raise ValueError("a mixture needs at least one source")
         if self.held_out < 0:
             raise ValueError(f"held_out={self.held_out} must not be negative")
-        if self.group_size < 0 or self.group_window < 1:
-            raise ValueError(
-                f"group_size={self.group_size} must be >= 0, group_window={self.group_window} >= 1"
-            )
         for name, source in self.sources.items():
             if source.group not in self.groups and (source.group or self.groups):
                 raise ValueError(
@@ -78,8 +70,6 @@ class MixtureConfig:
             shares=self.shares() if self.sampling == "weighted" else None,
             seed=seed,
             names=list(self.sources),
-            group_size=self.group_size,
-            group_window=self.group_window,
         )
 
     def build_held_out(
@@ -129,13 +119,14 @@ class Mixture:
         shares: Sequence[float] | None = None,
         seed: int = 0,
         names: Sequence[str] | None = None,
-        group_size: int = 0,
-        group_window: int = 64,
     ) -> None:
-        """`shares` given: sources are drawn by them; None: epochs over `repeats` of each source."""
+        """`shares` given: sources are drawn by them; None: epochs over `repeats` of each source.
+
+        `names` of the sources are what `Sample.source` says.
+        """
         self.sources = list(sources)
+        self.names = [""] * len(self.sources) if names is None else list(names)
         self.seed = seed
-        self._names = [""] * len(self.sources) if names is None else list(names)
         self._shares = None if shares is None else np.asarray(shares, dtype=np.float64)
         counts = [1] * len(self.sources) if repeats is None else list(repeats)
         sizes = [len(s) * n for s, n in zip(self.sources, counts, strict=True)]
@@ -143,39 +134,40 @@ class Mixture:
         drawn = sizes if shares is None else [len(s) for s in self.sources]
         if not sum(drawn) or (shares is not None and not all(drawn)):
             raise ValueError(f"a mixture needs records in its sources, got {drawn} of each")
-        self._group_size = group_size
-        self._window = group_size * group_window
         self._order = lru_cache(maxsize=2)(self._epoch_order)
-        self._grouped = lru_cache(maxsize=4)(self._window_order)
 
     def __len__(self) -> int:
         """Records in an epoch, repeats included."""
         return int(self._starts[-1])
 
     def __getitem__(self, index: int) -> Sample:
+        source, item, rng = self._drawn(index)
+        return replace(self.sources[source].sample(item, rng), source=self.names[source])
+
+    def length(self, index: int) -> int:
+        """Positions item `index` takes in a packed row, found without opening an image."""
+        source, item, rng = self._drawn(index)
+        return self.sources[source].length(item, rng)
+
+    def _drawn(self, index: int) -> tuple[int, int, np.random.Generator]:
         if index < 0:
             raise IndexError(f"no item {index}: the stream starts at 0")
-        if self._window:
-            first, stop = self._window_around(index)
-            index = int(self._grouped(first, stop)[index - first])
         source, item = self.locate(index)
         # Not the stream that drew the source: what is drawn inside it must not depend on that.
-        sample = self.sources[source].sample(item, np.random.default_rng((2, self.seed, index)))
-        return replace(sample, source=self._names[source])
+        return source, item, np.random.default_rng((2, self.seed, index))
 
     def __getstate__(self) -> dict[str, object]:
-        # Caches cannot be sent to a loader's workers, and need not be.
+        # A cache cannot be sent to a loader's workers, and need not be.
         state = dict(self.__dict__)
-        del state["_order"], state["_grouped"]
+        del state["_order"]
         return state
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
         self._order = lru_cache(maxsize=2)(self._epoch_order)
-        self._grouped = lru_cache(maxsize=4)(self._window_order)
 
     def locate(self, index: int) -> tuple[int, int]:
-        """Which source and which of its items stand at `index` before grouping."""
+        """Which source and which of its items stand at `index`."""
         if self._shares is not None:
             rng = np.random.default_rng((self.seed, index))
             source = int(rng.choice(len(self.sources), p=self._shares))
@@ -188,30 +180,3 @@ class Mixture:
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
         """(len(self),) the records of an epoch, shuffled."""
         return np.random.default_rng((0, self.seed, epoch)).permutation(len(self))
-
-    def _window_around(self, index: int) -> tuple[int, int]:
-        """The window `index` falls into; none crosses an epoch, which holds each record as often
-        as it should only if what is sorted stays inside it."""
-        if self._shares is not None:
-            first = index - index % self._window
-            return first, first + self._window
-        place = index % len(self)
-        first = index - place % self._window
-        return first, min(first + self._window, index - place + len(self))
-
-    def _window_order(self, first: int, stop: int) -> NDArray[np.int64]:
-        """(stop - first,) the window's indices: of like length inside a micro-batch, those in
-        random order. Micro-batches begin at multiples of the group size, so that a window may hold
-        parts of two more."""
-        located = [self.locate(index) for index in range(first, stop)]
-        lengths = [self.sources[source].length(item) for source, item in located]
-        by_length = first + np.argsort(lengths, kind="stable")
-        size = self._group_size
-        edges = [first, *range(first - first % size + size, stop, size), stop]
-        order = np.empty(stop - first, dtype=np.int64)
-        taken = 0
-        for group in np.random.default_rng((1, self.seed, first)).permutation(len(edges) - 1):
-            begin, end = edges[group] - first, edges[group + 1] - first
-            order[begin:end] = by_length[taken : taken + end - begin]
-            taken += end - begin
-        return order

@@ -43,7 +43,7 @@ def add_samples(page: Page, samples: Iterable[Sample], tokenizer: Tokenizer) -> 
 def _supervision(place: int, target: Target) -> str:
     """What is known of one expression."""
     boxes = "not annotated" if target.boxes is None else f"{len(target.boxes)} boxes"
-    mask = "no mask" if target.mask is None else f"{int(target.mask.sum())} mask pixels"
+    mask = "no mask" if target.mask is None else f"{target.mask.area} mask pixels"
     return f'<p style="color:{color(place)}">{boxes}, {mask}</p>'
 
 
@@ -68,7 +68,9 @@ def _marked_text(ids: list[int], labels: list[int], tokenizer: Tokenizer) -> str
 
 
 def _clip_image(pixels: Tensor) -> Image.Image:
-    """(3, S, S) normalized -> what the model sees."""
+    """(3, S, S) bytes, or normalized -> what the model sees."""
+    if pixels.dtype == torch.uint8:
+        return Image.fromarray(pixels.permute(1, 2, 0).numpy())
     mean, std = (torch.tensor(values)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
     bytes_ = ((pixels * std + mean).clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(bytes_.permute(1, 2, 0).numpy())
@@ -81,7 +83,7 @@ def _detector_image(sample: Sample) -> Image.Image:
     for place, target in enumerate(sample.targets):
         if target.mask is not None:
             # Of the photo's form; the detector's picture is stretched to a square.
-            alpha = Image.fromarray((target.mask.numpy() * 110).astype(np.uint8))
+            alpha = Image.fromarray((target.mask.unpack().numpy() * 110).astype(np.uint8))
             tint = Image.new("RGB", image.size, color(place))
             image = Image.composite(tint, image, alpha.resize(image.size))
     pen = ImageDraw.Draw(image)

@@ -18,6 +18,9 @@ class Source(Protocol):
         """The item; whatever is drawn for it comes from `rng`."""
         ...
 
-    def length(self, index: int) -> int:
-        """Positions of its longest row, found without opening an image."""
+    def length(self, index: int, rng: np.random.Generator) -> int:
+        """Positions it takes in a packed row, found without opening an image.
+
+        `rng` is in the state in which `sample` would be given it.
+        """
         ...

@@ -32,6 +32,11 @@ def _value_table() -> np.ndarray:
 _VALUES = _value_table()
 
 
+def byte_values() -> np.ndarray:
+    """(3, 256) float32: what `normalize_bytes` makes of each byte of each channel."""
+    return _VALUES.copy()
+
+
 def pad_to_square(
     image: Image.Image, anchor: Anchor = "center"
 ) -> tuple[Image.Image, tuple[int, int]]:

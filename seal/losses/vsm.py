@@ -15,7 +15,7 @@ from torch import Tensor
 from seal.batch import Batch, Target, VSMOutput
 from seal.losses.detection import focal_loss, giou_loss, l1_loss
 from seal.losses.masks import bce_loss, dice_loss
-from seal.losses.matcher import match
+from seal.losses.matcher import match_all
 
 GIOU_REDUCTIONS = ("matched", "as_released")
 FOCAL_REDUCTIONS = ("as_released", "supervised")
@@ -67,22 +67,43 @@ class VSMLossConfig:
 
 
 class VSMLoss:
-    """Named, weighted parts that sum to the total: ce, bce, dice, focal, l1, giou.
+    """Named, weighted parts: ce, bce, dice, focal, l1, giou.
 
-    With the scaffold switched on there is a seventh, query_alignment.
+    Each is a sum; divided by its weight over a step they add up to the loss. With the scaffold
+    switched on there is a seventh, query_alignment.
     """
 
     def __init__(self, config: VSMLossConfig | None = None) -> None:
         self.config = config or VSMLossConfig()
 
-    def __call__(self, batch: Batch, output: VSMOutput) -> dict[str, Tensor]:
+    def weights(self, batch: Batch) -> dict[str, float]:
+        """How much each part counts; known on the host, before any forward pass."""
         c = self.config
-        ce = F.cross_entropy(output.logits.float(), batch.supervised_labels)
+        masks = [target.mask for target in batch.targets if target.mask is not None]
+        boxes = [target.boxes for target in batch.targets if target.boxes is not None]
+        num_boxes = sum(map(len, boxes))
+        weights = {
+            "ce": len(batch.label_ids),
+            "bce": len(masks),
+            "dice": len(masks) if c.dice_of_empty else sum(mask.area > 0 for mask in masks),
+            "focal": len(boxes) if c.focal_reduction == "supervised" else len(batch.ids),
+            "l1": num_boxes,
+            # As released: the mean over the boxes, times the number of supervised ones.
+            "giou": num_boxes if c.giou_reduction == "matched" else 1,
+        }
+        if c.query_alignment > 0:
+            weights["query_alignment"] = sum(t.query is not None for t in batch.targets)
+        return {name: float(weight) for name, weight in weights.items()}
+
+    def __call__(self, batch: Batch, output: VSMOutput) -> dict[str, Tensor]:
+        """Sums over what is annotated in the micro-batch."""
+        c = self.config
+        ce = F.cross_entropy(output.logits.float(), batch.label_ids, reduction="sum")
         bce, dice = mask_losses(
             output.pred_masks.float(), batch.targets, dice_of_empty=c.dice_of_empty
         )
         focal, l1, giou = self._detection(
-            output.pred_logits.float(), output.pred_boxes.float(), batch.targets, len(batch.ids)
+            output.pred_logits.float(), output.pred_boxes.float(), batch.targets
         )
         parts = {
             "ce": c.ce * ce,
@@ -98,72 +119,65 @@ class VSMLoss:
         return parts
 
     def _detection(
-        self, logits: Tensor, boxes: Tensor, targets: list[Target], num_conversations: int
+        self, logits: Tensor, boxes: Tensor, targets: list[Target]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """logits: (E, Q), boxes: (E, Q, 4) -> focal, L1 and GIoU, reduced."""
+        """logits: (E, Q), boxes: (E, Q, 4) -> focal, L1 and GIoU, summed."""
         c = self.config
         as_released = c.giou_reduction == "as_released"
-        focal, l1, giou = ([boxes.sum() * 0.0 + logits.sum() * 0.0] for _ in range(3))
-        num_boxes = num_supervised = 0
-        for index, target in enumerate(targets):
-            if target.boxes is None:
-                if as_released:
-                    whole = boxes.new_tensor([WHOLE_IMAGE])
-                    _, *pairs = self._pairs(logits[index], boxes[index], whole)
-                    giou.append(giou_loss(*pairs).sum())
-                continue
-            wanted = torch.zeros_like(logits[index])
-            num_supervised += 1
-            if len(target.boxes):
-                chosen, *pairs = self._pairs(logits[index], boxes[index], target.boxes)
-                wanted[chosen] = 1.0
-                num_boxes += len(target.boxes)
-                l1.append(l1_loss(*pairs).sum())
-                giou.append(giou_loss(*pairs).sum())
-            focal.append(focal_loss(logits[index], wanted, alpha=c.alpha, gamma=c.gamma).sum())
-        shared = num_supervised if c.focal_reduction == "supervised" else num_conversations
-        count = max(num_boxes, 1)
-        # As released: the mean over the boxes, times the number of supervised ones.
-        scale = min(num_boxes, 1) if as_released else 1 / count
-        return (
-            torch.stack(focal).sum() / max(shared, 1),
-            torch.stack(l1).sum() / count,
-            torch.stack(giou).sum() * scale,
-        )
+        annotated = [i for i, target in enumerate(targets) if target.boxes is not None]
+        truth = [boxes[0, :0] if t.boxes is None else t.boxes.to(boxes.dtype) for t in targets]
+        if as_released and any(map(len, truth)):
+            whole = torch.tensor([WHOLE_IMAGE]).to(boxes, non_blocking=True)
+            truth = [
+                b if t.boxes is not None else whole for t, b in zip(targets, truth, strict=True)
+            ]
+        focal = l1 = giou = boxes.sum() * 0.0 + logits.sum() * 0.0
+        if not annotated:
+            return focal, l1, giou
+        pairs = match_all(logits, boxes, truth, alpha=c.alpha, gamma=c.gamma)
+        chosen = boxes[pairs.expressions, pairs.candidates]  # (n, 4)
+        wanted = torch.cat(truth).index_select(0, pairs.boxes)
+        counted = _places([owner in annotated for owner in pairs.owners], boxes.device)
+        giou = giou + giou_loss(chosen, wanted).sum()
+        l1 = l1 + l1_loss(chosen, wanted).index_select(0, counted).sum()
+        positive = torch.zeros_like(logits)
+        positive[pairs.expressions, pairs.candidates] = 1.0
+        losses = focal_loss(logits, positive, alpha=c.alpha, gamma=c.gamma).sum(1)
+        known = _places([target.boxes is not None for target in targets], boxes.device)
+        return focal + losses.index_select(0, known).sum(), l1, giou
 
-    def _pairs(self, logits: Tensor, boxes: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The matched candidates (n,), their boxes (n, 4) and the true ones (n, 4)."""
-        c = self.config
-        chosen, which = match(logits, boxes, truth, alpha=c.alpha, gamma=c.gamma)
-        return chosen, boxes[chosen], truth[which].to(boxes.dtype)
+
+def _places(flags: list[bool], device: torch.device) -> Tensor:
+    """(n,) where a flag is set; made on the host, so that nobody waits."""
+    places = [place for place, flag in enumerate(flags) if flag]
+    return torch.tensor(places, dtype=torch.int64).to(device, non_blocking=True)
 
 
 def mask_losses(
     pred_masks: Tensor, targets: list[Target], *, dice_of_empty: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """BCE and Dice, each summed over the masks that count for it and divided by their number.
+    """BCE and Dice, each summed over the masks that count for it.
 
     pred_masks: (E, h, w). The logits are resized (bilinear) to each mask's own height x width.
     `dice_of_empty=False` leaves masks without a pixel out of the Dice.
     """
+    # The first term is the zero that keeps the gradient alive where there is no mask.
     bce, dice = ([pred_masks.sum() * 0.0] for _ in range(2))
     for logits, target in zip(pred_masks, targets, strict=True):
         if target.mask is None:
             continue
-        mask = target.mask[None].to(logits.dtype)
+        mask = target.mask.unpack()[None].to(logits.dtype)
         resized = F.interpolate(
             logits[None, None], size=mask.shape[1:], mode="bilinear", align_corners=False
         )[0]
         bce.append(bce_loss(resized, mask)[0])
-        if dice_of_empty or bool(mask.any()):
+        if dice_of_empty or target.mask.area:
             dice.append(dice_loss(resized, mask)[0])
-    # The first term is the zero that keeps the gradient alive where there is no mask.
-    count_bce, count_dice = (max(len(terms) - 1, 1) for terms in (bce, dice))
-    return torch.stack(bce).sum() / count_bce, torch.stack(dice).sum() / count_dice
+    return torch.stack(bce).sum(), torch.stack(dice).sum()
 
 
 def query_alignment_loss(output: VSMOutput, targets: list[Target]) -> Tensor:
-    """Mean of 1 - cosine(query, `Target.query`) over the expressions that have one.
+    """Sum of 1 - cosine(query, `Target.query`) over the expressions that have one.
 
     Raises:
         ValueError: the model handed out no queries.
@@ -176,4 +190,4 @@ def query_alignment_loss(output: VSMOutput, targets: list[Target]) -> Tensor:
             raise ValueError("query_alignment needs VSMOutput.pred_queries; set it to 0 without")
         query = output.pred_queries[index].float()
         terms.append(1 - F.cosine_similarity(query, target.query.to(query), dim=0))
-    return torch.stack(terms).sum() / max(len(terms) - 1, 1)
+    return torch.stack(terms).sum()

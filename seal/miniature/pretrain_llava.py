@@ -101,7 +101,7 @@ def pretrain_llava(
         batch = collate(samples, pad_id=tokenizer.pad_id)
         hidden = model.hidden_states(batch, batch.pixel_values)
         logits = model.supervised_logits(batch, hidden)
-        return {"ce": F.cross_entropy(logits, batch.supervised_labels)}
+        return {"ce": F.cross_entropy(logits, batch.label_ids)}
 
     trained = nn.ModuleList([model.image_projector, model.llm])
     pretrain("llava", trained.named_parameters(), losses, num_steps=num_steps, rate=rate)

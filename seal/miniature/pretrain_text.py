@@ -69,8 +69,8 @@ def pretrain_text(
             position_ids=batch.position_ids,
             use_cache=False,
         ).last_hidden_state
-        logits = model.lm_head(hidden[batch.supervised])
-        return {"ce": F.cross_entropy(logits, batch.supervised_labels)}
+        logits = model.lm_head(hidden.flatten(0, 1)[batch.label_positions])
+        return {"ce": F.cross_entropy(logits, batch.label_ids)}
 
     pretrain("text", model.named_parameters(), losses, num_steps=num_steps, rate=rate)
     return model.eval()

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, LlamaModel
 
 from seal.batch import Batch
+from seal.models.parts.packed_attention import ATTENTION, packed_inputs
+from seal.models.parts.pixels import normalized
 from seal.models.parts.projectors import ResamplerConfig
 from seal.models.parts.row_dropout import RowSeeds
 from seal.models.parts.sizes import require_multiple
-from seal.models.parts.splice import arrange, splice
+from seal.models.parts.splice import splice
 from seal.models.parts.vision import ClipConfig
 
 
@@ -50,7 +53,7 @@ class LlmConfig:
                 eos_token_id=self.eos_token_id,
                 pad_token_id=None,
                 tie_word_embeddings=False,
-                attn_implementation="sdpa",  # type: ignore[call-arg]
+                attn_implementation=ATTENTION,  # type: ignore[call-arg]
             )
         )
 
@@ -84,9 +87,9 @@ class VLM(nn.Module):
         return self.image_projector.weight.dtype
 
     def encode_images(self, pixels: Tensor) -> Tensor:
-        """(N, 3, S, S) -> (N, T, C); the tower is frozen, so no graph is kept."""
+        """(N, 3, S, S) bytes, or normalized -> (N, T, C); the tower is frozen: no graph is kept."""
         with torch.no_grad():
-            return self.vision_tower(pixels.to(self.dtype))
+            return self.vision_tower(normalized(pixels).to(self.dtype))
 
     def embed(self, batch: Batch, features: Tensor | None = None) -> Tensor:
         """(B, L, D) input embeddings, visual ones in place.
@@ -94,56 +97,63 @@ class VLM(nn.Module):
         `features` (N, T, C) saves the tower's work. Every projector runs in every call, on an
         all-zero image if no row needs it: under ZeRO-3 a rank that skips a module hangs the
         others, and a parameter without a gradient desynchronizes the reduction.
+
+        Raises:
+            ValueError: pictures take other numbers of positions than there are embeddings.
         """
         if features is None:
             pixels = batch.pixel_values
             if pixels.shape[0] == 0:
-                pixels = pixels.new_zeros(1, *self._image_shape)
+                pixels = torch.zeros((1, *self._image_shape), device=pixels.device)
             features = self.encode_images(pixels)
         features = features.to(self.dtype)
-        long, long_at = self._project(self.image_projector, features, batch, long=True)
-        idle = 0.0 * long.sum() if not bool(batch.visual_long.any()) else None
-        short, short_at = long, long_at
-        if self.object_projector is not None:
-            short, short_at = self._project(self.object_projector, features, batch, long=False)
-            if bool(batch.visual_long.all()):
-                idle = 0.0 * short.sum() + (0.0 if idle is None else idle)
-        elif not bool(batch.visual_long.all()):
+        if len(batch.short_images) and self.object_projector is None:
             raise ValueError(
                 "a row asks for resampled tokens, but the model has no object projector"
             )
-        where = torch.where(
-            batch.visual_long, long_at[batch.visual_image], short_at[batch.visual_image]
-        )
-        visual = arrange(long, short, batch, where)
+        long = self._project(self.image_projector, features, batch.long_images)
+        shown, idle = [long], 0.0 * long[:0].sum()
+        if not len(batch.long_images):
+            shown, idle = [], 0.0 * long.sum()
+        if self.object_projector is not None:
+            short = self._project(self.object_projector, features, batch.short_images)
+            shown += [short] if len(batch.short_images) else []
+            idle = idle if len(batch.short_images) else idle + 0.0 * short.sum()
+        counts = tuple(tokens.shape[1] for tokens in shown)
+        if counts != tuple(length for length in batch.visual_lengths if length):
+            raise ValueError(
+                f"pictures take {batch.visual_lengths} positions in the rows, but there are "
+                f"{counts} visual embeddings of one: the tokenizer's VisualSizes and the model's "
+                "tower or resampler disagree"
+            )
         embeddings = self.llm.get_input_embeddings()(batch.input_ids.clamp(min=0))
-        embeddings = splice(embeddings, batch.input_ids, visual)
-        return embeddings if idle is None else embeddings + idle.to(embeddings.dtype)
+        if shown:
+            visual = torch.cat([tokens.flatten(0, 1) for tokens in shown])
+            visual = visual.index_select(0, batch.visual_sources)
+            embeddings = splice(embeddings, batch.visual_positions, visual)
+        return embeddings + idle.to(embeddings.dtype)
 
-    def _project(
-        self, projector: nn.Module, features: Tensor, batch: Batch, *, long: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Project the images some row shows this way; returns them and each image's place."""
-        wanted = batch.visual_image[batch.visual_long == long].unique()
-        place = torch.zeros(features.shape[0], dtype=torch.long, device=features.device)
-        place[wanted] = torch.arange(len(wanted), device=features.device)
-        chosen = features[wanted] if len(wanted) else features[:1]
-        return projector(chosen), place
+    def _project(self, projector: nn.Module, features: Tensor, images: Tensor) -> Tensor:
+        """The chosen images through a projector; without any, one that stands for none."""
+        return projector(features.index_select(0, images) if len(images) else features[:1])
 
     def hidden_states(self, batch: Batch, features: Tensor | None = None) -> Tensor:
         """(B, L, D) after the final norm."""
         if self.row_seeds is not None:
-            self.row_seeds.begin(batch.step, batch.ids)
+            self.row_seeds.begin(batch.step, batch.row_keys, batch.position_ids)
+        inputs: dict[str, Any] = {"attention_mask": batch.attention_mask.long()}
+        if batch.documents:
+            inputs = packed_inputs(batch.documents, batch.branches, batch.input_ids)
         return self.llm.model(
             inputs_embeds=self.embed(batch, features),
-            attention_mask=batch.attention_mask.long(),
             position_ids=batch.position_ids,
             use_cache=False,
+            **inputs,
         ).last_hidden_state
 
     def supervised_logits(self, batch: Batch, hidden: Tensor) -> Tensor:
         """(T, vocabulary): only the positions that carry a label reach the LM head."""
-        return self.llm.lm_head(hidden[batch.supervised])
+        return self.llm.lm_head(hidden.flatten(0, 1).index_select(0, batch.label_positions))
 
     @torch.inference_mode()
     def generate(

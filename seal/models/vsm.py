@@ -11,6 +11,7 @@ from seal.batch import Batch, VSMOutput
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.initialize import unit_variance_
 from seal.models.parts.owlvit import OwlViTConfig
+from seal.models.parts.pixels import normalized
 from seal.models.parts.vision import ClipConfig
 from seal.models.vlm import VLM, LlmConfig
 
@@ -48,7 +49,7 @@ class VSM(VLM):
     def forward(self, batch: Batch) -> VSMOutput:
         hidden = self.hidden_states(batch)
         logits = self.supervised_logits(batch, hidden)
-        if batch.detector_pixels is None or batch.loc_rows is None or not len(batch.loc_rows):
+        if batch.detector_pixels is None or not batch.targets:
             return self._without_expressions(hidden, logits)
         states = self.query_states(batch, hidden)
         features = self.encode_detector(batch.detector_pixels)
@@ -75,13 +76,13 @@ class VSM(VLM):
         """(E, D): the state that predicts `[LOC]`, one position before it (oddity 9)."""
         if hidden is None:
             hidden = self.hidden_states(batch)
-        assert batch.loc_rows is not None and batch.loc_positions is not None
-        return hidden[batch.loc_rows, batch.loc_positions - 1]
+        assert batch.loc_positions is not None
+        return hidden.flatten(0, 1).index_select(0, batch.loc_positions)
 
     def encode_detector(self, pixels: Tensor) -> Tensor:
-        """(M, 3, D, D) -> (M, G, G, C); frozen."""
+        """(M, 3, D, D) bytes, or normalized -> (M, G, G, C); frozen."""
         with torch.no_grad():
-            return self.detector.encode(pixels.to(self.dtype))
+            return self.detector.encode(normalized(pixels).to(self.dtype))
 
     def decode_boxes(
         self, features: Tensor, states: Tensor, image: Tensor | None = None

@@ -287,7 +287,7 @@ def _row(
             continue
         visual = shown[token].pop(0)
         count = sizes.count(visual.long)
-        visuals.append(visual)
+        visuals.append(replace(visual, length=count))
         input_ids += [VISUAL_TOKEN] * count
         labels += [IGNORE_INDEX] * count
         attended += [visual.attended] * count

@@ -36,14 +36,12 @@ class Load:
     @classmethod
     def of(cls, batch: Batch) -> Load:
         """Of a batch at hand."""
-        long = len(batch.visual_image[batch.visual_long].unique())
-        short = len(batch.visual_image[~batch.visual_long].unique())
         return cls(
             positions=batch.input_ids.numel(),
-            supervised=int(batch.supervised.sum()),
+            supervised=len(batch.label_ids),
             images=batch.pixel_values.shape[0],
-            long=long,
-            short=short,
+            long=len(batch.long_images),
+            short=len(batch.short_images),
             detections=0 if batch.detector_pixels is None else batch.detector_pixels.shape[0],
             expressions=len(batch.targets),
         )

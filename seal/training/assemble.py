@@ -45,6 +45,7 @@ def open_data(
     seed: int,
     tokenizer: Tokenizer,
     positions: str,
+    pack: bool,
 ) -> TrainingData:
     """Open the record sets below `root`; `make` turns one into a source of samples.
 
@@ -63,7 +64,7 @@ def open_data(
     return TrainingData(
         train.build(make, root=root, seed=seed),
         held_out(make, root=root, seed=0),
-        partial(collate, pad_id=tokenizer.pad_id, positions=positions),
+        partial(collate, pad_id=tokenizer.pad_id, positions=positions, pack=pack),
     )
 
 

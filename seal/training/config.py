@@ -12,6 +12,9 @@ SCHEDULES = ("linear", "cosine", "constant")
 WANDB_MODES = ("off", "offline", "online")
 LIGER = ("auto", "true", "false")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+AVERAGINGS = ("step", "micro_batch")
+BATCHINGS = ("packed", "padded")
+DEALINGS = ("balanced", "stream")
 
 # Fields that may differ between a checkpoint and the run that continues it: they change how a
 # run is carried out or watched, not one number of it (kernels and compiled blocks round apart).
@@ -52,7 +55,16 @@ class TrainConfig:
     num_steps: int | None = None  # optimizer steps
     num_epochs: float | None = None  # passes over the mixture instead
     global_batch_size: int = 64  # samples in one optimizer step, over all processes
-    micro_batch_size: int = 8  # samples in one forward pass of one process
+    micro_batch_size: int = 8  # samples in one forward pass of one process; balanced: on average
+    # What a sum of losses is divided by. step: the labels of the whole step, so that neither
+    # micro_batch_size nor the number of processes changes the recipe; micro_batch: those of the
+    # micro-batch, as the original did.
+    averaging: str = "step"
+    # packed: conversations one behind the other, expressions behind one image; padded: a row each,
+    # filled up to the longest (the same numbers up to rounding).
+    batching: str = "packed"
+    # balanced: a step's samples are dealt by tokens, so that no process waits; stream: in order.
+    dealing: str = "balanced"
     learning_rate: float = 1e-4  # at the end of the warm-up
     schedule: str = "cosine"  # linear | cosine | constant; the first two end at 0
     warmup_steps: int = 0  # steps of linear rise
@@ -112,14 +124,17 @@ class TrainConfig:
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"train.{name} must not be negative, got {getattr(self, name)}")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"train.schedule={self.schedule!r} is none of {', '.join(SCHEDULES)}")
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(
-                f"train.optimizer={self.optimizer!r} is none of {', '.join(OPTIMIZERS)}"
-            )
-        if self.wandb not in WANDB_MODES:
-            raise ValueError(f"train.wandb={self.wandb!r} is none of {', '.join(WANDB_MODES)}")
+        for name, known in (
+            ("schedule", SCHEDULES),
+            ("optimizer", OPTIMIZERS),
+            ("wandb", WANDB_MODES),
+            ("averaging", AVERAGINGS),
+            ("batching", BATCHINGS),
+            ("dealing", DEALINGS),
+        ):
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise ValueError(f"train.{name}={value!r} is none of {', '.join(known)}")
         self.liger = str(self.liger).lower()  # YAML reads true as a truth value
         if self.liger not in LIGER:
             raise ValueError(f"train.liger={self.liger!r} is none of {', '.join(LIGER)}")

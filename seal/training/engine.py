@@ -6,10 +6,10 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,18 @@ from seal.training.optimizer import build_optimizer
 from seal.training.schedule import learning_rate_share
 
 Losses = dict[str, Tensor]
-Criterion = Callable[[Batch, Any], Losses]
+
+
+class Criterion(Protocol):
+    """Named sums of losses, and how much each counts."""
+
+    def weights(self, batch: Batch) -> dict[str, float]:
+        """What each sum is divided by to become a mean; known before any forward pass."""
+        ...
+
+    def __call__(self, batch: Batch, output: Any) -> Losses:
+        """The sums, by the same names in the same order."""
+        ...
 
 
 class Objective(nn.Module):
@@ -77,14 +88,22 @@ class Engine:
         """What is trained, by the model's own names."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
 
+    def weights(self, batch: Batch) -> dict[str, float]:
+        """How much each loss of a micro-batch counts; on the host."""
+        objective: Objective = self.deepspeed.module
+        return objective.criterion.weights(batch)
+
     def losses(self, batch: Batch) -> Losses:
-        """The named, weighted losses of one micro-batch that is on this device."""
+        """The named sums of losses of one micro-batch that is on this device."""
         losses: Losses = self.deepspeed(batch)
         return losses
 
     def backward(self, total: Tensor) -> None:
-        """Add the gradient of one micro-batch; at the last of a step they are averaged."""
-        self.deepspeed.backward(total)
+        """Add the gradient of one micro-batch; at the last of a step the processes' are averaged.
+
+        What the micro-batches are divided by is in `total` already.
+        """
+        self.deepspeed.backward(total, scale_wrt_gas=False)
 
     def step(self, step: int) -> float:
         """Update at the rate of `step` (0-based) and return the gradient's norm before clipping.
@@ -149,7 +168,7 @@ class Engine:
 
     @torch.no_grad()
     def evaluate(self, batch: Batch) -> tuple[Losses, Any]:
-        """Losses and predictions of a batch in evaluation mode.
+        """Sums of losses, and predictions, of a batch in evaluation mode.
 
         Through the engine, not the model inside it: under ZeRO-3 only the engine gathers a
         parameter that is read outside the module it belongs to.

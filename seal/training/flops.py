@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from seal.batch import Batch
@@ -19,11 +20,13 @@ def count_flops(model: VQAModel | VSM) -> Callable[[Batch], float]:
 
     def flops(batch: Batch) -> float:
         lengths = batch.attention_mask.sum(1).double()
+        if batch.documents:
+            lengths = torch.tensor([document.length for document in batch.documents]).double()
         pixels = batch.detector_pixels
         return needed(
             positions=float(lengths.sum()),
             squares=float((lengths**2).sum()),
-            supervised=float(batch.supervised.sum()),
+            supervised=len(batch.label_ids),
             images=batch.pixel_values.shape[0],
             detections=0 if pixels is None else pixels.shape[0],
         )

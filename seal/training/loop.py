@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from seal.batch import Batch, Sample
 from seal.training import checkpoint as checkpoints
+from seal.training.averaging import loss_factors
 from seal.training.bad_samples import BadSamples, Substituting
 from seal.training.best import BestSoFar, value_of
 from seal.training.checkpoint_store import find_checkpoint, is_first_unfinished
 from seal.training.checkpointer import Checkpointer
 from seal.training.config import TrainConfig
-from seal.training.engine import Engine, Losses
+from seal.training.engine import Engine
 from seal.training.log import METRICS, TrainingLog, last_step, was_validated
+from seal.training.plan import Plan
 from seal.training.same_run import require_same_config
 from seal.training.sampler import SampleSource, training_batches
 from seal.training.step_work import StepWork
@@ -67,16 +70,20 @@ def fit(
         if world.is_main:
             print(f"{found} is at step {first} of {last}: nothing left to train")
         return found
+    balanced = train.dealing == "balanced"
     bad = BadSamples(folder, world, first=first, allowed=train.max_bad_samples)
     if train.max_bad_samples:
         samples = Substituting(samples, most=train.max_bad_samples)
     batches = training_batches(
         samples,
         collate,
+        Plan(
+            train.global_batch_size,
+            train.micro_batch_size,
+            samples.length if balanced else None,
+        ),
         first=first,
         num_steps=last,
-        global_batch_size=train.global_batch_size,
-        micro_batch_size=train.micro_batch_size,
         world=world,
         workers=train.workers,
         prefetch=train.prefetch,
@@ -203,27 +210,33 @@ def require_unsaved(folder: Path, save_every: int) -> None:
 def optimizer_step(
     engine: Engine, micro_batches: Sequence[Batch], step: int, *, seed: int, skip: bool = False
 ) -> tuple[dict[str, float], float]:
-    """One update from this process's micro-batches: mean losses, and the gradient norm.
+    """One update from this process's micro-batches: losses, and the gradient norm.
 
-    With `skip`, everything happens but the update.
+    The mean over the processes of a loss is its average over the step. With `skip`, everything
+    happens but the update. What the losses are is asked for once, at the end: until then the host
+    runs ahead of the device.
     """
     world = engine.world
-    means: dict[str, float] = {}
-    norm = math.nan
-    for turn, batch in enumerate(micro_batches):
+    for batch in micro_batches:
         require_supervision(batch)
         batch.step = step
+    weights = [engine.weights(batch) for batch in micro_batches]
+    factors = loss_factors(weights, engine.train_config.averaging, world)
+    parts = []
+    norm = math.nan
+    for turn, batch in enumerate(micro_batches):
         seed_micro_batch(seed, step, turn * world.size + world.rank)
-        losses = engine.losses(batch.to(world.device, engine.dtype))
-        values = require_finite(losses, batch, step)
-        for name, value in values.items():
-            means[name] = means.get(name, 0.0) + value / len(micro_batches)
-        engine.backward(torch.stack(list(losses.values())).sum())
+        sums = engine.losses(batch.to(world.device))
+        losses = torch.stack([sums[name] for name in weights[0]]) * factors[turn]
+        parts.append(losses.detach())
+        engine.backward(losses.sum())
+        if turn + 1 == len(micro_batches):
+            values = require_finite(parts, list(weights[0]), micro_batches, step)
         if skip:
             engine.skip_step()
         else:
             norm = engine.step(step)
-    return means, norm
+    return values, norm
 
 
 def seed_micro_batch(seed: int, step: int, micro_batch: int) -> None:
@@ -236,7 +249,7 @@ def seed_micro_batch(seed: int, step: int, micro_batch: int) -> None:
 
 def require_supervision(batch: Batch) -> None:
     """Refuse a batch from which nothing can be learnt: it would train on a silent zero."""
-    if not batch.supervised.any():
+    if not len(batch.label_ids):
         raise ValueError(
             f"no token of the batch carries a label, so its loss would be a silent 0; "
             f"samples: {', '.join(dict.fromkeys(batch.ids))}; dry_run=true shows "
@@ -245,18 +258,23 @@ def require_supervision(batch: Batch) -> None:
         )
 
 
-def require_finite(losses: Losses, batch: Batch, step: int) -> dict[str, float]:
-    """The losses as numbers; stop before they reach the weights if one is not finite."""
-    values = torch.stack([loss.detach().double() for loss in losses.values()]).tolist()
-    named = dict(zip(losses, values, strict=True))
-    bad = [name for name, value in named.items() if not math.isfinite(value)]
-    if bad:
-        parts = ", ".join(f"{name}={value:g}" for name, value in named.items())
-        raise FloatingPointError(
-            f"step {step + 1}: the loss {', '.join(bad)} is not finite ({parts}); samples: "
-            f"{', '.join(dict.fromkeys(batch.ids))}; nothing was updated with it"
-        )
-    return named
+def require_finite(
+    parts: Sequence[Tensor], names: Sequence[str], micro_batches: Sequence[Batch], step: int
+) -> dict[str, float]:
+    """The losses of a step as numbers; stop before the update if one is not finite.
+
+    parts: of each micro-batch, (names,) its share of each loss.
+    """
+    table = torch.stack(list(parts)).double().tolist()  # one transfer
+    for values, batch in zip(table, micro_batches, strict=True):
+        named = dict(zip(names, values, strict=True))
+        if bad := [name for name, value in named.items() if not math.isfinite(value)]:
+            told = ", ".join(f"{name}={value:g}" for name, value in named.items())
+            raise FloatingPointError(
+                f"step {step + 1}: the loss {', '.join(bad)} is not finite ({told}); samples: "
+                f"{', '.join(dict.fromkeys(batch.ids))}; nothing was updated with it"
+            )
+    return dict(zip(names, map(sum, zip(*table, strict=True)), strict=True))
 
 
 class _Window:

@@ -99,6 +99,13 @@ class Run:
             quantization=self.quantization,
         )
 
+    def _require_padded(self, why: str) -> None:
+        if self.train.batching != "padded":
+            raise ValueError(
+                f"{why} leaves positions out of attention, which packed rows cannot: set "
+                "train.batching=padded"
+            )
+
     def _check_adapters(self) -> None:
         if self.quantization is not None and self.init_from is None:
             raise ValueError(
@@ -154,6 +161,8 @@ class VQARun(Run):
             raise ValueError(f"stage={self.stage!r} is none of {', '.join(STAGES)}")
         self._check_adapters()
         self._check_compile()
+        if self.data.chat.object_slots == "padded":
+            self._require_padded("data.chat.object_slots=padded")
 
     def model_config(self) -> VQAModelConfig:
         """Every size of the model."""
@@ -201,6 +210,7 @@ class VQARun(Run):
             seed=self.seed,
             tokenizer=tokenizer,
             positions=self.data.chat.positions,
+            pack=self.train.batching == "packed",
         )
 
 
@@ -235,6 +245,13 @@ class VSMRun(Run):
             raise ValueError(
                 f"query_table={self.query_table} is a file of init_from, which is not set"
             )
+        if self.loss.giou_reduction == "as_released" and self.train.averaging == "step":
+            raise ValueError(
+                "loss.giou_reduction=as_released sums over the boxes of a micro-batch: it needs "
+                "train.averaging=micro_batch, or use loss.giou_reduction=matched"
+            )
+        if self.data.grounding.chat_loc_slot == "as_released":
+            self._require_padded("data.grounding.chat_loc_slot=as_released")
 
     def model_config(self) -> VSMModelConfig:
         """Every size of the model."""
@@ -282,6 +299,7 @@ class VSMRun(Run):
             seed=self.seed,
             tokenizer=tokenizer,
             positions=self.data.grounding.positions,
+            pack=self.train.batching == "packed",
         )
 
     def _queries(self) -> dict[str, Tensor] | None:

@@ -1,4 +1,4 @@
-"""Which samples each process reads for each optimizer step: a function of the step alone."""
+"""Read the micro-batches of a plan, in worker processes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from torch.utils.data import DataLoader, Sampler
 
 from seal.batch import Batch, Sample
-from seal.training.config import derive_accumulation
 from seal.training.distributed import World
 from seal.training.stop import leave_signals_to_parent
+from seal.training.plan import Plan
 
 
 class SampleSource(Protocol):
@@ -20,64 +20,56 @@ class SampleSource(Protocol):
 
     def __getitem__(self, index: int) -> Sample: ...
 
+    def length(self, index: int) -> int:
+        """Positions it takes in a packed row."""
+        ...
+
 
 class StepSampler(Sampler[list[int]]):
-    """The micro-batches of one process, from optimizer step `first` (0-based) to the end.
-
-    Step s reads the indices [s * G, (s + 1) * G). They are cut into micro-batches, which go
-    round the processes: with W of them, micro-batch j is accumulation round j // W of process
-    j % W. So one process that accumulates twice and two processes see the same micro-batches.
-    """
+    """The micro-batches of one process, from optimizer step `first` (0-based) to the end."""
 
     def __init__(
-        self, *, first: int, num_steps: int, global_batch_size: int, micro_batch_size: int,
-        rank: int, world_size: int,
-    ) -> None:  # fmt: skip
+        self, plan: Plan, *, first: int, num_steps: int, rank: int, world_size: int
+    ) -> None:
+        self.plan = plan
         self.steps = range(first, num_steps)
-        self.global_batch_size = global_batch_size
-        self.micro_batch_size = micro_batch_size
         self.rank = rank
         self.world_size = world_size
-        self.accumulation = derive_accumulation(global_batch_size, micro_batch_size, world_size)
+        self.accumulation = plan.accumulation(world_size)
 
     def __len__(self) -> int:
         return len(self.steps) * self.accumulation
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in self.steps:
-            for turn in range(self.accumulation):
-                start = step * self.global_batch_size + self.micro_batch_size * (
-                    turn * self.world_size + self.rank
-                )
-                yield list(range(start, start + self.micro_batch_size))
+            yield from self.plan.micro_batches(step, self.rank, self.world_size)
 
 
 def training_batches(
     samples: SampleSource,
     collate: Callable[[Sequence[Sample]], Batch],
+    plan: Plan,
     *,
     first: int,
     num_steps: int,
-    global_batch_size: int,
-    micro_batch_size: int,
     world: World,
     workers: int,
     prefetch: int,
 ) -> Iterator[Batch]:
     """This process's micro-batches in order; the number of workers does not change them."""
     sampler = StepSampler(
-        first=first,
-        num_steps=num_steps,
-        global_batch_size=global_batch_size,
-        micro_batch_size=micro_batch_size,
-        rank=world.rank,
-        world_size=world.size,
+        plan, first=first, num_steps=num_steps, rank=world.rank, world_size=world.size
     )
-    return iter(_loader(samples, collate, sampler, workers, prefetch))
+    return iter(_loader(samples, collate, sampler, workers, prefetch, world))
 
 
 def _loader(
-    samples: SampleSource, collate: Any, batches: Iterable[list[int]], workers: int, prefetch: int
+    samples: SampleSource,
+    collate: Any,
+    batches: Iterable[list[int]],
+    workers: int,
+    prefetch: int,
+    world: World,
 ) -> DataLoader[Batch]:
     return DataLoader(
         samples,  # type: ignore[arg-type]  # any object with __getitem__ is a map-style data set
@@ -87,4 +79,5 @@ def _loader(
         prefetch_factor=prefetch if workers else None,
         persistent_workers=workers > 0,
         worker_init_fn=leave_signals_to_parent,
+        pin_memory=world.device.type == "cuda",  # by `Batch.pin_memory`
     )

@@ -67,23 +67,28 @@ def held_out(
                     workers=engine.train_config.workers,
                 )
             )
-        losses: dict[str, float] = {}
+        losses: Sums = {}
+        weights: Sums = {}
         found: Sums = dict.fromkeys(SUMS, 0.0)
-        number = 0
         for batch, counted in opened[0]:
-            batch = batch.to(world.device, engine.dtype)
+            weight = engine.weights(batch)
+            batch = batch.to(world.device)
             parts, output = engine.evaluate(batch)
             losses |= {name: 0.0 for name in parts if name not in losses}
+            weights |= {name: 0.0 for name in parts if name not in weights}
             if not counted:
                 continue
-            number += 1
             for name, loss in parts.items():
                 losses[name] += float(loss)
+                weights[name] += weight[name]
             if isinstance(output, VSMOutput):
                 for name, value in search_sums(batch, output).items():
                     found[name] += value
-        *means, share = world.mean([*losses.values(), float(number)])
-        means = [value / share for value in means]
+        sums = world.mean([*losses.values(), *weights.values()])
+        means = [
+            value / max(weight, 1e-9)  # what has no weight has no sum
+            for value, weight in zip(sums[: len(losses)], sums[len(losses) :], strict=True)
+        ]
         totals = dict(zip(found, world.mean(list(found.values())), strict=True))
         return {
             "loss": sum(means),
@@ -105,9 +110,10 @@ def search_sums(batch: Batch, output: VSMOutput) -> Sums:
     """
     sums: Sums = dict.fromkeys(SUMS, 0.0)
     for index, target in enumerate(batch.targets):
-        if target.mask is not None and bool(target.mask.any()):
-            predicted = predicted_mask(output.pred_masks[index], target.mask)
-            intersection, union = overlap(predicted.cpu().numpy(), target.mask.cpu().numpy())
+        if target.mask is not None and target.mask.area:
+            mask = target.mask.unpack()
+            predicted = predicted_mask(output.pred_masks[index], mask)
+            intersection, union = overlap(predicted.cpu().numpy(), mask.cpu().numpy())
             sums["intersection"] += intersection
             sums["union"] += union
             sums["iou"] += intersection / union

@@ -1,0 +1,88 @@
+"""Attention in packed rows: each document for itself, branches of a tree only to its trunk.
+
+Registered with transformers under a name of its own; without documents it is `sdpa`, so one model
+trains on packed rows, trains on padded ones and answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from seal.batch import Document
+
+ATTENTION = "seal_documents"
+
+
+def packed_inputs(
+    documents: Sequence[Document], branches: Tensor | None, like: Tensor
+) -> dict[str, Any]:
+    """What a LLaMA is given to read a packed row; `branches` (1, L) as in `Batch`.
+
+    The masks of trees are made here, once for all layers.
+    """
+    masks: list[Tensor | None] = []
+    end = 0
+    for document in documents:
+        begin, end = end, end + document.length
+        masks.append(None)
+        if document.branched:
+            assert branches is not None
+            masks[-1] = tree_mask(branches[0, begin:end])
+    return {
+        # Four dimensions: transformers takes it for a finished mask and makes none of its own.
+        "attention_mask": like.new_zeros((1, 1, 0, 0)),
+        "document_lengths": [document.length for document in documents],
+        "document_masks": masks,
+    }
+
+
+def tree_mask(branches: Tensor) -> Tensor:
+    """(L,) branch of each position, 0 in the trunk -> (L, L) bool: query row, key column."""
+    causal = torch.ones(len(branches), len(branches), dtype=torch.bool, device=branches.device)
+    return causal.tril() & ((branches == 0) | (branches == branches[:, None]))
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    document_lengths: Sequence[int] | None = None,
+    document_masks: Sequence[Tensor | None] = (),
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """query, key, value: (B, heads, L, head_size) -> (B, L, heads, head_size).
+
+    Positions behind the last document come out as zeros.
+    """
+    if document_lengths is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **kwargs
+        )
+    rest = query.shape[2] - sum(document_lengths)
+    # Split, not sliced: the gradient of a split is one concatenation.
+    sizes = [*document_lengths, rest]
+    parts = zip(*(tensor.split(sizes, dim=2) for tensor in (query, key, value)), strict=True)
+    out = [
+        F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling
+        )
+        for (q, k, v), mask in zip(parts, document_masks, strict=False)  # the rest has no mask
+    ]
+    out.append(torch.zeros_like(query[:, :, :rest]))
+    return torch.cat(out, dim=2).transpose(1, 2), None
+
+
+AttentionInterface.register(ATTENTION, attend)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)
