@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -133,11 +134,12 @@ def expanded_row(
     labels = torch.full_like(ids, IGNORE_INDEX) if labels is None else labels
     mask = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
     ids, labels, mask = expand(ids, visuals, sizes, labels, mask)
+    runs = [replace(visual, length=sizes[0 if visual.long else 1]) for visual in visuals]
     positions = [] if loc is None else (ids == loc).nonzero().flatten().tolist()
     return Row(
         ids,
         labels.masked_fill(ids == VISUAL_TOKEN, IGNORE_INDEX),
-        tuple(visuals),
+        tuple(runs),
         mask,
         positions[0] if positions else None,
     )

@@ -11,7 +11,7 @@ Run as a program it trains both models, so that torchrun can:
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Target, Visual
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Mask, Row, Sample, Target, Visual
 from seal.data.collate import collate
+from seal.data.layout import trunk_length
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss
 from seal.models.fit.lora import LoraConfig, add_lora
@@ -81,6 +82,11 @@ class MixedSamples:
         index %= len(self)
         return self.make(index, torch.Generator().manual_seed(index))
 
+    def length(self, index: int) -> int:
+        rows = self[index].rows
+        trunk = trunk_length(rows)
+        return trunk + sum(len(row.input_ids) - trunk for row in rows)
+
 
 def text(generator: torch.Generator, count: int) -> list[int]:
     return torch.randint(3, LOC, (count,), generator=generator).tolist()
@@ -92,7 +98,8 @@ def row(visuals: list[Visual], question: list[int], answer: list[int], **more: A
         ids += [VISUAL_TOKEN] * (LONG if visual.long else SHORT) + question[:2]
     ids += question
     labels = [IGNORE_INDEX] * len(ids) + answer
-    return Row(torch.tensor(ids + answer), torch.tensor(labels), tuple(visuals), **more)
+    shown = tuple(replace(visual, length=LONG if visual.long else SHORT) for visual in visuals)
+    return Row(torch.tensor(ids + answer), torch.tensor(labels), shown, **more)
 
 
 def vqa_sample(index: int, generator: torch.Generator) -> Sample:
@@ -115,7 +122,7 @@ def vsm_sample(index: int, generator: torch.Generator) -> Sample:
     image = torch.randn(3, 28, 28, generator=generator)
     detector = torch.randn(3, 32, 32, generator=generator)
     boxes = torch.rand(2, 4, generator=generator) * 0.4 + 0.2
-    mask = (torch.rand(10, 12, generator=generator) > 0.5).float()
+    mask = Mask.pack(torch.rand(10, 12, generator=generator) > 0.5)
     some = Target(boxes, mask)
     targets = [(), (some,), (Target(boxes[:0], None),), (Target(None, None),),
                (some, Target(boxes[:1], None), Target(None, mask))][kind]  # fmt: skip
@@ -157,7 +164,8 @@ def mixed_engine(world: World, name: str, train: TrainConfig, *, stage: int) -> 
 
 def mixed_fit(engine: Engine, name: str, folder: Path) -> None:
     train = engine.train_config
-    samples, join = MixedSamples(name), partial(collate, pad_id=0)
+    packed = train.batching == "packed"
+    samples, join = MixedSamples(name), partial(collate, pad_id=0, pack=packed)
     validation = None
     if train.validation_samples:
         validation = held_out(samples, join, count=train.validation_samples)

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.distributed.elastic.multiprocessing.errors import record
 
 from seal.batch import IGNORE_INDEX, Batch, Row, Sample, VQAOutput
+from seal.data.collate import collate
 from seal.training.config import TrainConfig
 from seal.training.distributed import World, distributed
 from seal.training.engine import Engine, build_engine
@@ -56,7 +57,7 @@ class TinyModel(nn.Module):
         states = self.embed(batch.input_ids)  # (B, L, width)
         pairs = torch.cat([states, states.roll(1, dims=1)], dim=-1)
         hidden = self.frozen(self.dropout(torch.tanh(self.mix(pairs))))
-        return VQAOutput(self.head(hidden[batch.supervised]))
+        return VQAOutput(self.head(hidden.flatten(0, 1)[batch.label_positions]))
 
 
 class TinyLoss:
@@ -65,12 +66,15 @@ class TinyLoss:
     def __init__(self, nan_at: int | None = None) -> None:
         self.nan_at = nan_at
 
+    def weights(self, batch: Batch) -> dict[str, float]:
+        return {"ce": len(batch.label_ids), "size": len(batch.label_ids)}
+
     def __call__(self, batch: Batch, output: VQAOutput) -> dict[str, Tensor]:
         logits = output.logits.float()
-        size = 0.01 * logits.square().mean()
+        size = 0.01 * logits.square().mean(1).sum()
         if batch.step == self.nan_at:
             size = size * torch.nan
-        return {"ce": F.cross_entropy(logits, batch.supervised_labels), "size": size}
+        return {"ce": F.cross_entropy(logits, batch.label_ids, reduction="sum"), "size": size}
 
 
 class TinySamples:
@@ -90,20 +94,12 @@ class TinySamples:
         labels[: 1 + index % 3] = IGNORE_INDEX
         return Sample(id=f"sample-{index}", rows=(Row(input_ids=ids, labels=labels),))
 
+    def length(self, index: int) -> int:
+        return LENGTH
+
 
 def tiny_collate(samples: Sequence[Sample]) -> Batch:
-    rows = [row for sample in samples for row in sample.rows]
-    return Batch(
-        ids=[sample.id for sample in samples for _ in sample.rows],
-        input_ids=torch.stack([row.input_ids for row in rows]),
-        labels=torch.stack([row.labels for row in rows]),
-        attention_mask=torch.ones(len(rows), LENGTH, dtype=torch.bool),
-        position_ids=torch.arange(LENGTH).repeat(len(rows), 1),
-        pixel_values=torch.zeros(0, 3, 2, 2),
-        visual_image=torch.zeros(0, dtype=torch.int64),
-        visual_long=torch.zeros(0, dtype=torch.bool),
-        replaced=[text for sample in samples for text in sample.replaced],
-    )
+    return collate(samples, pad_id=0)
 
 
 def tiny_train(**changes: Any) -> TrainConfig:

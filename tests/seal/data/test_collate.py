@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +17,15 @@ def row(length: int, *visuals: Visual, loc: int | None = None, masked: tuple[int
     mask = torch.ones(length, dtype=torch.bool)
     mask[list(masked)] = False
     return Row(ids, ids.clone(), visuals, mask if masked else None, loc)
+
+
+def shown(*visuals: Visual) -> Row:
+    """A row with two embeddings of what is shown long and one of what is shown short."""
+    ids, runs = [1], []
+    for visual in visuals:
+        runs.append(replace(visual, length=2 if visual.long else 1))
+        ids += [VISUAL_TOKEN] * runs[-1].length + [2]
+    return Row(torch.tensor(ids), torch.tensor(ids), tuple(runs))
 
 
 def picture(value: float) -> Tensor:
@@ -38,7 +49,7 @@ def test_rows_are_padded_on_the_left() -> None:
     assert batch.labels.tolist()[0] == [IGNORE_INDEX, IGNORE_INDEX, 1, 2]
     assert batch.attention_mask.tolist()[0] == [False, False, True, True]
     assert batch.position_ids.tolist()[0] == [0, 0, 0, 1]
-    assert batch.loc_positions is not None and batch.loc_positions.tolist() == [3]
+    assert batch.loc_positions is not None and batch.loc_positions.tolist() == [2]
 
 
 def test_masked_slots_are_counted_only_where_the_original_did() -> None:
@@ -50,25 +61,29 @@ def test_masked_slots_are_counted_only_where_the_original_did() -> None:
 
 
 def test_an_image_that_several_rows_show_is_encoded_once() -> None:
-    first, second, shared = picture(1), picture(2), picture(3)
-    rows = (row(3, Visual(0, True)), row(3, Visual(1, False), Visual(0, True)))
+    first, second, other = picture(1), picture(2), picture(3)
+    rows = (shown(Visual(0, True)), shown(Visual(1, False), Visual(0, True)))
     batch = collate(
         [
-            Sample("a", rows, (first, shared)),
+            Sample("a", rows, (first, second)),
             Sample("b", (row(2),)),
-            Sample("c", (row(3, Visual(1, True), Visual(0, False)),), (shared, second)),
+            Sample("c", (shown(Visual(1, True), Visual(0, False)),), (other, second)),
         ],
         pad_id=PAD,
     )
-    assert batch.pixel_values[:, 0, 0, 0].tolist() == [1, 3, 2]
-    assert batch.visual_image.tolist() == [0, 1, 0, 2, 1]
-    assert batch.visual_long.tolist() == [True, False, True, True, False]
+    assert batch.pixel_values[:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert batch.long_images.tolist() == [0, 1]
+    assert batch.short_images.tolist() == [1, 2]
+    # Two embeddings of each long image, one of each short one behind them.
+    assert batch.visual_sources.tolist() == [0, 1, 4, 0, 1, 2, 3, 5]
+    assert batch.visual_lengths == (2, 1)
     assert batch.ids == ["a", "a", "b", "c"]
 
 
 def test_a_picture_that_was_cut_off_is_not_encoded() -> None:
     batch = collate([Sample("a", (row(2),), (picture(1),))], pad_id=PAD)
-    assert batch.pixel_values.shape[0] == 0 and batch.visual_image.shape == (0,)
+    assert batch.pixel_values.shape[0] == 0 and batch.visual_positions.shape == (0,)
+    assert batch.long_images.shape == batch.short_images.shape == (0,)
 
 
 def test_every_loc_knows_its_row_position_image_and_target() -> None:
@@ -81,8 +96,8 @@ def test_every_loc_knows_its_row_position_image_and_target() -> None:
         ],
         pad_id=PAD,
     )
-    assert batch.loc_rows is not None and batch.loc_rows.tolist() == [0, 1, 4]
-    assert batch.loc_positions is not None and batch.loc_positions.tolist() == [2, 1, 3]
+    # Rows of five, and the position before each [LOC].
+    assert batch.loc_positions is not None and batch.loc_positions.tolist() == [1, 5, 22]
     assert batch.expression_image is not None and batch.expression_image.tolist() == [0, 0, 1]
     assert batch.detector_pixels is not None
     assert batch.detector_pixels[:, 0, 0, 0].tolist() == [1, 2]
@@ -91,7 +106,7 @@ def test_every_loc_knows_its_row_position_image_and_target() -> None:
 
 def test_a_batch_without_expressions_has_no_detector_pixels() -> None:
     batch = collate([Sample("a", (row(3),))], pad_id=PAD)
-    assert batch.detector_pixels is None and batch.loc_rows is None and batch.targets == []
+    assert batch.detector_pixels is None and batch.loc_positions is None and batch.targets == []
 
 
 @pytest.mark.parametrize(

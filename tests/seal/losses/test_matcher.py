@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from golden_files import counted, golden_cases, golden_tensors
+from plain_batches import mean_losses, plain_batch
 
 from seal.batch import Batch, Target, VSMOutput
 from seal.losses.detection import giou_loss
@@ -20,17 +21,7 @@ def detection_batch(targets: list[Target]) -> Batch:
     count = len(targets)
     labels = torch.full((count, 2), -100)
     labels[0, 1] = 0
-    return Batch(
-        ids=[str(i) for i in range(count)],
-        input_ids=torch.zeros(count, 2, dtype=torch.long),
-        labels=labels,
-        attention_mask=torch.ones(count, 2, dtype=torch.bool),
-        position_ids=torch.arange(2).expand(count, 2),
-        pixel_values=torch.zeros(0, 3, 2, 2),
-        visual_image=torch.zeros(0, dtype=torch.long),
-        visual_long=torch.zeros(0, dtype=torch.bool),
-        targets=targets,
-    )
+    return plain_batch(labels, targets)
 
 
 @pytest.mark.goldens("losses")
@@ -57,7 +48,7 @@ def test_criterion_and_its_gradients_equal_the_reference(case):
     boxes = t[prefix + "pred_boxes"].clone().requires_grad_()
     targets = [Target(t[f"{prefix}target{i}"], None) for i in range(case["bs"])]
     output = VSMOutput(torch.zeros(1, 1), logits, boxes, torch.zeros(case["bs"], 4, 4))
-    parts = VSMLoss(VSMLossConfig(detection=1.0))(detection_batch(targets), output)
+    parts = mean_losses(VSMLoss(VSMLossConfig(detection=1.0)), detection_batch(targets), output)
 
     # The golden's number of boxes is averaged over the processes it pretends to have.
     share = max(sum(case["n_targets"]), 1) / case["num_boxes"]

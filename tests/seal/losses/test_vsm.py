@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from plain_batches import mean_losses, plain_batch
 
-from seal.batch import Batch, Target, VSMOutput
+from seal.batch import Batch, Mask, Target, VSMOutput
 from seal.losses.detection import focal_loss
 from seal.losses.vsm import VSMLoss, VSMLossConfig, mask_losses
 
@@ -18,18 +19,7 @@ def a_batch(targets: list[Target], *, num_rows: int | None = None, step: int = 0
     count = len(targets) if num_rows is None else num_rows
     labels = torch.full((count, 3), -100)
     labels[:, 2] = 1
-    return Batch(
-        ids=[str(i) for i in range(count)],
-        input_ids=torch.zeros(count, 3, dtype=torch.long),
-        labels=labels,
-        attention_mask=torch.ones(count, 3, dtype=torch.bool),
-        position_ids=torch.arange(3).expand(count, 3),
-        pixel_values=torch.zeros(0, 3, 2, 2),
-        visual_image=torch.zeros(0, dtype=torch.long),
-        visual_long=torch.zeros(0, dtype=torch.bool),
-        targets=targets,
-        step=step,
-    )
+    return plain_batch(labels, targets, step)
 
 
 def an_output(num_expressions: int, num_tokens: int, seed: int = 0) -> VSMOutput:
@@ -51,11 +41,11 @@ def an_output(num_expressions: int, num_tokens: int, seed: int = 0) -> VSMOutput
 def losses(targets, *, num_rows=None, step=0, seed=0, **options):
     batch = a_batch(targets, num_rows=num_rows, step=step)
     output = an_output(len(targets), len(batch.ids), seed)
-    return VSMLoss(VSMLossConfig(**options))(batch, output), output
+    return mean_losses(VSMLoss(VSMLossConfig(**options)), batch, output), output
 
 
 def test_parts_are_named_and_their_weights_enter_once():
-    mask = torch.ones(5, 6)
+    mask = Mask.pack(torch.ones(5, 6))
     ones = dict.fromkeys(("bce", "dice", "detection", "focal", "l1", "giou"), 1.0)
     plain, _ = losses([Target(TWO, mask)], **ones)
     weighted, _ = losses([Target(TWO, mask)])
@@ -98,7 +88,7 @@ def test_the_weight_of_focal_does_not_depend_on_whether_chat_rows_carry_a_slot()
     output = an_output(1, 2)
     doubled = [torch.cat([x, torch.zeros_like(x)]) for x in
                (output.pred_logits, output.pred_boxes, output.pred_masks)]  # fmt: skip
-    slots = VSMLoss()(batch, VSMOutput(output.logits, *doubled))
+    slots = mean_losses(VSMLoss(), batch, VSMOutput(output.logits, *doubled))
     for name in PARTS:
         torch.testing.assert_close(slots[name], without[name])
 
@@ -125,7 +115,7 @@ def test_boxes_are_averaged_over_the_supervised_ones():
             *(x[index : index + 1] for x in (output.pred_logits, output.pred_boxes)),
             output.pred_masks[index : index + 1],
         )
-        alone.append(VSMLoss()(a_batch([Target(boxes, None)]), one))
+        alone.append(mean_losses(VSMLoss(), a_batch([Target(boxes, None)]), one))
     for name in ("l1", "giou"):
         torch.testing.assert_close(both[name], (2 * alone[0][name] + alone[1][name]) / 3)
 
@@ -141,18 +131,18 @@ def test_giou_as_released_is_the_sum_with_a_box_of_the_whole_image_for_the_unann
     assert nothing["giou"] == 0
 
 
-def test_masks_are_judged_at_their_own_size_and_averaged_over_those_that_exist():
+def test_masks_are_judged_at_their_own_size_and_summed_over_those_that_exist():
     logits = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(1))
-    masks = [torch.ones(8, 8), None, torch.zeros(5, 11)]
+    masks = [Mask.pack(torch.ones(8, 8)), None, Mask.pack(torch.zeros(5, 11))]
     bce, dice = mask_losses(logits, [Target(None, mask) for mask in masks])
     pairs = [(0, masks[0]), (2, masks[2])]
     alone = [mask_losses(logits[i : i + 1], [Target(None, mask)]) for i, mask in pairs]
-    torch.testing.assert_close(bce, (alone[0][0] + alone[1][0]) / 2)
-    torch.testing.assert_close(dice, (alone[0][1] + alone[1][1]) / 2)
+    torch.testing.assert_close(bce, alone[0][0] + alone[1][0])
+    torch.testing.assert_close(dice, alone[0][1] + alone[1][1])
 
 
 def test_the_dice_of_empty_masks_can_be_left_out_and_their_bce_stays():
-    masks = [torch.ones(4, 4), torch.zeros(4, 4)]
+    masks = [Mask.pack(torch.ones(4, 4)), Mask.pack(torch.zeros(4, 4))]
     logits = torch.randn(2, 8, 8)
     targets = [Target(None, mask) for mask in masks]
     (bce, dice), (bce_without, dice_without) = (

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mixed_batches import LOC, LONG, SHORT, row, vqa_model, vqa_sample, vsm_model
 
-from seal.batch import VISUAL_TOKEN, Batch, Sample, Visual
+from seal.batch import VISUAL_TOKEN, Batch, Row, Sample, Visual
 from seal.data.collate import collate
 from seal.losses.vqa import VQALoss
 from seal.models.vqa import VQAModel
@@ -57,12 +57,12 @@ def test_a_row_of_a_mixed_batch_is_what_it_is_alone(model, kind, side):
 @torch.no_grad()
 def test_each_run_of_visual_embeddings_comes_from_its_image_and_projector(model):
     batch = batch_of(samples())
-    features = model.encode_images(batch.pixel_values)
-    long, short = model.image_projector(features), model.object_projector(features)
-    runs = [
-        (long if is_long else short)[image]
-        for image, is_long in zip(batch.visual_image, batch.visual_long, strict=True)
-    ]
+    runs = []
+    for sample in samples():
+        for visual in sample.rows[0].visuals:
+            features = model.encode_images(sample.images[visual.image][None])
+            projector = model.image_projector if visual.long else model.object_projector
+            runs.append(projector(features)[0])
     embeddings = model.embed(batch)
     torch.testing.assert_close(embeddings[batch.input_ids == VISUAL_TOKEN], torch.cat(runs))
     words = batch.input_ids != VISUAL_TOKEN
@@ -92,8 +92,11 @@ def test_logits_are_those_of_the_supervised_positions_alone(model):
     batch = batch_of(samples())
     everywhere = model.llm.lm_head(model.hidden_states(batch))
     logits = model(batch).logits
-    assert len(logits) == len(batch.supervised_labels) == int((batch.labels >= 0).sum())
-    torch.testing.assert_close(logits, everywhere[batch.supervised], **CLOSE)
+    assert len(logits) == len(batch.label_ids) == int((batch.labels >= 0).sum())
+    before = torch.zeros_like(batch.labels, dtype=torch.bool)
+    before[:, :-1] = batch.labels[:, 1:] >= 0
+    torch.testing.assert_close(logits, everywhere[before], **CLOSE)
+    assert torch.equal(batch.label_ids, batch.labels[:, 1:][before[:, :-1]])
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -159,9 +162,9 @@ def test_every_trained_parameter_has_a_gradient_whatever_the_batch_shows(kinds):
     missing = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
     frozen = [n for n, p in model.named_parameters() if not p.requires_grad and p.grad is not None]
     assert missing == frozen == []
-    shown = set(batch.visual_long.tolist())
+    shown = {True: len(batch.long_images) > 0, False: len(batch.short_images) > 0}
     for long, projector in ((True, model.image_projector), (False, model.object_projector)):
-        assert any(bool(p.grad.any()) for p in projector.parameters()) == (long in shown)
+        assert any(bool(p.grad.any()) for p in projector.parameters()) == shown[long]
 
 
 def test_gradients_with_checkpointed_activations_are_the_same():
@@ -191,9 +194,15 @@ def test_resampled_tokens_without_a_resampler_are_a_clear_error():
 
 def test_a_tokenizer_of_other_visual_sizes_is_a_clear_error(model):
     (whole,) = samples()[1].rows
-    longer = torch.cat([whole.input_ids, torch.tensor([VISUAL_TOKEN])])
-    wrong = dataclasses.replace(whole, input_ids=longer, labels=torch.full_like(longer, -100))
+    longer = torch.cat([torch.tensor([VISUAL_TOKEN]), whole.input_ids])
+    visuals = (dataclasses.replace(whole.visuals[0], length=LONG + 1),)
+    wrong = Row(longer, torch.full_like(longer, -100), visuals)
     broken = dataclasses.replace(samples()[1], rows=(wrong,))
-    with pytest.raises(ValueError, match=f"{LONG + 1} visual placeholders.* {LONG} visual"):
+    with pytest.raises(ValueError, match=rf"take \({LONG + 1}, 0\) positions.*\({LONG},\) visual"):
         model.embed(batch_of([broken]))
+    broken = dataclasses.replace(
+        samples()[1], rows=(dataclasses.replace(wrong, visuals=whole.visuals),)
+    )
+    with pytest.raises(ValueError, match=f"{LONG + 1} visual placeholders.*take {LONG}"):
+        batch_of([broken])
     assert SHORT != LONG

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from mixed_batches import CLIP, LLM, OWL, vsm_sample
+from mixed_batches import CLIP, LLM, LOC, OWL, vsm_sample
 
 from seal.batch import Batch, Sample, Target
 from seal.data.collate import collate
@@ -136,9 +136,11 @@ def test_the_query_is_read_where_loc_is_predicted_not_where_it_stands():
     """Oddity 9: what follows the position before `[LOC]` cannot change the query."""
     model, batch = a_model().eval(), a_batch(PRESENT)
     before = model.query_states(batch)
-    batch.input_ids[batch.loc_rows, batch.loc_positions] = 5
+    (loc,) = torch.nonzero(batch.input_ids.flatten() == LOC).flatten().tolist()
+    assert batch.loc_positions.tolist() == [loc - 1]
+    batch.input_ids.view(-1)[loc] = 5
     torch.testing.assert_close(model.query_states(batch), before)
-    batch.input_ids[batch.loc_rows, batch.loc_positions - 1] = 6
+    batch.input_ids.view(-1)[loc - 1] = 6
     assert not torch.allclose(model.query_states(batch), before)
 
 

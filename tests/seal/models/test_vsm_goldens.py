@@ -17,9 +17,10 @@ from golden_models import (
     pixels,
     stored_stride,
 )
+from plain_batches import mean_losses
 from torch import Tensor
 
-from seal.batch import IGNORE_INDEX, Batch, Sample, Target, Visual, VSMOutput
+from seal.batch import IGNORE_INDEX, Batch, Mask, Sample, Target, Visual, VSMOutput
 from seal.data.collate import collate
 from seal.losses.detection import focal_loss, giou_loss, l1_loss
 from seal.losses.matcher import match
@@ -71,7 +72,7 @@ def training_batch(name: str) -> Batch:
         targets = tuple(
             Target(
                 t[f"bboxes{r}"] if has_boxes[r] else None,
-                t[f"masks{i}"][r - first].float() if t[f"masks_valid{i}"][r - first] else None,
+                Mask.pack(t[f"masks{i}"][r - first]) if t[f"masks_valid{i}"][r - first] else None,
             )
             for r in range(first, last)
         )
@@ -108,10 +109,9 @@ def as_released(name: str, batch: Batch, parts: dict, output: VSMOutput) -> floa
         theirs = t["criterion.loss_giou"][at : at + pairs].sum().item() * max(num_boxes, 1)
         at += pairs
         if target.boxes is None and num_boxes and invented.tolist() != [[0.5, 0.5, 1.0, 1.0]]:
-            whole = VSMLoss()._pairs(
-                output.pred_logits[i], output.pred_boxes[i], torch.tensor([[0.5, 0.5, 1.0, 1.0]])
-            )
-            ours += theirs - giou_loss(*whole[1:]).sum().item()
+            whole = torch.tensor([[0.5, 0.5, 1.0, 1.0]])
+            chosen, _ = match(output.pred_logits[i], output.pred_boxes[i], whole)
+            ours += theirs - giou_loss(output.pred_boxes[i][chosen], whole).sum().item()
     return ours
 
 
@@ -119,7 +119,8 @@ def as_released(name: str, batch: Batch, parts: dict, output: VSMOutput) -> floa
 def test_losses_of_the_training_batches_equal_the_reference(name):
     t, numbers = stored(name)
     batch, output = predicted(name)
-    parts = VSMLoss(VSMLossConfig(giou_reduction="as_released"))(batch, output)
+    criterion = VSMLoss(VSMLossConfig(giou_reduction="as_released"))
+    parts = mean_losses(criterion, batch, output)
     losses = numbers["losses"]  # bce and dice are stored weighted, the others are not
     wanted = {
         "ce": losses["ce_loss"],
@@ -228,7 +229,8 @@ def test_gradients_of_the_training_batches_equal_the_reference(name):
     batch, model = training_batch(name), build_golden_vsm()
     model.requires_grad_(True)
     model.vision_tower.requires_grad_(False)
-    parts = VSMLoss(VSMLossConfig(giou_reduction="as_released"))(batch, model(batch))
+    criterion = VSMLoss(VSMLossConfig(giou_reduction="as_released"))
+    parts = mean_losses(criterion, batch, model(batch))
     sum(parts.values()).backward()
     gradients = {name: p.grad for name, p in model.named_parameters()}
     renamed = rename([*numbers["grad_norms"], *numbers["grad_none"]], VSM_NAMES)

@@ -1,0 +1,37 @@
+"""Batches of text alone, and the losses of one as means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seal.batch import Batch, Row, Sample, Target
+from seal.data.collate import collate
+
+
+def plain_batch(labels: Tensor, targets: list[Target] | None = None, step: int = 0) -> Batch:
+    """Rows of the given labels (B, L), whose tokens are 0 where nothing is learnt."""
+    samples = [
+        Sample(str(number), (Row(row.clamp(min=0), row),)) for number, row in enumerate(labels)
+    ]
+    batch = collate(samples, pad_id=0)
+    batch.targets = targets or []
+    batch.step = step
+    return batch
+
+
+def mean_losses(criterion: Any, batch: Batch, output: Any) -> dict[str, Tensor]:
+    """Each named sum over its weight, as for a step of this one micro-batch."""
+    weights = criterion.weights(batch)
+    sums = criterion(batch, output)
+    assert list(sums) == list(weights)
+    return {name: value / max(weights[name], 1) for name, value in sums.items()}
+
+
+def random_labels(count: int, length: int, vocabulary: int) -> Tensor:
+    """(count, length) labels, of which the first two are not learnt."""
+    labels = torch.randint(vocabulary, (count, length))
+    labels[:, :2] = -100
+    return labels
