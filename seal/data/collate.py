@@ -87,7 +87,6 @@ def collate(
         branches=shaped(branches) if any(d.branched for d in layout.documents) else None,
         sources=[sample.source for sample, _ in rows],
         replaced=[text for sample in samples for text in sample.replaced],
-        replaced=[text for sample in samples for text in sample.replaced],
     )
     _add_expressions(batch, samples, layout)
     return batch

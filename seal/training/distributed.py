@@ -94,6 +94,7 @@ class World:
         """Note that this process has come to `place`: one that stays too long ends the run."""
         if self.heart is not None:
             self.heart.beat(place)
+
     def total(self, values: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor on this device over all processes, in place; a collective call."""
         if self.size > 1:

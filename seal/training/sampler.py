@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader, Sampler
 
 from seal.batch import Batch, Sample
 from seal.training.distributed import World
-from seal.training.stop import leave_signals_to_parent
 from seal.training.plan import Plan
+from seal.training.stop import leave_signals_to_parent
 
 
 class SampleSource(Protocol):

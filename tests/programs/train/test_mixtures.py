@@ -86,7 +86,6 @@ def options(kind: str, root: Path, runs: Path) -> list[str]:
         f"data={data}",
         f"paths.runs={runs}",
         f"paths.records={root}",
-        "data.train.group_window=2" if kind == "vqa" else "data.train.group_size=2",
         "train.num_steps=4",
         "train.validation_samples=4",
         "train.save_every=2",

@@ -79,9 +79,10 @@ def test_pixels_are_prepared_for_each_tower(tmp_path: Path, tokenizer: Tokenizer
     sample = dataset(tmp_path, tokenizer, search_record("s"))[0]
     image = open_image(tmp_path / "images" / "s.png")
     square = pad_to_square(image, "top_left")[0]
-    assert (sample.images[0].numpy() == clip_pixels(square, 14)).all()
-    assert sample.detector_image is not None
-    assert (sample.detector_image.numpy() == owl_pixels(image, 24)).all()
+    assert sample.images[0].dtype == torch.uint8 and sample.detector_image is not None
+    clip, owl = (normalized(p[None])[0] for p in (sample.images[0], sample.detector_image))
+    assert (clip.numpy() == clip_pixels(square, 14)).all()  # bit for bit
+    assert (owl.numpy() == owl_pixels(image, 24)).all()
 
 
 def test_the_image_of_several_expressions_is_encoded_once(
@@ -89,7 +90,7 @@ def test_the_image_of_several_expressions_is_encoded_once(
 ) -> None:
     data = dataset(tmp_path, tokenizer, many(3), search_record("s"))
     batch = collate([data[0], data[1]], pad_id=tokenizer.pad_id)
-    assert len(batch.pixel_values) == 2 and batch.visual_image.tolist() == [0, 0, 0, 1]
+    assert len(batch.pixel_values) == 2 and batch.long_images.tolist() == [0, 1]
     assert batch.detector_pixels is not None and len(batch.detector_pixels) == 2
     assert batch.expression_image is not None
     assert batch.expression_image.tolist() == [0, 0, 0, 1]
@@ -118,7 +119,8 @@ def test_chat_stands_beside_expressions_and_alone(tmp_path: Path, tokenizer: Tok
     assert samples[1].detector_image is None and len(samples[1].images) == 1
     assert samples[2].images == ()
     batch = collate(samples, pad_id=tokenizer.pad_id)
-    assert batch.loc_rows is not None and batch.loc_rows.tolist() == [0]
+    assert batch.loc_positions is not None
+    assert batch.loc_positions.tolist() == [samples[0].rows[0].loc_position - 1]
 
 
 def test_the_released_chat_row_carries_a_masked_loc(tmp_path: Path, tokenizer: Tokenizer) -> None:

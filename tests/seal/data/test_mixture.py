@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import pickle
 from collections import Counter
 from pathlib import Path
@@ -8,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from record_sets import text_record, tiny_tokenizer, write_set
 
 from seal.batch import Row, Sample
@@ -28,7 +25,7 @@ class Numbers:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def length(self, index: int) -> int:
+    def length(self, index: int, rng: np.random.Generator) -> int:
         return self.lengths[index]
 
     def sample(self, index: int, rng: np.random.Generator) -> Sample:
@@ -48,15 +45,8 @@ def draws(mixture: Mixture, indices: range) -> list[int]:
     return [int(mixture[i].rows[0].input_ids[0]) for i in indices]
 
 
-@pytest.mark.parametrize(
-    ("group_size", "group_window"), [(0, 1), (2, 11), (2, 2), (4, 1), (3, 100)]
-)
-def test_every_epoch_reads_every_record_as_often_as_said(
-    group_size: int, group_window: int
-) -> None:
-    mixture = Mixture(
-        [A, B], repeats=[1, 2], seed=3, group_size=group_size, group_window=group_window
-    )
+def test_every_epoch_reads_every_record_as_often_as_said() -> None:
+    mixture = Mixture([A, B], repeats=[1, 2], seed=3)
     assert len(mixture) == 5 + 6
     epochs = [ids(mixture, range(11 * epoch, 11 * (epoch + 1))) for epoch in range(4)]
     for epoch in epochs:
@@ -65,12 +55,9 @@ def test_every_epoch_reads_every_record_as_often_as_said(
 
 
 @pytest.mark.parametrize("shares", [None, [0.5, 0.5]])
-@pytest.mark.parametrize("group_size", [0, 4])
-def test_an_item_depends_on_seed_and_index_alone(
-    shares: list[float] | None, group_size: int
-) -> None:
+def test_an_item_depends_on_seed_and_index_alone(shares: list[float] | None) -> None:
     def make(seed: int = 5) -> Mixture:
-        return Mixture([A, B], shares=shares, seed=seed, group_size=group_size, group_window=4)
+        return Mixture([A, B], shares=shares, seed=seed)
 
     there, back = make(), make()
     forward = [(there[i].id, draws(there, range(i, i + 1))) for i in range(40)]
@@ -99,28 +86,13 @@ def test_a_source_with_share_zero_is_never_read() -> None:
     assert set(ids(Mixture([A, B], shares=[0.0, 1.0]), range(50))) == {"b-0", "b-1", "b-2"}
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(2, 5))
-def test_groups_are_runs_of_a_window_sorted_by_length(lengths: list[int], size: int) -> None:
-    mixture = Mixture([Numbers("a", lengths)], seed=2, group_size=size, group_window=4)
-    epoch = len(lengths)
-    for first in range(epoch, 2 * epoch, 4 * size):  # the second epoch: groups need not align
-        stop = min(first + 4 * size, 2 * epoch)
-        rows = {i: len(mixture[i].rows[0].input_ids) for i in range(first, stop)}
-        groups = [
-            [rows[i] for i in range(begin, begin + size) if i in rows]
-            for begin in range(first - first % size, stop, size)
-        ]
-        ordered = sorted((min(group), max(group)) for group in groups)
-        assert all(high <= low for (_, high), (low, _) in itertools.pairwise(ordered))
-
-
-def test_grouping_keeps_padding_under_five_percent() -> None:
-    rng = np.random.default_rng(0)
-    source = Numbers("a", rng.lognormal(6.0, 0.4, 4000).astype(int).tolist())
-    mixture = Mixture([source], group_size=16, group_window=64)
-    groups = np.array([len(mixture[i].rows[0].input_ids) for i in range(2048)]).reshape(-1, 16)
-    assert 1 - groups.sum() / (groups.max(1) * 16).sum() < 0.05
+@pytest.mark.parametrize("shares", [None, [0.5, 0.5]])
+def test_the_length_of_an_item_is_that_of_the_sample_read_there(
+    shares: list[float] | None,
+) -> None:
+    mixture = Mixture([A, B], shares=shares, seed=4)
+    for index in range(20):
+        assert mixture.length(index) == len(mixture[index].rows[0].input_ids)
 
 
 def test_the_stream_starts_at_zero() -> None:
@@ -182,7 +154,6 @@ def test_a_config_opens_its_record_sets(tmp_path: Path) -> None:
     [
         ({"sources": {}}, "at least one source"),
         ({"sampling": "random"}, "sampling='random'"),
-        ({"group_size": -1}, "group_size=-1"),
         ({"groups": {"x": 1.0}}, "source 'a' is in group ''"),
         ({"sources": {"a": source(group="y")}}, "in group 'y'"),
     ],

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from plain_batches import plain_batch
 
-from seal.batch import IGNORE_INDEX, Batch
+from seal.batch import Batch, Row, Sample
+from seal.data.collate import collate
 from seal.models.vqa import VQAModelConfig
 from seal.training.flops import count_flops
 
@@ -11,16 +13,7 @@ from seal.training.flops import count_flops
 def text_batch(rows: int, length: int) -> Batch:
     """Rows of text, all supervised."""
     ids = torch.ones(rows, length, dtype=torch.int64)
-    return Batch(
-        ids=["x"] * rows,
-        input_ids=ids,
-        labels=ids.clone(),
-        attention_mask=torch.ones(rows, length, dtype=torch.bool),
-        position_ids=torch.arange(length).repeat(rows, 1),
-        pixel_values=torch.zeros(0, 3, 0, 0),
-        visual_image=torch.zeros(0, dtype=torch.int64),
-        visual_long=torch.zeros(0, dtype=torch.bool),
-    )
+    return plain_batch(ids)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +34,20 @@ def test_a_7b_step_needs_what_the_closed_form_says(vicuna, length, teraflops):
 def test_a_frozen_model_and_unlearnt_rows_need_less(vicuna):
     whole = count_flops(vicuna)(text_batch(2, 100))
     unlearnt = text_batch(2, 100)
-    unlearnt.labels[:, 2:] = IGNORE_INDEX
+    unlearnt.label_ids = unlearnt.label_ids[:2]
     assert count_flops(vicuna)(unlearnt) < whole
     vicuna.set_trainable("align_linear")
     frozen = count_flops(vicuna)(text_batch(2, 100))
     vicuna.set_trainable("instruct")
     assert frozen == pytest.approx(whole * 2 / 3, rel=0.01)
+
+
+def test_packing_changes_no_operation_count(vicuna):
+    rows = [Row(torch.ones(n, dtype=torch.int64), torch.ones(n, dtype=torch.int64)) for n in (9, 5)]
+    samples = [Sample(str(number), (row,)) for number, row in enumerate(rows)]
+    padded, packed = (collate(samples, pad_id=0, pack=pack) for pack in (False, True))
+    assert packed.input_ids.shape == (1, 16)
+    assert count_flops(vicuna)(packed) == count_flops(vicuna)(padded)
 
 
 def test_a_layer_of_the_tower_that_is_not_run_costs_nothing(vicuna):

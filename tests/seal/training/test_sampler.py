@@ -6,14 +6,13 @@ from tiny_training import TinySamples, tiny_collate
 
 from seal.training.config import derive_accumulation
 from seal.training.distributed import World
+from seal.training.plan import Plan
 from seal.training.sampler import StepSampler, training_batches
 
 
 def sampler(rank: int, world_size: int, first: int = 0) -> StepSampler:
-    return StepSampler(
-        first=first, num_steps=3, global_batch_size=12, micro_batch_size=3, rank=rank,
-        world_size=world_size,
-    )  # fmt: skip
+    plan = Plan(global_batch_size=12, micro_batch_size=3)
+    return StepSampler(plan, first=first, num_steps=3, rank=rank, world_size=world_size)
 
 
 def world(rank: int = 0, size: int = 1) -> World:
@@ -51,8 +50,8 @@ def test_the_accumulation_follows_from_the_global_batch():
 def test_the_number_of_workers_changes_no_batch():
     def ids(workers: int) -> list[list[str]]:
         batches = training_batches(
-            TinySamples(), tiny_collate, first=1, num_steps=4, global_batch_size=4,
-            micro_batch_size=2, world=world(), workers=workers, prefetch=2,
+            TinySamples(), tiny_collate, Plan(4, 2), first=1, num_steps=4, world=world(),
+            workers=workers, prefetch=2,
         )  # fmt: skip
         return [batch.ids for batch in batches]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mixed_batches import MixedSamples, mixed_engine, mixed_train
 
-from seal.batch import Target, VSMOutput
+from seal.batch import Mask, Target, VSMOutput
 from seal.data.collate import collate
 from seal.training.assemble import TrainingData
 from seal.training.held_out_batches import held_out_indices
@@ -17,7 +17,7 @@ from seal.training.validate import held_out, search_metrics, search_sums, valida
 def perfect(target: Target) -> VSMOutput:
     """The best-scored candidate is the first box, the mask is the mask."""
     boxes = torch.cat([torch.zeros(1, 4), target.boxes[:1]])[None]
-    masks = (target.mask[None] - 0.5) * 20
+    masks = (target.mask.unpack()[None].float() - 0.5) * 20
     return VSMOutput(torch.zeros(0, 5), torch.tensor([[-1.0, 1.0]]), boxes, masks)
 
 
@@ -30,7 +30,7 @@ def batch_of(target: Target):
 def test_a_perfect_prediction_scores_one_and_a_wrong_one_nothing():
     mask = torch.zeros(8, 8)
     mask[2:5, 1:7] = 1
-    target = Target(torch.tensor([[0.5, 0.5, 0.2, 0.2]]), mask)
+    target = Target(torch.tensor([[0.5, 0.5, 0.2, 0.2]]), Mask.pack(mask))
     output = perfect(target)
     assert search_metrics(search_sums(batch_of(target), output)) == {
         "cIoU": 1.0, "gIoU": 1.0, "box_accuracy": 1.0
@@ -46,8 +46,8 @@ def test_ciou_adds_pixels_and_giou_averages_masks():
     small[0, 0] = 1
     sums = dict.fromkeys(("intersection", "union", "iou", "masks", "hits", "boxes"), 0.0)
     for mask, shown in ((small, torch.ones(4, 4)), (large, torch.ones(4, 4))):
-        target = Target(None, mask)
-        output = perfect(Target(torch.zeros(1, 4), shown))
+        target = Target(None, Mask.pack(mask))
+        output = perfect(Target(torch.zeros(1, 4), Mask.pack(shown)))
         for name, value in search_sums(batch_of(target), output).items():
             sums[name] += value
     metrics = search_metrics(sums)
@@ -57,17 +57,18 @@ def test_ciou_adds_pixels_and_giou_averages_masks():
 
 
 @pytest.mark.parametrize("stage", [0, 3])
-def test_held_out_losses_are_the_mean_over_the_batches(world, stage):
+def test_held_out_losses_are_averages_over_all_that_is_held_out(world, stage):
     engine = mixed_engine(world, "vsm", mixed_train(), stage=stage)
     samples = MixedSamples("vsm")
     values = held_out(samples, partial(collate, pad_id=0), count=10)(engine)
     drawn = held_out_indices(len(samples), count=10, seed=0, micro_batch_size=2)
     batches = [collate([samples[i] for i in indices], pad_id=0) for indices in drawn]
     parts = [engine.evaluate(batch)[0] for batch in batches]
+    weights = [engine.weights(batch) for batch in batches]
     for name in ("ce", "dice", "l1"):
-        assert values[f"loss/{name}"] == pytest.approx(
-            sum(float(part[name]) for part in parts) / 5, rel=1e-6
-        )
+        total = sum(float(part[name]) for part in parts)
+        count = sum(weight[name] for weight in weights)
+        assert values[f"loss/{name}"] == pytest.approx(total / count, rel=1e-6)
     assert values["loss"] == pytest.approx(
         sum(value for name, value in values.items() if name.startswith("loss/"))
     )

@@ -95,7 +95,7 @@ def test_an_image_is_prepared_once_for_all_its_questions():
     image = noise()
     memories = [VisualWorkingMemory(f"Is it {word}?", image) for word in ("red", "blue", "white")]
     batch = model.batch(memories)
-    assert batch.pixel_values.shape[0] == 1 and batch.visual_image.tolist() == [0, 0, 0]
+    assert batch.pixel_values.shape[0] == 1 and batch.long_images.tolist() == [0]
 
 
 def test_crops_without_an_image_are_refused():
