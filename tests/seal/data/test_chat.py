@@ -27,7 +27,7 @@ from seal.data.collate import collate
 from seal.data.interchange import read_authors
 from seal.data.record_set import Record, RecordSet
 from seal.geometry import Box
-from seal.images import clip_pixels, context_crop, normalize_bytes, open_image, pad_to_square
+from seal.images import clip_pixels, context_crop, open_image, pad_to_square
 from seal.text.tokenize import Tokenizer, load_tokenizer
 from seal.text.tokens import VisualSizes
 

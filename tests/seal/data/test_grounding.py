@@ -27,6 +27,7 @@ from seal.data.masks import mask_to_rle
 from seal.data.record_set import Expression, Record
 from seal.geometry import Box
 from seal.images import clip_pixels, open_image, owl_pixels, pad_to_square
+from seal.models.parts.pixels import normalized
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import VisualSizes
 from seal.text.train_tokenizer import train_tokenizer
