@@ -1,37 +1,29 @@
-"""Visual embeddings land on the placeholders, in order of appearance."""
+"""Visual embeddings are written over their positions, and only there."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from seal.batch import VISUAL_TOKEN
 from seal.models.parts.splice import splice
 
-IDS = torch.tensor([[5, VISUAL_TOKEN, VISUAL_TOKEN, 6], [VISUAL_TOKEN, 7, 8, VISUAL_TOKEN]])
+
+def test_each_embedding_is_written_where_its_index_says():
+    embeddings = torch.zeros(2, 3, 4)
+    visual = torch.arange(1, 13, dtype=torch.float32).view(3, 4)
+    out = splice(embeddings, torch.tensor([4, 0, 2]), visual)
+    assert torch.equal(out[1, 1], visual[0]) and torch.equal(out[0, 0], visual[1])
+    assert torch.equal(out[0, 2], visual[2])
+    assert not out[0, 1].any() and not out[1, 0].any() and not out[1, 2].any()
 
 
-def test_embeddings_are_written_row_by_row_in_order():
-    text = torch.zeros(2, 4, 3)
-    visual = torch.arange(1.0, 5.0)[:, None].expand(4, 3)
-    spliced = splice(text, IDS, visual)[..., 0]
-    assert spliced.tolist() == [[0, 1, 2, 0], [3, 0, 0, 4]]
-    assert not text.any()
+def test_what_lies_underneath_has_no_gradient_and_the_visual_one_has():
+    embeddings = torch.ones(1, 2, 3, requires_grad=True)
+    visual = torch.ones(1, 3, requires_grad=True)
+    splice(embeddings, torch.tensor([1]), visual).sum().backward()
+    assert embeddings.grad.tolist() == [[[1, 1, 1], [0, 0, 0]]]
+    assert visual.grad.tolist() == [[1, 1, 1]]
 
 
-def test_gradients_reach_visual_embeddings_and_the_text_that_is_left():
-    text, visual = torch.zeros(2, 4, 3, requires_grad=True), torch.zeros(4, 3, requires_grad=True)
-    splice(text, IDS, visual).sum().backward()
-    assert (visual.grad == 1).all()
-    assert torch.equal(text.grad[..., 0] == 1, IDS != VISUAL_TOKEN)
-
-
-def test_text_alone_is_left_as_it_is():
-    text = torch.randn(1, 3, 2)
-    assert splice(text, torch.tensor([[1, 2, 3]]), torch.zeros(0, 2)) is text
-
-
-@pytest.mark.parametrize("count", [0, 3, 5])
-def test_another_number_of_embeddings_than_placeholders_is_an_error_with_both_numbers(count):
-    with pytest.raises(ValueError, match=f"4 visual placeholders.* {count} visual embeddings"):
-        splice(torch.zeros(2, 4, 3), IDS, torch.zeros(count, 3))
+def test_visual_embeddings_take_the_precision_of_the_words():
+    out = splice(torch.zeros(1, 2, 3, dtype=torch.bfloat16), torch.tensor([0]), torch.ones(1, 3))
+    assert out.dtype == torch.bfloat16
