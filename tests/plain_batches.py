@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from seal.batch import Batch, Row, Sample, Target
 from seal.data.collate import collate
+from seal.losses.vqa import LABEL_LOSSES
 
 
 def plain_batch(labels: Tensor, targets: list[Target] | None = None, step: int = 0) -> Batch:
@@ -25,13 +25,12 @@ def plain_batch(labels: Tensor, targets: list[Target] | None = None, step: int =
 def mean_losses(criterion: Any, batch: Batch, output: Any) -> dict[str, Tensor]:
     """Each named sum over its weight, as for a step of this one micro-batch."""
     weights = criterion.weights(batch)
-    sums = criterion(batch, output)
-    assert list(sums) == list(weights)
+    sums = named_sums(criterion, batch, output)
     return {name: value / max(weights[name], 1) for name, value in sums.items()}
 
 
-def random_labels(count: int, length: int, vocabulary: int) -> Tensor:
-    """(count, length) labels, of which the first two are not learnt."""
-    labels = torch.randint(vocabulary, (count, length))
-    labels[:, :2] = -100
-    return labels
+def named_sums(criterion: Any, batch: Batch, output: Any) -> dict[str, Tensor]:
+    """The sums that have a weight; beside them stands the loss of each label."""
+    found = criterion(batch, output)
+    assert set(found) - {LABEL_LOSSES} == set(criterion.weights(batch))
+    return {name: value for name, value in found.items() if name != LABEL_LOSSES}

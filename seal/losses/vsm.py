@@ -16,6 +16,7 @@ from seal.batch import Batch, Target, VSMOutput
 from seal.losses.detection import focal_loss, giou_loss, l1_loss
 from seal.losses.masks import bce_loss, dice_loss
 from seal.losses.matcher import match_all
+from seal.losses.vqa import LABEL_LOSSES, label_losses
 
 GIOU_REDUCTIONS = ("matched", "as_released")
 FOCAL_REDUCTIONS = ("as_released", "supervised")
@@ -96,9 +97,9 @@ class VSMLoss:
         return {name: float(weight) for name, weight in weights.items()}
 
     def __call__(self, batch: Batch, output: VSMOutput) -> dict[str, Tensor]:
-        """Sums over what is annotated in the micro-batch."""
+        """Sums over what is annotated in the micro-batch, and the loss of each supervised token."""
         c = self.config
-        ce = F.cross_entropy(output.logits.float(), batch.label_ids, reduction="sum")
+        each = label_losses(output.logits, batch)
         bce, dice = mask_losses(
             output.pred_masks.float(), batch.targets, dice_of_empty=c.dice_of_empty
         )
@@ -106,7 +107,7 @@ class VSMLoss:
             output.pred_logits.float(), output.pred_boxes.float(), batch.targets
         )
         parts = {
-            "ce": c.ce * ce,
+            "ce": c.ce * each.sum(),
             "bce": c.bce * bce,
             "dice": c.dice * dice,
             "focal": c.detection * c.focal * focal,
@@ -116,7 +117,7 @@ class VSMLoss:
         if c.query_alignment > 0:
             weight = c.query_alignment if batch.step < c.query_alignment_steps else 0.0
             parts["query_alignment"] = weight * query_alignment_loss(output, batch.targets)
-        return parts
+        return parts | {LABEL_LOSSES: each.detach()}
 
     def _detection(
         self, logits: Tensor, boxes: Tensor, targets: list[Target]

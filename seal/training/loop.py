@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from seal.batch import Batch, Sample
+from seal.losses.vqa import LABEL_LOSSES
 from seal.training import checkpoint as checkpoints
 from seal.training.averaging import loss_factors
 from seal.training.bad_samples import BadSamples, Substituting
@@ -26,8 +27,9 @@ from seal.training.log import METRICS, TrainingLog, last_step, was_validated
 from seal.training.plan import Plan
 from seal.training.same_run import require_same_config
 from seal.training.sampler import SampleSource, training_batches
-from seal.training.step_work import StepWork
+from seal.training.source_losses import SourceLosses
 from seal.training.stop import StopRequest
+from seal.training.window import Window
 
 Validation = Callable[[Engine], Mapping[str, float]]
 
@@ -97,7 +99,8 @@ def fit(
             folder, first=first, num_steps=last, wandb=train.wandb,
             wandb_project=train.wandb_project, tensorboard=train.tensorboard, config=config,
         )  # fmt: skip
-    window = _Window(engine, flops)
+    # What is told by source is the same in every process: the mixture's names.
+    window = Window(engine, flops, getattr(samples, "names", ()))
     saving = Checkpointer(store, engine, keep=train.keep, background=train.save_in_background)
     try:
         if validation is not None and train.validate_every and first == 0:
@@ -122,7 +125,9 @@ def fit(
                         log.validation(step, results)
                     if best is not None and best.improved(results, step):
                         best.settle(found)
-            losses, norm = optimizer_step(engine, micro_batches, step, seed=seed)
+            losses, norm = optimizer_step(
+                engine, micro_batches, step, seed=seed, sources=window.sources
+            )
             window.add(losses, norm, micro_batches, time.perf_counter() - began, waited)
             done = step + 1
             world.beat(f"step {done}: done")
@@ -208,13 +213,22 @@ def require_unsaved(folder: Path, save_every: int) -> None:
 
 
 def optimizer_step(
-    engine: Engine, micro_batches: Sequence[Batch], step: int, *, seed: int, skip: bool = False
+    engine: Engine,
+    micro_batches: Sequence[Batch],
+    step: int,
+    *,
+    seed: int,
+    skip: bool = False,
+    sources: SourceLosses | None = None,
 ) -> tuple[dict[str, float], float]:
     """One update from this process's micro-batches: losses, and the gradient norm.
 
     The mean over the processes of a loss is its average over the step. With `skip`, everything
     happens but the update. What the losses are is asked for once, at the end: until then the host
     runs ahead of the device.
+
+    Args:
+        sources: is told the loss of each label.
     """
     world = engine.world
     for batch in micro_batches:
@@ -229,6 +243,8 @@ def optimizer_step(
         sums = engine.losses(batch.to(world.device))
         losses = torch.stack([sums[name] for name in weights[0]]) * factors[turn]
         parts.append(losses.detach())
+        if sources is not None and LABEL_LOSSES in sums:
+            sources.add(sums[LABEL_LOSSES], batch.label_rows, batch.sources)
         engine.backward(losses.sum())
         if turn + 1 == len(micro_batches):
             values = require_finite(parts, list(weights[0]), micro_batches, step)
@@ -275,74 +291,3 @@ def require_finite(
                 f"{', '.join(dict.fromkeys(batch.ids))}; nothing was updated with it"
             )
     return dict(zip(names, map(sum, zip(*table, strict=True)), strict=True))
-
-
-class _Window:
-    """Sums over the steps since the last log line."""
-
-    def __init__(self, engine: Engine, flops: Callable[[Batch], float] | None) -> None:
-        self.engine = engine
-        self.count = flops
-        self._reset()
-
-    def _reset(self) -> None:
-        self.work = StepWork()
-        self.steps = 0
-        self.losses: dict[str, float] = {}
-        self.norm = 0.0
-        self.tokens = 0.0
-        self.flops = 0.0
-        self.seconds = 0.0
-        self.waited = 0.0
-
-    def add(
-        self, losses: Mapping[str, float], norm: float, batches: Sequence[Batch],
-        seconds: float, waited: float,
-    ) -> None:  # fmt: skip
-        self.steps += 1
-        for name, value in losses.items():
-            self.losses[name] = self.losses.get(name, 0.0) + value
-        self.norm += norm
-        self.work.add(batches)
-        self.tokens += sum(int(batch.attention_mask.sum()) for batch in batches)
-        if self.count is not None:
-            self.flops += sum(map(self.count, batches))
-        self.seconds += seconds
-        self.waited += waited
-
-    def summary(self, step: int) -> dict[str, float]:
-        """Means over the steps and the processes; a collective call."""
-        world = self.engine.world
-        names = list(self.losses)
-        mine = [value / self.steps for value in self.losses.values()]
-        *losses, tokens, waited, flops = world.mean([*mine, self.tokens, self.waited, self.flops])
-        samples = self.steps * self.engine.train_config.global_batch_size
-        summary = {
-            "loss": math.fsum(losses),
-            **{f"loss/{name}": value for name, value in zip(names, losses, strict=True)},
-            "lr": self.engine.learning_rate(step),
-            "grad_norm": self.norm / self.steps,
-            "seconds_per_step": self.seconds / self.steps,
-            "tokens_per_second": tokens * world.size / self.seconds,
-            "samples_per_second": samples / self.seconds,
-            "data_wait": waited / self.seconds,
-            **self.work.summary(world),
-            "peak_memory_gib": _peak_memory_gib(world.device),
-        }
-        if self.count is not None:
-            summary["tflops"] = flops / self.seconds / 1e12  # of one process
-            if (peak := self.engine.train_config.peak_tflops) is not None:
-                summary["mfu"] = summary["tflops"] / peak
-        self._reset()
-        return summary
-
-
-def _peak_memory_gib(device: torch.device) -> float:
-    """Largest allocation on the GPU so far; on a CPU the largest resident size."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**30
-    import resource
-    import sys
-
-    unit = 1 if sys.platform == "darwin" else 1024  # the unit is the platform's, not POSIX's
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

@@ -15,8 +15,6 @@ from torch import Tensor
 
 from seal.training.distributed import World
 
-LABEL_LOSSES = "label_losses"  # among what a criterion returns: (T,) of each label, detached
-
 
 class SourceLosses:
     """Sums of the cross-entropy over the labels of each source since the last log line.

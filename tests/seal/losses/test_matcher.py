@@ -82,5 +82,5 @@ def test_predictions_that_are_not_numbers_reach_the_loss_instead_of_failing_in_t
     target = Target(torch.tensor([[0.5, 0.5, 0.2, 0.2]]), None)
     boxes = torch.full((1, 6, 4), torch.nan)
     output = VSMOutput(torch.zeros(1, 1), torch.zeros(1, 6), boxes, torch.zeros(1, 4, 4))
-    parts = VSMLoss()(detection_batch([target]), output)
+    parts = mean_losses(VSMLoss(), detection_batch([target]), output)
     assert parts["l1"].isnan()

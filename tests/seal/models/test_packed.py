@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from mixed_batches import MODELS, MixedSamples, row, vqa_sample, vsm_model, vsm_sample
+from plain_batches import named_sums
 
 from seal.batch import Batch, Sample, Visual
 from seal.data.collate import collate
@@ -35,7 +36,7 @@ def built(name: str) -> Any:
 
 def sums_and_gradients(name: str, model: Any, batch: Batch) -> tuple[dict, dict]:
     model.zero_grad()
-    sums = MODELS[name][1]()(batch, model(batch))
+    sums = named_sums(MODELS[name][1](), batch, model(batch))
     torch.stack(list(sums.values())).sum().backward()
     gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
     return {n: value.item() for n, value in sums.items()}, gradients

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 from mixed_batches import CLIP, LLM, LOC, OWL, vsm_sample
+from plain_batches import named_sums
 
 from seal.batch import Batch, Sample, Target
 from seal.data.collate import collate
@@ -49,7 +50,7 @@ def a_batch(*kinds: int) -> Batch:
 
 
 def backward(model: VSM, batch: Batch) -> dict[str, torch.Tensor | None]:
-    sum(VSMLoss()(batch, model(batch)).values()).backward()
+    sum(named_sums(VSMLoss(), batch, model(batch)).values()).backward()
     return {name: parameter.grad for name, parameter in model.named_parameters()}
 
 

@@ -8,6 +8,7 @@ import warnings
 import pytest
 import torch
 from mixed_batches import CLIP, LLM, OWL, vqa_model, vsm_sample
+from plain_batches import named_sums
 from torch import nn
 
 from seal.batch import Batch, VSMOutput
@@ -89,7 +90,7 @@ def test_adapters_train_instead_of_the_blocks():
 def test_gradients_reach_every_adapter():
     model = adapted().train()
     batch = a_batch(2, 9)
-    sum(VSMLoss()(batch, model(batch)).values()).backward()
+    sum(named_sums(VSMLoss(), batch, model(batch)).values()).backward()
     for name, parameter in model.named_parameters():
         if ".lora_" in name:
             assert parameter.grad is not None and parameter.grad.any(), name
@@ -171,7 +172,7 @@ def test_checkpointed_activations_draw_the_same_dropout():
     other = copy.deepcopy(model)
     other.llm.gradient_checkpointing_enable({"use_reentrant": False})
     for one in (model, other):
-        sum(VSMLoss()(batch, one(batch)).values()).backward()
+        sum(named_sums(VSMLoss(), batch, one(batch)).values()).backward()
     for (name, a), (_, b) in zip(model.named_parameters(), other.named_parameters(), strict=True):
         if a.grad is not None:
             assert torch.equal(a.grad, b.grad), name
