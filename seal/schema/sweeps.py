@@ -110,4 +110,7 @@ def _join_tasks() -> None:
     import submitit
 
     if submitit.JobEnvironment().num_tasks > 1:
-        submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
+        # Over what a run that was in the sweep's own process has left (LOCAL_RANK).
+        submitit.helpers.TorchDistributedEnvironment().export(
+            set_cuda_visible_devices=False, overwrite=True
+        )
