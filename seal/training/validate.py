@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seal.batch import Batch, Sample, VSMOutput
+from seal.losses.vqa import LABEL_LOSSES
 from seal.metrics.boxes import HIT_IOU
 from seal.metrics.masks import overlap
 from seal.ops.boxes import box_cxcywh_to_xyxy, box_iou
@@ -17,6 +18,7 @@ from seal.training.engine import Engine
 from seal.training.held_out_batches import HeldOutBatches
 from seal.training.loop import Validation
 from seal.training.sampler import SampleSource
+from seal.training.source_losses import SourceLosses
 
 # Named sums of one batch; a number that is reported is the ratio of two of them.
 Sums = dict[str, float]
@@ -49,8 +51,10 @@ def held_out(
 ) -> Validation:
     """Losses of `count` samples drawn by seed, the same each time and on any number of processes.
 
-    Masks and boxes too if the model predicts them.
+    Masks and boxes too if the model predicts them, and the cross-entropy of each source of a
+    mixture of several.
     """
+    names = [name for name in getattr(samples, "names", ()) if name]
     opened: list[HeldOutBatches] = []  # at the first validation, and kept with its workers
 
     def validate(engine: Engine) -> dict[str, float]:
@@ -67,20 +71,24 @@ def held_out(
                     workers=engine.train_config.workers,
                 )
             )
+        sources = SourceLosses(names if len(names) > 1 else ())  # of one it is the loss itself
         losses: Sums = {}
         weights: Sums = {}
         found: Sums = dict.fromkeys(SUMS, 0.0)
         for batch, counted in opened[0]:
             weight = engine.weights(batch)
+            label_rows = batch.label_rows  # on the host
             batch = batch.to(world.device)
             parts, output = engine.evaluate(batch)
-            losses |= {name: 0.0 for name in parts if name not in losses}
-            weights |= {name: 0.0 for name in parts if name not in weights}
+            losses |= {name: 0.0 for name in weight if name not in losses}
+            weights |= {name: 0.0 for name in weight if name not in weights}
             if not counted:
                 continue
-            for name, loss in parts.items():
-                losses[name] += float(loss)
+            for name in weight:
+                losses[name] += float(parts[name])
                 weights[name] += weight[name]
+            if LABEL_LOSSES in parts:
+                sources.add(parts[LABEL_LOSSES], label_rows, batch.sources)
             if isinstance(output, VSMOutput):
                 for name, value in search_sums(batch, output).items():
                     found[name] += value
@@ -94,6 +102,7 @@ def held_out(
             "loss": sum(means),
             **{f"loss/{name}": value for name, value in zip(losses, means, strict=True)},
             **search_metrics(totals),
+            **sources.summary(world),
         }
 
     return validate

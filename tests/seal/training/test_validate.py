@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import mixed_batches
@@ -7,7 +8,7 @@ import pytest
 import torch
 from mixed_batches import MixedSamples, mixed_engine, mixed_train
 
-from seal.batch import Mask, Target, VSMOutput
+from seal.batch import Mask, Sample, Target, VSMOutput
 from seal.data.collate import collate
 from seal.training.assemble import TrainingData
 from seal.training.held_out_batches import held_out_indices
@@ -82,3 +83,34 @@ def test_a_best_checkpoint_without_anything_held_out_is_refused(world):
         ValueError, match=r"set data\.validation\.sources, or data\.train\.held_out"
     ):
         validation_of(data, train)
+
+
+class TwoSources:
+    """Mixed samples as a mixture of two sources hands them out."""
+
+    names = ("even", "odd", "never")
+
+    def __init__(self) -> None:
+        self.samples = MixedSamples("vqa")
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return replace(self.samples[index], source=self.names[index % 2])
+
+
+def test_a_validation_of_a_mixture_tells_the_loss_of_each_source(world):
+    engine = mixed_engine(world, "vqa", mixed_train(), stage=0)
+    samples, join = TwoSources(), partial(collate, pad_id=0)
+    values = held_out(samples, join, count=9)(engine)
+    assert {name for name in values if name.startswith("loss/ce/")} == {
+        "loss/ce/even", "loss/ce/odd"
+    }  # fmt: skip
+    drawn = held_out_indices(len(samples), count=9, seed=0, micro_batch_size=2)
+    for parity, name in enumerate(("even", "odd")):
+        own = [join([samples[i]]) for batch in drawn for i in batch if i % 2 == parity]
+        total = sum(float(engine.evaluate(batch)[0]["ce"]) for batch in own)
+        labels = sum(len(batch.label_ids) for batch in own)
+        assert values[f"loss/ce/{name}"] == pytest.approx(total / labels, rel=1e-5)
+    assert values["loss"] == pytest.approx(values["loss/ce"])
