@@ -24,7 +24,9 @@ from seal.data.collate import collate
 from seal.data.layout import trunk_length
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss
+from seal.models.fit.compile_blocks import compile_blocks
 from seal.models.fit.lora import LoraConfig, add_lora
+from seal.models.fit.recompute import recompute_blocks
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
@@ -156,8 +158,13 @@ def mixed_engine(world: World, name: str, train: TrainConfig, *, stage: int) -> 
     zero: dict[str, Any] = {"stage": stage}
     if stage == 3:
         zero["stage3_param_persistence_threshold"] = 0  # or every weight, being small, stays whole
+    model = build()
+    if train.gradient_checkpointing:
+        recompute_blocks(model, train.recompute_every)
+    if train.compile:
+        compile_blocks(model, "eager")  # captured, and run as it is
     return build_engine(
-        build(), criterion(), train, {"zero_optimization": zero},
+        model, criterion(), train, {"zero_optimization": zero},
         num_steps=train.num_steps, world=world,
     )  # fmt: skip
 

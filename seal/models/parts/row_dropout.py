@@ -35,8 +35,14 @@ class RowDropout(nn.Module):
     def __init__(self, p: float, layer: int, seeds: RowSeeds) -> None:
         super().__init__()
         self.p = p
-        self.layer = layer
+        self.layer: int | Tensor = _wrapped((layer + 1) * _LAYER)
         self.seeds = seeds
+
+    def take_layer_as_tensor(self) -> None:
+        """Before compilation: a number would be compiled into each layer's own code."""
+        number = self.layer
+        del self.layer
+        self.register_buffer("layer", torch.tensor(number), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, L, D)."""
@@ -53,9 +59,9 @@ class RowDropout(nn.Module):
         return x * keep * (1 / (1 - self.p))
 
 
-def uniform_bits(keys: Tensor, size: int, layer: int) -> Tensor:
-    """(B, L) int64 numbers -> (B, L, size) int32, uniform in [0, 2**24)."""
-    rows = mix64(keys + _wrapped((layer + 1) * _LAYER)).to(torch.int32)  # its low bits
+def uniform_bits(keys: Tensor, size: int, layer: int | Tensor) -> Tensor:
+    """(B, L) int64 numbers -> (B, L, size) int32, uniform in [0, 2**24); `layer`: any int64."""
+    rows = mix64(keys + layer).to(torch.int32)  # its low bits
     columns = mix64(torch.arange(1, size + 1, device=keys.device) * _STEP).to(torch.int32)
     return mix32(rows[..., None] + columns) >> (31 - _BITS) & (2**_BITS - 1)
 

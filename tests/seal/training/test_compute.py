@@ -1,0 +1,49 @@
+"""Recomputed and compiled blocks under ZeRO, on two processes, with LoRA in the search model."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mixed_batches
+import pytest
+from mixed_batches import MODELS, mixed_engine, mixed_fit, mixed_train
+
+from seal.training.log import read_metrics
+
+STEPS = 8
+
+
+def losses(folder: Path, name: str) -> list[dict[str, float]]:
+    lines = read_metrics(folder / name / "metrics.jsonl")
+    return [
+        {k: v for k, v in line.items() if k.startswith(("loss", "grad_norm"))} for line in lines
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("stage=3", "gradient_checkpointing=1", "recompute_every=2"),
+        ("stage=2", "gradient_checkpointing=1", "recompute_every=2", "compile=1"),
+    ],
+    ids=["zero3", "compiled"],
+)
+def test_blocks_recomputed_and_compiled_on_two_processes_train_as_plain_ones(
+    world, tmp_path, options
+):
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+         mixed_batches.__file__, str(tmp_path / "two"), f"num_steps={STEPS}", *options],
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in MODELS:
+        train = mixed_train(num_steps=STEPS)
+        mixed_fit(mixed_engine(world, name, train, stage=0), name, tmp_path / "one")
+        one, two = losses(tmp_path / "one", name), losses(tmp_path / "two", name)
+        assert len(one) == len(two) == STEPS
+        for line, other in zip(one, two, strict=True):
+            assert other == pytest.approx(line, rel=1e-4, abs=1e-5)
