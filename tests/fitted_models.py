@@ -8,6 +8,7 @@ from unittest.mock import patch
 import mixed_batches
 import torch
 from mixed_batches import MODELS, MixedSamples
+from plain_batches import named_sums
 from torch import Tensor, nn
 
 from seal.batch import Batch
@@ -30,6 +31,6 @@ def mixed_batch(name: str, first: int = 4) -> Batch:
 def gradients(model: nn.Module, name: str, batch: Batch) -> dict[str, Tensor]:
     """Of the sum of the losses, by parameter."""
     model.zero_grad()
-    losses = MODELS[name][1]()(batch, model(batch))
+    losses = named_sums(MODELS[name][1](), batch, model(batch))
     torch.stack(list(losses.values())).sum().backward()
     return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
