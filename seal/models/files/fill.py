@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,22 @@ def build_from_stored(
         for key, tensor in read_tensors(stored)
     )
     return _filled(model, cast, torch.device(device), offload)
+
+
+def build_from_drawn(
+    config: VQAModelConfig | VSMModelConfig,
+    draw: Callable[[str, torch.Size], Tensor],
+    *,
+    device: torch.device | str = "cpu",
+    quantization: str | None = None,
+) -> VQAModel | VSM:
+    """The model of `config` on `device`, each tensor as `draw` makes it of its name and shape."""
+    model = _without_weights(config)
+    shapes = {key: tensor.shape for key, tensor in model.state_dict().items()}
+    if quantization is not None:
+        prepare_quantization(model, quantization)
+    drawn = ((key, draw(key, shape)) for key, shape in shapes.items())
+    return _filled(model, drawn, torch.device(device))
 
 
 def _without_weights(config: VQAModelConfig | VSMModelConfig) -> VQAModel | VSM:

@@ -1,4 +1,4 @@
-"""Write a model folder of random weights, shard by shard: the whole model is never in memory.
+"""Models of random weights: on a device, or as a folder, which is never in memory as a whole.
 
 For measuring: such a model costs what a trained one costs, and says nothing.
 """
@@ -20,11 +20,12 @@ from torch import Tensor
 
 from seal.files.fingerprint import TRAINING_FILE
 from seal.files.whole import follow_umask
+from seal.models.files.fill import build_from_drawn
 from seal.models.files.model_config import CONFIG_FILE, config_to_dict
 from seal.models.files.processors import processor_files
 from seal.models.files.save import INDEX_FILE
-from seal.models.vqa import VQAModelConfig
-from seal.models.vsm import VSMModelConfig
+from seal.models.vqa import VQAModel, VQAModelConfig
+from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import TOKENIZER_FILES
 
 SHARD_BYTES = 2_000_000_000  # of which one is in memory
@@ -81,7 +82,7 @@ def write_random_model(
     _require_room(folder, sum(weights[i] + _HEADER_ROOM for i in missing))
     for i in missing:
         state = {
-            key: _draw(key, shapes[key], seed, dtype, device, never if key == HEAD else ())
+            key: _draw(key, shapes[key], seed, dtype, device, never if key == HEAD else ()).cpu()
             for key in shards[i]
         }
         part = folder / f".{names[i]}.part"
@@ -99,6 +100,28 @@ def write_random_model(
         if (tokenizer_folder / name).exists():
             shutil.copyfile(tokenizer_folder / name, folder / name)
     _write(folder / CONFIG_FILE, sizes)  # last: before, it is no model folder
+
+
+def random_model(
+    config: VQAModelConfig | VSMModelConfig,
+    *,
+    seed: int = 0,
+    dtype: torch.dtype = torch.bfloat16,
+    device: torch.device | str = "cpu",
+    quantization: str | None = None,
+) -> VQAModel | VSM:
+    """The model such a folder would hold, drawn where it is used: no file, no copy on the host.
+
+    Args:
+        quantization: "int8" or "nf4", of the language model's blocks.
+    """
+
+    def draw(key: str, shape: torch.Size) -> Tensor:
+        # bitsandbytes packs to 8 bits what comes from the host, and nothing else.
+        where = "cpu" if quantization == "int8" else str(device)
+        return _draw(key, shape, seed, dtype, where, ())
+
+    return build_from_drawn(config, draw, device=device, quantization=quantization)
 
 
 def _shards(
@@ -128,15 +151,15 @@ def _draw(
     """The tensor `name`, from a generator of its own: whatever the shards, the same numbers."""
     if len(shape) <= 1:
         if name.endswith("bias"):
-            return torch.zeros(shape, dtype=dtype)
+            return torch.zeros(shape, dtype=dtype, device=device)
         if name.endswith("weight"):  # of a norm
-            return torch.ones(shape, dtype=dtype)
+            return torch.ones(shape, dtype=dtype, device=device)
     generator = torch.Generator(device).manual_seed(zlib.crc32(f"{seed} {name}".encode()))
     fan_in = math.prod(shape[1:]) if len(shape) > 1 else shape.numel()
     tensor = torch.empty(shape, dtype=dtype, device=device)
     tensor.normal_(0.0, fan_in**-0.5, generator=generator)
     tensor[sorted(zero_rows)] = 0.0
-    return tensor.cpu()
+    return tensor
 
 
 def _require_same(folder: Path, made: dict[str, Any]) -> None:

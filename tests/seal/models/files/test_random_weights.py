@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from seal.models.files import random_weights
 from seal.models.files.load import load_model
-from seal.models.files.random_weights import write_random_model
+from seal.models.files.random_weights import random_model, write_random_model
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 
@@ -127,3 +127,19 @@ def test_too_little_room_is_told_before_anything_is_drawn(tmp_path: Path, monkey
         _write(tmp_path / "m", tiny_models.vqa_model().config)
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["training.json"]
     assert json.loads((tmp_path / "m" / "training.json").read_text(encoding="utf-8"))["steps"] == 0
+
+
+@pytest.mark.parametrize("model", [tiny_models.vqa_model, tiny_models.vsm_model])
+def test_a_model_drawn_where_it_is_used_is_the_one_a_folder_holds(tmp_path: Path, model) -> None:
+    config = model().config
+    stored = load_model(_write(tmp_path / "m", config, seed=3), keep_dtype=True).state_dict()
+    drawn = random_model(config, seed=3).state_dict()
+    assert drawn.keys() == stored.keys()
+    assert all(torch.equal(drawn[key], tensor) for key, tensor in stored.items())
+
+
+@pytest.mark.parametrize("quantization", ["int8", "nf4"])
+def test_a_model_is_drawn_packed(quantization: str) -> None:
+    drawn = random_model(tiny_models.vqa_model().config, quantization=quantization)
+    assert drawn.llm.model.layers[0].mlp.up_proj.weight.dtype in (torch.int8, torch.uint8)
+    assert drawn.llm.lm_head.weight.dtype == torch.bfloat16
