@@ -23,7 +23,7 @@ def zipped() -> bytes:
     ("content", "kind"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"),
-        (gzip.compress(b"{}"), "compressed with gzip"),
+        (gzip.compress(b"{}", mtime=0), "compressed with gzip"),
         (zipped(), "a zip archive"),
         (b"\xef\xbb\xbf\n <!DOCTYPE html><html>", "an HTML page"),
         (b"<HTML><body>", "an HTML page"),
