@@ -12,6 +12,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.batch import Row, Sample, Visual
+from seal.data.length_index import LengthIndex
 from seal.data.record_set import Record, RecordSet
 from seal.images import BACKGROUND, context_crop, open_image, pad_to_square, resized_bytes
 from seal.text.conversation import TEMPLATES, Template, conversation_row
@@ -84,6 +85,7 @@ class ChatDataset:
         self.config = config
         self.image_size = image_size
         self.sizes = sizes
+        self.index: LengthIndex | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -101,7 +103,15 @@ class ChatDataset:
 
     def length(self, index: int, rng: np.random.Generator) -> int:
         """Positions of the row, found without opening the image."""
-        return len(self._row(self.records[index]).input_ids)
+        (length,) = self.pieces(index) if self.index is None else self.index[index]
+        return length
+
+    def pieces(self, index: int) -> list[int]:
+        """What the index holds of a record: the positions of its row."""
+        try:
+            return [len(self._row(self.records[index]).input_ids)]
+        except ValueError as error:
+            raise ValueError(f"{self.records.where(index)}: {error}") from error
 
     def _sample(self, record: Record) -> Sample:
         row = self._row(record)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seal.batch import Mask, Row, Sample, Target, Visual
+from seal.batch import VISUAL_TOKEN, Mask, Row, Sample, Target, Visual
 from seal.data.chat import open_record_image, picture
-from seal.data.layout import trunk_length
+from seal.data.length_index import LengthIndex
 from seal.data.masks import rle_to_mask
 from seal.data.record_set import Expression, Record, RecordSet
 from seal.geometry import Box
@@ -109,6 +109,8 @@ class GroundingDataset:
         self.sizes = sizes
         self.queries = queries or {}
         self.seed = seed
+        self.index: LengthIndex | None = None
+        self._lengths: dict[tuple[str, bool], tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -126,17 +128,44 @@ class GroundingDataset:
 
     def length(self, index: int, rng: np.random.Generator) -> int:
         """Positions of its rows behind their common trunk, found without opening the image."""
+        trunk, chat, *own = self.pieces(index) if self.index is None else self.index[index]
+        return trunk + chat + sum(own[place] for place in self._places(len(own), rng))
+
+    def pieces(self, index: int) -> list[int]:
+        """What the index holds of a record: positions up to the end of its image, and behind it
+        of its conversation (0: it has none) and of each of its expressions."""
         record = self.records[index]
-        rows = self._rows(record, self._draw(record, rng))
-        trunk = trunk_length(rows)
-        return trunk + sum(len(row.input_ids) - trunk for row in rows)
+        try:
+            trunk = 0
+            own = []
+            for expression in record.expressions:
+                trunk, length = self._expression_length(record, expression)
+                own.append(length - trunk)
+            chat = 0
+            if record.conversations:
+                (row,) = self._rows(record, ())
+                trunk, chat = _image_end(row), len(row.input_ids) - _image_end(row)
+        except ValueError as error:
+            raise ValueError(f"{self.records.where(index)}: {error}") from error
+        return [trunk, chat, *own]
+
+    def _expression_length(self, record: Record, expression: Expression) -> tuple[int, int]:
+        """Where the image of its row ends, and the row; class names come again and again."""
+        key = expression.text, record.image is not None
+        if key not in self._lengths:
+            (row,) = self._rows(replace(record, conversations=()), (expression,))
+            self._lengths[key] = _image_end(row), len(row.input_ids)
+        return self._lengths[key]
 
     def _draw(self, record: Record, rng: np.random.Generator) -> tuple[Expression, ...]:
+        return tuple(record.expressions[i] for i in self._places(len(record.expressions), rng))
+
+    def _places(self, count: int, rng: np.random.Generator) -> list[int]:
+        """Which of `count` expressions are drawn, in order."""
         few = self.config.max_expressions
-        if few == 0 or len(record.expressions) <= few:
-            return record.expressions
-        drawn = rng.choice(len(record.expressions), size=few, replace=False)
-        return tuple(record.expressions[i] for i in sorted(drawn))
+        if few == 0 or count <= few:
+            return list(range(count))
+        return sorted(rng.choice(count, size=few, replace=False).tolist())
 
     def _sample(self, record: Record, expressions: tuple[Expression, ...]) -> Sample:
         rows = self._rows(record, expressions)
@@ -240,6 +269,12 @@ class GroundingDataset:
             left, right = max(0, round(x - half_width)), round(x + half_width)
             mask[top:bottom, left:right] = 1
         return mask
+
+
+def _image_end(row: Row) -> int:
+    """Positions up to the end of the row's image: what rows of one image share."""
+    visual = (row.input_ids == VISUAL_TOKEN).nonzero()
+    return int(visual[-1]) + 1 if len(visual) else 0
 
 
 def boxes_cxcywh(boxes: tuple[Box, ...], width: int, height: int) -> Tensor:

@@ -22,6 +22,7 @@ from seal.models.fit.recompute import recompute_blocks
 from seal.models.vlm import VLM
 from seal.text.tokenize import Tokenizer
 from seal.training.config import TrainConfig, flatten
+from seal.training.lengths import indexed
 from seal.version import PACKAGE
 
 MINIATURE = "miniature://"  # a base model that is shipped with the package
@@ -46,11 +47,17 @@ def open_data(
     tokenizer: Tokenizer,
     positions: str,
     pack: bool,
+    lengths: Path | None = None,
+    workers: int = 0,
 ) -> TrainingData:
     """Open the record sets below `root`; `make` turns one into a source of samples.
 
     Validation reads its own sets, or what the training holds out of its sets. Its seed is not the
     run's, so that runs are compared on the same samples.
+
+    Args:
+        lengths: the folder of the length indices of the training's sets; those that are not there
+            are made, by `workers` processes. None: a record is measured when it is asked for.
 
     Raises:
         ValueError: both are set.
@@ -62,7 +69,11 @@ def open_data(
         )
     held_out = train.build_held_out if validation is None else validation.build
     return TrainingData(
-        train.build(make, root=root, seed=seed),
+        train.build(
+            make if lengths is None else indexed(make, lengths, tokenizer, workers),
+            root=root,
+            seed=seed,
+        ),
         held_out(make, root=root, seed=0),
         partial(collate, pad_id=tokenizer.pad_id, positions=positions, pack=pack),
     )

@@ -193,8 +193,8 @@ class VQARun(Run):
         """The losses."""
         return VQALoss()
 
-    def build_data(self, tokenizer: Tokenizer) -> TrainingData:
-        """Open the record sets."""
+    def build_data(self, tokenizer: Tokenizer, *, index: bool = False) -> TrainingData:
+        """Open the record sets; with `index`, make what tells the lengths of their records."""
         config = self.model_config()
         make = partial(
             self.data.chat.build,
@@ -211,6 +211,8 @@ class VQARun(Run):
             tokenizer=tokenizer,
             positions=self.data.chat.positions,
             pack=self.train.batching == "packed",
+            lengths=self.folder / "lengths" if index else None,
+            workers=self.train.workers,
         )
 
 
@@ -280,8 +282,8 @@ class VSMRun(Run):
         """The losses."""
         return VSMLoss(self.loss)
 
-    def build_data(self, tokenizer: Tokenizer) -> TrainingData:
-        """Open the record sets."""
+    def build_data(self, tokenizer: Tokenizer, *, index: bool = False) -> TrainingData:
+        """Open the record sets; with `index`, make what tells the lengths of their records."""
         config = self.model_config()
         make = partial(
             self.data.grounding.build,
@@ -300,6 +302,8 @@ class VSMRun(Run):
             tokenizer=tokenizer,
             positions=self.data.grounding.positions,
             pack=self.train.batching == "packed",
+            lengths=self.folder / "lengths" if index else None,
+            workers=self.train.workers,
         )
 
     def _queries(self) -> dict[str, Tensor] | None:

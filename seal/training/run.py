@@ -63,7 +63,11 @@ def _fit(run: VQARun | VSMRun, world: World, stop: StopRequest) -> Path:
     """The last checkpoint. What it takes to write it is let go of."""
     world.beat("reading the records and the base model")
     tokenizer = load_tokenizer(run.tokenizer_folder)
-    data = run.build_data(tokenizer)
+    balanced = run.train.dealing == "balanced"
+    # The first process measures the records, or finds out that it was done; the others read it.
+    data = run.build_data(tokenizer, index=balanced) if world.is_main else None
+    world.barrier()
+    data = data or run.build_data(tokenizer, index=balanced)
     model = run.build_model()
     flops = count_flops(model)
     faster = speed_up(model, run.train, world.device)

@@ -43,8 +43,8 @@ def require_same_config(
 ) -> str | None:
     """Raise a ValueError if a value that shapes the training has changed; names the keys.
 
-    Where losses are averaged over the whole step, the micro-batch is only how a step is carried
-    out: another one is allowed, and what is returned tells of it.
+    Where losses are averaged over the whole step, micro-batches are only how a step is carried
+    out: others are allowed, and what is returned tells of it.
     """
     require_same_base(source, stored.get("base"), wanted.get("base"))
     there, here = flatten(stored), flatten(wanted)
@@ -53,20 +53,21 @@ def require_same_config(
         for key in sorted(there.keys() | here.keys())
         if there.get(key, "absent") != here.get(key, "absent")
         and not _is_free(key)
-        and not (_is_micro_batch(key) and _averaged_over_steps(there, here, key))
+        and not (_is_layout(key) and _averaged_over_steps(there, here, key))
     ]
     if changed:
         raise ValueError(
             f"{source} was written under another configuration: {_some(changed)}; "
             f"choose another run_name to start anew, or set these back to continue"
         )
-    for key in filter(_is_micro_batch, here):
-        if here[key] != there.get(key):
-            return (
-                f"going on with micro_batch_size={here[key]} instead of {there.get(key)}: the "
-                "same steps, equal up to rounding"
-            )
-    return None
+    others = [
+        f"{key.rpartition('.')[2]}={here[key]} instead of {there.get(key)}"
+        for key in filter(_is_layout, here)
+        if here[key] != there.get(key)
+    ]
+    if not others:
+        return None
+    return f"going on with {', '.join(others)}: the same steps, equal up to rounding"
 
 
 def require_same_base(
@@ -99,12 +100,14 @@ def _is_free(key: str) -> bool:
     return section in FREE_SECTIONS or (section == "train" and rest in FREE_FIELDS)
 
 
-def _is_micro_batch(key: str) -> bool:
-    return key.removeprefix("configuration.") == "train.micro_batch_size"
+def _is_layout(key: str) -> bool:
+    """Whether it says how a step is carried out, and nothing else if losses are averaged over it."""
+    section, _, rest = key.removeprefix("configuration.").partition(".")
+    return section == "train" and rest in ("micro_batch_size", "dealing")
 
 
 def _averaged_over_steps(there: Mapping[str, Any], here: Mapping[str, Any], key: str) -> bool:
-    averaging = key.replace("micro_batch_size", "averaging")
+    averaging = f"{key.rpartition('.')[0]}.averaging"
     return here.get(averaging) == there.get(averaging) == "step"
 
 
