@@ -14,6 +14,7 @@ warning. Exit code 1: something is wrong; with `counts=true` also a set that is 
 from __future__ import annotations
 
 from seal.building.records.check import CheckConfig, check_set, find_sets, size_table
+from seal.failure import FailedError
 from seal.schema import program
 
 
@@ -36,10 +37,10 @@ def main(config: CheckConfig) -> None:
         problem = wrong[0].first[0] if wrong[0].first else None
         first = f"; the first: {problem.where}: {problem.message}" if problem else ""
         total = sum(sum(report.kinds.values()) for report in wrong)
-        raise RuntimeError(f"{total} problems in {len(wrong)} of {len(reports)} sets{first}")
+        raise FailedError(f"{total} problems in {len(wrong)} of {len(reports)} sets{first}")
     if sizes:
         names = ", ".join(f"{r.name} is {r.size(config.tolerance)}" for r in sizes)
-        raise RuntimeError(f"counts differ from the published ones: {names}")
+        raise FailedError(f"counts differ from the published ones: {names}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from seal.building.sources.inventory import (
     table,
     what_to_do,
 )
+from seal.failure import FailedError
 from seal.schema import program
 
 
@@ -53,7 +54,7 @@ def main(config: SourcesConfig) -> None:
         print(f"failed: {problem}")
     if lacking := [entry for entry in found if entry.state != PRESENT]:
         missing = sum(entry.state == MISSING for entry in lacking)
-        raise RuntimeError(
+        raise FailedError(
             f"{missing} of {len(found)} items are missing below {root}, "
             f"{len(lacking) - missing} incomplete; see above"
         )

@@ -18,6 +18,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from seal.failure import FailedError
 from seal.schema.errors import explain
 
 ERROR_FILE = "error.txt"  # in the folder of a run of a sweep that failed: why
@@ -47,7 +48,7 @@ def sweep(words: Sequence[str]) -> Iterator[None]:
         if notes.exists():
             failed = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
             each = "; ".join(f"{run}: {error}" for run, error in failed)
-            raise RuntimeError(f"{len(failed)} of the runs failed, the others are done: {each}")
+            raise FailedError(f"{len(failed)} of the runs failed, the others are done: {each}")
 
 
 def is_run_of_a_sweep() -> bool:
@@ -69,7 +70,7 @@ def run_of_a_sweep(work: Callable[[], None]) -> None:
         work()
     except SystemExit as stop:  # it was asked to stop, or another process of it says why
         if stop.code:
-            raise RuntimeError(f"{folder} ended with exit code {stop.code}") from stop
+            raise FailedError(f"{folder} ended with exit code {stop.code}") from stop
     except Exception as error:
         if os.environ.get("SEAL_TRACEBACK") == "1":
             traceback.print_exc()

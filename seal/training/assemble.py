@@ -13,8 +13,6 @@ import torch
 from seal.batch import Batch, Sample
 from seal.data.collate import collate
 from seal.data.mixture import Mixture, MixtureConfig
-from seal.data.record_set import RecordSet
-from seal.data.source import Source
 from seal.models.files.load import read_config
 from seal.models.fit.compile_blocks import compile_blocks
 from seal.models.fit.kernels import use_liger
@@ -22,7 +20,7 @@ from seal.models.fit.recompute import recompute_blocks
 from seal.models.vlm import VLM
 from seal.text.tokenize import Tokenizer
 from seal.training.config import TrainConfig, flatten
-from seal.training.lengths import indexed
+from seal.training.lengths import Make, indexed
 from seal.version import PACKAGE
 
 MINIATURE = "miniature://"  # a base model that is shipped with the package
@@ -40,7 +38,7 @@ class TrainingData:
 def open_data(
     train: MixtureConfig,
     validation: MixtureConfig | None,
-    make: Callable[[RecordSet], Source],
+    make: Make,
     *,
     root: Path,
     seed: int,

@@ -101,7 +101,7 @@ def _is_free(key: str) -> bool:
 
 
 def _is_layout(key: str) -> bool:
-    """Whether it says how a step is carried out, and nothing else if losses are averaged over it."""
+    """Whether it says only how a step is carried out, if losses are averaged over it."""
     section, _, rest = key.removeprefix("configuration.").partition(".")
     return section == "train" and rest in ("micro_batch_size", "dealing")
 

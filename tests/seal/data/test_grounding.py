@@ -23,6 +23,7 @@ from record_sets import (
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN
 from seal.data.collate import collate
 from seal.data.grounding import GroundingConfig, GroundingDataset, boxes_cxcywh
+from seal.data.length_index import LengthIndex
 from seal.data.masks import mask_to_rle
 from seal.data.record_set import Expression, Record
 from seal.geometry import Box
@@ -66,7 +67,7 @@ def test_each_expression_is_a_row_with_its_target(tmp_path: Path, tokenizer: Tok
     cup, kite, thing = sample.targets
     assert cup.boxes is not None and cup.mask is not None
     torch.testing.assert_close(cup.boxes, torch.tensor([[0.2, 0.2, 0.2, 0.2]]))
-    assert torch.equal(cup.mask, torch.from_numpy(mask).float())
+    assert torch.equal(cup.mask.unpack(), torch.from_numpy(mask))
     assert kite.boxes is not None and kite.boxes.shape == (0, 4) and kite.mask is None
     assert thing.boxes is None and thing.mask is None
     for row, name in zip(sample.rows, ("cup", "kite", "the thing"), strict=True):
@@ -184,10 +185,18 @@ def test_targets_of_a_vqa_record_have_no_place_here(tmp_path: Path, tokenizer: T
         data[0]
 
 
-def test_the_length_is_the_longest_row(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    record = search_record("s", conversations=messages(TURNS))
-    data = dataset(tmp_path, tokenizer, record)
-    assert data.length(0) == max(len(row.input_ids) for row in data[0].rows)
+def test_the_length_is_that_of_the_packed_tree(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    """Whatever is drawn; of expressions, a conversation beside them, a conversation or text alone;
+    with an index and without one."""
+    both = search_record("s", conversations=messages(TURNS))
+    data = dataset(tmp_path, tokenizer, both, many(9), chat_record("chat"), text_record())
+    for index in (None, LengthIndex.measure(data)):
+        data.index = index
+        for number in range(4):
+            for seed in range(3):
+                sample = data.sample(number, np.random.default_rng(seed))
+                (document,) = collate([sample], pad_id=0, pack=True).documents
+                assert data.length(number, np.random.default_rng(seed)) == document.length
 
 
 def test_small_boxes_are_hidden_from_the_box_head_only(
@@ -209,13 +218,14 @@ def test_masks_are_grown_to_some_pixels_of_the_logits(tmp_path: Path, tokenizer:
     tiny = (Box(20, 10, 21, 11), Box(59, 39, 60, 40))
     record = search_record("s", Expression("dot", tiny, mask_to_rle(mask)))
     config = {"min_mask_pixels": 2, "mask_size": 10}  # 2 of 10 mask pixels: 12 x 8 image pixels
-    grown = dataset(tmp_path, tokenizer, record, **config)[0].targets[0].mask
-    assert grown is not None
+    packed = dataset(tmp_path, tokenizer, record, **config)[0].targets[0].mask
+    assert packed is not None
+    grown = packed.unpack()
     assert grown[6:14, 14:26].sum() == grown[:20, :40].sum() > 80
     assert grown[36:, 54:].all()  # cut at the border
     empty = search_record("e", Expression("dot", tiny, mask_to_rle(0 * mask)))
     ungrown = dataset(tmp_path / "e", tokenizer, empty, **config)[0].targets[0].mask
-    assert ungrown is not None and not ungrown.any()
+    assert ungrown is not None and not ungrown.area
 
 
 def test_a_mask_without_boxes_is_one_object(tmp_path: Path, tokenizer: Tokenizer) -> None:
@@ -224,7 +234,7 @@ def test_a_mask_without_boxes_is_one_object(tmp_path: Path, tokenizer: Tokenizer
     record = search_record("s", Expression("stuff", None, mask_to_rle(mask)))
     config = {"min_mask_pixels": 2, "mask_size": 10}
     grown = dataset(tmp_path, tokenizer, record, **config)[0].targets[0].mask
-    assert grown is not None and grown.sum() == 12 * 8
+    assert grown is not None and grown.area == 12 * 8
 
 
 @given(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Target
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Mask, Row, Sample, Target
 from seal.data.sample_page import add_samples
 from seal.pages.page import Page
 from seal.text.tokenize import load_tokenizer
@@ -49,7 +49,7 @@ def test_boxes_and_masks_are_drawn_where_they_are() -> None:
     box = torch.tensor([[0.75, 0.25, 0.3, 0.3]])
     gray = torch.zeros(3, 64, 64)
     rows = (row("q", "s", 3), row("q", "s", 3))
-    targets = (Target(None, mask), Target(box, None))
+    targets = (Target(None, Mask.pack(mask)), Target(box, None))
     page = shown(Sample("one", rows, (gray,), gray, targets))
     plain, drawn = pictures(page)
     assert plain.shape == drawn.shape == (64, 64, 3)

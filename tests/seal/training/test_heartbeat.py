@@ -41,8 +41,8 @@ def test_the_message_names_ranks_machines_place_and_setting():
 
 def test_a_process_that_hangs_ends_the_run_and_is_named_with_where_it_is(tmp_path):
     """On gloo, whose collective calls would wait for half an hour."""
-    # Sample 22 is one of the third step's, and the second process reads it.
-    options = ["num_steps=8", "hang_at=22", "timeout_minutes=0.2"]
+    # Sample 23 is one of the third step's, and the second process reads it.
+    options = ["num_steps=8", "hang_at=23", "timeout_minutes=0.2"]
     code, said = run_two(tmp_path / "run", *options, log=tmp_path / "log")
     assert code == 1
     assert "rank 1 on " in said and "(1 others wait): no further than `step 3: reading" in said

@@ -12,6 +12,7 @@ import mixed_batches
 import pytest
 import torch
 from mixed_batches import MODELS, MixedSamples, mixed_engine, mixed_fit, mixed_train
+from plain_batches import named_sums
 
 from seal.data.collate import collate
 from seal.training.log import read_metrics
@@ -72,7 +73,7 @@ def test_a_batch_of_any_kind_reaches_every_trained_weight(name, kind):
     model = build()
     samples = MixedSamples(name)
     batch = partial(collate, pad_id=0)([samples[2 * kind], samples[2 * kind + 1]])
-    parts = criterion()(batch, model(batch))
+    parts = named_sums(criterion(), batch, model(batch))
     torch.stack(list(parts.values())).sum().backward()
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     assert [n for n, p in trained.items() if p.grad is None] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from mixed_batches import CLIP, LLM, OWL, vqa_model, vsm_sample
 from plain_batches import named_sums
 from torch import nn
 
-from seal.batch import Batch, VSMOutput
+from seal.batch import Batch, Row, Sample, VSMOutput
 from seal.data.collate import collate
 from seal.losses.vsm import VSMLoss
 from seal.models.fit.lora import LoraConfig, RowDropout, RowSeeds, add_lora, merge_lora
@@ -146,9 +147,13 @@ def test_dropout_is_drawn_from_seed_step_sample_and_layer_alone():
     assert not torch.allclose(hidden, other_seed.hidden_states(a_batch(2, 4)))
 
 
+ROW = Row(torch.ones(40, dtype=torch.int64), torch.ones(40, dtype=torch.int64))
+
+
 def test_rows_of_one_sample_and_layers_of_one_row_draw_apart():
     seeds = RowSeeds(seed=0)
-    seeds.begin(0, ["a", "a"])
+    batch = collate([Sample("a", (ROW, ROW))], pad_id=0)
+    seeds.begin(0, batch.row_keys, batch.position_ids)
     layers = [RowDropout(0.5, layer, seeds).train() for layer in range(2)]
     x = torch.ones(2, 40, 5)
     first, second = (layer(x) for layer in layers)
@@ -157,8 +162,10 @@ def test_rows_of_one_sample_and_layers_of_one_row_draw_apart():
 
 
 def test_dropout_keeps_the_mean_and_is_off_in_evaluation():
+    long = torch.ones(400, dtype=torch.int64)
     seeds = RowSeeds(seed=0)
-    seeds.begin(0, ["a"])
+    batch = collate([Sample("a", (replace(ROW, input_ids=long, labels=long),))], pad_id=0)
+    seeds.begin(0, batch.row_keys, batch.position_ids)
     dropout = RowDropout(0.25, 0, seeds)
     x = torch.ones(1, 400, 50)
     assert torch.equal(dropout.eval()(x), x)
