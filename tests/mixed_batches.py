@@ -151,11 +151,15 @@ def mixed_train(**changes: Any) -> TrainConfig:
     return TrainConfig(**numbers | changes)
 
 
-def mixed_engine(world: World, name: str, train: TrainConfig, *, stage: int) -> Engine:
+def mixed_engine(
+    world: World, name: str, train: TrainConfig, *, stage: int, offload: bool = False
+) -> Engine:
     build, criterion = MODELS[name]
     torch.manual_seed(1)
     assert train.num_steps is not None
     zero: dict[str, Any] = {"stage": stage}
+    if offload:
+        zero["offload_optimizer"] = {"device": "cpu"}
     if stage == 3:
         zero["stage3_param_persistence_threshold"] = 0  # or every weight, being small, stays whole
     model = build()

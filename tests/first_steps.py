@@ -1,0 +1,74 @@
+"""Losses and gradient norm of a first step, cut and laid out in every way, as a program:
+
+torchrun --nproc-per-node 2 tests/first_steps.py OUT.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mixed_batches import MODELS, MixedSamples, mixed_engine, mixed_train
+
+from seal.data.collate import collate
+from seal.models.parts.row_dropout import RowDropout
+from seal.training.distributed import World, distributed
+from seal.training.loop import optimizer_step
+from seal.training.plan import Plan
+
+SAMPLES = 16
+# micro-batch, packed, ZeRO stage, blocks recomputed, optimizer on the host
+WAYS = [
+    (8, False, 0, False, False),
+    (8, True, 0, False, False),
+    (4, True, 0, False, False),
+    (1, False, 0, False, False),
+    (1, True, 2, True, False),
+    (4, True, 2, False, True),
+    (4, True, 3, True, False),
+    (2, True, 3, False, True),
+]
+
+
+def first_step(
+    world: World, name: str, micro: int, pack: bool, stage: int, recompute: bool, offload: bool
+) -> dict[str, float]:
+    """Of the same 16 samples, averaged over the processes.
+
+    Dropout is off: the trunk that expressions share has one draw, separate rows have theirs.
+    """
+    train = mixed_train(global_batch_size=SAMPLES, micro_batch_size=micro, gradient_clipping=0.0)
+    engine = mixed_engine(world, name, train, stage=stage, offload=offload)
+    model: Any = engine.model
+    for module in model.modules():
+        if isinstance(module, RowDropout):
+            module.p = 0.0
+    if recompute:
+        model.llm.gradient_checkpointing_enable({"use_reentrant": False})
+    samples = MixedSamples(name)
+    plan = Plan(SAMPLES, micro, samples.length)
+    join = partial(collate, pad_id=0, pack=pack)
+    groups = plan.micro_batches(0, world.rank, world.size)
+    batches = [join([samples[i] for i in group]) for group in groups]
+    losses, norm = optimizer_step(engine, batches, 0, seed=0)
+    values = world.mean(list(losses.values()))
+    engine.deepspeed.destroy()
+    return dict(zip(losses, values, strict=True)) | {"norm": norm}
+
+
+def all_ways(world: World) -> dict[str, dict[str, float]]:
+    return {f"{name} {way}": first_step(world, name, *way) for name in MODELS for way in WAYS}
+
+
+def main(out: str) -> None:
+    with distributed(seed=0) as world:
+        found = all_ways(world)
+        if world.is_main:
+            Path(out).write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
