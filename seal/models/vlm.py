@@ -112,13 +112,11 @@ class VLM(nn.Module):
                 "a row asks for resampled tokens, but the model has no object projector"
             )
         long = self._project(self.image_projector, features, batch.long_images)
-        shown, idle = [long], 0.0 * long[:0].sum()
-        if not len(batch.long_images):
-            shown, idle = [], 0.0 * long.sum()
+        projected = [(long, batch.long_images)]
         if self.object_projector is not None:
             short = self._project(self.object_projector, features, batch.short_images)
-            shown += [short] if len(batch.short_images) else []
-            idle = idle if len(batch.short_images) else idle + 0.0 * short.sum()
+            projected.append((short, batch.short_images))
+        shown = [tokens for tokens, images in projected if len(images)]
         counts = tuple(tokens.shape[1] for tokens in shown)
         if counts != tuple(length for length in batch.visual_lengths if length):
             raise ValueError(
@@ -131,7 +129,10 @@ class VLM(nn.Module):
             visual = torch.cat([tokens.flatten(0, 1) for tokens in shown])
             visual = visual.index_select(0, batch.visual_sources)
             embeddings = splice(embeddings, batch.visual_positions, visual)
-        return embeddings + idle.to(embeddings.dtype)
+        for tokens, images in projected:
+            if not len(images):
+                embeddings = embeddings + 0.0 * tokens.sum().to(embeddings.dtype)
+        return embeddings
 
     def _project(self, projector: nn.Module, features: Tensor, images: Tensor) -> Tensor:
         """The chosen images through a projector; without any, one that stands for none."""
