@@ -41,7 +41,10 @@ def main(config: ThroughputConfig) -> None:
         print(markdown(plan_table(plan(config))))
     elif config.loader:
         print(loader_line(measure_loader(Path(config.out), samples=128, seed=config.seed)))
-    elif result := measure(config):
+    else:
+        result = measure(config)
+        if not result:  # another process than the first
+            return
         print(markdown(throughput_table(result["pieces"])))
         print("\n".join(ratio_lines(result["pieces"])))
     print(f"written: {config.out}")

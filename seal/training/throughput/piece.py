@@ -35,7 +35,7 @@ from seal.training.throughput.config import ThroughputConfig
 from seal.training.throughput.figures import rates, recomputed_flops
 from seal.training.throughput.memory import held_before, memory_report, predicted_peak
 from seal.training.throughput.peak import utilization, wait
-from seal.training.throughput.recipes import RECIPES, Recipe
+from seal.training.throughput.recipes import RECIPES
 from seal.training.throughput.samples import Shown, synthetic_mixture
 from seal.training.throughput.syncs import find_syncs
 
@@ -43,15 +43,16 @@ SYNCED_STEPS = 2  # behind the measured ones, with sync_debug
 
 
 def measure_piece(config: ThroughputConfig, name: str) -> dict[str, Any]:
+    """As `measure_recipe`, in a process group of its own."""
+    with distributed(config.seed, timeout_minutes=config.train.timeout_minutes) as world:
+        return measure_recipe(config, name, world)
+
+
+def measure_recipe(config: ThroughputConfig, name: str, world: World) -> dict[str, Any]:
     """Train a few steps by recipe `name`; everything in bytes, seconds and fractions."""
-    timeout = config.train.timeout_minutes
-    with distributed(config.seed, timeout_minutes=timeout) as world:
-        if config.sync_debug and world.device.type != "cuda":
-            raise ValueError("sync_debug=true asks a GPU where it is waited for; there is none")
-        return _measure(config, RECIPES[name], world)
-
-
-def _measure(config: ThroughputConfig, recipe: Recipe, world: World) -> dict[str, Any]:
+    if config.sync_debug and world.device.type != "cuda":
+        raise ValueError("sync_debug=true asks a GPU where it is waited for; there is none")
+    recipe = RECIPES[name]
     before = held_before(world.device)
     train = recipe.train(config.train, config.original_micro_batch_size)
     dtype = torch.bfloat16 if train.bf16 else torch.float32

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from typing import Any
 import torch
 
 from seal.files.whole import write_whole
-from seal.training.distributed import LAUNCHER_VARIABLES
+from seal.training.distributed import LAUNCHER_VARIABLES, World, distributed
 from seal.training.throughput.config import ThroughputConfig
-from seal.training.throughput.piece import measure_piece
+from seal.training.throughput.piece import measure_recipe
 from seal.training.throughput.report import draw_chart
 from seal.training.throughput.simulation import Comparison, plan_document, simulate
 from seal.version import __version__
@@ -53,21 +54,29 @@ def measure(config: ThroughputConfig, launch: Launch | None = None) -> dict[str,
     Raises:
         RuntimeError: pieces failed; the others are measured and written nevertheless.
     """
-    launched = all(name in os.environ for name in LAUNCHER_VARIABLES)
-    main = not launched or os.environ["RANK"] == "0"
-    launch = launch or (measure_piece if launched else launch_piece)
+    if launch is None and all(name in os.environ for name in LAUNCHER_VARIABLES):
+        # One group for all pieces: DeepSpeed does not survive a second one.
+        with distributed(config.seed, timeout_minutes=config.train.timeout_minutes) as world:
+            return _measure(config, partial(measure_recipe, world=world), world)
+    return _measure(config, launch or launch_piece, None)
+
+
+def _measure(config: ThroughputConfig, launch: Launch, world: World | None) -> dict[str, Any]:
+    """`world`: the processes that measure together; None: this one launches others."""
+    main = world is None or world.is_main
     settings = piece_settings(config)
     failed: dict[str, str] = {}
     for recipe in config.recipes:
         path = Path(config.out) / PIECES / f"{config.name}-{recipe}.json"
-        if _finished(path, settings, tell=main):
+        look = partial(_finished, path, settings)
+        if look() if world is None else world.decide(look):
             continue
         if main:
             print(f"{config.name}, {recipe} ...", flush=True)
         try:
             piece = launch(config, recipe)
         except RuntimeError as error:
-            if launched:
+            if world is not None:
                 raise
             failed[recipe] = str(error)
             continue
@@ -96,6 +105,7 @@ def piece_settings(config: ThroughputConfig) -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "device_name": torch.cuda.get_device_name() if cuda else "CPU",
         "threads": torch.get_num_threads(),
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
     }
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
@@ -118,20 +128,20 @@ def launch_piece(config: ThroughputConfig, recipe: str) -> dict[str, Any]:
     return piece
 
 
-def _finished(path: Path, settings: dict[str, Any], *, tell: bool) -> bool:
+def _finished(path: Path, settings: dict[str, Any]) -> bool:
     """Whether the piece was measured as it would be now; if otherwise, say what is different."""
     if not path.exists():
         return False
     before = json.loads(path.read_text(encoding="utf-8"))["settings"]
     other = [key for key in sorted({*before, *settings}) if before.get(key) != settings.get(key)]
-    if tell and other:
+    if other:
         key = other[0]
         print(
             f"{path} was measured with {key}={before.get(key)}, not {settings.get(key)}: "
             "it is measured again",
             flush=True,
         )
-    elif tell:
+    else:
         print(f"{path}: measured before", flush=True)
     return not other
 

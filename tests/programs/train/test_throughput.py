@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,21 @@ def test_both_recipes_are_measured_and_told(
     assert "ours is" in told and f"written: {tmp_path}" in told
     pieces = json.loads((tmp_path / "throughput.json").read_text())["pieces"]
     assert {piece["name"] for piece in pieces} == {"ours", "original"}
+
+
+def test_two_processes_measure_one_recipe_after_the_other(tmp_path: Path) -> None:
+    wanted = [*SMALL, "train.global_batch_size=4", "save=true", f"out={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+         "-m", "seal", "train/throughput", "case=vqa_lora", *wanted],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("written: ") == 1
+    pieces = json.loads((tmp_path / "throughput.json").read_text())["pieces"]
+    assert [(piece["name"], piece["world_size"]) for piece in pieces] == [
+        ("original", 2), ("ours", 2),
+    ]  # fmt: skip
 
 
 def test_simulating_needs_no_model_and_writes_the_plan(
