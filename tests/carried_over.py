@@ -20,7 +20,7 @@ from seal.training.checkpoint import load_checkpoint, read_description, read_wei
 from seal.training.checkpointer import Checkpointer
 from seal.training.distributed import World, distributed
 from seal.training.engine import Engine, build_engine
-from seal.training.loop import optimizer_step
+from seal.training.step import optimizer_step
 
 # ZeRO stage, bfloat16, AdamW on the CPU.
 PLAIN = (0, False, False)

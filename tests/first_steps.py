@@ -16,8 +16,8 @@ from mixed_batches import MODELS, MixedSamples, mixed_engine, mixed_train
 from seal.data.collate import collate
 from seal.models.parts.row_dropout import RowDropout
 from seal.training.distributed import World, distributed
-from seal.training.loop import optimizer_step
 from seal.training.plan import Plan
+from seal.training.step import optimizer_step
 
 SAMPLES = 16
 # micro-batch, packed, ZeRO stage, blocks recomputed, optimizer on the host

@@ -28,9 +28,9 @@ from seal.training.config import TrainConfig
 from seal.training.distributed import World, distributed
 from seal.training.engine import Engine, build_engine
 from seal.training.flops import count_flops
-from seal.training.loop import optimizer_step
 from seal.training.plan import Plan
 from seal.training.sampler import training_batches
+from seal.training.step import optimizer_step
 from seal.training.throughput.config import ThroughputConfig
 from seal.training.throughput.figures import rates, recomputed_flops
 from seal.training.throughput.memory import held_before, memory_report, predicted_peak

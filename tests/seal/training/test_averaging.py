@@ -20,8 +20,8 @@ from torch import Tensor
 from seal.data.collate import collate
 from seal.training.averaging import loss_factors
 from seal.training.distributed import World
-from seal.training.loop import optimizer_step
 from seal.training.plan import Plan
+from seal.training.step import optimizer_step
 
 ALONE = World(0, 1, 0, torch.device("cpu"))
 SAMPLES = 16

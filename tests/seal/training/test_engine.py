@@ -18,7 +18,7 @@ from whole_checkpoints import whole_tensor
 
 from seal.training import state
 from seal.training.engine import Engine, build_engine, host_threads
-from seal.training.loop import optimizer_step
+from seal.training.step import optimizer_step
 
 
 def micro_batches(step: int, engine: Engine) -> list:

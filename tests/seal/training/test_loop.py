@@ -22,7 +22,8 @@ from whole_checkpoints import whole_tensor
 from seal.training.checkpoint import read_step, read_weights
 from seal.training.checkpoint_store import find_checkpoint
 from seal.training.log import read_metrics
-from seal.training.loop import fit, optimizer_step
+from seal.training.loop import fit
+from seal.training.step import optimizer_step
 
 PROGRAM = Path(__file__).parents[2] / "tiny_training.py"
 TIMES = {"seconds_per_step", "tokens_per_second", "samples_per_second", "data_wait"}
