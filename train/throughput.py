@@ -15,12 +15,14 @@ after a stop, other cases with the same out= join the table. Writes OUT/throughp
 MFU: the model's arithmetic without recomputation over what the device was measured to multiply.
 `simulate=true` needs no model and writes OUT/plan.json: useful = work / (ranks x slowest rank).
 
-On a GPU, one command a piece, most valuable first (an H100 takes layers=16 in the first):
-    seal train/throughput case=vqa_full layers=32 recipes=[ours] sync_debug=true save=false
-    seal train/throughput case=vqa_full layers=32 save=false
+On a GPU, most valuable first, a few minutes a command (an H100 takes layers=16 for vqa_full):
+    seal train/throughput case=vqa_full layers=32 save=false sync_debug=true recipes=[ours]
+    seal train/throughput case=vqa_full layers=32 save=false sync_debug=true
     seal train/throughput case=vsm sync_debug=true
     seal train/throughput case=vqa_lora
     seal train/throughput case=vqa_qlora
+`sync_debug=true` adds `syncs`: the places where a step's host waits, counted by
+set_sync_debug_mode("warn"), and what "error" says of another forward and backward pass.
 """
 
 from __future__ import annotations
