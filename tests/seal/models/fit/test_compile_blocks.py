@@ -60,9 +60,10 @@ def test_gradients_of_captured_blocks_are_the_same_and_later_batches_capture_not
         for key, gradient in expected.items():
             torch.testing.assert_close(found[key], gradient, atol=1e-6, rtol=1e-5, msg=key)
         graphs.append(counters["stats"]["unique_graphs"])
-    # A block is what stands before attention and what stands behind it.
+    # A block is at least what stands before attention and what stands behind it: 8 if each of the
+    # four blocks had its own.
     assert all("_Apart.attend" in reason for reason in counters["graph_break"])
-    assert graphs[0] <= 4
+    assert graphs[0] < 2 * 4
     # Padded rows: with and without a mask.
     assert graphs[-1] == graphs[0] if pack else graphs[-1] <= graphs[0] + 2
 
