@@ -20,7 +20,7 @@ from seal.training.stop import STOP_FILE
 KILLS = 20
 STOPS = 9
 PROGRAM = [
-    "train/vsm", "experiment=vsm_smoke", "train.num_steps=16", "train.save_every=2",
+    "train/vsm", "experiment=vsm_smoke", "train.num_steps=60", "train.save_every=2",
     "train.log_every=1",
 ]  # fmt: skip
 
