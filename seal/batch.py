@@ -129,31 +129,24 @@ class Batch:
     replaced: list[str] = field(default_factory=list)  # the `Sample.replaced` of all samples
     step: int = 0  # with `row_keys`, what dropout draws from
 
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
-        """The same batch on `device`; floating tensors in `dtype` if given (targets stay as is)."""
-
-        def move(value: Tensor) -> Tensor:
-            floating = dtype is not None and value.is_floating_point()
-            return value.to(device, dtype if floating else None, non_blocking=True)
-
-        return self._map(move, lambda value: value.to(device, non_blocking=True))
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on `device`."""
+        return self._map(lambda value: value.to(device, non_blocking=True))
 
     def pin_memory(self) -> Batch:
         """The same batch in memory a device reads by itself, while the host goes on."""
-        return self._map(Tensor.pin_memory, Tensor.pin_memory)
+        return self._map(Tensor.pin_memory)
 
-    def _map(
-        self, move: Callable[[Tensor], Tensor], move_target: Callable[[Tensor], Tensor]
-    ) -> Batch:
+    def _map(self, move: Callable[[Tensor], Tensor]) -> Batch:
         def moved(value: Any) -> Any:
             return move(value) if isinstance(value, Tensor) else value
 
         changed = {f.name: moved(getattr(self, f.name)) for f in fields(self)}
         changed["targets"] = [
             Target(
-                None if t.boxes is None else move_target(t.boxes),
-                None if t.mask is None else replace(t.mask, bits=move_target(t.mask.bits)),
-                None if t.query is None else move_target(t.query),
+                None if t.boxes is None else move(t.boxes),
+                None if t.mask is None else replace(t.mask, bits=move(t.mask.bits)),
+                None if t.query is None else move(t.query),
             )
             for t in self.targets
         ]

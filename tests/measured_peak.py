@@ -31,6 +31,7 @@ from seal.training.config import TrainConfig
 from seal.training.distributed import World, distributed
 from seal.training.engine import build_engine
 from seal.training.memory import Setting, step_need
+from seal.training.step import micro_batch_losses
 
 VOCABULARY = 8000
 # 22 blocks of 12.8 M and 16 M of embeddings and head: 0.3 B.
@@ -97,8 +98,8 @@ def measure(
     for step in range(options["steps"]):
         watch = Watch()
         for _ in range(options["accumulation"]):
-            losses = engine.losses(batch.to(world.device, engine.dtype))
-            engine.backward(torch.stack(list(losses.values())).sum())
+            losses, _ = micro_batch_losses(engine, batch, 1 / len(batch.label_ids))
+            engine.backward(losses.sum())
             engine.step(step)
         peaks.append(watch.stop() - baseline)
     engine.deepspeed.destroy()

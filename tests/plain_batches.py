@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seal.batch import Batch, Row, Sample, Target
 from seal.data.collate import collate
+from seal.losses.matcher import match_all
 from seal.losses.vqa import LABEL_LOSSES
 
 
@@ -34,3 +35,9 @@ def named_sums(criterion: Any, batch: Batch, output: Any) -> dict[str, Tensor]:
     found = criterion(batch, output)
     assert set(found) - {LABEL_LOSSES} == set(criterion.weights(batch))
     return {name: value for name, value in found.items() if name != LABEL_LOSSES}
+
+
+def match(logits: Tensor, pred_cxcywh: Tensor, boxes_cxcywh: Tensor) -> tuple[Tensor, Tensor]:
+    """The matched candidates and boxes of one expression. (Q,), (Q, 4) and (n, 4) -> (k,) twice."""
+    pairs = match_all(logits[None], pred_cxcywh[None], [boxes_cxcywh])
+    return pairs.candidates, pairs.boxes

@@ -6,7 +6,7 @@ a record takes a third of a millisecond: too long for every step, two minutes fo
 
 from __future__ import annotations
 
-import os
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 from tqdm import tqdm
+
+from seal.files.whole import write_whole
 
 _CHUNK = 512  # records that a worker measures at once
 _FEW = 20_000  # records that are measured in this process: to start workers takes longer
@@ -80,10 +82,9 @@ class LengthIndex:
     def write(self, path: Path, key: str) -> None:
         """To a file, whole or not at all. `key` tells of what it was made."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        with partial.open("wb") as file:
-            np.savez(file, pieces=self.pieces, ends=self.ends, key=np.array(key))
-        partial.replace(path)
+        content = io.BytesIO()
+        np.savez(content, pieces=self.pieces, ends=self.ends, key=np.array(key))
+        write_whole(path, content.getvalue())
 
     @classmethod
     def read(cls, path: Path, key: str) -> LengthIndex | None:

@@ -68,15 +68,3 @@ def match_all(
     index = torch.tensor(found, dtype=torch.int64).reshape(-1, 3).to(device, non_blocking=True)
     expressions, candidates, which = index.unbind(1)
     return Pairs(expressions, candidates, which, tuple(owner for owner, *_ in found))
-
-
-def match(
-    logits: Tensor, pred_cxcywh: Tensor, boxes_cxcywh: Tensor, **costs: float
-) -> tuple[Tensor, Tensor]:
-    """As `match_all`, of one expression.
-
-    logits: (Q,), pred_cxcywh: (Q, 4), boxes_cxcywh: (n, 4) -> candidates and boxes, each
-    (min(Q, n),) int64, ordered by candidate.
-    """
-    pairs = match_all(logits[None], pred_cxcywh[None], [boxes_cxcywh], **costs)
-    return pairs.candidates, pairs.boxes

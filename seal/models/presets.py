@@ -19,12 +19,12 @@ _Config = TypeVar("_Config")
 
 
 def vqa_preset(size: str) -> VQAModelConfig:
-    """Every size of the VQA LLM: 7b, 13b or miniature."""
+    """Every size of the VQA LLM: 7b, 13b, miniature or small."""
     return _choose(VQA_PRESETS, size)
 
 
 def vsm_preset(size: str) -> VSMModelConfig:
-    """Every size of the search model: 7b, 13b or miniature."""
+    """Every size of the search model: 7b, 13b, miniature or small."""
     return _choose(VSM_PRESETS, size)
 
 
@@ -103,13 +103,64 @@ def _vsm_miniature() -> VSMModelConfig:
     )
 
 
+def _vqa_small() -> VQAModelConfig:
+    return VQAModelConfig(
+        llm=_llm_small(),
+        clip=_clip_small(),
+        resampler=ResamplerConfig(num_latents=32, depth=2, num_heads=4, head_size=16, expansion=2),
+    )
+
+
+def _vsm_small() -> VSMModelConfig:
+    return VSMModelConfig(
+        llm=_llm_small(),
+        clip=_clip_small(),
+        detector=OwlViTConfig(
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            image_size=256,
+            patch_size=16,
+            query_size=64,
+        ),
+        cue_decoder=CueDecoderConfig(hidden_size=32, depth=1, num_heads=2, mlp_size=64),
+    )
+
+
+def _llm_small() -> LlmConfig:
+    # The vocabulary is 8 times the hidden size, as in 7B, so that the head weighs as much.
+    return LlmConfig(
+        vocab_size=3000,
+        hidden_size=384,
+        intermediate_size=1032,
+        num_hidden_layers=6,
+        num_attention_heads=6,
+    )
+
+
+def _clip_small() -> ClipConfig:
+    return ClipConfig(
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=224,
+        patch_size=14,
+    )
+
+
 VQA_PRESETS: dict[str, Callable[[], VQAModelConfig]] = {
     "7b": VQAModelConfig,
     "13b": lambda: VQAModelConfig(llm=_llm_13b(RELEASED_PIECES)),
     "miniature": _vqa_miniature,
+    # Published numbers of tokens, narrow enough to train on a CPU: what sharing and packing save
+    # depends on lengths.
+    "small": _vqa_small,
 }
 VSM_PRESETS: dict[str, Callable[[], VSMModelConfig]] = {
     "7b": VSMModelConfig,
     "13b": lambda: VSMModelConfig(llm=_llm_13b(RELEASED_PIECES + NUM_ADDED_TOKENS)),
     "miniature": _vsm_miniature,
+    "small": _vsm_small,
 }

@@ -20,7 +20,7 @@ from seal.models.fit.recompute import recompute_blocks
 from seal.models.vlm import VLM
 from seal.text.tokenize import Tokenizer
 from seal.training.config import TrainConfig, flatten
-from seal.training.lengths import Make, indexed
+from seal.training.length_indices import Make, indexed
 from seal.version import PACKAGE
 
 MINIATURE = "miniature://"  # a base model that is shipped with the package

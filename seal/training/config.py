@@ -61,7 +61,8 @@ class TrainConfig:
     # micro-batch, as the original did.
     averaging: str = "step"
     # packed: conversations one behind the other, expressions behind one image; padded: a row each,
-    # filled up to the longest (the same numbers up to rounding).
+    # filled up to the longest. The same numbers up to rounding, but for the dropout of adapters:
+    # what expressions share has one draw for all.
     batching: str = "packed"
     # balanced: a step's samples are dealt by tokens, so that no process waits; stream: in order.
     dealing: str = "balanced"

@@ -39,7 +39,7 @@ class Criterion(Protocol):
         ...
 
     def __call__(self, batch: Batch, output: Any) -> Losses:
-        """The sums, by the same names in the same order."""
+        """The sums by the same names; beside them, if it is told by source, `LABEL_LOSSES`."""
         ...
 
 
@@ -74,7 +74,6 @@ class Engine:
         self.train_config = train
         self.num_steps = num_steps
         self.world = world
-        self.dtype = torch.bfloat16 if train.bf16 else torch.float32
         self._moments_linked = False
 
     @property

@@ -67,18 +67,13 @@ def fit(
         if world.is_main:
             print(f"{found} is at step {first} of {last}: nothing left to train")
         return found
-    balanced = train.dealing == "balanced"
     bad = BadSamples(folder, world, first=first, allowed=train.max_bad_samples)
     if train.max_bad_samples:
         samples = Substituting(samples, most=train.max_bad_samples)
     batches = training_batches(
         samples,
         collate,
-        Plan(
-            train.global_batch_size,
-            train.micro_batch_size,
-            samples.length if balanced else None,
-        ),
+        Plan.of(train, samples),
         first=first,
         num_steps=last,
         world=world,

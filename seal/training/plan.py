@@ -10,8 +10,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from seal.training.config import derive_accumulation
+from seal.training.config import TrainConfig, derive_accumulation
 
 Bins = list[list[int]]
 
@@ -46,6 +47,12 @@ def cut(count: int, bins: int) -> Bins:
     return [list(range(size * number, size * (number + 1))) for number in range(bins)]
 
 
+class Measured(Protocol):
+    """A stream whose samples have lengths."""
+
+    def length(self, index: int) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is read at each step, for every number of processes."""
@@ -53,6 +60,12 @@ class Plan:
     global_batch_size: int
     micro_batch_size: int  # samples of a micro-batch on average; as many as that if not balanced
     length: Callable[[int], int] | None = None  # of a sample of the stream; None: not balanced
+
+    @classmethod
+    def of(cls, train: TrainConfig, samples: Measured) -> Plan:
+        """Of a run on a stream of samples."""
+        length = samples.length if train.dealing == "balanced" else None
+        return cls(train.global_batch_size, train.micro_batch_size, length)
 
     def accumulation(self, world_size: int) -> int:
         """Micro-batches of each process in a step."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from torch.utils.data import DataLoader, Sampler
 
@@ -60,20 +60,9 @@ def training_batches(
     sampler = StepSampler(
         plan, first=first, num_steps=num_steps, rank=world.rank, world_size=world.size
     )
-    return iter(_loader(samples, collate, sampler, workers, prefetch, world))
-
-
-def _loader(
-    samples: SampleSource,
-    collate: Any,
-    batches: Iterable[list[int]],
-    workers: int,
-    prefetch: int,
-    world: World,
-) -> DataLoader[Batch]:
-    return DataLoader(
+    loader: DataLoader[Batch] = DataLoader(
         samples,  # type: ignore[arg-type]  # any object with __getitem__ is a map-style data set
-        batch_sampler=batches,
+        batch_sampler=sampler,
         collate_fn=collate,
         num_workers=workers,
         prefetch_factor=prefetch if workers else None,
@@ -81,3 +70,4 @@ def _loader(
         worker_init_fn=leave_signals_to_parent,
         pin_memory=world.device.type == "cuda",  # by `Batch.pin_memory`
     )
+    return iter(loader)

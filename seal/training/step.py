@@ -43,11 +43,10 @@ def optimizer_step(
     norm = math.nan
     for turn, batch in enumerate(micro_batches):
         seed_micro_batch(seed, step, turn * world.size + world.rank)
-        sums = engine.losses(batch.to(world.device))
-        losses = torch.stack([sums[name] for name in weights[0]]) * factors[turn]
+        losses, labels = micro_batch_losses(engine, batch, factors[turn])
         parts.append(losses.detach())
-        if sources is not None and LABEL_LOSSES in sums:
-            sources.add(sums[LABEL_LOSSES], batch.label_rows, batch.sources)
+        if sources is not None and labels is not None:
+            sources.add(labels, batch.label_rows, batch.sources)
         engine.backward(losses.sum())
         if turn + 1 == len(micro_batches):
             values = require_finite(parts, list(weights[0]), micro_batches, step)
@@ -56,6 +55,16 @@ def optimizer_step(
         else:
             norm = engine.step(step)
     return values, norm
+
+
+def micro_batch_losses(
+    engine: Engine, batch: Batch, factors: Tensor | float = 1.0
+) -> tuple[Tensor, Tensor | None]:
+    """(names,) the sums of losses of a batch on the host times `factors`, in the order of their
+    weights; and (T,) the loss of each label, if the criterion tells it."""
+    names = engine.weights(batch)
+    told = engine.losses(batch.to(engine.world.device))
+    return torch.stack([told[name] for name in names]) * factors, told.get(LABEL_LOSSES)
 
 
 def seed_micro_batch(seed: int, step: int, micro_batch: int) -> None:

@@ -15,6 +15,11 @@ class StepWork:
         self._tokens: list[float] = []
         self._positions = 0.0
 
+    @property
+    def tokens(self) -> float:
+        """Of this process since the last log line."""
+        return sum(self._tokens)
+
     def add(self, batches: Sequence[Batch]) -> None:
         """The micro-batches of one step, on the host."""
         self._tokens.append(float(sum(int(batch.attention_mask.sum()) for batch in batches)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from seal.batch import Batch
+from seal.resident import peak_resident
 from seal.training.engine import Engine
 from seal.training.source_losses import SourceLosses
 from seal.training.step_work import StepWork
@@ -30,7 +31,6 @@ class Window:
         self.steps = 0
         self.losses: dict[str, float] = {}
         self.norm = 0.0
-        self.tokens = 0.0
         self.flops = 0.0
         self.seconds = 0.0
         self.waited = 0.0
@@ -44,7 +44,6 @@ class Window:
             self.losses[name] = self.losses.get(name, 0.0) + value
         self.norm += norm
         self.work.add(batches)
-        self.tokens += sum(int(batch.attention_mask.sum()) for batch in batches)
         if self.count is not None:
             self.flops += sum(map(self.count, batches))
         self.seconds += seconds
@@ -55,7 +54,9 @@ class Window:
         world = self.engine.world
         names = list(self.losses)
         mine = [value / self.steps for value in self.losses.values()]
-        *losses, tokens, waited, flops = world.mean([*mine, self.tokens, self.waited, self.flops])
+        *losses, tokens, waited, flops = world.mean(
+            [*mine, self.work.tokens, self.waited, self.flops]
+        )
         samples = self.steps * self.engine.train_config.global_batch_size
         summary = {
             "loss": math.fsum(losses),
@@ -82,8 +83,4 @@ def _peak_memory_gib(device: torch.device) -> float:
     """Largest allocation on the GPU so far; on a CPU the largest resident size."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
-    import resource
-    import sys
-
-    unit = 1 if sys.platform == "darwin" else 1024  # the unit is the platform's, not POSIX's
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+    return peak_resident() / 2**30

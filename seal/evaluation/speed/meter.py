@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from pathlib import Path
 
 import torch
 
-_STATUS = Path("/proc/self/status")  # Linux
+from seal.resident import peak_resident, status_bytes
 
 
 class MemoryMeter:
@@ -42,7 +40,7 @@ class MemoryMeter:
 
     def peak(self) -> int:
         """The most since this meter was made; without a GPU, since the process began."""
-        return torch.cuda.max_memory_allocated(self.device) if self.on_gpu else _peak_resident()
+        return torch.cuda.max_memory_allocated(self.device) if self.on_gpu else peak_resident()
 
     def report(self) -> dict[str, int | None]:
         """The peak, and what is held around it.
@@ -70,7 +68,7 @@ class AnonymousPeak:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> AnonymousPeak:
-        self._before = self._most = _status("RssAnon")
+        self._before = self._most = status_bytes("RssAnon")
         if self._before is not None:
             self._thread.start()
         return self
@@ -79,27 +77,8 @@ class AnonymousPeak:
         if self._before is not None and self._most is not None:
             self._stop.set()
             self._thread.join()
-            self.grown = max(self._most, _status("RssAnon") or 0) - self._before
+            self.grown = max(self._most, status_bytes("RssAnon") or 0) - self._before
 
     def _watch(self) -> None:
         while not self._stop.wait(0.01):
-            self._most = max(self._most or 0, _status("RssAnon") or 0)
-
-
-def _status(key: str) -> int | None:
-    """Bytes that the system says of this process."""
-    if _STATUS.exists():
-        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith(f"{key}:"):
-                return int(line.split()[1]) * 1024
-    return None
-
-
-def _peak_resident() -> int:
-    """Not of `getrusage` where it can be had: that counts what the process was before `exec`."""
-    if (most := _status("VmHWM")) is not None:
-        return most
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+            self._most = max(self._most or 0, status_bytes("RssAnon") or 0)

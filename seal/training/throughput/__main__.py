@@ -1,4 +1,4 @@
-"""`python -m seal.training.throughput RECIPE`, the configuration pickled on stdin: one piece.
+"""`python -m seal.training.throughput RECIPE`, the configuration as JSON on stdin: one piece.
 
 Its figures are the last line on stdout.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import sys
 import threading
 import time
 
+from seal.training.throughput.config import ThroughputConfig
 from seal.training.throughput.piece import measure_piece
 
 
@@ -30,7 +30,7 @@ def main(recipe: str, parent: str) -> int:
     """An error is the last line on stderr."""
     _end_with(int(parent))
     try:
-        measured = measure_piece(pickle.load(sys.stdin.buffer), recipe)
+        measured = measure_piece(ThroughputConfig.of(json.load(sys.stdin)), recipe)
     except Exception as error:
         if os.environ.get("SEAL_TRACEBACK") == "1":
             raise

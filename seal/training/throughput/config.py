@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,9 +13,7 @@ from seal.models.vsm import VSMModelConfig
 from seal.training.config import TrainConfig
 from seal.training.throughput.lengths import THREE_EXPRESSIONS, VQA_KINDS, VSM_KINDS, Kind
 from seal.training.throughput.recipes import RECIPES
-from seal.training.throughput.small import small_vqa, small_vsm
 
-SMALL = "small"  # a size of its own: published token counts, a width a CPU can train
 MIXTURES = ("paper", "three_expressions")
 
 
@@ -49,9 +47,8 @@ class ThroughputConfig:
             raise ValueError(f"program={self.program!r} is none of vqa, vsm")
         if self.stage not in STAGES:
             raise ValueError(f"stage={self.stage!r} is none of {', '.join(STAGES)}")
-        if self.size not in (*VQA_PRESETS, SMALL):
-            known = ", ".join((*VQA_PRESETS, SMALL))
-            raise ValueError(f"there is no size {self.size!r}; known: {known}")
+        if self.size not in VQA_PRESETS:
+            raise ValueError(f"there is no size {self.size!r}; known: {', '.join(VQA_PRESETS)}")
         if self.mixture not in MIXTURES:
             raise ValueError(f"mixture={self.mixture!r} is none of {', '.join(MIXTURES)}")
         if self.mixture == "three_expressions" and self.program != "vsm":
@@ -74,6 +71,15 @@ class ThroughputConfig:
                 f"quantization={self.quantization} freezes the LLM: set case=vqa_qlora, or lora"
             )
 
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> ThroughputConfig:
+        """What `asdict` made of one, and JSON may have carried."""
+        lora = values["lora"]
+        return cls(**values | {
+            "train": TrainConfig(**values["train"]),
+            "lora": None if lora is None else LoraConfig(**lora),
+        })  # fmt: skip
+
     @property
     def name(self) -> str:
         """The case, as its files are called."""
@@ -88,11 +94,9 @@ class ThroughputConfig:
 
     def model_config(self) -> VQAModelConfig | VSMModelConfig:
         """Every size of the model that is measured."""
-        config: VQAModelConfig | VSMModelConfig
-        if self.size == SMALL:
-            config = small_vqa() if self.program == "vqa" else small_vsm()
-        else:
-            config = (vqa_preset if self.program == "vqa" else vsm_preset)(self.size)
+        preset: Callable[[str], VQAModelConfig | VSMModelConfig]
+        preset = vqa_preset if self.program == "vqa" else vsm_preset
+        config = preset(self.size)
         if self.layers is not None:
             config.llm = replace(config.llm, num_hidden_layers=self.layers)
         return config

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
+from seal.resident import STATUS, peak_resident, status_bytes
 from seal.training.activations import Load
 from seal.training.config import TrainConfig
 from seal.training.engine import fused_adamw
 from seal.training.memory import Setting, step_need
 from seal.training.throughput.recipes import Recipe
-
-_STATUS = Path("/proc/self/status")  # Linux
 
 
 def held_before(device: torch.device) -> int:
@@ -27,13 +25,13 @@ def held_before(device: torch.device) -> int:
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
     with suppress(OSError):  # another system, or a container that forbids it: of all its time then
-        _STATUS.with_name("clear_refs").write_text("5")
-    return _status("VmRSS") or 0
+        STATUS.with_name("clear_refs").write_text("5")
+    return status_bytes("VmRSS") or 0
 
 
 def memory_report(device: torch.device, before: int, predicted: float) -> dict[str, Any]:
     """Bytes. `reserved`: what PyTorch took from the GPU; None on a CPU."""
-    peak, reserved = _status("VmHWM") or _most_resident(), None
+    peak, reserved = peak_resident(), None
     if device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(device)
         reserved = torch.cuda.max_memory_reserved(device)
@@ -59,20 +57,3 @@ def predicted_peak(
         train, document, processes, fused=fused_adamw(device, train.bf16, offload)
     )  # fmt: skip
     return step_need(model, load, setting, train, quantization).peak
-
-
-def _status(key: str) -> int | None:
-    """Bytes that Linux says of this process."""
-    if _STATUS.exists():
-        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith(f"{key}:"):
-                return int(line.split()[1]) * 1024
-    return None
-
-
-def _most_resident() -> int:
-    import resource
-    import sys
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024

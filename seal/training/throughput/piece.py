@@ -30,7 +30,7 @@ from seal.training.engine import Engine, build_engine
 from seal.training.flops import count_flops
 from seal.training.plan import Plan
 from seal.training.sampler import training_batches
-from seal.training.step import optimizer_step
+from seal.training.step import micro_batch_losses, optimizer_step
 from seal.training.throughput.config import ThroughputConfig
 from seal.training.throughput.figures import rates, recomputed_flops
 from seal.training.throughput.memory import held_before, memory_report, predicted_peak
@@ -75,11 +75,10 @@ def measure_recipe(config: ThroughputConfig, name: str, world: World) -> dict[st
     built = time.perf_counter() - began
     last = config.warmup + config.steps
     mixture = synthetic_mixture(config.kinds(), Shown.by(config.model_config()), config.seed)
-    length = mixture.length if train.dealing == "balanced" else None
     batches = training_batches(
         mixture,
         partial(collate, pad_id=0, pack=train.batching == "packed"),
-        Plan(train.global_batch_size, train.micro_batch_size, length),
+        Plan.of(train, mixture),
         first=0,
         num_steps=last + SYNCED_STEPS * config.sync_debug,
         world=world,
@@ -213,8 +212,8 @@ def _syncs(engine: Engine, batches: Iterator[Batch], step: int) -> dict[str, Any
     def micro_batch() -> None:
         batch = next(batches)
         batch.step = step
-        losses = engine.losses(batch.to(engine.world.device))
-        engine.backward(torch.stack(list(losses.values())).sum())
+        losses, _ = micro_batch_losses(engine, batch)
+        engine.backward(losses.sum())
 
     return find_syncs(micro_batch)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 
 import torch
 
+from seal.failure import FailedError
 from seal.files.whole import write_whole
 from seal.training.distributed import LAUNCHER_VARIABLES, World, distributed
 from seal.training.throughput.config import ThroughputConfig
@@ -52,7 +52,7 @@ def measure(config: ThroughputConfig, launch: Launch | None = None) -> dict[str,
         launch: measures one recipe; None: in a process of its own, or, under a launcher, in these.
 
     Raises:
-        RuntimeError: pieces failed; the others are measured and written nevertheless.
+        FailedError: pieces failed; the others are measured and written nevertheless.
     """
     if launch is None and all(name in os.environ for name in LAUNCHER_VARIABLES):
         # One group for all pieces: DeepSpeed does not survive a second one.
@@ -75,7 +75,7 @@ def _measure(config: ThroughputConfig, launch: Launch, world: World | None) -> d
             print(f"{config.name}, {recipe} ...", flush=True)
         try:
             piece = launch(config, recipe)
-        except RuntimeError as error:
+        except FailedError as error:
             if world is not None:
                 raise
             failed[recipe] = str(error)
@@ -92,7 +92,7 @@ def _measure(config: ThroughputConfig, launch: Launch, world: World | None) -> d
         _draw(pieces, Path(config.out) / CHART)
     if failed:
         told = "; ".join(f"{name}: {why}" for name, why in failed.items())
-        raise RuntimeError(f"not measured: {told} (the same command goes on with what is missing)")
+        raise FailedError(f"not measured: {told} (the same command goes on with what is missing)")
     return result
 
 
@@ -115,15 +115,15 @@ def launch_piece(config: ThroughputConfig, recipe: str) -> dict[str, Any]:
     """In a process of its own, so that its peak memory is its own and it leaves nothing behind."""
     done = subprocess.run(
         [sys.executable, "-m", "seal.training.throughput", recipe, str(os.getpid())],
-        input=pickle.dumps(config),
+        input=json.dumps(asdict(config)).encode(),
         capture_output=True,
         check=False,
     )
     if done.returncode < 0:
-        raise RuntimeError(f"its process was ended by signal {-done.returncode}")
+        raise FailedError(f"its process was ended by signal {-done.returncode}")
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason was given"]
-        raise RuntimeError("\n".join(told) if os.environ.get("SEAL_TRACEBACK") == "1" else told[-1])
+        raise FailedError("\n".join(told) if os.environ.get("SEAL_TRACEBACK") == "1" else told[-1])
     piece: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return piece
 

@@ -12,8 +12,8 @@ from seal.data.chat import ChatConfig, ChatDataset
 from seal.data.length_index import LengthIndex
 from seal.data.record_set import RecordSet
 from seal.text.tokens import VisualSizes
-from seal.training import lengths
-from seal.training.lengths import indexed
+from seal.training import length_indices
+from seal.training.length_indices import indexed
 
 
 class Pieces:
@@ -79,7 +79,7 @@ def test_a_run_measures_its_records_once(tmp_path: Path, monkeypatch: pytest.Mon
     def never(*args: object, **kwargs: object) -> LengthIndex:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(lengths.LengthIndex, "measure", never)
+    monkeypatch.setattr(length_indices.LengthIndex, "measure", never)
     again = indexed(make, folder, tokenizer, 0)(records)
     assert again.index is not None and again.index[1] == first.index[1]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from golden_files import counted, golden_cases, golden_tensors
-from plain_batches import mean_losses, plain_batch
+from plain_batches import match, mean_losses, plain_batch
 
 from seal.batch import Batch, Target, VSMOutput
 from seal.losses.detection import giou_loss
-from seal.losses.matcher import match
 from seal.losses.vsm import VSMLoss, VSMLossConfig
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}

@@ -17,13 +17,12 @@ from golden_models import (
     pixels,
     stored_stride,
 )
-from plain_batches import mean_losses
+from plain_batches import match, mean_losses
 from torch import Tensor
 
 from seal.batch import IGNORE_INDEX, Batch, Mask, Sample, Target, Visual, VSMOutput
 from seal.data.collate import collate
 from seal.losses.detection import focal_loss, giou_loss, l1_loss
-from seal.losses.matcher import match
 from seal.losses.vsm import VSMLoss, VSMLossConfig
 from seal.models.files.checkpoint_table import VSM_NAMES, rename
 from seal.text.conversation import VSM as VSM_TEMPLATE

@@ -74,7 +74,7 @@ def accumulated_gradients(world, document: dict) -> dict[str, torch.Tensor]:
     engine = build_engine(model, TinyLoss(), train, document, num_steps=6, world=world)
     assert engine.accumulation == ACCUMULATION
     for batch in micro_batches():
-        batch = batch.to(world.device, engine.dtype)
+        batch = batch.to(world.device)
         engine.backward(torch.stack(list(engine.losses(batch).values())).sum())
         engine.step(0)
     return {
@@ -114,7 +114,7 @@ def test_a_single_gradient_stays_in_bfloat16_and_costs_half(world):
 
 def test_zero_1_lets_go_of_a_bfloat16_gradient_that_is_in_the_sum(world):
     engine = tiny_engine(world, tiny_train(bf16=True), stage=1)
-    batch = tiny_collate([TinySamples()[0], TinySamples()[1]]).to(world.device, engine.dtype)
+    batch = tiny_collate([TinySamples()[0], TinySamples()[1]]).to(world.device)
     engine.backward(torch.stack(list(engine.losses(batch).values())).sum())
     assert all(p.grad is None for p in engine.trainable.values())
 

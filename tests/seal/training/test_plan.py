@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seal.training.config import TrainConfig
 from seal.training.plan import Plan, cut, deal, useful_share
 
 LENGTHS = st.lists(st.integers(0, 800), min_size=1, max_size=60)
@@ -68,3 +69,17 @@ def test_dealing_by_tokens_beats_the_stream_on_uneven_samples():
     shares = [useful_share([sum(lengths[i] for i in g) for g in groups], 8)
               for groups in (dealt, plain)]  # fmt: skip
     assert shares[0] > 0.98 > shares[1]
+
+
+def test_a_run_deals_by_length_only_if_it_is_to():
+    class Stream:
+        def length(self, index: int) -> int:
+            return [9, 1, 1, 1, 9, 1, 1, 1][index % 8]
+
+    def bins(dealing: str) -> list[list[int]]:
+        numbers = {"global_batch_size": 8, "micro_batch_size": 4}
+        train = TrainConfig(num_steps=1, dealing=dealing, **numbers)
+        return Plan.of(train, Stream()).bins(0)
+
+    assert bins("stream") == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert {0, 4} & set(bins("balanced")[0]) != {0, 4}  # a long one in each

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from seal.failure import FailedError
 from seal.training.config import TrainConfig
 from seal.training.distributed import World
 from seal.training.throughput.config import ThroughputConfig
@@ -27,7 +28,7 @@ class Launches:
         if recipe == self.stop:
             raise KeyboardInterrupt
         if recipe == self.fail:
-            raise RuntimeError("out of memory")
+            raise FailedError("out of memory")
         self.made.append(recipe)
         return measure_piece(config, recipe)
 
