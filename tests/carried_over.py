@@ -96,7 +96,7 @@ def require_weights(engine: Engine, checkpoint: Path) -> None:
     else:
         found = {name: parameter.detach() for name, parameter in parameters.items()}
     for name, value in read_weights(checkpoint).items():
-        assert torch.equal(found[name], value.to(engine.dtype)), name
+        assert torch.equal(found[name], value.to(found[name].dtype)), name
 
 
 def carry(checkpoint: Path, out: Path, world: World, kinds: list[tuple[int, bool, bool]]) -> None:

@@ -18,7 +18,12 @@ from seal.commands.programs import names
 from seal.schema import compose
 from seal.schema.keys import Keys, all_keys
 
-EXPERIMENTS = {"train/vqa": "vqa_instruct_smoke", "train/vsm": "vsm_smoke"}
+# Without such a word a section is null, and its keys are refused for that.
+CHOICES = {
+    "train/vqa": "experiment=vqa_instruct_smoke",
+    "train/vsm": "experiment=vsm_smoke",
+    "eval/tables": "table=vstar_bench",
+}
 PIECES = [
     *"ab7.-_/ =,:;[](){}'\"\\#$~%&|!?@+*\t",
     "写真",
@@ -91,7 +96,7 @@ def check(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     form, text = rng.choice(list(FORMS)), draw_text(rng)
     if kind.hint in (int, float, bool) and rng.random() < 0.5:
         text = str({int: 12, float: 0.25, bool: True}[kind.hint])
-    words = [f"experiment={EXPERIMENTS[name]}"] if name in EXPERIMENTS else []
+    words = [CHOICES[name]] if name in CHOICES else []
     words += FORMS[form](key, text)
     monkeypatch.setattr(schema, "_typed", lambda config: config)  # no file of it needs to be there
     said = ""
