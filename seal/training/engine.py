@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -220,7 +219,7 @@ def build_engine(
         torch.set_num_threads(threads)
     optimizer = build_optimizer(model, train, fused=fused_adamw(world.device, train.bf16, offload))
     set_buckets(document, optimizer)
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # memory, group by group
+    with warnings.catch_warnings(), _no_memory_reports():
         warnings.simplefilter("ignore")
         import deepspeed
         from deepspeed.runtime.bf16_optimizer import BF16_Optimizer
@@ -239,6 +238,22 @@ def build_engine(
         engine, stage=stage, accumulation=accumulation, train=train, num_steps=num_steps,
         world=world,
     )  # fmt: skip
+
+
+@contextmanager
+def _no_memory_reports() -> Iterator[None]:
+    """Without what `BF16_Optimizer` prints of each group of parameters.
+
+    Each time it collects garbage, half a second, and forgets the GPU's peak.
+    """
+    from deepspeed.runtime import bf16_optimizer
+
+    report = bf16_optimizer.see_memory_usage
+    bf16_optimizer.see_memory_usage = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        bf16_optimizer.see_memory_usage = report
 
 
 def _link_moments(optimizer: Any) -> None:

@@ -5,6 +5,7 @@ import os
 
 import pytest
 import torch
+from deepspeed.runtime import bf16_optimizer
 from mixed_batches import mixed_engine, mixed_train, vqa_model
 from tiny_training import (
     TinyLoss,
@@ -123,6 +124,19 @@ def test_the_rotary_frequencies_stay_in_float32_beside_bfloat16_weights(world, s
     found = engine.model.llm.model.rotary_emb.inv_freq
     assert found.dtype == torch.float32 and torch.equal(found, wanted)
     assert engine.model.llm.lm_head.weight.dtype == torch.bfloat16
+
+
+def test_no_group_of_parameters_is_reported_on_while_an_engine_is_built(world, monkeypatch, capsys):
+    """DeepSpeed would collect garbage twice a group: twenty seconds for the smallest model."""
+
+    def report(*args: object, **kwargs: object) -> None:
+        raise AssertionError("reported")
+
+    monkeypatch.setattr(bf16_optimizer, "see_memory_usage", report)
+    engine = mixed_engine(world, "vqa", mixed_train(bf16=True), stage=1)
+    assert isinstance(engine.deepspeed.optimizer, bf16_optimizer.BF16_Optimizer)
+    assert bf16_optimizer.see_memory_usage is report  # others get it back
+    assert "MA " not in capsys.readouterr().out
 
 
 def test_the_host_updates_with_its_share_of_the_cores_where_torchrun_allows_one_thread():
