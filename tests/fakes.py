@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from seal.geometry import Box
-from seal.inference.answers.protocol import Generation
+from seal.inference.answers.protocol import Cost, Generation
 from seal.search.oracle import OracleModel
 from seal.search.protocol import Cue, Detections, Heat, Query
 from seal.text.prompts import refusal
@@ -38,12 +38,18 @@ class FakeAnswerModel:
         self.loss = loss or self._loss
         self.generated: list[list[VisualWorkingMemory]] = []  # the batches it was given
         self.scored: list[list[tuple[VisualWorkingMemory, tuple[str, ...]]]] = []
+        self.cost = Cost()
 
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
         self.scored.append([(memory, tuple(options)) for memory, options in requests])
         return [[self.loss(memory, option) for option in options] for memory, options in requests]
+
+    def next_word(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        return [[self.loss(memory, word) for word in words] for memory, words in requests]
 
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200

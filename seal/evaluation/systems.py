@@ -8,7 +8,7 @@ from PIL.Image import Image
 
 from seal.evaluation.task import AnnotatedTarget, merged
 from seal.geometry import Box
-from seal.inference.answers.protocol import AnswerModel, Generation
+from seal.inference.answers.protocol import AnswerModel, Cost, Generation
 from seal.inference.build_locator import build_locator, check_search
 from seal.pipeline import ProtocolConfig, Seal
 from seal.search.cache import CachedModel
@@ -29,6 +29,16 @@ class FirstAnswers:
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
         return self.model.loglikelihood(requests)
+
+    @property
+    def cost(self) -> Cost:
+        """Of the model itself: an answer that is known costs nothing more."""
+        return self.model.cost
+
+    def next_word(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        return self.model.next_word(requests)
 
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200

@@ -167,9 +167,9 @@ def _work(answers: ScriptedAnswers, search: ScriptedSearch) -> dict[str, int]:
     """What both networks have done so far."""
     vqa, vsm = answers.model.cost, search.model.cost
     return {
-        "vqa_prompts_read": vqa.prompts_read,
+        "vqa_prompts_read": vqa.calls,
         "vqa_options_scored": vqa.options_scored,
-        "vqa_tokens_generated": vqa.tokens_generated,
+        "vqa_tokens_generated": vqa.tokens_written,
         "vsm_crops_encoded": vsm.crops_encoded,
         "vsm_prompts_read": vsm.prompts_read,
         "vsm_questions_read": vsm.questions_read,

@@ -15,7 +15,7 @@ from PIL.Image import Image
 
 from seal.failure import FailedError
 from seal.geometry import Box
-from seal.inference.answers.protocol import Generation
+from seal.inference.answers.protocol import Cost, Generation
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.search.protocol import Cue, Detections, Heat, Query
@@ -59,6 +59,15 @@ class ScriptedAnswers:
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
         return self.model.loglikelihood(requests)
+
+    @property
+    def cost(self) -> Cost:
+        return self.model.cost
+
+    def next_word(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        return self.model.next_word(requests)
 
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +14,9 @@ from torch import Tensor
 from seal.batch import Batch, Row, Sample, Visual
 from seal.data.collate import collate
 from seal.images import clip_pixels, context_crop, pad_to_square
+from seal.inference.answers.first_tokens import first_ids
 from seal.inference.answers.memory_question import memory_question
-from seal.inference.answers.protocol import Generation
+from seal.inference.answers.protocol import Cost, Generation
 from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
 from seal.models.vqa import VQAModel
 from seal.text.conversation import VQA as TEMPLATE
@@ -30,15 +30,6 @@ from seal.working_memory import VisualWorkingMemory
 # cut to its middle as the original did there (oddity 22).
 NO_SEARCH_IMAGES = ("padded", "as_released")
 KEPT_PICTURES = 64  # whole images, prepared: a question shows its image in the first pass and later
-
-
-@dataclass(slots=True)
-class Cost:
-    """What an answer model has done so far."""
-
-    prompts_read: int = 0
-    options_scored: int = 0
-    tokens_generated: int = 0
 
 
 class NetworkAnswerModel:
@@ -81,6 +72,27 @@ class NetworkAnswerModel:
         return losses
 
     @torch.inference_mode()
+    def next_word(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        losses: list[list[float]] = []
+        for start in range(0, len(requests), self.max_batch):
+            part = requests[start : start + self.max_batch]
+            for memory, _ in part:
+                self._require_room(memory, 1)
+            memories = [memory for memory, _ in part]
+            batch = self.batch(memories)
+            self._count_read(memories, batch)
+            _, last = read_prefix(
+                self.model, self.model.embed(batch), batch.attention_mask, batch.position_ids
+            )
+            log_probs = self.model.llm.lm_head(last).float().log_softmax(-1)
+            for row, (_, words) in zip(log_probs, part, strict=True):
+                ids = first_ids(words, self._first_id)
+                losses.append([-float(row[i]) for i in ids])
+        return losses
+
+    @torch.inference_mode()
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
     ) -> list[Generation]:
@@ -89,10 +101,11 @@ class NetworkAnswerModel:
         answers = []
         for start in range(0, len(requests), self.max_batch):
             part = requests[start : start + self.max_batch]
-            self.cost.prompts_read += len(part)
-            for ids in self.model.generate(self.batch(part), max_new_tokens):
+            batch = self.batch(part)
+            self._count_read(part, batch)
+            for ids in self.model.generate(batch, max_new_tokens):
                 finished = len(ids) < max_new_tokens
-                self.cost.tokens_generated += len(ids) + finished
+                self.cost.tokens_written += len(ids) + finished
                 text = self.tokenizer.decode(ids).strip()
                 answers.append(Generation(text, len(ids) + finished, finished))
         return answers
@@ -137,6 +150,16 @@ class NetworkAnswerModel:
     def _context(self) -> int:
         """Positions the language model was trained to tell apart."""
         return self.model.config.llm.max_position_embeddings
+
+    def _count_read(self, memories: Sequence[VisualWorkingMemory], batch: Batch) -> None:
+        self.cost.calls += len(memories)
+        self.cost.tokens_read += int(batch.attention_mask.sum())
+        shown = sum((memory.image is not None) + memory.num_crops for memory in memories)
+        self.cost.images += shown
+        self.cost.pixels += shown * self.model.config.clip.image_size**2
+
+    def _first_id(self, word: str) -> int:
+        return continuation_ids(self.tokenizer, TEMPLATE, word, stop=False)[0]
 
     def _longest(self, options: Sequence[str]) -> int:
         lengths = (len(continuation_ids(self.tokenizer, TEMPLATE, option)) for option in options)
@@ -189,8 +212,9 @@ class NetworkAnswerModel:
         Options are scored in alphabetical order whatever order they come in, and equal ones once:
         neither place nor rounding can decide between them.
         """
-        batch = self.batch([memory for memory, _ in requests], scoring=True)
-        self.cost.prompts_read += len(requests)
+        memories = [memory for memory, _ in requests]
+        batch = self.batch(memories, scoring=True)
+        self._count_read(memories, batch)
         prefix, last = read_prefix(
             self.model, self.model.embed(batch), batch.attention_mask, batch.position_ids
         )
@@ -212,6 +236,7 @@ class NetworkAnswerModel:
     ) -> list[float]:
         """Mean cross-entropy of options, each behind the row of `prefix` it is paired with."""
         rows = [continuation_ids(self.tokenizer, TEMPLATE, option) for _, option in pairs]
+        self.cost.tokens_read += sum(map(len, rows))
         ids, mask = pad_right(rows, last.device)  # (B, L)
         owner = torch.tensor([i for i, _ in pairs], device=last.device)
         states = last[owner][:, None]  # (B, 1, D): predicts the first token

@@ -97,7 +97,7 @@ def test_the_first_answer_names_both_targets_and_costs_its_tokens(pair) -> None:
     answer = _seal(*pair).ask(tiny_models.noise(), QUESTION, options=OPTIONS)
     assert parse_missing(answer.first_text) == list(TARGETS) == answer.missing
     cost = answers.model.cost
-    assert cost.tokens_generated == answers.first_tokens > 10
+    assert cost.tokens_written == answers.first_tokens > 10
     assert cost.options_scored == len(OPTIONS)
     said = answers.generate([answer.memory], max_new_tokens=7)
     assert said[0].num_tokens == 7

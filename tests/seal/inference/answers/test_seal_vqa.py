@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -88,6 +90,38 @@ def test_neither_order_nor_repetition_nor_the_size_of_a_pass_can_decide_between_
     assert twice == [*forward, forward[0]]
     large = NetworkAnswerModel(vqa_model(), tokenizer(), max_batch=64)
     assert large.loglikelihood([(MEMORIES["one"], OPTIONS)])[0] == pytest.approx(forward, abs=1e-5)
+
+
+def test_the_next_word_is_that_of_a_whole_pass_and_batched_equals_alone(model):
+    requests = [(memory, ["A", "B"]) for memory in MEMORIES.values()]
+    together = model.next_word(requests)
+    for (memory, words), losses in zip(requests, together, strict=True):
+        assert losses == pytest.approx(model.next_word([(memory, words)])[0], abs=1e-5)
+        first = [continuation_ids(tokenizer(), TEMPLATE, w)[0] for w in words]
+        with torch.inference_mode():
+            embeddings = model.model.embed(model.batch([memory]))
+            logits = model.model.llm(inputs_embeds=embeddings).logits[0, -1]
+        assert losses == pytest.approx((-logits.log_softmax(-1)[first]).tolist(), abs=1e-5)
+
+
+def test_words_that_begin_alike_cannot_be_told_apart_by_their_first_token(model):
+    with pytest.raises(ValueError, match="begin with the same token"):
+        model.next_word([(MEMORIES["no target"], ["red", "red boat"])])
+
+
+def test_what_is_read_shown_and_written_is_counted(model):
+    before = copy(model.cost)
+    model.loglikelihood([(MEMORIES["three crops"], OPTIONS)])
+    spent = model.cost - before
+    assert (spent.calls, spent.options_scored, spent.images) == (1, 3, 4)
+    assert spent.pixels == 4 * model.model.config.clip.image_size**2
+    options = [continuation_ids(tokenizer(), TEMPLATE, option) for option in OPTIONS]
+    prompt = len(model.row(MEMORIES["three crops"]).input_ids)
+    assert spent.tokens_read == prompt + sum(map(len, options))
+    before = copy(model.cost)
+    (said,) = model.generate([MEMORIES["text only"]], max_new_tokens=3)
+    spent = model.cost - before
+    assert (spent.calls, spent.images, spent.tokens_written) == (1, 0, said.num_tokens)
 
 
 def test_an_image_is_prepared_once_for_all_its_questions():
