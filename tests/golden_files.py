@@ -1,7 +1,8 @@
 """Where the golden vectors and the sample data are, which files a group has, and how they are read.
 
 A test names its group, `@pytest.mark.goldens("losses")`; `golden_report.py` skips it where there is
-no golden set, and fails it where the set lacks a file of the group or holds an altered one.
+no golden set, and fails it where the set lacks a file of the group or holds an altered one. Files
+of ViCrop's set begin with `vicrop/`: `golden_arrays("vicrop/boxes")`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ def _golden_folder() -> Path:
 
 
 GOLDENS = _golden_folder()
+VICROP = Path(os.environ.get("SEAL_GOLDENS_VICROP") or _SHARED / "goldens_vicrop")
+_VICROP_MARK = "vicrop/"
 
 _TOKENIZERS = (
     *(
@@ -67,14 +70,26 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "vqa_options": _OPTIONS,
     "vsm_cases": _VSM,
     "greedy": (*_OPTIONS, *_VSM),
+    "vicrop_boxes": _both("vicrop/boxes"),
+    "vicrop_splits": ("vicrop/splits.json",),
+    "vicrop_highpass": _both("vicrop/highpass"),
+    "vicrop_scores": ("vicrop/scores.json",),
+    **{
+        f"vicrop_{model}": (
+            *_both(f"vicrop/{model}_cases"),
+            *(f"vicrop/{model}/{file}" for file in ("config.json", "model.safetensors")),
+        )
+        for model in ("llava", "qwen", "blip")
+    },
 }
 OWN_GROUPS = ("tokenizer", "conversation", "losses", "search", "splits")
 
 
 def _named_pictures(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        if isinstance(value.get("png"), str):
-            yield value["png"]
+        for key in ("png", "file"):
+            if isinstance(value.get(key), str):
+                yield value[key]
         value = list(value.values())
     if isinstance(value, list):
         for part in value:
@@ -91,8 +106,10 @@ def _group_files(group: str) -> list[str]:
     """Raises OSError or ValueError where a JSON that names further files cannot be read."""
     files = set(GROUPS[group])
     for name in GROUPS[group]:
-        if name.endswith(".json") and "/" not in name:
-            files |= set(_named_pictures(golden_json(name.removesuffix(".json"))))
+        place = _VICROP_MARK if name.startswith(_VICROP_MARK) else ""
+        if name.endswith(".json") and "/" not in name.removeprefix(place):
+            pictures = _named_pictures(golden_json(name.removesuffix(".json")))
+            files |= {place + picture for picture in pictures}
     if group == "d_batch":
         files |= set(batch_files())
     return sorted(files)
@@ -117,6 +134,9 @@ def _altered() -> frozenset[str]:
 @cache
 def why_skipped(group: str) -> str | None:
     """The reason to skip the tests of a group; None: they have to run."""
+    if group.startswith("vicrop_"):
+        lacking = f"no golden vectors in {VICROP}; set SEAL_GOLDENS_VICROP to their folder"
+        return None if VICROP.is_dir() else lacking
     if not GOLDENS.is_dir():
         return f"no golden vectors in {GOLDENS}; set SEAL_GOLDENS to their folder"
     if GOLDENS == OWN and group not in OWN_GROUPS:
@@ -131,9 +151,10 @@ def what_is_wrong(group: str) -> str | None:
         files = _group_files(group)
     except (OSError, ValueError, LookupError) as error:
         return f"golden group {group}: cannot be read: {error}"
-    missing = [name for name in files if not (GOLDENS / name).is_file()]
+    missing = [name for name in files if not golden_path(name).is_file()]
     if missing:
-        return f"golden group {group}: {GOLDENS} lacks {', '.join(missing)}"
+        folder = VICROP if group.startswith("vicrop_") else GOLDENS
+        return f"golden group {group}: {folder} lacks {', '.join(missing)}"
     altered = _altered().intersection(files)
     if altered:
         return (
@@ -144,7 +165,9 @@ def what_is_wrong(group: str) -> str | None:
 
 
 def golden_path(name: str) -> Path:
-    """A file of the golden set."""
+    """A file of the golden set, or of ViCrop's."""
+    if name.startswith(_VICROP_MARK):
+        return VICROP / name.removeprefix(_VICROP_MARK)
     return GOLDENS / name
 
 

@@ -36,8 +36,8 @@ def table(cases: dict[str, Counter[str]]) -> list[str]:
     total = sum(cases.values(), Counter[str]())
     rows = [*((group, cases[group]) for group in GROUPS if group in cases), ("all", total)]
     head = "".join(f"{outcome:>9}" for outcome in OUTCOMES)
-    lines = [f"{group:<14}" + "".join(f"{n[o]:>9}" for o in OUTCOMES) for group, n in rows]
-    return [f"{'group':<14}{head}", *lines]
+    lines = [f"{group:<16}" + "".join(f"{n[o]:>9}" for o in OUTCOMES) for group, n in rows]
+    return [f"{'group':<16}{head}", *lines]
 
 
 @pytest.hookimpl(tryfirst=True)

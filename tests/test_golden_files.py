@@ -12,8 +12,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import golden_files
 import pytest
-from golden_files import GROUPS, OWN, OWN_GROUPS, known_sums
+from golden_files import GROUPS, OWN, OWN_GROUPS, golden_path, known_sums
 from golden_report import cases_of, table
 
 TESTS = Path(__file__).resolve().parent
@@ -121,6 +122,22 @@ def test_another_set_is_checked_by_its_numbers(copied):
     status, said = run_with(copied)
     before = first + len(cases["normalize_bbox"])  # those behind it are not looked at
     assert status == 1 and counts_of("splits", said) == [before, 1, 0], said
+
+
+def test_a_set_of_vicrop_lies_in_its_own_folder_with_its_own_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(golden_files, "VICROP", tmp_path)
+    assert golden_path("vicrop/boxes.json") == tmp_path / "boxes.json"
+    assert golden_path("boxes.json") == golden_files.GOLDENS / "boxes.json"
+    wrong, skipped = golden_files.what_is_wrong.__wrapped__, golden_files.why_skipped.__wrapped__
+    assert "cannot be read" in (wrong("vicrop_highpass") or "")
+    (tmp_path / "highpass.json").write_text('{"cases": [{"file": "hp_x.png"}]}')
+    (tmp_path / "highpass.safetensors").write_bytes(b"")
+    assert f"{tmp_path} lacks vicrop/hp_x.png" in (wrong("vicrop_highpass") or "")
+    (tmp_path / "hp_x.png").write_bytes(b"")
+    assert wrong("vicrop_highpass") is None
+    assert skipped("vicrop_highpass") is None
+    monkeypatch.setattr(golden_files, "VICROP", tmp_path / "nowhere")
+    assert "SEAL_GOLDENS_VICROP" in (skipped("vicrop_highpass") or "")
 
 
 def test_cases_before_the_one_that_failed_have_passed():
