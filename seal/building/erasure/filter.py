@@ -31,8 +31,8 @@ from seal.building.erasure.inpainting import (
     build_inpainter,
     polygons_mask,
 )
-from seal.building.language.endpoint_address import check_address
 from seal.data.record_set import Record
+from seal.endpoint.address import check_address
 from seal.files.fingerprint import fingerprint
 from seal.images import open_image
 from seal.text.prompts import FOCUS

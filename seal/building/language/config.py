@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from seal.building.language.cache import AnswerCache
-from seal.building.language.endpoint_address import check_address
 from seal.building.language.templates import Template, TemplateWriter
 from seal.building.language.usage import ReportingModel
+from seal.endpoint.address import check_address
+from seal.endpoint.cache import AnswerCache
 from seal.files.cache_folder import cache_folder
 
 KINDS = ("templates", "openai", "local")
@@ -100,18 +100,23 @@ class LanguageConfig:
                 "set it, or name a server of your own with language.base_url="
             )
         from seal.building.language.endpoint import EndpointWriter
+        from seal.endpoint.client import Endpoint
 
-        return EndpointWriter(
+        endpoint = Endpoint(
             self.model,
-            cache,
             key=key,
             key_name=self.api_key_env,
             base_url=self.base_url,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
             concurrency=self.concurrency,
             attempts=self.attempts,
             timeout=self.timeout,
             backoff=self.backoff,
+            advice="language.model, language.base_url",
+        )
+        return EndpointWriter(
+            endpoint,
+            cache,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
             prices=(self.price_in, self.price_out),
         )

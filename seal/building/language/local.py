@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from seal.building.language.cache import AnswerCache, answer_key
+from seal.building.language.answer_key import answer_key
 from seal.building.language.messages import Messages, chat_messages
 from seal.building.language.unwritten_records import Check, Prompt
-from seal.building.language.usage import Usage
+from seal.endpoint.cache import AnswerCache
+from seal.endpoint.usage import Usage
 from seal.files.digest import file_digest
 
 

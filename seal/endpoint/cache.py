@@ -1,20 +1,17 @@
-"""Answers of language models on disk, so that a build that was stopped pays for none twice."""
+"""Answers of models on disk, so that work that was stopped pays for none twice."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from seal.building.language.unwritten_records import Prompt
-
 _TABLE = """
 create table if not exists answers (
-    key text not null,      -- see answer_key
+    key text not null,      -- see content_key
     attempt integer not null,  -- 0, and one more for every answer that was of no use
     model text not null,    -- for people who look into the file; part of the key
     answer text not null,
@@ -23,9 +20,8 @@ create table if not exists answers (
 """
 
 
-def answer_key(prompt: Prompt, settings: Mapping[str, Any]) -> str:
-    """What an answer goes by: both texts of the prompt and all that the model depends on."""
-    content = [prompt.system, prompt.user, dict(settings)]
+def content_key(content: Any) -> str:
+    """What an answer goes by: whatever it depends on, as JSON."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -37,8 +33,10 @@ class AnswerCache:
     is killed leaves it whole (write-ahead log).
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, option: str = "language.cache") -> None:
+        """`option`: names the file, for errors."""
         self.path = Path(path)
+        self.option = option
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> AnswerCache:
@@ -91,5 +89,5 @@ class AnswerCache:
     def _broken(self, error: sqlite3.Error) -> ValueError:
         return ValueError(
             f"{self.path}: the cache of answers cannot be used: {error}; "
-            "move the file away or name another with language.cache="
+            f"move the file away or name another with {self.option}="
         )
