@@ -1,0 +1,109 @@
+"""SEAL's own VQA LLM as a source of prompts: LLaMA over spliced embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL.Image import Image
+from PIL.Image import new as new_image
+from torch import Tensor
+from transformers import DynamicCache
+
+from seal.batch import VISUAL_TOKEN
+from seal.geometry import Box, square_padding
+from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.vicrop.prompt_source import Beginnings, PixelPass, SeenGrid
+from seal.models.parts.pixels import normalized
+from seal.models.vqa import VQAModel
+from seal.working_memory import VisualWorkingMemory
+
+
+class SealSource:
+    """A `PromptSource` on a `NetworkAnswerModel`, which shows the image padded to a square."""
+
+    family = "seal"
+
+    def __init__(self, answer_model: NetworkAnswerModel) -> None:
+        self.answer_model = answer_model
+        self.max_batch = answer_model.max_batch
+
+    @property
+    def model(self) -> VQAModel:
+        return self.answer_model.model
+
+    @property
+    def decoder(self) -> Any:
+        return self.answer_model.model.llm.model
+
+    def logits(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.answer_model.model.llm.lm_head(states).float()
+        return logits
+
+    @torch.no_grad()
+    def begin(self, images: Sequence[Image]) -> Beginnings:
+        model = self.answer_model.model
+        # What stands before the question is the same, whatever the question.
+        memories = [VisualWorkingMemory("?", image) for image in images]
+        batch = self.answer_model.batch(memories)
+        seen = batch.input_ids[0].cpu() == VISUAL_TOKEN
+        length = int(seen.nonzero().max()) + 1
+        cache = DynamicCache()
+        mask = batch.attention_mask[:, :length]
+        model.read(
+            cache,
+            inputs_embeds=model.embed(batch)[:, :length],
+            attention_mask=mask.long(),
+            position_ids=batch.position_ids[:, :length],
+        )
+        self._count_images(len(images), int(mask.sum()))
+        side = model.config.clip.image_size // model.config.clip.patch_size
+        positions = seen.nonzero().view(side, side)
+        return Beginnings(
+            cache,
+            mask,
+            batch.position_ids[:, length - 1] + 1,
+            [SeenGrid(positions, _view(image)) for image in images],
+        )
+
+    def tail(self, question: str) -> list[int]:
+        # A picture of one pixel stands for any: only its place in the prompt matters.
+        row = self.answer_model.row(VisualWorkingMemory(question, _ANY))
+        ids: list[int] = row.input_ids.tolist()
+        return ids[len(ids) - ids[::-1].index(VISUAL_TOKEN) :]
+
+    def pixel_pass(self, image: Image, question: str) -> PixelPass:
+        model = self.answer_model.model
+        batch = self.answer_model.batch([VisualWorkingMemory(question, image)])
+        # A copy: what was prepared in inference mode can have no gradient.
+        pixels = normalized(batch.pixel_values).to(model.dtype).clone().requires_grad_()
+        states = model.hidden_states(batch, model.vision_tower(pixels))[0, -1]
+        self._count_images(1, 0)
+        self.count_read(calls=1, tokens=batch.input_ids.numel())
+        return PixelPass(
+            self.logits(states),
+            pixels,
+            lambda gradient: gradient[0],
+            model.config.clip.patch_size,
+            _view(image),
+        )
+
+    def count_read(self, *, calls: int, tokens: int) -> None:
+        self.answer_model.cost.calls += calls
+        self.answer_model.cost.tokens_read += tokens
+
+    def _count_images(self, images: int, tokens: int) -> None:
+        cost, side = self.answer_model.cost, self.answer_model.model.config.clip.image_size
+        cost.images += images
+        cost.pixels += images * side**2
+        cost.tokens_read += tokens
+
+
+_ANY = new_image("RGB", (1, 1))
+
+
+def _view(image: Image) -> Box:
+    """The square that holds the image, in image pixels."""
+    side, dx, dy = square_padding(image.width, image.height, "center")
+    return Box(-dx, -dy, side - dx, side - dy)

@@ -1,0 +1,138 @@
+"""SEAL's own VQA LLM, read: equal to whole passes with eager attention, one question at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_models
+import torch
+
+from seal.geometry import Box
+from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.vicrop.decoder_reader import DecoderReader
+from seal.inference.vicrop.reader import GENERAL_QUESTION, Look
+from seal.inference.vicrop.seal_source import SealSource
+from seal.working_memory import VisualWorkingMemory
+
+WIDE, TALL = tiny_models.noise(120, 90), tiny_models.noise(64, 100, seed=1)
+LOOKS = [
+    Look(WIDE, "what color is the mug?"),
+    Look(TALL, "is the boat left of the mug, or is it right of it?"),
+    Look(WIDE, "where is the boat?"),
+    Look(WIDE, "what color is the mug?"),
+]
+
+
+@pytest.fixture(scope="module")
+def answer_model() -> NetworkAnswerModel:
+    model = tiny_models.vqa_model()
+    with torch.no_grad():
+        for parameter in model.llm.parameters():  # far enough from uniform attention
+            parameter.mul_(4 if parameter.ndim > 1 else 1)
+    return NetworkAnswerModel(model, tiny_models.tokenizer(), max_batch=2)
+
+
+def _naive(answer_model: NetworkAnswerModel, image: Any, question: str) -> Any:
+    """A whole pass of one row with eager attention, its graph, and where the image's tokens are."""
+    model = answer_model.model
+    batch = answer_model.batch([VisualWorkingMemory(question, image)])
+    before = model.llm.model.config._attn_implementation
+    model.llm.model.set_attn_implementation("eager")
+    pixels = batch.pixel_values.clone().requires_grad_()
+    embeddings = model.embed(batch, model.vision_tower(pixels))
+    out = model.llm.model(inputs_embeds=embeddings, output_attentions=True, use_cache=False)
+    model.llm.model.set_attn_implementation(before)
+    objective = model.llm.lm_head(out.last_hidden_state[:, -1]).log_softmax(-1).amax(-1).sum()
+    seen = (batch.input_ids[0] < 0).nonzero().flatten()
+    return out.attentions, objective, pixels, seen
+
+
+@pytest.fixture(scope="module")
+def reader(answer_model: NetworkAnswerModel) -> DecoderReader:
+    return DecoderReader(SealSource(answer_model))
+
+
+def test_relative_maps_equal_whole_eager_passes(reader, answer_model):
+    layer = reader.num_layers - 1
+    for look, factors in zip(LOOKS, reader.relative(LOOKS, layer=layer), strict=True):
+        for question, found in (
+            (look.question, factors.question),
+            (GENERAL_QUESTION, factors.general),
+        ):
+            attentions, _, _, seen = _naive(answer_model, look.image, question)
+            expected = attentions[layer][0, :, -1, seen].mean(0).detach().view(2, 2).numpy()
+            np.testing.assert_allclose(found, expected, rtol=2e-5)
+        assert factors.question.std() / factors.question.mean() > 0.01  # attention is not uniform
+
+
+def test_gradient_maps_equal_whole_eager_passes(reader, answer_model):
+    for layer in range(reader.num_layers):
+        for look, factors in zip(LOOKS, reader.gradients(LOOKS, layer=layer), strict=True):
+            attentions, objective, _, seen = _naive(answer_model, look.image, look.question)
+            (gradient,) = torch.autograd.grad(objective, attentions[layer])
+            weighed = (attentions[layer] * gradient.relu())[0, :, -1, seen].mean(0)
+            expected = weighed.detach().view(2, 2).numpy()
+            np.testing.assert_allclose(
+                factors.weighted, expected, rtol=1e-4, atol=1e-6 * expected.max()
+            )
+
+
+def test_pixel_gradients_equal_whole_passes_that_keep_every_block(reader, answer_model):
+    for look, factors in zip(LOOKS[:2], reader.pixels(LOOKS[:2]), strict=True):
+        for question, found in (
+            (look.question, factors.question),
+            (GENERAL_QUESTION, factors.general),
+        ):
+            _, objective, pixels, _ = _naive(answer_model, look.image, question)
+            (gradient,) = torch.autograd.grad(objective, pixels)
+            expected = gradient[0].norm(dim=0).numpy()
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * expected.max())
+        assert factors.patch == 14 and factors.question.shape == (28, 28)
+
+
+def test_gradients_leave_the_model_as_it_was(reader, answer_model):
+    trained = [p.requires_grad for p in answer_model.model.parameters()]
+    reader.pixels(LOOKS[:1])
+    reader.gradients(LOOKS[:1], layer=0)
+    assert [p.requires_grad for p in answer_model.model.parameters()] == trained
+    assert all(p.grad is None for p in answer_model.model.parameters())
+    assert not any("forward" in vars(m) for m in answer_model.model.modules())
+
+
+def test_maps_of_all_layers_are_the_relative_maps_of_each(reader):
+    maps = reader.layer_maps(WIDE, LOOKS[0].question)
+    assert maps.shape == (reader.num_layers, 2, 2)
+    for layer, found in enumerate(maps):
+        (factors,) = reader.relative(LOOKS[:1], layer=layer)
+        np.testing.assert_allclose(found, factors.question / factors.general, rtol=1e-5)
+
+
+def test_the_map_lies_over_the_square_the_image_was_padded_to(reader):
+    wide, tall = reader.relative(LOOKS[:2], layer=0)
+    assert wide.view == Box(0, -15, 120, 105)
+    assert tall.view == Box(-18, 0, 82, 100)
+
+
+def test_the_answer_model_is_charged_with_what_was_read(reader, answer_model):
+    before = answer_model.cost - type(answer_model.cost)()
+    reader.relative(LOOKS, layer=0)
+    cost = answer_model.cost - before
+    assert (cost.calls, cost.images, cost.pixels) == (2 + 3, 2, 2 * 28**2)
+    whole = sum(
+        len(answer_model.row(VisualWorkingMemory(question, image)).input_ids)
+        for image, question in (
+            (WIDE, LOOKS[0].question),
+            (WIDE, LOOKS[2].question),
+            (WIDE, GENERAL_QUESTION),
+            (TALL, LOOKS[1].question),
+            (TALL, GENERAL_QUESTION),
+        )
+    )
+    assert 0 < cost.tokens_read < whole  # the image once for all questions about it
+
+
+def test_a_layer_the_model_does_not_have_is_refused(reader):
+    with pytest.raises(ValueError, match="layer=2 is none of the 2"):
+        reader.relative(LOOKS[:1], layer=2)
