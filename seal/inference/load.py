@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.device import existing_device, free_bytes
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.inference.hub import CLIP, model_folder
 from seal.models.files.load import has_tower, load_model, read_config, stored_dtype
@@ -128,36 +129,6 @@ def share_tower(vqa: VQAModel, vsm: VSM) -> bool:
     if same:
         vsm.vision_tower = one
     return same
-
-
-def existing_device(device: str | None = None) -> str:
-    """`device`, or for None `cuda` if there is a GPU, else `cpu`.
-
-    Raises:
-        ValueError: there is no such device here.
-    """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device is None:
-        return "cuda" if gpus else "cpu"
-    try:
-        named = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f"device={device!r} is none; say cpu, cuda or cuda:1") from error
-    if named.type == "cuda" and (named.index or 0) >= gpus:
-        has = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else "no GPU"
-        raise ValueError(f"device={device}, but there is {has} here; leave it out or say cpu")
-    return device
-
-
-def free_bytes(device: str) -> int:
-    """Memory a device has left; what PyTorch holds there for later counts as left."""
-    place = torch.device(device)
-    if place.type == "cuda":
-        kept = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
-        return int(torch.cuda.mem_get_info(place)[0]) + kept
-    import psutil
-
-    return int(psutil.virtual_memory().available)
 
 
 def _tokenizer(folder: Path, model: VQAModel | VSM) -> Tokenizer:

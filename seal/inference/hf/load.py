@@ -1,0 +1,293 @@
+"""Image-text models of Hugging Face, loaded with what they read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+from seal.inference.device import existing_device, free_bytes
+from seal.inference.hf.control_tokens import control_tokens
+from seal.inference.hf.families import Family, family_of
+from seal.inference.hf.memory import kept_whole, require_room
+from seal.inference.hf.pixels import PixelBudget
+from seal.inference.hf.processor import load_processor
+from seal.text.quote import quoted
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+QUANTIZATIONS = ("int8", "nf4")
+
+
+@dataclass(slots=True)
+class HFModel:
+    """A model, its processor and how both were loaded."""
+
+    model: Any  # of `AutoModelForImageTextToText`
+    processor: Any
+    name: str  # folder or hub id
+    family: Family
+    pixels: PixelBudget
+    quantization: str | None = None
+    trust_remote_code: bool = False
+    revision: str | None = None  # the commit that was loaded, if the hub told
+    controls: tuple[str, ...] = field(init=False)  # tokens that no user may write
+
+    def __post_init__(self) -> None:
+        self.controls = control_tokens(self.processor)
+
+    @property
+    def model_type(self) -> str:
+        return str(self.model.config.model_type)
+
+    @property
+    def tokenizer(self) -> Any:
+        return self.processor.tokenizer
+
+    @property
+    def text_config(self) -> Any:
+        return self.model.config.get_text_config(decoder=True)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        dtype: torch.dtype = self.model.dtype
+        return dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go."""
+        device: torch.device = self.model.get_input_embeddings().weight.device
+        return device
+
+    @property
+    def image_token_id(self) -> int:
+        """The id that stands where a picture's features go."""
+        config = self.model.config
+        for name in ("image_token_id", "image_token_index"):
+            if (index := getattr(config, name, None)) is not None:
+                return int(index)
+        return int(self.tokenizer.convert_tokens_to_ids(str(self.processor.image_token)))
+
+    @property
+    def pad_id(self) -> int:
+        return int(self.tokenizer.pad_token_id or 0)
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        told = getattr(self.model.generation_config, "eos_token_id", None)
+        ids = told if isinstance(told, list) else [told]
+        return frozenset(i for i in [*ids, self.tokenizer.eos_token_id] if i is not None)
+
+    @property
+    def context(self) -> int:
+        """Positions the language model was made for."""
+        return int(getattr(self.text_config, "max_position_embeddings", None) or 1 << 31)
+
+    def settings(self) -> dict[str, Any]:
+        """What belongs beside every result of this model."""
+        return {
+            "model": self.name,
+            "revision": self.revision,
+            "model_type": self.model_type,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "quantization": self.quantization,
+            "trust_remote_code": self.trust_remote_code,
+            **self.pixels.settings(),
+        }
+
+
+def load_hf(
+    name: str | Path,
+    *,
+    device: str | None = None,
+    dtype: torch.dtype | str | None = None,
+    quantization: str | None = None,
+    device_map: str | dict[str, Any] | None = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    chat_template: str | None = None,
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> HFModel:
+    """The model `name` (folder or hub id) and its processor.
+
+    Args:
+        device: None is the first GPU if there is one; ignored with `device_map`.
+        dtype: None is the files' own, float32 on a CPU.
+        quantization: "int8" or "nf4", of the language model's blocks.
+        device_map: how accelerate spreads the model, for example "auto".
+        min_pixels, max_pixels: per picture, as given to the vision tower; None is the processor's.
+        chat_template: Jinja text in place of the processor's own.
+        tell: is told what memory it will take, before weights are read; None: the log.
+
+    Raises:
+        ValueError: it is no image-text model, cannot be had, needs code of its own, holds no
+            safetensors, lacks files or a chat template, or does not fit; in one line.
+    """
+    name = str(name)
+    wanted = _checked_dtype(dtype)
+    if quantization not in (None, *QUANTIZATIONS):
+        raise ValueError(f"quantization={quantization!r}; known: {', '.join(QUANTIZATIONS)}")
+    code: dict[str, Any] = {"trust_remote_code": trust_remote_code, "revision": revision}
+    config = _config(name, code)
+    family = family_of(config.model_type)
+    if family.refused:
+        raise ValueError(f"{name} ({config.model_type}) cannot be asked: {family.refused}")
+    processor = _processor(name, config, code)
+    if chat_template is not None:
+        processor.chat_template = chat_template
+    if not getattr(processor, "chat_template", None) and family.prompt is None:
+        raise ValueError(
+            f"{name}: its processor has no chat template, so nothing says how it is asked; take an "
+            "instruction-tuned form of the model, or give chat_template= (Jinja)"
+        )
+    pixels = PixelBudget.set(processor, family, name, min_pixels, max_pixels)
+    place = None if device_map is not None else existing_device(device)
+    if wanted is None:
+        on_cpu = place is not None and torch.device(place).type == "cpu"
+        wanted = torch.float32 if on_cpu else _own_dtype(config)
+    skeleton = _skeleton(name, config, code)
+    require_room(
+        skeleton,
+        processor,
+        name,
+        dtype=wanted,
+        quantization=quantization,
+        free=None if place is None else free_bytes(place),
+        device=place or "",
+        tell=tell or logging.getLogger(__name__).info,
+    )
+    options: dict[str, Any] = {"dtype": wanted, "use_safetensors": True, **code}
+    if quantization is not None:
+        options["quantization_config"] = _quantized(quantization, wanted, kept_whole(skeleton))
+        options["device_map"] = device_map or {"": place}
+    elif device_map is not None:
+        options["device_map"] = device_map
+    try:
+        model: Any = AutoModelForImageTextToText.from_pretrained(name, **options)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise ValueError(_weights_refused(name, error)) from error
+    if quantization is None and device_map is None:
+        model = model.to(place)
+    return HFModel(
+        model=model.eval(),
+        processor=processor,
+        name=name,
+        family=family,
+        pixels=pixels,
+        quantization=quantization,
+        trust_remote_code=trust_remote_code,
+        revision=getattr(config, "_commit_hash", None) or revision,
+    )
+
+
+def _checked_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+    if dtype is None or (isinstance(dtype, torch.dtype) and dtype in DTYPES.values()):
+        return dtype
+    if dtype in DTYPES:
+        return DTYPES[str(dtype)]
+    raise ValueError(f"dtype={quoted(str(dtype))} is none of {', '.join(DTYPES)}")
+
+
+def _own_dtype(config: Any) -> torch.dtype:
+    told = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
+    if isinstance(told, str):
+        told = DTYPES.get(told)
+    return told if isinstance(told, torch.dtype) and told.is_floating_point else torch.bfloat16
+
+
+def _config(name: str, code: dict[str, Any]) -> Any:
+    folder = Path(name)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise ValueError(f"{name} has no config.json: no model folder of Hugging Face")
+    try:
+        config = AutoConfig.from_pretrained(name, **code)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ValueError(_not_had(name, error)) from error
+    remote = getattr(config, "auto_map", None) or {}
+    known = config.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    if known or (code["trust_remote_code"] and AutoModelForImageTextToText.__name__ in remote):
+        return config
+    if AutoModelForImageTextToText.__name__ in remote:
+        raise ValueError(_needs_code(name))
+    raise ValueError(
+        f"{name} is a {config.model_type} model, which transformers does not know as an image-text "
+        "model; name one of AutoModelForImageTextToText, for example Qwen/Qwen3-VL-8B-Instruct"
+    )
+
+
+def _processor(name: str, config: Any, code: dict[str, Any]) -> Any:
+    try:
+        return load_processor(name, config, **code)
+    except (OSError, ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
+        raise ValueError(
+            f"{name}: its processor cannot be loaded ({_first_line(error)}); the folder lacks "
+            "tokenizer or processor files, or holds another model's: fetch it again"
+        ) from error
+
+
+def _skeleton(name: str, config: Any, code: dict[str, Any]) -> Any:
+    """The model without weights."""
+    with torch.device("meta"):
+        try:
+            return AutoModelForImageTextToText.from_config(
+                config, trust_remote_code=code["trust_remote_code"]
+            )
+        except (ValueError, ImportError, OSError) as error:
+            raise ValueError(f"{name} cannot be built: {_first_line(error)}") from error
+
+
+def _quantized(quantization: str, dtype: torch.dtype, skip: list[str]) -> BitsAndBytesConfig:
+    if quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=dtype,
+        bnb_4bit_use_double_quant=True,
+        llm_int8_skip_modules=skip,
+    )
+
+
+def _not_had(name: str, error: Exception) -> str:
+    said = str(error)
+    if "trust_remote_code" in said:
+        return _needs_code(name)
+    if "gated" in said or "401" in said or "403" in said:
+        return (
+            f"{name} is gated or private: accept its terms on huggingface.co/{name} and log in "
+            "with `hf auth login`, or give a folder that holds it"
+        )
+    return (
+        f"{name}: neither a model folder here nor to be had from the hub ({_first_line(error)}); "
+        "give the path of a folder, or fetch it with `hf download` where there is a connection"
+    )
+
+
+def _needs_code(name: str) -> str:
+    return (
+        f"{name} comes with Python code of its own, which is not run unless you trust it: say "
+        "trust_remote_code=True, or take a model that transformers knows"
+    )
+
+
+def _weights_refused(name: str, error: Exception) -> str:
+    said = str(error)
+    if "safetensors" in said:
+        return (
+            f"{name} holds no safetensors weights; pickled ones (.bin) can run any code when they "
+            "are read, so they are refused: take a revision with safetensors, or convert them"
+        )
+    return f"{name}: its weights cannot be loaded: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
