@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 import openai
@@ -13,7 +13,14 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
 from seal.endpoint.address import is_openai
-from seal.endpoint.faults import FaultError, back_off, clean, retry_after, server_text
+from seal.endpoint.faults import (
+    FaultError,
+    RefusedError,
+    back_off,
+    clean,
+    retry_after,
+    server_text,
+)
 from seal.endpoint.usage import Usage
 
 _FATAL = (401, 403, 404)  # no prompt would fare better
@@ -38,7 +45,8 @@ class Endpoint:
         backoff: float,
         advice: str,
     ) -> None:
-        """`key` may be empty for a server that asks for none; `key_name` is its variable.
+        """`model` may be empty as long as no chat is held. `key` may be empty for a server that
+        asks for none; `key_name` is its variable.
 
         `base_url=None` is OpenAI's own; `advice`: what to check if the server refuses everything.
         """
@@ -59,7 +67,8 @@ class Endpoint:
 
     @property
     def where(self) -> str:
-        return f"model {self.model!r} at {self.base_url or 'api.openai.com'}"
+        address = self.base_url or "api.openai.com"
+        return f"model {self.model!r} at {address}" if self.model else address
 
     @property
     def limit_name(self) -> str:
@@ -88,7 +97,7 @@ class Endpoint:
 
         Raises:
             FaultError: it brought no answer.
-            ValueError: nor will any other.
+            RefusedError: nor will any other.
         """
         await asyncio.sleep(max(0.0, self._paused_until - time.monotonic()))
         self.usage.requests += 1
@@ -135,9 +144,10 @@ class Endpoint:
     def _refused(self, error: openai.APIStatusError) -> Exception:
         status, text = error.status_code, self.clean(server_text(error))
         if status in _FATAL or error.code == "insufficient_quota":
-            return ValueError(
+            return RefusedError(
                 f"{self.where} refuses (HTTP {status}): {text}; check {self.advice} "
-                f"and the key in the environment variable {self._key_name}"
+                f"and the key in the environment variable {self._key_name}",
+                status,
             )
         repeat = status in _WORTH_REPEATING or status >= 500
         wait = retry_after(error.response.headers.get("retry-after"))
@@ -166,14 +176,21 @@ class Session:
             return await self.endpoint.request(self.client, body())
 
     async def chat_patiently(
-        self, body: Callable[[], dict[str, Any]], *, attempts: int | None = None
-    ) -> ChatCompletion:
-        """An answer after `attempts` requests at most (None: the endpoint's); raises the last
-        fault, which else is as of `chat`."""
+        self,
+        body: Callable[[], dict[str, Any]],
+        read: Callable[[ChatCompletion], T],
+        *,
+        attempts: int | None = None,
+    ) -> T:
+        """What `read` makes of the first sound answer; it raises a FaultError for another.
+
+        `attempts`: requests at most; None is the endpoint's. Raises the last fault; else as `chat`.
+        """
         faults = 0
         while True:
             try:
                 completion = await self.chat(body, again=faults > 0)
+                answer = read(completion)
             except FaultError as fault:
                 faults += 1
                 if faults >= (attempts or self.endpoint.attempts) or not fault.repeat:
@@ -181,7 +198,7 @@ class Session:
                 await self.wait(fault, faults)
                 continue
             self.endpoint.count(completion)
-            return completion
+            return answer
 
     async def wait(self, fault: FaultError, faults: int) -> None:
         """The time that the server asked for, of all; else a while, longer with every fault."""
@@ -189,6 +206,17 @@ class Session:
             self.endpoint.pause(fault.wait)
             return
         await asyncio.sleep(back_off(self.endpoint.backoff, faults))
+
+
+async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results, in order. If one fails the others end before that is told."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _in_a_thread(work: Callable[[], T]) -> T:

@@ -32,6 +32,14 @@ class FaultError(Exception):
         self.code = code  # the server's own word for it
 
 
+class RefusedError(ValueError):
+    """A request that no other would fare better than: the key, the address or the model."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status  # of HTTP
+
+
 def back_off(first: float, faults: int) -> float:
     """Seconds to wait after the `faults`-th fault in a row; `first`: after the first."""
     seconds = min(first * 2 ** (faults - 1), _LONGEST_WAIT)

@@ -10,7 +10,7 @@ from seal.building.language.answer_key import answer_key
 from seal.building.language.messages import Messages, chat_messages
 from seal.building.language.unwritten_records import Check, Prompt
 from seal.endpoint.cache import AnswerCache
-from seal.endpoint.client import Endpoint, Session
+from seal.endpoint.client import Endpoint, Session, together
 from seal.endpoint.faults import FaultError
 from seal.failure import FailedError
 
@@ -61,7 +61,7 @@ class EndpointWriter:
     ) -> list[str | None]:
         with self.cache:
             call = _Call(self, session, check)
-            answers = await asyncio.gather(*(call.answer(i, p) for i, p in enumerate(prompts)))
+            answers = await together(call.answer(i, p) for i, p in enumerate(prompts))
         if 2 * len(call.faulty) > len(call.sent):
             raise FailedError(
                 f"{len(call.faulty)} of {len(call.sent)} prompts got no answer from "
@@ -69,7 +69,7 @@ class EndpointWriter:
                 "from here"
             )
         self.endpoint.usage.no_answer += answers.count(None)
-        return list(answers)
+        return answers
 
     def body(self, messages: Messages) -> dict[str, Any]:
         """The fields of a request."""

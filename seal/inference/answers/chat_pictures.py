@@ -1,0 +1,84 @@
+"""Pictures for a chat endpoint: within the pixel budget, known by their pixels, sent as PNG."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import Image
+
+from seal.images import to_rgb
+
+_KEPT_BYTES = 64 * 2**20  # of encoded pictures: questions about one picture follow each other
+
+
+@dataclass(frozen=True, slots=True)
+class SentPicture:
+    """A picture as it is sent: RGB, nothing but pixels."""
+
+    image: Image.Image
+    digest: str  # of its size and pixels
+
+    @property
+    def pixels(self) -> int:
+        return self.image.width * self.image.height
+
+
+class ChatPictures:
+    """Prepares pictures; a lossless format, so that the server sees the pixels that are here."""
+
+    def __init__(self, max_pixels: int | None, tell: Callable[[str], None]) -> None:
+        """`max_pixels`: of one picture, larger ones are resized; None sends all as they are.
+
+        `tell`: is told of the first picture that is resized.
+        """
+        self.max_pixels = max_pixels
+        self.tell = tell
+        self.resized = 0  # pictures so far
+        self._urls: OrderedDict[str, str] = OrderedDict()
+        self._kept = 0  # bytes
+
+    def prepare(self, image: Image.Image) -> SentPicture:
+        image = to_rgb(image)
+        size = _within(image.size, self.max_pixels)
+        if size != image.size:
+            self.resized += 1
+            if self.resized == 1:
+                (w, h), (to_w, to_h) = image.size, size
+                self.tell(
+                    f"a picture of {w} x {h} is more than max_pixels={self.max_pixels} and is "
+                    f"shown at {to_w} x {to_h}, as will be others; raise max_pixels to show more"
+                )
+            image = image.resize(size, Image.Resampling.BICUBIC)
+        pixels = image.tobytes()
+        digest = hashlib.sha256(f"{image.width}x{image.height}:".encode() + pixels).hexdigest()
+        # Without what a file says of it: profiles, transparent colours.
+        return SentPicture(Image.frombytes("RGB", image.size, pixels), digest)
+
+    def url(self, picture: SentPicture) -> str:
+        """The picture as a data URL."""
+        url = self._urls.pop(picture.digest, None)
+        if url is None:
+            file = io.BytesIO()
+            picture.image.save(file, "PNG", compress_level=1)  # a fifth of the time, 10% larger
+            url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+            self._kept += len(url)
+        self._urls[picture.digest] = url
+        while self._kept > _KEPT_BYTES and len(self._urls) > 1:
+            self._kept -= len(self._urls.popitem(last=False)[1])
+        return url
+
+
+def _within(size: tuple[int, int], most: int | None) -> tuple[int, int]:
+    """The largest size of the same shape with `most` pixels at most."""
+    width, height = size
+    if most is None or width * height <= most:
+        return size
+    scale = math.sqrt(most / (width * height))
+    width = min(max(1, int(width * scale)), most)
+    return width, min(max(1, int(height * scale)), most // width)

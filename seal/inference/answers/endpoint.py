@@ -1,0 +1,208 @@
+"""A model behind an OpenAI-compatible server as an answer model: free answers, and letters."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from seal.endpoint.address import check_address, is_endpoint, is_openai, split_address
+from seal.endpoint.client import Endpoint
+from seal.endpoint.replies import Reply
+from seal.endpoint.served import ServedModel, served_models
+from seal.inference.answers.chat_pictures import ChatPictures
+from seal.inference.answers.chats import Chats, TooLongError
+from seal.inference.answers.endpoint_config import EndpointConfig
+from seal.inference.answers.endpoint_vision import check_vision
+from seal.inference.answers.protocol import Cost, Generation
+from seal.inference.answers.top_words import first_words, word_losses
+from seal.text.quote import quoted
+from seal.working_memory import VisualWorkingMemory
+
+Tell = Callable[[str], None]
+
+
+class EndpointAnswerModel:
+    """An `AnswerModel` on a server.
+
+    Costs are as the server counts tokens, and as pictures are sent; an answer out of the cache
+    costs what it cost at first. Equal requests get equal answers by the cache alone: most servers
+    compute batches that differ in the last digits.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        config: EndpointConfig | None = None,
+        *,
+        context: int | None = None,
+        tell: Tell | None = None,
+    ) -> None:
+        """`context`: tokens of prompt and answer together that the model reads, if known.
+
+        `tell`: is told of pictures that are resized; None: the log.
+        """
+        self.endpoint = endpoint
+        self.config = config or EndpointConfig()
+        self.context = context
+        self.cost = Cost()
+        self._tell = tell or logging.getLogger(__name__).warning
+        self._pictures = ChatPictures(self.config.max_pixels, self._tell)
+        self._chats = Chats(endpoint, self.config, self._pictures)
+        self._sees = not self.config.check_vision  # whether it was seen that it sees
+
+    @classmethod
+    def from_address(
+        cls, address: str, config: EndpointConfig | None = None, *, tell: Tell | None = None
+    ) -> EndpointAnswerModel:
+        """The model at `http://HOST:PORT/v1#MODEL`; without `#MODEL`, the only one served there.
+
+        Raises:
+            ValueError: the address is none or nobody answers there, the key is missing or refused,
+                or there is no such model, with those that are served.
+        """
+        config = config or EndpointConfig()
+        base_url, name = split_address(address)
+        if not is_endpoint(base_url):
+            raise ValueError(f"{quoted(address)} is no endpoint; one is like http://host:8000/v1")
+        check_address("endpoint", base_url, "api_key_env")
+        key = os.environ.get(config.api_key_env, "").strip()
+        if not key and is_openai(base_url):
+            raise ValueError(
+                f"{base_url} needs a key in the environment variable {config.api_key_env}; set it, "
+                "or name another variable with api_key_env="
+            )
+        endpoint = Endpoint(
+            name or "",
+            key=key,
+            key_name=config.api_key_env,
+            base_url=base_url,
+            concurrency=config.concurrency,
+            attempts=config.attempts,
+            timeout=config.timeout,
+            backoff=config.backoff,
+            advice="the address, the model behind its #",
+        )
+        served = served_models(endpoint)
+        model = _chosen(base_url, name, served)
+        endpoint.model = model.name
+        if served:
+            endpoint.advice += f" (it serves {_names(served)})"
+        return cls(endpoint, config, context=model.context, tell=tell)
+
+    def loglikelihood(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        """Not to be had here.
+
+        Raises:
+            ValueError: there are requests.
+        """
+        if requests:
+            raise ValueError(
+                f"{self.endpoint.where} gives no likelihood of whole options, as no endpoint does: "
+                "choose with scoring=letter, or load the model itself"
+            )
+        return []
+
+    def next_word(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        """See `AnswerModel`; infinity for a word that is not among the `top_logprobs` likeliest.
+
+        Raises:
+            ValueError: two words begin alike; the server gives no logprobs.
+        """
+        for _, words in requests:
+            first_words(words)
+        memories = [memory for memory, _ in requests]
+        replies = self._ask(memories, max_tokens=1, logprobs=True)
+        return [
+            word_losses(words, reply.first or ())
+            for (_, words), reply in zip(requests, replies, strict=True)
+        ]
+
+    def generate(
+        self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
+    ) -> list[Generation]:
+        """See `AnswerModel`. An answer's number of tokens is 0 where the server does not count.
+
+        Raises:
+            ValueError: the server refuses a request; see `Chats.ask`.
+            FailedError: it does not answer.
+        """
+        return [
+            Generation(reply.text, reply.tokens_written or 0, reply.finish != "length")
+            for reply in self._ask(requests, max_tokens=max_new_tokens)
+        ]
+
+    def fits(
+        self,
+        memory: VisualWorkingMemory,
+        options: Sequence[str] = (),
+        *,
+        max_new_tokens: int = 200,
+    ) -> bool:
+        """See `AnswerModel`; True where the server does not tell its context.
+
+        Asks for one token, for only the server can count. With `options` an answer is one token, a
+        letter.
+        """
+        if self.context is None:
+            return True
+        try:
+            (reply,) = self._ask([memory], max_tokens=1)
+        except TooLongError:
+            return False
+        return (reply.tokens_read or 0) + (1 if options else max_new_tokens) <= self.context
+
+    def settings(self) -> dict[str, Any]:
+        """What answers depend on, for results; no key."""
+        depends = ("layout", "max_pixels", "detail", "temperature", "top_logprobs", "extra")
+        config = asdict(self.config)
+        return {
+            "kind": "endpoint",
+            "address": self.endpoint.base_url,
+            "model": self.endpoint.model,
+            "context": self.context,
+        } | {name: config[name] for name in depends}
+
+    def report(self) -> dict[str, Any]:
+        """Requests of this run and what they cost, `Usage`'s; how many pictures were resized."""
+        return self.endpoint.usage.report() | {"resized_pictures": self._pictures.resized}
+
+    def _ask(
+        self, memories: Sequence[VisualWorkingMemory], *, max_tokens: int, logprobs: bool = False
+    ) -> list[Reply]:
+        if not self._sees and any(memory.image is not None for memory in memories):
+            check_vision(self._chats, self._tell)
+            self._sees = True
+        answered = self._chats.ask(memories, max_tokens=max_tokens, logprobs=logprobs)
+        for answer in answered:
+            self.cost.calls += 1
+            self.cost.tokens_read += answer.reply.tokens_read or 0
+            self.cost.tokens_written += answer.reply.tokens_written or 0
+            self.cost.images += answer.images
+            self.cost.pixels += answer.pixels
+        return [answer.reply for answer in answered]
+
+
+def _chosen(address: str, name: str | None, served: list[ServedModel] | None) -> ServedModel:
+    """The model that was meant. A name that is not listed may still be another name of one."""
+    if name is not None:
+        return next((m for m in served or () if m.name == name), ServedModel(name))
+    if served is None:
+        raise ValueError(f"{address} has no list of its models: name one as in {address}#MODEL")
+    if len(served) != 1:
+        raise ValueError(
+            f"{address} serves {len(served)} models ({_names(served)}): name one as in "
+            f"{address}#MODEL"
+        )
+    return served[0]
+
+
+def _names(served: list[ServedModel]) -> str:
+    names = ", ".join(model.name for model in served[:10]) or "none"
+    return names + (f" and {len(served) - 10} more" if len(served) > 10 else "")
