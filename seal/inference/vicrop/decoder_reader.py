@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from seal.inference.vicrop.branches import continued, pack
 from seal.inference.vicrop.default_layers import default_layer, family_defaults
 from seal.inference.vicrop.layer_attention import reading
-from seal.inference.vicrop.pixel_gradients import pixel_factors
+from seal.inference.vicrop.pixel_gradients import frozen, pixel_factors
 from seal.inference.vicrop.prompt_source import PromptSource, SeenGrid, likeliest, read_behind
 from seal.inference.vicrop.reader import (
     GENERAL_QUESTION,
@@ -132,7 +132,11 @@ class DecoderReader:
             read_behind(source, begun, branches.ids, branches.sees, branches.positions)
         last = continued(branches, [[tail[-1] for tail in row] for row in tails], begun.mask)
         module = self._module(layer)
-        with torch.enable_grad(), reading([source.decoder], [module], graph=True) as attention:
+        with (
+            torch.enable_grad(),
+            frozen(source.model),
+            reading([source.decoder], [module], graph=True) as attention,
+        ):
             states = read_behind(source, begun, last.ids, last.sees, last.positions)
             objective = likeliest(source.logits(states))[last.owner >= 0].sum()
             weights = attention.of(module)

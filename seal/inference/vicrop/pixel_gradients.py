@@ -43,27 +43,36 @@ def _gradient(source: PixelSource, image: Image, question: str) -> tuple[np.ndar
 
 
 @contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Inside this, backward passes included, no weight has a gradient."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    try:
+        for parameter in trained:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
 def recomputed(model: nn.Module) -> Iterator[None]:
     """Inside this, backward passes included, blocks keep their input only, weights no gradient.
 
     transformers recomputes while training alone; here dropout must stay off.
     """
-    trained = [p for p in model.parameters() if p.requires_grad]
     blocks = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
     before = [vars(block).get("forward") for block in blocks]  # a hook of device_map, if any
-    try:
-        for parameter in trained:
-            parameter.requires_grad_(False)
-        for block in blocks:
-            block.forward = _checkpointed(block.forward)
-        yield
-    finally:
-        for block, forward in zip(blocks, before, strict=True):
-            del block.forward
-            if forward is not None:
-                block.forward = forward
-        for parameter in trained:
-            parameter.requires_grad_(True)
+    with frozen(model):
+        try:
+            for block in blocks:
+                block.forward = _checkpointed(block.forward)
+            yield
+        finally:
+            for block, forward in zip(blocks, before, strict=True):
+                del block.forward
+                if forward is not None:
+                    block.forward = forward
 
 
 def _checkpointed(forward: Any) -> Any:
