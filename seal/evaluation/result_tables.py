@@ -31,6 +31,22 @@ def benchmark_table(metrics: Mapping[str, Any]) -> Table:
     return Table(title, tuple(head), tuple(rows))
 
 
+def free_answers_table(metrics: Mapping[str, Any]) -> Table:
+    """Each system's credit as ViCrop counted it and by the benchmark's own rule, in percent."""
+    systems: Mapping[str, Any] = metrics["systems"]
+    columns = list(next(iter(systems.values()))["overall"])
+    rows = [
+        (
+            name,
+            *(percent(of["overall"][key]) for key in columns),
+            str(of["overall"]["standard"]["n"]),
+        )
+        for name, of in systems.items()
+    ]
+    title = f"{metrics['task']}, percent over {metrics['num_questions']} questions"
+    return Table(title, ("system", *columns, "n"), tuple(rows))
+
+
 def search_table(metrics: Mapping[str, Any]) -> Table:
     """How each strategy finds the targets, and how many regions it looks at."""
     lengths = metrics["search_length"]

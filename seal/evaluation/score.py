@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.answer_scorers import SCORERS
 from seal.evaluation.benchmark import TASKS
+from seal.evaluation.free_answers import free_metrics, free_predictions
+from seal.evaluation.result_tables import benchmark_table, free_answers_table
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
 from seal.evaluation.store import (
     CONFIG,
@@ -21,6 +24,7 @@ from seal.evaluation.store import (
 )
 from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.pages.table import Table
 
 ID_KEYS = ("id", "question_id", "input_image", "image")
 LOSS_KEYS = ("losses", "per_option_losses")
@@ -35,20 +39,33 @@ class ScoreRun:
     task: str = "vstar_bench"
     answers: str  # a run folder or its predictions.jsonl; or JSONL lines of another program
     out: str  # where metrics.json goes
-    annotations: str | None = None  # the benchmark's folder; not needed for our own predictions
+    # The benchmark's folder, or for vicrop_* a file of labels; our own predictions need none.
+    annotations: str | None = None
     scoring: str | None = None  # of foreign answers; None: likelihood if they hold losses
     name: str = "answers"  # what foreign answers are called in the results
     baseline: str = "none"  # the system that the others are compared with
     seed: int = 0  # of intervals
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ValueError(f"task={self.task!r} is none of {', '.join(TASKS)}")
+        if self.task not in (*TASKS, *SCORERS):
+            known = ", ".join([*TASKS, *SCORERS])
+            raise ValueError(f"task={self.task!r} is none of {known}")
+        if self.task in SCORERS and self.scoring is not None:
+            raise ValueError(
+                f"scoring={self.scoring} is for options; {self.task} is judged in both its ways"
+            )
 
 
 def run_score(run: ScoreRun) -> dict[str, Any]:
     """Judge, and write metrics.json; foreign answers are kept in our form beside it."""
     path, out = Path(run.answers), Path(run.out)
+    if run.task in SCORERS:
+        annotations = None if run.annotations is None else Path(run.annotations)
+        lines = free_predictions(run.task, path, annotations, name=run.name)
+        _keep(out, lines)
+        metrics = free_metrics(run.task, lines, baseline=run.baseline, seed=run.seed)
+        write_metrics(out, metrics)
+        return metrics
     lines = _read(path)
     task = VStarBenchConfig(folder=run.annotations or "", require_images=False).build()
     if "question" not in lines[0]:
@@ -57,15 +74,24 @@ def run_score(run: ScoreRun) -> dict[str, Any]:
                 f"{path}: answers without their questions need annotations=FOLDER, the benchmark's"
             )
         lines = foreign_predictions(task, lines, path, run)
-        if (out / CONFIG).exists():
-            raise ValueError(f"out={out} is the folder of a run, whose answers would be lost")
-        text = "".join(json.dumps(line) + "\n" for line in lines)
-        write_text(out / PREDICTIONS, text)
+        _keep(out, lines)
     else:  # of a run that was not finished: a question may have failed, then been asked again
         lines = list(latest(lines, line_key).values())
     metrics = benchmark_metrics(task, lines, baseline=run.baseline, seed=run.seed)
     write_metrics(out, metrics)
     return metrics
+
+
+def score_table(metrics: dict[str, Any]) -> Table:
+    """What `run_score` returned, as a table."""
+    free = metrics["task"] in SCORERS
+    return free_answers_table(metrics) if free else benchmark_table(metrics)
+
+
+def _keep(out: Path, lines: list[Prediction]) -> None:
+    if (out / CONFIG).exists():
+        raise ValueError(f"out={out} is the folder of a run, whose answers would be lost")
+    write_text(out / PREDICTIONS, "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def foreign_predictions(

@@ -1,0 +1,210 @@
+"""Files of free answers with their labels, ViCrop's own result files among them, and their numbers.
+
+A file is a JSON list, as the original writes it, or JSONL. An entry names its question (id,
+question_id), holds what was said (`original_answer` and `crop_answer`, which become the
+systems `original` and `crop`; or text, answer, prediction, output), and the labels; these, and the
+question, may stand in a second file whose entries have the same names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seal.evaluation.answer_scorers import SCORERS, Answered, Labels
+from seal.evaluation.store import PREDICTIONS, json_line, numbered_lines
+from seal.evaluation.task import Prediction
+from seal.files.plain_text import read_text
+from seal.metrics.paired import paired_difference
+from seal.text.quote import quoted
+
+VERSION = "1"
+NAMES = ("id", "question_id")
+PAIR = {"original_answer": "original", "crop_answer": "crop"}
+TEXTS = ("text", "answer", "prediction", "output")
+_WAY = "give the file that has them as annotations="
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    where: str  # for messages
+    content: Mapping[str, Any]
+
+    @property
+    def name(self) -> str | None:
+        return next((str(self.content[key]) for key in NAMES if key in self.content), None)
+
+
+def free_predictions(
+    task: str, answers: Path, annotations: Path | None, *, name: str
+) -> list[Prediction]:
+    """One line an answer, with all that judging it needs.
+
+    Args:
+        task: one of `SCORERS`.
+        answers: a file of answers, or a folder of ours with predictions.jsonl.
+        annotations: questions and labels of entries that lack them; those that nobody answered
+            count as well.
+        name: of the system, where the file names none.
+
+    Raises:
+        ValueError: a file that is not as described; the message names file, line and key.
+    """
+    told: dict[str, _Entry] = {}
+    for entry in _entries(annotations) if annotations is not None else ():
+        if entry.name is None:
+            raise ValueError(f"{entry.where} has none of {', '.join(NAMES)}")
+        told[entry.name] = entry
+    lines: list[Prediction] = []
+    seen: set[tuple[str, str | None]] = set()
+    for number, entry in enumerate(_entries(answers), start=1):
+        own = entry.name
+        if told and own not in told:
+            raise ValueError(f"{entry.where}: {quoted(own)} is no question of {annotations}")
+        merged = {**(told[str(own)].content if told else {}), **entry.content}
+        base = _base(task, own if own is not None else str(number), merged, entry.where)
+        for system, text in _said(entry, name):
+            if told and (system, own) in seen:
+                raise ValueError(f"{entry.where} answers {quoted(own)} again as {quoted(system)}")
+            # Some files of the original's name the image alone, which has several questions.
+            unique = {"id": f"{own}#{number}"} if (system, own) in seen else {}
+            seen.add((system, base["id"]))
+            lines.append(base | unique | {"system": system, "text": text})
+    if not lines:
+        raise ValueError(f"{answers} holds no answers")
+    return lines + list(_unanswered(task, lines, told))
+
+
+def free_metrics(
+    task: str, lines: Sequence[Prediction], *, baseline: str, seed: int = 0
+) -> dict[str, Any]:
+    """Everything in metrics.json; a pure function of the lines."""
+    scorer = SCORERS[task]
+    systems: dict[str, dict[str, Answered]] = {}
+    for line in lines:
+        row = Answered(line["question"], line["labels"], line["text"])
+        systems.setdefault(line["system"], {})[line["id"]] = row
+    if baseline not in systems and "original" in systems:
+        baseline = "original"
+    return {
+        "task": task,
+        "task_version": VERSION,
+        "protocol": "vicrop",
+        "scoring": "released and standard",
+        "seed": seed,
+        "num_questions": len({line["id"] for line in lines}),
+        "errors": [],
+        "systems": {
+            name: {
+                "overall": {
+                    key: metric.to_dict()
+                    for key, metric in scorer.metrics(list(rows.values()), seed=seed).items()
+                }
+            }
+            for name, rows in systems.items()
+        },
+        "paired": {
+            f"{name}_vs_{baseline}": {"overall": _differences(task, rows, systems[baseline], seed)}
+            for name, rows in systems.items()
+            if baseline in systems and name != baseline
+        },
+    }
+
+
+def _differences(
+    task: str, first: Mapping[str, Answered], second: Mapping[str, Answered], seed: int
+) -> dict[str, Any]:
+    """By judgement, first minus second over the questions that both were asked."""
+    scorer = SCORERS[task]
+    found = {}
+    for key, credit in (("released", scorer.credit_released), ("standard", scorer.credit_standard)):
+        pairs = [
+            (credit(row), credit(second[name])) for name, row in first.items() if name in second
+        ]
+        if key == "released":  # what the original cannot judge is in neither number
+            pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
+        found[key] = paired_difference(
+            [a or 0.0 for a, _ in pairs], [b or 0.0 for _, b in pairs], seed=seed
+        ).to_dict()
+    return found
+
+
+def _unanswered(
+    task: str, lines: Sequence[Prediction], told: Mapping[str, _Entry]
+) -> Iterator[Prediction]:
+    """A line without a text for each question that a system has not answered."""
+    for system in dict.fromkeys(line["system"] for line in lines):
+        answered = {line["id"] for line in lines if line["system"] == system}
+        for name, entry in told.items():
+            if name not in answered:
+                base = _base(task, name, entry.content, entry.where)
+                yield base | {"system": system, "text": None}
+
+
+def _base(task: str, name: str, content: Mapping[str, Any], where: str) -> Prediction:
+    return {
+        "id": name,
+        "task": task,
+        "task_version": VERSION,
+        "question": _question(task, content, where),
+        "labels": _labels(content, where),
+    }
+
+
+def _entries(path: Path) -> Iterator[_Entry]:
+    if path.is_dir():
+        path = path / PREDICTIONS
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist: give a JSON list or JSONL, or a run folder")
+    if path.suffix == ".json":
+        try:
+            content = json.loads(read_text(path))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is not JSON: {error}") from error
+        if not isinstance(content, list):
+            raise ValueError(f"{path}: expected a list of objects, got a {type(content).__name__}")
+        for number, entry in enumerate(content, start=1):
+            if not isinstance(entry, dict):
+                raise ValueError(f"{path}: entry {number} is {quoted(entry)}, not an object")
+            yield _Entry(f"{path}: entry {number}", entry)
+        return
+    for number, line in numbered_lines(path):
+        yield _Entry(f"{path}:{number}", json_line(path, number, line))
+
+
+def _labels(content: Mapping[str, Any], where: str) -> Labels:
+    if "labels" not in content:
+        raise ValueError(f"{where} has no labels: {_WAY}")
+    labels = content["labels"]
+    if isinstance(labels, str):
+        return labels
+    if not isinstance(labels, list) or not all(isinstance(v, str) for v in labels):
+        raise ValueError(f"{where}: labels={quoted(labels)}: expected a text or a list of texts")
+    return labels
+
+
+def _question(task: str, content: Mapping[str, Any], where: str) -> str:
+    question = content.get("question", "")
+    if not isinstance(question, str):
+        raise ValueError(f"{where}: question={quoted(question)}: expected a text")
+    if task == "vicrop_vstar" and not question:
+        raise ValueError(f"{where} has no question, whose option lines are needed: {_WAY}")
+    return question
+
+
+def _said(entry: _Entry, name: str) -> Iterator[tuple[str, str | None]]:
+    content = entry.content
+    keys = {key: system for key, system in PAIR.items() if key in content}
+    if not keys:
+        key = next((key for key in TEXTS if key in content), None)
+        if key is None:
+            raise ValueError(f"{entry.where} has none of {', '.join([*PAIR, *TEXTS])}")
+        keys = {key: str(content.get("system", name))}
+    for key, system in keys.items():
+        text = content[key]
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"{entry.where}: {key}={quoted(text)}: expected a text")
+        yield system, text
