@@ -26,7 +26,8 @@ class ViCropConfig:
     general_floor: float | None = None  # least general map, share of its mean; None: of the family
     smoothing: float = 0.0  # sigma in cells of a 3 x 3 Gaussian over the map; 0: none
     high_pass_sigma: float = 0.8  # pixels, of the 3 x 3 blur that pure_grad takes away
-    block: int = 14  # pixels, side of the cells of a pure_grad map
+    # pixels of what the tower sees, side of a cell of a pure_grad map; None: a patch of the tower
+    block: int | None = None
     general_question: str = "Write a general description of the image."
     short_question: bool = True  # maps are made without the option lines of a question
     # Windows under a cell, maps with NaN and flat ones are told and dealt with, and portraits are
@@ -49,8 +50,8 @@ class ViCropConfig:
         if not self.scales or min(self.scales) < 1 or sorted(set(self.scales)) != [*self.scales]:
             raise ValueError(f"scales={list(self.scales)} must be at least 1, each above the last")
         for name in ("tile_threshold", "block"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1 pixel")
+            if (side := getattr(self, name)) is not None and side < 1:
+                raise ValueError(f"{name}={side} must be at least 1 pixel")
         if self.general_floor is not None and not 0 <= self.general_floor <= 1:
             raise ValueError(
                 f"general_floor={self.general_floor} is not in [0, 1], a share of the map's mean"

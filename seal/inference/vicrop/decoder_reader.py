@@ -15,7 +15,7 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from seal.inference.vicrop.branches import continued, pack
-from seal.inference.vicrop.default_layers import default_layer, family_defaults
+from seal.inference.vicrop.default_layers import FamilyDefaults, default_layer, family_defaults
 from seal.inference.vicrop.layer_attention import reading
 from seal.inference.vicrop.pixel_gradients import frozen, pixel_factors
 from seal.inference.vicrop.prompt_source import PromptSource, SeenGrid, likeliest, read_behind
@@ -53,8 +53,8 @@ class DecoderReader:
         return default_layer(self.source.family, self.num_layers)
 
     @property
-    def base(self) -> int:
-        return family_defaults(self.source.family).base
+    def defaults(self) -> FamilyDefaults:
+        return family_defaults(self.source.family)
 
     @torch.no_grad()
     def relative(self, looks: Sequence[Look], *, layer: int) -> list[RelativeFactors]:

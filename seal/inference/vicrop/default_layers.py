@@ -1,4 +1,4 @@
-"""Which block of the language model is read, and how large the smallest window is, by family.
+"""Which block of a family's language model is read, and how its maps are used.
 
 A calibration (`seal eval/vicrop_layers`) on a handful of annotated images is worth more.
 """
@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FamilyDefaults:
-    """What is known of a family: tried layers by depth, and the tower's input size in pixels."""
+    """What is known of a family."""
 
     layers: dict[int, int]  # depth of the language model -> block, counted from 0
-    base: int
+    base: int  # side of the smallest window in image pixels: the tower's input size
+    # Least map of the general question, as a share of its mean: near-zero denominators explode.
+    floor: float = 0.0
+    shrinks: bool = True  # every image to one size; others see more of a larger one
 
 
 # LLaVA-1.5, InstructBLIP, Qwen2.5-VL 3B (36 blocks) as in the paper's code; Qwen2.5-VL 7B (28) and
@@ -22,11 +25,11 @@ class FamilyDefaults:
 FAMILIES: dict[str, FamilyDefaults] = {
     "llava": FamilyDefaults({32: 14}, 336),
     "instructblip": FamilyDefaults({32: 15}, 224),
-    "qwen2_5_vl": FamilyDefaults({36: 22, 28: 22}, 224),
-    "qwen3_vl": FamilyDefaults({36: 23}, 224),
-    "llava_next": FamilyDefaults({32: 14}, 336),
-    "llava_onevision": FamilyDefaults({28: 22}, 384),
-    "internvl": FamilyDefaults({28: 22}, 448),
+    "qwen2_5_vl": FamilyDefaults({36: 22, 28: 22}, 224, 0.25, shrinks=False),
+    "qwen3_vl": FamilyDefaults({36: 23}, 224, 0.25, shrinks=False),
+    "llava_next": FamilyDefaults({32: 14}, 336, shrinks=False),
+    "llava_onevision": FamilyDefaults({28: 22}, 384, 0.25, shrinks=False),
+    "internvl": FamilyDefaults({28: 22}, 448, 0.25, shrinks=False),
     "seal": FamilyDefaults({32: 14}, 224),
 }
 

@@ -11,13 +11,15 @@ from seal.inference.vicrop.blur import blurred
 MEDIAN_SIDE = 7  # pixels
 
 
-def high_pass(image: Image.Image, size: int, *, sigma: float = 0.8) -> np.ndarray:
-    """(size, size) float32 >= 0: how far each pixel is from its surroundings, over the channels.
+def high_pass(image: Image.Image, size: int | tuple[int, int], *, sigma: float = 0.8) -> np.ndarray:
+    """(height, width) float32 >= 0: how far each pixel is from its surroundings, over the channels.
 
-    The image is stretched to size x size in values from 0 to 1; what a 3 x 3 Gaussian leaves of it
-    is taken away, and a 7 x 7 median takes away what is as small as noise.
+    The image is stretched to `size`, a side or (width, height), in values from 0 to 1; what a
+    3 x 3 Gaussian leaves of it is taken away, and a 7 x 7 median takes away what is as small as
+    noise.
     """
-    stretched = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    size = (size, size) if isinstance(size, int) else size
+    stretched = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
     pixels = np.asarray(stretched, np.float32).transpose(2, 0, 1) / np.float32(255)
     detail = pixels - blurred(pixels, sigma)
     return median_filter(np.sqrt((detail * detail).sum(0)), size=MEDIAN_SIDE)

@@ -19,7 +19,7 @@ from seal.geometry import Box
 from seal.inference.answers.protocol import Cost
 from seal.inference.hf.encode import Encoded, collate, encode_row, user
 from seal.inference.hf.load import HFModel
-from seal.inference.vicrop.default_layers import default_layer, family_defaults
+from seal.inference.vicrop.default_layers import FamilyDefaults, default_layer, family_defaults
 from seal.inference.vicrop.layer_attention import reading
 from seal.inference.vicrop.pixel_gradients import frozen, pixel_factors
 from seal.inference.vicrop.prompt_source import PixelPass, likeliest
@@ -86,8 +86,8 @@ class InstructBlipReader:
         return default_layer("instructblip", self.num_layers)
 
     @property
-    def base(self) -> int:
-        return family_defaults("instructblip").base
+    def defaults(self) -> FamilyDefaults:
+        return family_defaults("instructblip")
 
     @torch.no_grad()
     def relative(self, looks: Sequence[Look], *, layer: int) -> list[RelativeFactors]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL.Image import Image
 
 from seal.geometry import Box
+from seal.inference.vicrop.default_layers import FamilyDefaults
 
 GENERAL_QUESTION = "Write a general description of the image."
 
@@ -66,8 +67,8 @@ class AttentionReader(Protocol):
         ...
 
     @property
-    def base(self) -> int:
-        """Side of the smallest window in image pixels: the input size of the vision tower."""
+    def defaults(self) -> FamilyDefaults:
+        """The smallest window, the floor of the general map and the like."""
         ...
 
     def relative(self, looks: Sequence[Look], *, layer: int) -> list[RelativeFactors]:

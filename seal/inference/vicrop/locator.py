@@ -1,0 +1,173 @@
+"""ViCrop as a locator: the crop that an answer model's own attention asks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from seal.geometry import Box
+from seal.inference.answers.protocol import AnswerModel
+from seal.inference.vicrop.build_reader import build_reader
+from seal.inference.vicrop.config import ViCropConfig
+from seal.inference.vicrop.maps import make_maps
+from seal.inference.vicrop.place import PlacedMap, window_of
+from seal.inference.vicrop.reader import AttentionReader, Look
+from seal.inference.vicrop.short_question import short_question
+from seal.inference.vicrop.tiles import Tiling, tiling, wants_tiles
+from seal.inference.vicrop.windows import Window
+from seal.search.heatmap import GridHeat
+from seal.search.locator import LocateRequest
+from seal.search.result import SearchResult
+from seal.search.tree import SearchNode
+
+
+class ViCropLocator:
+    """A `Locator` that is given the question: it always brings back one region, without a name."""
+
+    by_question = True
+
+    def __init__(self, answer_model: AnswerModel, config: ViCropConfig | None = None) -> None:
+        """Reads `answer_model`, whose cost is charged with it.
+
+        Raises:
+            ValueError: the model's attention cannot be read.
+        """
+        self.config = config or ViCropConfig()
+        self.reader: AttentionReader = build_reader(answer_model, self.config)
+
+    def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
+        """Requests with the same image and question share one map, charged to the first of them.
+
+        Raises:
+            ValueError: a request without a question.
+        """
+        first: dict[tuple[int, str], int] = {}
+        for i, request in enumerate(requests):
+            if not request.question.strip():
+                raise ValueError(
+                    f"ViCrop looks for what a question needs, and {request.target!r} comes without "
+                    "one: ask a question, or choose a search for names"
+                )
+            first.setdefault((id(request.image), request.question), i)
+        asked = [requests[i] for i in first.values()]
+        found = dict(zip(first, self._found(asked), strict=True))
+        results = []
+        for i, request in enumerate(requests):
+            key = id(request.image), request.question
+            results.append(_named(found[key], request.target, charged=first[key] == i))
+        return results
+
+    def _found(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
+        """All maps in one go, tiles of all images among them."""
+        started = time.perf_counter()
+        looks: list[Look] = []
+        parts: list[tuple[slice, Tiling | None]] = []
+        for request in requests:
+            question = request.question
+            if self.config.short_question:
+                question = short_question(question)
+            tiles = self._tiles(request.image)
+            shown = [request.image] if tiles is None else tiles.cut(request.image)
+            parts.append((slice(len(looks), len(looks) + len(shown)), tiles))
+            looks += [Look(image, question) for image in shown]
+        maps = make_maps(self.reader, looks, self.config)
+        seconds = time.perf_counter() - started
+        results = []
+        for request, (part, tiles) in zip(requests, parts, strict=True):
+            placed = (
+                maps[part.start] if tiles is None else _joined(maps[part], tiles, request.image)
+            )
+            window = window_of(
+                placed,
+                request.image.size,
+                self.config.base_window or self.reader.defaults.base,
+                scales=self.config.scales,
+                guards=self.config.guards,
+            )
+            shown = part.stop - part.start
+            share = seconds * shown / len(looks)
+            results.append(self._result(request, placed, window, shown, share))
+        return results
+
+    def _tiles(self, image: Image) -> Tiling | None:
+        if not wants_tiles(self.config, image.size, shrinks=self.reader.defaults.shrinks):
+            return None
+        released = not self.config.guards
+        return tiling(image.size, self.config.tile_threshold, as_released=released)
+
+    def _result(
+        self,
+        request: LocateRequest,
+        placed: PlacedMap,
+        window: Window,
+        num_maps: int,
+        seconds: float,
+    ) -> SearchResult:
+        root = SearchNode(
+            Box(0, 0, *request.image.size),
+            confidence=1.0,
+            best_box=window.box,
+            heat=_heat(placed, request.image),
+        )
+        return SearchResult(
+            target=request.target,
+            strategy=f"vicrop_{self.config.method}",
+            found=True,
+            boxes=[window.box],
+            scores=[1.0],
+            best_box=window.box,
+            best_score=1.0,
+            num_steps=1,
+            path=[root],
+            image_size=request.image.size,
+            config=self._told(placed, window),
+            calls={"map": num_maps},
+            seconds={"map": seconds},
+        )
+
+    def _told(self, placed: PlacedMap, window: Window) -> dict[str, Any]:
+        """The settings, what they came to for this model, and how the window was chosen."""
+        defaults, config = self.reader.defaults, self.config
+        floor = defaults.floor if config.general_floor is None else config.general_floor
+        return asdict(config) | {
+            "scales": list(config.scales),
+            "layer": self.reader.layer if config.layer is None else config.layer,
+            "num_layers": self.reader.num_layers,
+            "base_window": config.base_window or defaults.base,
+            "general_floor": floor,
+            "grid": list(placed.values.shape),
+            "view_xyxy": [placed.view.x0, placed.view.y0, placed.view.x1, placed.view.y1],
+            "window_scale": window.scale,
+            "window_sharpness": None if np.isnan(window.sharpness) else window.sharpness,
+            "whole_image": window.whole,
+            "notes": list(window.notes),
+        }
+
+
+def _joined(maps: Sequence[PlacedMap], tiles: Tiling, image: Image) -> PlacedMap:
+    """The maps of an image's tiles as one over the image, each over its own tile alone."""
+    own = [Box(0, 0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in tiles.boxes]
+    shape = maps[0].over(own[0]).shape
+    joined = tiles.join([m.over(box, shape) for m, box in zip(maps, own, strict=True)])
+    return PlacedMap(joined, Box(0, 0, *image.size))
+
+
+def _heat(placed: PlacedMap, image: Image) -> GridHeat:
+    """The map over the image, for pictures and traces; cells without a number are cold."""
+    box = Box(0, 0, *image.size)
+    values = np.nan_to_num(placed.values, nan=0.0, posinf=0.0, neginf=0.0)
+    laid = PlacedMap(values, placed.view).over(box)
+    return GridHeat(np.clip(laid, 0, None), box.width, box.height, float(laid.max()))
+
+
+def _named(result: SearchResult, target: str, *, charged: bool) -> SearchResult:
+    """The same result for one of the targets that share it."""
+    values = {name: getattr(result, name) for name in result.__dataclass_fields__}
+    if not charged:
+        values |= {"calls": {}, "seconds": {}}
+    return SearchResult(**values | {"target": target})
