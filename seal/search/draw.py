@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from seal.geometry import Box
 from seal.images import cut
 from seal.search import canvas
+from seal.search.draw_map import draw_map, from_map, headline
 from seal.search.heatmap import heat_grid
 from seal.search.result import SearchResult
 from seal.search.tree import SearchNode
@@ -25,8 +26,10 @@ def draw_path(
 
     Crops come from the full image, so a large photograph shows what the model saw; heat lies over
     those that were split. With more visits than `max_crops` the last ones are left out, never the
-    one that gave the box.
+    one that gave the box. A crop that came from a map of the answer model has a sheet of its own.
     """
+    if from_map(result):
+        return draw_map(image, result, width=width)
     overview = _overview(image, result, width - 2 * MARGIN)
     shown = _shown(result, max_crops)
     cell = (width - MARGIN * (COLUMNS + 1)) // COLUMNS
@@ -123,7 +126,8 @@ def _draw_verdict(
     draw: ImageDraw.ImageDraw, result: SearchResult, scale: float, frame: Box
 ) -> None:
     for box, score in zip(result.boxes, result.scores, strict=True):
-        text = canvas.shorten(f"{result.target} {score:.2f}", 15, frame.width)
+        name = "crop" if from_map(result) else f"{result.target} {score:.2f}"
+        text = canvas.shorten(name, 15, frame.width)
         canvas.label_box(draw, _scaled(box, scale), text, canvas.FOUND, 15, frame)
     if not result.found and result.best_box is not None:
         text = f"best guess {result.best_score:.2f}"
@@ -176,11 +180,15 @@ def _lines(node: SearchNode) -> tuple[str, str]:
 
 
 def _caption(result: SearchResult, index: int) -> str:
+    if from_map(result):
+        return headline(result)
     seen, guide = _lines(result.path[index])
     return f"{index + 1}. {seen}" + (f", {guide}" if guide else "")
 
 
 def _headline(result: SearchResult, width: int) -> str:
+    if from_map(result):
+        return canvas.shorten(headline(result), 20, width - 2 * MARGIN)
     if result.found:
         many = f" ({len(result.boxes)} instances)" if len(result.boxes) > 1 else ""
         verdict = f"found{many}, confidence {max(result.scores):.2f}"
