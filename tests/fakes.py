@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from seal.geometry import Box
 from seal.inference.answers.protocol import Cost, Generation
@@ -26,6 +29,8 @@ class FakeAnswerModel:
     everything 1.0 while something is missing.
     """
 
+    names_missing = True
+
     def __init__(
         self,
         needs: Mapping[str, Sequence[str]] | None = None,
@@ -44,18 +49,24 @@ class FakeAnswerModel:
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
         self.scored.append([(memory, tuple(options)) for memory, options in requests])
+        self._count([memory for memory, _ in requests])
+        self.cost.options_scored += sum(len(options) for _, options in requests)
         return [[self.loss(memory, option) for option in options] for memory, options in requests]
 
     def next_word(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
+        self._count([memory for memory, _ in requests])
         return [[self.loss(memory, word) for word in words] for memory, words in requests]
 
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
     ) -> list[Generation]:
         self.generated.append(list(requests))
-        return [generation(self._say(memory)) for memory in requests]
+        self._count(requests)
+        said = [generation(self._say(memory)) for memory in requests]
+        self.cost.tokens_written += sum(each.num_tokens for each in said)
+        return said
 
     def fits(
         self,
@@ -65,6 +76,14 @@ class FakeAnswerModel:
         max_new_tokens: int = 200,
     ) -> bool:
         return self.max_crops is None or memory.num_crops <= self.max_crops
+
+    def _count(self, memories: Sequence[VisualWorkingMemory]) -> None:
+        """A word is a token, and every picture has a thousand pixels."""
+        shown = sum((memory.image is not None) + memory.num_crops for memory in memories)
+        self.cost.calls += len(memories)
+        self.cost.tokens_read += sum(len(memory.question.split()) for memory in memories)
+        self.cost.images += shown
+        self.cost.pixels += 1000 * shown
 
     def missing(self, memory: VisualWorkingMemory) -> list[str]:
         seen = {target.name for target in memory.targets if target.boxes}
@@ -78,6 +97,60 @@ class FakeAnswerModel:
     def _loss(self, memory: VisualWorkingMemory, option: str) -> float:
         right = option == self.answers.get(memory.question) and not self.missing(memory)
         return 0.1 if right else 1.0
+
+
+class FakeChatModel(FakeAnswerModel):
+    """A model that never refuses, and is asked: how sure it is of a question, what it lists.
+
+    sure: question -> probability of Yes; None: it tells no probabilities, and says `says_sure`.
+    lists: question -> its whole answer when asked which objects it must see.
+    """
+
+    names_missing = False
+
+    def __init__(
+        self,
+        sure: Mapping[str, float | None],
+        lists: Mapping[str, str],
+        answers: Mapping[str, str] | None = None,
+        *,
+        says_sure: str = "No.",
+        finished: bool = True,
+        mass: float = 0.9,
+    ) -> None:
+        super().__init__(answers=answers)
+        self.sure, self.lists = dict(sure), dict(lists)
+        self.says_sure, self.finished, self.mass = says_sure, finished, mass
+        self.worded: list[list[VisualWorkingMemory]] = []  # the batches of next_word
+
+    def next_word(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        self.worded.append([memory for memory, _ in requests])
+        self._count(self.worded[-1])
+        return [self._yes_no(memory) for memory, _ in requests]
+
+    def generate(
+        self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
+    ) -> list[Generation]:
+        said = super().generate(requests, max_new_tokens=max_new_tokens)
+        return [replace(each, finished=self.finished) for each in said]
+
+    def _yes_no(self, memory: VisualWorkingMemory) -> list[float]:
+        yes = self._of(self.sure, memory)
+        if yes is None:
+            return [math.inf, math.inf]
+        return [-math.log(p * self.mass) if p else math.inf for p in (yes, 1 - yes)]
+
+    def _say(self, memory: VisualWorkingMemory) -> str:
+        if "Yes or No" in memory.question:
+            return self.says_sure
+        if "JSON list" in memory.question:
+            return str(self._of(self.lists, memory))
+        return self.answers.get(memory.question, "It is.")
+
+    def _of(self, known: Mapping[str, object], memory: VisualWorkingMemory) -> Any:
+        return next(said for question, said in known.items() if question in memory.question)
 
 
 class FakeSearchModel:

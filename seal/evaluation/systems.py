@@ -24,6 +24,7 @@ class FirstAnswers:
         self.model = model
         # By identity of the image, which is kept alive so that its identity is not reused.
         self._known: dict[tuple[int, str], tuple[Image | None, Generation]] = {}
+        self.names_missing: bool = getattr(model, "names_missing", False)
 
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]

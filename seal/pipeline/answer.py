@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from seal.pipeline.planner.plan import Plan
 from seal.search.result import SearchResult
 from seal.search.trace import to_dict
 from seal.working_memory import VisualWorkingMemory
@@ -20,15 +21,16 @@ class Answer:
     losses: list[float] = field(default_factory=list)  # of each option, lower is likelier
     missing: list[str] = field(default_factory=list)  # what was searched for, or should have been
     unsearchable: list[str] = field(default_factory=list)  # named as missing, but no thing's name
+    plan: Plan | None = None  # what to search for, and who said so; None: nothing was to be planned
     memory: VisualWorkingMemory | None = None  # what the final answer was given
     searches: list[SearchResult] = field(default_factory=list)  # one per missing target
     left_out: int = 0  # instances that were found but not shown: the VQA LLM's context was full
-    cost: dict[str, Any] = field(default_factory=dict)  # visits, model calls, seconds
+    cost: dict[str, Any] = field(default_factory=dict)  # visits, calls, tokens, pixels, seconds
 
     @property
     def not_found(self) -> list[str]:
         """Targets that were searched for in vain."""
-        return [result.target for result in self.searches if not result.found]
+        return [result.target for result in self.searches if result.target and not result.found]
 
     def to_dict(self, *, heat_cells: int = 0) -> dict[str, Any]:
         """JSON-able, with the trace of every search."""
@@ -41,6 +43,7 @@ class Answer:
             "missing": self.missing,
             "unsearchable": self.unsearchable,
             "not_found": self.not_found,
+            "plan": None if self.plan is None else self.plan.to_dict(),
             "left_out": self.left_out,
             "memory": [
                 {"name": t.name, "boxes": [[b.x0, b.y0, b.x1, b.y1] for b in t.boxes]}

@@ -5,49 +5,55 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.images import context_box
-from seal.inference.answers.protocol import AnswerModel
+from seal.inference.answers.protocol import MAX_ANSWER_TOKENS, AnswerModel, Cost
 from seal.pipeline.answer import Answer
+from seal.pipeline.planner import Planner, PlannerConfig
+from seal.pipeline.planner.plan import given_plan
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.search.locator import LocateRequest, Locator
 from seal.search.result import SearchResult
-from seal.text.prompts import parse_missing
-from seal.text.targets import why_not_a_target
 from seal.working_memory import MemoryTarget, VisualWorkingMemory
-
-MAX_ANSWER_TOKENS = 200
 
 
 class ShowSearchTell:
     """Show, search and tell for many questions at a time, whatever answers and whatever locates."""
 
     def __init__(
-        self, answer_model: AnswerModel, locator: Locator | None, protocol: ProtocolConfig
+        self,
+        answer_model: AnswerModel,
+        locator: Locator | None,
+        protocol: ProtocolConfig,
+        planner: Planner | None = None,
     ) -> None:
+        """`planner=None`: the one that suits the answer model."""
         self.answer_model = answer_model
         self.locator = locator
         self.protocol = protocol
+        self.planner = planner or PlannerConfig().build(answer_model)
 
     def __call__(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer the questions, in order; their searches advance side by side."""
-        started = time.perf_counter()
+        started, unspent = time.perf_counter(), replace(self.answer_model.cost)
         plain = [VisualWorkingMemory(question.text, _image(question)) for question in questions]
         answers = [Answer("", "", memory=memory) for memory in plain]
         self._show(questions, answers)
-        shown = time.perf_counter()
+        shown, planned = time.perf_counter(), replace(self.answer_model.cost)
         self._search(questions, answers)
         searched = time.perf_counter()
         self._tell(questions, answers)
         told = time.perf_counter()
         for answer in answers:
             answer.cost = _cost(answer.searches)
+            answer.cost["answer_model"] = _share(self.answer_model.cost - unspent, len(answers))
+            answer.cost["planner"] = _share(planned - unspent, len(answers))  # part of the former
             # Questions share every pass, so each is charged its part of the whole.
             answer.cost["seconds"] = {
                 name: round(seconds / len(answers), 6)
@@ -60,24 +66,24 @@ class ShowSearchTell:
         return answers
 
     def _show(self, questions: Sequence[Question], answers: list[Answer]) -> None:
-        """First answers, where they decide something: what to search for, or the free text."""
+        """Plans, where they decide something: what to search for, or the free text."""
         asked = []
         for i, question in enumerate(questions):
             if question.targets is not None:
-                answers[i].missing = list(dict.fromkeys(question.targets))
+                answers[i].plan = given_plan(question.targets)
                 continue
             searchable = self.locator is not None and question.image is not None
-            if searchable or (not question.options and question.final_text is None):
+            free = not question.options and question.final_text is None
+            if searchable or (free and self.planner.answers_first):
                 asked.append(i)
-        first = self.answer_model.generate(
-            [_memory(answers[i]) for i in asked], max_new_tokens=MAX_ANSWER_TOKENS
-        )
-        for i, said in zip(asked, first, strict=True):
-            answers[i].first_text = said.text
-            for name in dict.fromkeys(parse_missing(said.text) or []):
-                # What a model says is not the caller's fault: told, and the others searched for.
-                kept = why_not_a_target(name) is None
-                (answers[i].missing if kept else answers[i].unsearchable).append(name)
+        plans = self.planner.plan([_memory(answers[i]) for i in asked])
+        for i, plan in zip(asked, plans, strict=True):
+            answers[i].plan = plan
+        for answer in answers:
+            if answer.plan is not None:
+                answer.first_text = answer.plan.first_text
+                answer.missing = list(answer.plan.targets)
+                answer.unsearchable = list(answer.plan.unsearchable)
 
     def _search(self, questions: Sequence[Question], answers: list[Answer]) -> None:
         """Fill the memory with what was missing."""
@@ -88,17 +94,29 @@ class ShowSearchTell:
         for i, question in enumerate(questions):
             image = _image(question)
             if image is not None:
-                owners += [i] * len(answers[i].missing)
-                requests += [
-                    LocateRequest(image, name, question.text) for name in answers[i].missing
-                ]
+                names = answers[i].missing or self._nameless(question, answers[i])
+                owners += [i] * len(names)
+                requests += [LocateRequest(image, name, question.text) for name in names]
         for i, result in zip(owners, self.locator.locate(requests), strict=True):
             answers[i].searches.append(result)
         for i in dict.fromkeys(owners):
-            targets = tuple(self._target(result) for result in answers[i].searches)
+            targets = tuple(
+                target
+                for target in map(self._target, answers[i].searches)
+                if target.name or target.boxes  # of what has no name, nothing can be said to lack
+            )
             answers[i].memory = VisualWorkingMemory(
                 questions[i].text, _image(questions[i]), targets
             )
+
+    def _nameless(self, question: Question, answer: Answer) -> list[str]:
+        """A request for whatever the question is about, from a locator that can read it.
+
+        Not where the model can do without, nor where the caller wants nothing searched for.
+        """
+        by_question = getattr(self.locator, "by_question", False)
+        sure = answer.plan is not None and answer.plan.sure
+        return [""] if by_question and not sure and question.targets is None else []
 
     def _target(self, result: SearchResult) -> MemoryTarget:
         boxes = result.boxes
@@ -199,3 +217,8 @@ def _cost(results: Sequence[SearchResult]) -> dict[str, Any]:
     for result in results:
         calls.update(result.calls)
     return {"visits": sum(len(result.path) for result in results), "calls": dict(calls)}
+
+
+def _share(cost: Cost, among: int) -> dict[str, float]:
+    """An equal part: questions that are put together share every pass."""
+    return {name: round(value / among, 6) for name, value in asdict(cost).items()}

@@ -49,6 +49,8 @@ class ScriptedAnswers:
     It decodes as many tokens as what it is said to have said has.
     """
 
+    names_missing = True
+
     def __init__(self, model: NetworkAnswerModel) -> None:
         """`model` must never end by itself (`write_random_model(never=...)`)."""
         self.model = model

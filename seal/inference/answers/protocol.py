@@ -8,6 +8,8 @@ from typing import Protocol
 
 from seal.working_memory import VisualWorkingMemory
 
+MAX_ANSWER_TOKENS = 200  # of a free-form answer
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:

@@ -35,6 +35,8 @@ KEPT_PICTURES = 64  # whole images, prepared: a question shows its image in the 
 class NetworkAnswerModel:
     """An `AnswerModel` on a trained VQA LLM."""
 
+    names_missing = True  # taught to refuse, and to list what it lacks: what to search for
+
     def __init__(
         self,
         model: VQAModel,

@@ -36,10 +36,11 @@ def write_benchmark(folder: Path) -> None:
 
 
 def answers(folder: Path) -> list[dict[str, Any]]:
-    """The lines as they stand, without how long they took."""
+    """The lines as they stand, without what they share with their batch."""
     lines = [json.loads(line) for line in (folder / "predictions.jsonl").open()]
     for line in lines:
-        line["answer"]["cost"].pop("seconds")
+        for shared in ("seconds", "answer_model", "planner"):
+            line["answer"]["cost"].pop(shared)
         for search in line["answer"]["searches"]:
             search.pop("seconds", None)
     return lines

@@ -188,7 +188,8 @@ def untimed(lines):
     """Without what a clock, or the number of questions beside it, decides."""
     lines = json.loads(json.dumps(lines))
     for line in lines:
-        line["answer"]["cost"].pop("seconds")
+        for shared in ("seconds", "answer_model", "planner"):
+            line["answer"]["cost"].pop(shared)
         for search in line["answer"]["searches"]:
             search.pop("seconds")
     return lines

@@ -1,0 +1,178 @@
+"""Plans in show, search and tell: what is searched for, by name or by question, and the cost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fakes import FakeAnswerModel, FakeChatModel, FakeSearchModel
+from PIL import Image
+
+from seal.geometry import Box
+from seal.inference.build_locator import build_locator
+from seal.pipeline import ProtocolConfig, Question
+from seal.pipeline.planner import PlannerConfig
+from seal.pipeline.stages import ShowSearchTell
+from seal.search.result import SearchResult
+from seal.working_memory import MemoryTarget
+
+MUG, PART = Box(40, 60, 60, 76), Box(100, 100, 300, 300)
+COLOR, SIDE, SKY = "What color is the mug?", "Is the mug left of the boat?", "Is it day?"
+PICTURE = Image.new("RGB", (640, 480), (90, 120, 60))
+
+
+class ByQuestion:
+    """Crops the same part whatever is asked, or finds nothing."""
+
+    by_question = True
+
+    def __init__(self, found=True):
+        self.found, self.requests = found, []
+
+    def locate(self, requests):
+        self.requests += requests
+        return [
+            SearchResult(
+                target=request.target,
+                strategy="part",
+                found=self.found,
+                boxes=[PART] if self.found else [],
+                scores=[1.0] if self.found else [],
+                image_size=request.image.size,
+            )
+            for request in requests
+        ]
+
+
+def chat(**options):
+    return FakeChatModel(
+        {COLOR: 0.3, SIDE: 0.1, SKY: 0.9},
+        {COLOR: '["mug"]', SIDE: "[]", SKY: "[]"},
+        {COLOR: "red", SKY: "day"},
+        **options,
+    )
+
+
+def stages(model, locator="guided", **planner):
+    if locator == "guided":
+        locator = build_locator("guided", FakeSearchModel({"mug": [MUG]}))
+    planned = PlannerConfig(**planner).build(model) if planner else None
+    return ShowSearchTell(model, locator, ProtocolConfig(), planned)
+
+
+def test_a_model_that_never_refuses_is_asked_and_shown_what_it_named():
+    model = chat()
+    (answer,) = stages(model)([Question(PICTURE, COLOR)])
+    assert answer.plan.by == "ask" and answer.missing == ["mug"] and answer.text == "red"
+    assert answer.memory.targets[0].boxes[0].iou(MUG) > 0.9
+    assert answer.memory.question == COLOR and answer.first_text == ""
+
+
+def test_the_first_answer_is_kept_if_the_model_is_sure():
+    model = chat()
+    (free, chosen) = stages(model)(
+        [Question(PICTURE, SKY), Question(PICTURE, SKY, ("day", "night"))]
+    )
+    assert free.text == "day" and chosen.option == 0
+    for answer in (free, chosen):
+        assert answer.plan.sure and answer.memory.targets == () and answer.searches == []
+    # Of the sure, nothing is asked but whether, and the answer.
+    assert [memory.question for batch in model.generated for memory in batch] == [SKY]
+    assert model.scored[0][0][0].targets == ()
+
+
+@pytest.mark.parametrize("name", ["seal", "ask", "noun_phrases", "given"])
+def test_named_targets_are_searched_for_whoever_plans(name):
+    model = chat()
+    question = Question(PICTURE, SIDE, ("yes", "no"), targets=("mug", "boat", "mug"))
+    (answer,) = stages(model, name=name)([question])
+    assert answer.plan.by == "given" and answer.plan.targets == ("mug", "boat")
+    assert answer.missing == ["mug", "boat"] and answer.not_found == ["boat"]
+    assert model.worded == [] and sum(map(len, model.generated)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "targets"),
+    [("seal", ["sign"]), ("ask", ["mug"]), ("noun_phrases", ["mug"]), ("given", [])],
+)
+def test_the_planner_decides_what_is_searched_for(name, targets):
+    model = FakeAnswerModel({COLOR: ["sign"]})  # asked for a list it talks of something else
+    (answer,) = stages(model, name=name)([Question(PICTURE, COLOR)])
+    assert answer.missing == targets and answer.plan.by == name
+
+
+def test_nobody_is_asked_where_nothing_can_be_searched():
+    model = chat()
+    without = stages(model, locator=None)([Question(PICTURE, COLOR)])
+    text_only = stages(model)([Question(None, COLOR)])
+    for (answer,) in (without, text_only):
+        assert answer.plan is None and answer.text == "red" and answer.to_dict()["plan"] is None
+    assert model.worded == []
+
+
+def test_a_locator_of_questions_is_given_names_if_there_are_any():
+    locator = ByQuestion()
+    (answer,) = stages(chat(), locator)([Question(PICTURE, COLOR)])
+    assert [(r.target, r.question) for r in locator.requests] == [("mug", COLOR)]
+    assert answer.memory.targets == (MemoryTarget("mug", (PART,)),)
+
+
+@pytest.mark.parametrize(("name", "question"), [("ask", SIDE), ("given", COLOR), ("given", SKY)])
+def test_and_the_question_alone_if_nobody_named_anything(name, question):
+    locator = ByQuestion()
+    (answer,) = stages(chat(), locator, name=name)([Question(PICTURE, question)])
+    assert [(r.target, r.question) for r in locator.requests] == [("", question)]
+    assert answer.memory.targets == (MemoryTarget("", (PART,)),)
+    assert answer.missing == [] and answer.not_found == []
+    json.dumps(answer.to_dict())
+
+
+def test_not_if_the_model_is_sure_or_the_caller_wants_no_search():
+    locator = ByQuestion()
+    answers = stages(chat(), locator)([Question(PICTURE, SKY), Question(PICTURE, SIDE, targets=())])
+    sealed = FakeAnswerModel(answers={SKY: "day"})
+    answers += stages(sealed, locator)([Question(PICTURE, SKY), Question(None, SKY)])
+    assert locator.requests == [] and all(a.memory.targets == () for a in answers)
+
+
+def test_a_locator_of_names_is_never_asked_for_something_without_a_name():
+    (answer,) = stages(chat())([Question(PICTURE, SIDE)])
+    assert answer.plan.targets == () and answer.searches == []
+
+
+def test_a_region_without_a_name_that_is_not_found_is_not_told_of():
+    (answer,) = stages(chat(), ByQuestion(found=False), name="given")([Question(PICTURE, COLOR)])
+    assert answer.memory.targets == () and answer.not_found == [] and len(answer.searches) == 1
+    assert answer.text == "red"
+
+
+def test_questions_share_the_cost_of_what_they_were_asked_together():
+    questions = [
+        Question(PICTURE, COLOR), Question(PICTURE, SKY, ("day", "night")), Question(PICTURE, SKY),
+    ]  # fmt: skip
+    model = chat()
+    answers = stages(model)(questions)
+    for key in ("calls", "options_scored", "tokens_read", "tokens_written", "images", "pixels"):
+        whole = getattr(model.cost, key)
+        shares = [answer.cost["answer_model"][key] for answer in answers]
+        assert shares == [round(whole / 3, 6)] * 3 and whole > 0
+    # Three were asked whether, one which; then one was answered with a crop, two as they were.
+    assert answers[0].cost["planner"]["calls"] == round(4 / 3, 6)
+    assert answers[0].cost["answer_model"]["calls"] == round(7 / 3, 6)
+    assert answers[0].cost["answer_model"]["images"] == round(8 / 3, 6)
+    again = stages(model)(questions)  # what was spent before is not counted again
+    assert again[0].cost["answer_model"] == answers[0].cost["answer_model"]
+    json.dumps(answers[0].to_dict())
+
+
+def test_a_planner_without_calls_costs_none():
+    (answer,) = stages(chat(), name="noun_phrases")([Question(PICTURE, COLOR)])
+    assert set(answer.cost["planner"].values()) == {0} and answer.cost["answer_model"]["calls"] == 1
+
+
+def test_what_was_planned_stands_in_the_answer():
+    (answer,) = stages(chat())([Question(PICTURE, COLOR)])
+    stored = json.loads(json.dumps(answer.to_dict()))["plan"]
+    assert stored["by"] == "ask" and stored["targets"] == ["mug"] and stored["sure"] is False
+    assert stored["confidence"] == pytest.approx(0.3)
+    assert [each["answered"] for each in stored["said"]] == ["No", '["mug"]']
