@@ -187,14 +187,20 @@ def _processed(hf: HFModel, text: str, pictures: Sequence[Image]) -> dict[str, T
 
 
 def _with_queries(hf: HFModel, text: str, pictures: Sequence[Image]) -> dict[str, Tensor]:
-    """InstructBLIP: the queries of every picture, then the text, which its Q-Former reads too."""
+    """InstructBLIP: the queries of every picture, then the text.
+
+    Its Q-Former reads the text too, from the beginning as far as its positions go.
+    """
     processor = hf.processor
     queries = hf.model.config.num_query_tokens * len(pictures)
     ids = torch.tensor([[hf.image_token_id] * queries + processor.tokenizer(text)["input_ids"]])
     given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if pictures:
         images = processor.image_processor(list(pictures), return_tensors="pt")
-        read = processor.qformer_tokenizer([text] * len(pictures), return_tensors="pt")
+        longest = hf.model.config.qformer_config.max_position_embeddings
+        read = processor.qformer_tokenizer(
+            [text] * len(pictures), return_tensors="pt", truncation=True, max_length=longest
+        )
         given["pixel_values"] = images["pixel_values"]
         given["qformer_input_ids"] = read["input_ids"]
         given["qformer_attention_mask"] = read["attention_mask"]

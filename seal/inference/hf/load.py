@@ -226,7 +226,11 @@ def _config(name: str, code: dict[str, Any]) -> Any:
 def _processor(name: str, config: Any, code: dict[str, Any]) -> Any:
     try:
         return load_processor(name, config, **code)
-    except (OSError, ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
+    except ImportError as error:
+        raise ValueError(
+            f"{name}: its processor needs a package that is not here: {_first_line(error)}"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{name}: its processor cannot be loaded ({_first_line(error)}); the folder lacks "
             "tokenizer or processor files, or holds another model's: fetch it again"

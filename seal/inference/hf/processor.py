@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import AutoImageProcessor, AutoProcessor
+from transformers import AutoProcessor
+
+# From its file: in transformers 5.15 the name in the package wants torchvision, the class does not.
+from transformers.models.auto.image_processing_auto import AutoImageProcessor
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 
