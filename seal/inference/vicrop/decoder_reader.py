@@ -84,11 +84,11 @@ class DecoderReader:
         return [pixel_factors(self.source, look, self.general) for look in looks]
 
     @torch.no_grad()
-    def layer_maps(self, image: Image, question: str) -> np.ndarray:
+    def layer_maps(self, image: Image, question: str) -> list[RelativeFactors]:
         asked = _Asked(image, [question], [(0, 0)])
-        grids, weights = self._attention([asked], list(range(self.num_layers)))
-        maps = [_on_grid(each[0].mean(0), grids[0]) for each in weights]
-        return np.stack([of_question / general for general, of_question in maps])
+        (grid,), weights = self._attention([asked], list(range(self.num_layers)))
+        maps = [_on_grid(each[0].mean(0), grid) for each in weights]
+        return [RelativeFactors(of_question, general, grid.view) for general, of_question in maps]
 
     def _parts(self, looks: Sequence[Look]) -> list[list[_Asked]]:
         """The images, each once, as many as go into one pass."""

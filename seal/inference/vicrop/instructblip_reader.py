@@ -137,10 +137,10 @@ class InstructBlipReader:
         return [pixel_factors(self, look, self.general) for look in looks]
 
     @torch.no_grad()
-    def layer_maps(self, image: Image, question: str) -> np.ndarray:
+    def layer_maps(self, image: Image, question: str) -> list[RelativeFactors]:
         ((seen, heeded),) = self._factors([Look(image, question)], range(self.num_layers))
         maps = [self._laid(each @ seen) for each in heeded]
-        return np.stack([asked / general for asked, general in maps])
+        return [RelativeFactors(asked, general, _view(image)) for asked, general in maps]
 
     def pixel_pass(self, image: Image, question: str) -> PixelPass:
         """See `prompt_source.PromptSource`."""

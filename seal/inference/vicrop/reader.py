@@ -83,6 +83,6 @@ class AttentionReader(Protocol):
         """For pure-grad: two forward and backward passes down to the pixels."""
         ...
 
-    def layer_maps(self, image: Image, question: str) -> np.ndarray:
-        """(layers, rows, columns): the relative map of every block, over the whole of the view."""
+    def layer_maps(self, image: Image, question: str) -> list[RelativeFactors]:
+        """What `relative` gives of every block, from one reading: for a calibration."""
         ...
