@@ -1,0 +1,1 @@
+"""What a map of ViCrop costs beside what the answer costs anyway."""
