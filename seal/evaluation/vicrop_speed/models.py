@@ -5,14 +5,21 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from transformers import AutoConfig, AutoModelForImageTextToText
 
 from seal.evaluation.speed.models import make_tokenizer
 from seal.evaluation.vicrop_speed.config import SEAL, ViCropSpeedConfig
+from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.device import existing_device
+from seal.inference.hf.families import family_of
+from seal.inference.hf.load import HFModel, load_hf
+from seal.inference.hf.pixels import PixelBudget
+from seal.inference.hf.processor import load_processor
 from seal.models.files.random_weights import random_model
 from seal.models.presets import vqa_preset
 from seal.models.vqa import VQAModel
@@ -22,8 +29,44 @@ def build_answer_model(config: ViCropSpeedConfig) -> AnswerModel:
     """Put the model on its device."""
     device = existing_device(config.device)
     dtype = getattr(torch, config.dtype or ("float32" if device == "cpu" else "bfloat16"))
-    assert config.model == SEAL
-    return _seal(config, device, dtype)
+    if config.model == SEAL:
+        return _seal(config, device, dtype)
+    if config.weights == "stored":
+        hf = load_hf(config.model, device=device, dtype=dtype)
+    else:
+        hf = _random(config, device, dtype)
+    hf.model.generation_config.eos_token_id = None  # an answer ends at its limit, not before
+    hf.tokenizer.eos_token = None
+    return HFAnswerModel(hf, layout="bare", max_batch=config.batch)
+
+
+def _random(config: ViCropSpeedConfig, device: str, dtype: torch.dtype) -> HFModel:
+    """The model that a folder's config describes, drawn where it is used."""
+    name = config.model
+    try:
+        sizes: Any = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"model={name} is neither {SEAL} nor a folder or id of Hugging Face that can be had "
+            "here: a config and a processor are enough for weights=random"
+        ) from error
+    if config.num_hidden_layers is not None:
+        text = sizes.get_text_config(decoder=True)
+        text.num_hidden_layers = config.num_hidden_layers
+        if getattr(text, "layer_types", None):
+            text.layer_types = text.layer_types[: config.num_hidden_layers]
+    processor = load_processor(name, sizes, trust_remote_code=False, revision=None)
+    family = family_of(sizes.model_type)
+    torch.manual_seed(config.seed)
+    with torch.device(device):
+        model = AutoModelForImageTextToText.from_config(sizes, dtype=dtype)
+    return HFModel(
+        model=model.eval(),
+        processor=processor,
+        name=name,
+        family=family,
+        pixels=PixelBudget.set(processor, family, name, None, None),
+    )
 
 
 def _seal(config: ViCropSpeedConfig, device: str, dtype: torch.dtype) -> NetworkAnswerModel:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
-from seal.inference.hf.load import HFModel
 from seal.inference.vicrop.config import ViCropConfig
 from seal.inference.vicrop.decoder_reader import DecoderReader
 from seal.inference.vicrop.default_layers import family_defaults
@@ -35,9 +35,8 @@ def _reader(answer_model: AnswerModel, config: ViCropConfig) -> AttentionReader:
     general = config.general_question
     if isinstance(answer_model, NetworkAnswerModel):
         return DecoderReader(SealSource(answer_model), general=general)
-    hf = getattr(answer_model, "hf", None)
-    if isinstance(hf, HFModel):
-        cost, rows = answer_model.cost, getattr(answer_model, "max_batch", 8)
+    if isinstance(answer_model, HFAnswerModel):
+        hf, cost, rows = answer_model.hf, answer_model.cost, answer_model.max_batch
         family_defaults(hf.model_type)  # says which families are known
         released = config.view == "as_released"
         if hf.model_type == "instructblip":
