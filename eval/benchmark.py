@@ -4,16 +4,22 @@
         systems=[none,guided,oracle] out=runs/vstar
     torchrun --nproc-per-node 8 eval/benchmark.py ...      # questions are shared out among GPUs
     seal eval/benchmark ... protocol=as_released           # as the paper's numbers were made
+    seal eval/benchmark ... vqa=Qwen/Qwen3-VL-8B-Instruct systems=[none,guided,vicrop_rel_att] \\
+        chat.max_pixels=1003520                            # any image-text model answers
+    seal eval/benchmark ... vqa=http://127.0.0.1:8000/v1#NAME scoring=letter    # or a server
 
 `none` answers from the whole image, `oracle` is given the annotated boxes, every search strategy
-looks for what the first answer lacks. Writes OUT/: predictions.jsonl (a line per question and
-system; the same command continues it), metrics.json (accuracy by split with intervals, ties, and
-paired tests against `baseline`), config.yaml, environment.json and failures.html.
+looks for what `planner` says is missing (seal, ask, noun_phrases or given), and `vicrop_rel_att`,
+`vicrop_grad_att` and `vicrop_pure_grad` crop where the answer model itself looks. Writes OUT/:
+predictions.jsonl (a line per question and system; the same command continues it), metrics.json
+(accuracy by split with intervals, ties, paired tests against `baseline`, and what a question
+costs), config.yaml, environment.json and failures.html.
 """
 
 from __future__ import annotations
 
 from seal.evaluation.benchmark import BenchmarkRun, run_benchmark
+from seal.evaluation.costs import cost_table
 from seal.evaluation.result_tables import benchmark_table
 from seal.pages.table import markdown
 from seal.schema import program
@@ -30,6 +36,7 @@ def main(run: BenchmarkRun) -> None:
     metrics = run_benchmark(run)
     if metrics is not None:
         print(markdown(benchmark_table(metrics)))
+        print(markdown(cost_table(metrics["costs"])))
         print(f"written: {run.out}")
 
 

@@ -68,6 +68,9 @@ class FakeAnswerModel:
         self.cost.tokens_written += sum(each.num_tokens for each in said)
         return said
 
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        return memory.question
+
     def fits(
         self,
         memory: VisualWorkingMemory,

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seal.files.whole import write_whole
-from seal.search.strategies import STRATEGIES
+from seal.pipeline.planner import PLANNERS
+from seal.search.strategies import STRATEGIES, VICROP
 
 if TYPE_CHECKING:
     from seal.pipeline import Seal
@@ -26,6 +27,9 @@ _WORDS = {
     "random_bfs": "as sequential_bfs, each size in any order",
     "random_dfs": "as sequential_dfs, parts in any order",
     "whole_image_detector": "one look at the whole image",
+    "vicrop_rel_att": "one crop, where the answer model attends more than for a general question",
+    "vicrop_grad_att": "one crop, where its attention would change its first word most",
+    "vicrop_pure_grad": "one crop, where the pixels would",
     "none": "no search: answer from the whole image",
 }
 
@@ -44,9 +48,30 @@ def add_ask(commands: Any) -> None:
         "--option", action="append", dest="options", metavar="TEXT",
         help="a possible answer (repeat); the likeliest is chosen",
     )  # fmt: skip
-    parser.add_argument("--vqa", default=RELEASED_VQA, help=_MODEL_HELP)
-    _add_shared(parser, ("none",))
+    parser.add_argument(
+        "--vqa", default=RELEASED_VQA, metavar="NAME",
+        help="SEAL's VQA LLM or any image-text model, folder or hub id, or the address of a server "
+        "as http://HOST:PORT/v1#MODEL (%(default)s)",
+    )  # fmt: skip
+    _add_chat(parser)
+    _add_shared(parser, (*VICROP, "none"))
     parser.set_defaults(run=ask)
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("answer models that are not SEAL's own")
+    group.add_argument(
+        "--planner", choices=PLANNERS, metavar="NAME",
+        help=f"who says what to look for: {', '.join(PLANNERS)} (what suits the model)",
+    )  # fmt: skip
+    group.add_argument("--layout", default="interleaved", help="how crops are shown (%(default)s)")
+    group.add_argument("--min-pixels", type=int, metavar="N", help="of each image shown")
+    group.add_argument("--max-pixels", type=int, metavar="N", help="the budget of each image shown")
+    group.add_argument("--device-map", metavar="auto", help="spread the model over several GPUs")
+    group.add_argument("--revision", help="branch, tag or commit on the hub")
+    group.add_argument(
+        "--trust-remote-code", action="store_true", help="run code that comes with the model"
+    )
 
 
 def add_locate(commands: Any) -> None:
@@ -109,8 +134,25 @@ def _open(arguments: argparse.Namespace) -> Seal:
         clip=arguments.clip,
         offload=int(arguments.offload) if arguments.offload.isdecimal() else arguments.offload,
         protocol=arguments.protocol,
+        **_chosen_chat(arguments),
         tell=lambda line: print(line, file=sys.stderr),
     )
+
+
+def _chosen_chat(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.vqa is None:
+        return {}
+    from seal.inference.answers.chat_options import ChatOptions
+
+    chat = ChatOptions(
+        layout=arguments.layout,
+        min_pixels=arguments.min_pixels,
+        max_pixels=arguments.max_pixels,
+        device_map=arguments.device_map,
+        revision=arguments.revision,
+        trust_remote_code=arguments.trust_remote_code,
+    )
+    return {"chat": chat, "planner": arguments.planner}
 
 
 def ask(arguments: argparse.Namespace) -> int:

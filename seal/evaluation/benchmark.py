@@ -6,7 +6,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
+from seal.evaluation.choices import (
+    ModelChoice,
+    SearchNumbers,
+    ViCropNumbers,
+    check_constant_answer,
+)
 from seal.evaluation.environment import environment
 from seal.evaluation.failures import FAILURES, write_failures
 from seal.evaluation.judging import SCORINGS
@@ -17,9 +22,13 @@ from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.task import Task
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.files.fingerprint import fingerprint
+from seal.inference.answers.chat_options import ChatOptions
 from seal.inference.hub import model_folder
+from seal.inference.model_kinds import answer_model_identity, model_kind
+from seal.inference.vicrop.config import ViCropConfig
 from seal.pipeline import ProtocolConfig
-from seal.search.strategies import STRATEGIES
+from seal.pipeline.planner import PlannerConfig
+from seal.search.strategies import SEARCHES, STRATEGIES
 
 TASKS = ("vstar_bench",)
 # Settings that change how a run is carried out, not one of its predictions. What the benchmark's
@@ -36,15 +45,18 @@ class BenchmarkRun(ModelChoice):
 
     task: str = "vstar_bench"
     benchmark: str  # its folder (`data` is the group of training sets)
-    vqa: str  # model folder or hub id of the VQA LLM
+    vqa: str  # the VQA LLM or any image-text model (folder, hub id), or a server's address
     vsm: str | None = None  # of the search model; not needed for none and oracle
     out: str  # where everything goes; the same command continues what is there
-    systems: list[str] = field(default_factory=lambda: ["guided"])  # none, oracle, strategies
+    systems: list[str] = field(default_factory=lambda: ["guided"])  # none, oracle, searches
     baseline: str = "none"  # the system that the others are compared with, if it is among them
     protocol: str = "default"  # default | as_released: the original's quirks
     scoring: str = "likelihood"  # likelihood | letter | string: how an option is chosen
     targets: str = "model"  # model | annotated: who says what to search for
+    planner: PlannerConfig = field(default_factory=PlannerConfig)  # who says what is missing
     search: SearchNumbers = field(default_factory=SearchNumbers)
+    vicrop: ViCropNumbers = field(default_factory=ViCropNumbers)
+    chat: ChatOptions = field(default_factory=ChatOptions)  # of an answer model that is not SEAL's
     limit: int | None = None  # questions of each split; None: all
     batch: int = 8  # questions at a time; their searches advance side by side
     seed: int = 0  # of intervals and of the order in which options are presented
@@ -63,8 +75,9 @@ class BenchmarkRun(ModelChoice):
         if self.vsm is None and self.needs_search_model:
             raise ValueError(
                 f"systems={self.systems} search with a model: set vsm=FOLDER, or choose from "
-                "none and oracle"
+                f"{', '.join(name for name in SEARCHES if name not in STRATEGIES)}"
             )
+        self.vicrop.applied_to(ViCropConfig())  # says what is wrong with it
 
     @property
     def needs_search_model(self) -> bool:
@@ -76,13 +89,18 @@ class BenchmarkRun(ModelChoice):
 
 def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     """Predict, judge and write; the metrics, on the first process only."""
+    if run.scoring == "likelihood" and model_kind(run.vqa) == "endpoint":
+        raise ValueError(
+            f"scoring=likelihood, but {run.vqa} is a server, which does not tell how likely given "
+            "words are: set scoring=letter"
+        )
     task = run.build_task()
     task.questions()  # what is wrong with them is told before a model is read
     folder = Path(run.out)
     with shard_of_run() as shard, shard.writes(folder):
         if shard.rank == 0:
             require_own_folder(folder, FAILURES)
-            models = {"vqa": fingerprint(model_folder(run.vqa))}
+            models = {"vqa": answer_model_identity(run.vqa, run.chat.revision)}
             if run.vsm is not None:
                 models["vsm"] = fingerprint(model_folder(run.vsm))
             settings = asdict(run) | {"weights": models, "task_version": task.version}
@@ -92,7 +110,8 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
         systems = load_systems(run, shard)
         if shard.rank == 0:
             made_with = environment(shard.device(run.device)) | {"seed": run.seed}
-            write_json(folder / ENVIRONMENT, made_with | _locate_answer(task, systems))
+            made_with |= systems.answer_settings() | _locate_answer(task, systems)
+            write_json(folder / ENVIRONMENT, made_with)
         benchmark = Benchmark(
             task,
             folder,
@@ -112,22 +131,31 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
 
 def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
     """Both models, each once."""
-    from seal.inference.load import load_models
+    from seal.inference.named_models import load_named
 
     protocol = ProtocolConfig.named(run.protocol)
-    answer_model, search_model = load_models(
-        model_folder(run.vqa),
-        model_folder(run.vsm) if run.needs_search_model and run.vsm is not None else None,
+    answer_model, search_model = load_named(
+        run.vqa,
+        run.vsm if run.needs_search_model else None,
         no_search_image=protocol.no_search_image,
         token_policy=protocol.token_policy,
         cache_mb=run.cache_mb,
+        chat=run.chat,
         **run.options(shard),
     )
     assert answer_model is not None
     config = None
     if search_model is not None:
         config = run.search.applied_to(search_model.search_config(), seed=run.seed)
-    return Systems(run.systems, answer_model, search_model, protocol=protocol, search_config=config)
+    return Systems(
+        run.systems,
+        answer_model,
+        search_model,
+        protocol=protocol,
+        search_config=config,
+        planner=run.planner,
+        vicrop=run.vicrop.applied_to(ViCropConfig.named(run.protocol)),
+    )
 
 
 def _locate_answer(task: Task, systems: Systems) -> dict[str, Any]:

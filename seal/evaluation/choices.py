@@ -10,6 +10,7 @@ from typing import Any
 from seal.evaluation.shards import Shard
 from seal.geometry import Box
 from seal.images import open_image
+from seal.inference.vicrop.config import ViCropConfig
 from seal.search.config import SearchConfig
 from seal.search.protocol import Patch, Query, SearchModel
 
@@ -74,6 +75,22 @@ class SearchNumbers:
         """`base` with what is set here."""
         chosen = {name: value for name, value in asdict(self).items() if value is not None}
         return replace(base, **chosen, seed=seed)
+
+
+@dataclass(kw_only=True, slots=True)
+class ViCropNumbers:
+    """Of `ViCropConfig`; None: what the protocol says, or the answer model's family."""
+
+    layer: int | None = None  # whose attention is read, from 0
+    base_window: int | None = None  # pixels, side of the smallest crop
+    high_resolution: str | None = None  # auto | on | off: a map for each tile of the image
+    view: str | None = None  # pad | as_released: where the map lies on the image
+    general_floor: float | None = None  # least general map, share of its mean
+    smoothing: float | None = None  # sigma in cells
+
+    def applied_to(self, base: ViCropConfig) -> ViCropConfig:
+        """`base` with what is set here."""
+        return replace(base, **{n: v for n, v in asdict(self).items() if v is not None})
 
 
 def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[str, Any]:

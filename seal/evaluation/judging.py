@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from seal.evaluation.task import Prediction, TaskQuestion
+from seal.text.letters import LETTERS
 
 SCORINGS = ("likelihood", "letter", "string")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-LETTER_REQUEST = "Answer with the letter of one of these options."
 # A letter is an answer if its line ends behind it or punctuation follows: "A mug" names none.
 _ENDS = r"(?=[^\S\n]*(?:\n|\Z)|[).:,;])"
 
@@ -54,14 +53,6 @@ def presented_order(num_options: int, question_id: str, seed: int) -> list[int]:
     digest = hashlib.sha256(f"{seed}\0{question_id}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
     return [int(i) for i in rng.permutation(num_options)]
-
-
-def letter_question(text: str, options: Sequence[str], order: Sequence[int]) -> str:
-    """The question with its options as a lettered list, `order` saying which stands where."""
-    if len(options) > len(LETTERS):
-        raise ValueError(f"{len(options)} options are more than there are letters")
-    lines = [f"({LETTERS[place]}) {options[i]}" for place, i in enumerate(order)]
-    return "\n".join([text, *lines, LETTER_REQUEST])
 
 
 def by_letter(text: str, options: Sequence[str], order: Sequence[int]) -> Choice:

@@ -11,15 +11,16 @@ from typing import Any
 from PIL.Image import Image
 from tqdm import tqdm
 
-from seal.evaluation.judging import letter_question, presented_order
+from seal.evaluation.costs import mean_costs
+from seal.evaluation.judging import presented_order
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import METRICS, Key, PredictionStore, content_digest, write_json
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.images import open_image
-from seal.inference.answers.memory_question import memory_question
 from seal.metrics.paired import compare
 from seal.pipeline import Answer, Question
+from seal.text.letters import letter_question
 
 TARGET_SOURCES = ("model", "annotated")
 
@@ -102,11 +103,11 @@ class Benchmark:
             put = [self._put(question, name, images) for question in asked]
             answers = systems.seals[name].ask_many(put) if put else []
             lines = [
-                self._line(question, name, answer) | {"asked": asked_for[question.id]}
+                self._line(systems, question, name, answer) | {"asked": asked_for[question.id]}
                 for question, answer in zip(asked, answers, strict=True)
             ]
             lines += [
-                self._line(q, name, None, errors[q.image]) | {"asked": asked_for[q.id]}
+                self._line(systems, q, name, None, errors[q.image]) | {"asked": asked_for[q.id]}
                 for q in new
                 if q.image is not None and q.image in errors
             ]
@@ -148,14 +149,17 @@ class Benchmark:
         return presented_order(len(question.options), question.id, self.seed)
 
     def _line(
-        self, question: TaskQuestion, system: str, answer: Answer | None, error: str | None = None
+        self,
+        systems: Systems,
+        question: TaskQuestion,
+        system: str,
+        answer: Answer | None,
+        error: str | None = None,
     ) -> Prediction:
         """Everything that a score, or a look at what went wrong, can need."""
-        from seal.text.conversation import VQA, prompt_text
-
         prompt = None
         if answer is not None and answer.memory is not None:
-            prompt = prompt_text(VQA, memory_question(answer.memory))
+            prompt = systems.prompt(answer.memory)
         return {
             "id": question.id,
             "system": system,
@@ -198,6 +202,7 @@ def benchmark_metrics(
         "errors": sorted({line["error"] for line in predictions if line["error"]}),
         "systems": {name: task.metrics(lines, seed=seed) for name, lines in by_system.items()},
         "paired": paired,
+        "costs": {name: mean_costs(lines, seed=seed) for name, lines in by_system.items()},
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from PIL.Image import Image
 
@@ -10,52 +12,105 @@ from seal.evaluation.task import AnnotatedTarget, merged
 from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel, Cost, Generation
 from seal.inference.build_locator import build_locator, check_search
+from seal.inference.vicrop.config import ViCropConfig
 from seal.pipeline import ProtocolConfig, Seal
+from seal.pipeline.planner import PlannerConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.protocol import SearchModel
 from seal.working_memory import VisualWorkingMemory
 
+T = TypeVar("T")  # an answer
+Q = TypeVar("Q")  # a request
+
+
+@dataclass(slots=True)
+class _Remembered(Generic[T]):
+    image: Image | None  # kept alive, so that its identity, the key, is not used again
+    answer: T
+    cost: Cost
+
+
+Asked: TypeAlias = tuple[int, str, Hashable]  # image, question, and how it is asked
+
 
 class FirstAnswers:
-    """An `AnswerModel` that gives a first answer once, however many systems ask for it."""
+    """An `AnswerModel` that reads a plain image once for a question, whichever system asks.
+
+    Its cost is what each system would have caused alone: what is known already is charged again.
+    """
 
     def __init__(self, model: AnswerModel) -> None:
         self.model = model
-        # By identity of the image, which is kept alive so that its identity is not reused.
-        self._known: dict[tuple[int, str], tuple[Image | None, Generation]] = {}
         self.names_missing: bool = getattr(model, "names_missing", False)
+        self._charged_again = Cost()
+        self._said: dict[Asked, _Remembered[Generation]] = {}
+        self._words: dict[Asked, _Remembered[list[float]]] = {}
+
+    @property
+    def cost(self) -> Cost:
+        return self.model.cost + self._charged_again
 
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
         return self.model.loglikelihood(requests)
 
-    @property
-    def cost(self) -> Cost:
-        """Of the model itself: an answer that is known costs nothing more."""
-        return self.model.cost
-
     def next_word(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
-        return self.model.next_word(requests)
+        return self._remembering(
+            self._words,
+            requests,
+            [(memory, tuple(words)) for memory, words in requests],
+            self.model.next_word,
+        )
 
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
     ) -> list[Generation]:
-        new = {
-            _key(memory): memory
-            for memory in requests
-            if not memory.targets and _key(memory) not in self._known
+        return self._remembering(
+            self._said,
+            requests,
+            [(memory, max_new_tokens) for memory in requests],
+            lambda new: self.model.generate(new, max_new_tokens=max_new_tokens),
+        )
+
+    def _remembering(
+        self,
+        known: dict[Asked, _Remembered[T]],
+        requests: Sequence[Q],
+        asked: Sequence[tuple[VisualWorkingMemory, Hashable]],
+        answer: Callable[[list[Q]], list[T]],
+    ) -> list[T]:
+        """The answers, of those without a search each once. `asked`: what tells requests apart."""
+        plain = {
+            (id(memory.image), memory.question, how): i
+            for i, (memory, how) in enumerate(asked)
+            if not memory.targets
         }
-        later = [memory for memory in requests if memory.targets]
-        said = iter(self.model.generate([*new.values(), *later], max_new_tokens=max_new_tokens))
-        for key, memory in new.items():
-            self._known[key] = memory.image, next(said)
-        return [
-            next(said) if memory.targets else self._known[_key(memory)][1] for memory in requests
-        ]
+        new = [i for key, i in plain.items() if key not in known]
+        later = [i for i, (memory, _) in enumerate(asked) if memory.targets]
+        before = replace(self.model.cost)
+        said = dict(zip(new, answer([requests[i] for i in new]) if new else [], strict=True))
+        share = (self.model.cost - before).share(len(new)) if new else Cost()
+        for i in new:
+            memory, how = asked[i]
+            key = id(memory.image), memory.question, how
+            known[key] = _Remembered(memory.image, said[i], share)
+        said |= dict(zip(later, answer([requests[i] for i in later]) if later else [], strict=True))
+        answers = []
+        for i, (memory, how) in enumerate(asked):
+            if i in said:
+                answers.append(said[i])
+                continue
+            remembered = known[id(memory.image), memory.question, how]
+            self._charged_again += remembered.cost
+            answers.append(remembered.answer)
+        return answers
+
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        return self.model.prompt(memory)
 
     def fits(
         self,
@@ -68,7 +123,8 @@ class FirstAnswers:
 
     def forget(self) -> None:
         """Drop everything."""
-        self._known.clear()
+        self._said.clear()
+        self._words.clear()
 
 
 class Known:
@@ -102,7 +158,10 @@ class Systems:
         *,
         protocol: ProtocolConfig,
         search_config: SearchConfig | None = None,
+        planner: str | PlannerConfig | None = None,
+        vicrop: ViCropConfig | None = None,
     ) -> None:
+        """`planner`, `vicrop`: as of `Seal`; None: what suits the answer model."""
         check_systems(names)
         self.known = Known()
         self._answers = FirstAnswers(answer_model)
@@ -112,13 +171,30 @@ class Systems:
             name: Seal(
                 self._answers,
                 build_locator(
-                    name, self._cached, search_config, known=self.known, nms_iou=protocol.nms_iou
+                    name,
+                    self._cached,
+                    search_config,
+                    known=self.known,
+                    answer_model=answer_model,
+                    vicrop=vicrop,
+                    protocol=protocol.name,
+                    nms_iou=protocol.nms_iou,
                 ),
                 protocol=protocol,
+                planner=planner,
                 keep_images=True,  # one system's search serves the next; `forget` ends it
             )
             for name in names
         }
+
+    def answer_settings(self) -> dict[str, Any]:
+        """What the answer model was loaded and shown things with, as far as it tells."""
+        settings = getattr(self._answers.model, "settings", None)
+        return {} if settings is None else {"answer_model": settings()}
+
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        """What the answer model is put, as text."""
+        return self._answers.prompt(memory)
 
     def forget(self, images: Iterable[Image]) -> None:
         """Make room: these images are done."""
@@ -126,7 +202,8 @@ class Systems:
         self.known.forget()
         for image in images:
             # Only networks and caches keep images; other models have nothing to forget.
-            for holder in (self._answers.model, self._cached, self.search_model):
+            locators = [seal.locator for seal in self.seals.values()]
+            for holder in (self._answers.model, self._cached, self.search_model, *locators):
                 forget = getattr(holder, "forget", None)
                 if forget is not None:
                     forget(image)
@@ -138,7 +215,3 @@ def check_systems(names: Sequence[str]) -> None:
         raise ValueError(f"systems={list(names)} must name one or more systems, each once")
     for name in names:
         check_search(name)
-
-
-def _key(memory: VisualWorkingMemory) -> tuple[int, str]:
-    return id(memory.image), memory.question

@@ -1,20 +1,25 @@
-"""What finds targets, by name: a strategy with a search model, known boxes, or nothing."""
+"""What finds targets, by name: a strategy with a search model, the answer model, or known boxes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from seal.inference.answers.protocol import AnswerModel
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator
 from seal.search.locator import Locator
 from seal.search.oracle import Known, OracleLocator
 from seal.search.protocol import SearchModel
-from seal.search.strategies import STRATEGIES, build_strategy
+from seal.search.strategies import SEARCHES, VICROP, build_strategy
+
+if TYPE_CHECKING:
+    from seal.inference.vicrop.config import ViCropConfig
 
 
 def check_search(name: str) -> None:
     """Refuse a name that is no way to search, before anything is loaded."""
-    if name not in (*STRATEGIES, "none", "oracle"):
+    if name not in SEARCHES:
         build_strategy(name)  # says what is wrong with it
 
 
@@ -24,11 +29,17 @@ def build_locator(
     config: SearchConfig | None = None,
     *,
     known: Known | None = None,
+    answer_model: AnswerModel | None = None,
+    vicrop: ViCropConfig | None = None,
+    protocol: str = "default",
     nms_iou: float | None = None,
     lookahead: int = 0,
     concurrency: int = 64,
 ) -> Locator | None:
     """What `search` names: None for "none", known boxes for "oracle", else a strategy's driver.
+
+    `answer_model`, `vicrop`: what ViCrop reads, and how; its method is that of the name, and
+    `protocol` its numbers where `vicrop` is None.
 
     Raises:
         ValueError: there is no such search, or it lacks what it needs.
@@ -40,6 +51,15 @@ def build_locator(
         if known is None:
             raise ValueError("search=oracle needs known=: the true boxes of a target in an image")
         return OracleLocator(known)
+    if search in VICROP:
+        from seal.inference.vicrop.config import ViCropConfig
+        from seal.inference.vicrop.locator import ViCropLocator
+
+        if answer_model is None:
+            raise ValueError(f"search={search} reads the answer model: give vqa=")
+        method = search.removeprefix("vicrop_")
+        vicrop = vicrop or ViCropConfig.named(protocol)
+        return ViCropLocator(answer_model, replace(vicrop, method=method))
     if model is None:
         raise ValueError(f"search={search} needs a search model")
     config = config or SearchConfig()

@@ -9,6 +9,12 @@ CLIP = "openai/clip-vit-large-patch14"
 _WANTED = ["*.json", "*.model"]  # and weights, of one kind
 
 
+def is_hub_id(name: str | Path) -> bool:
+    """Whether this looks like owner/name and is nothing on this disk."""
+    text = str(name)
+    return not Path(name).exists() and text.count("/") == 1 and not text.startswith((".", "/"))
+
+
 def model_folder(name: str | Path) -> Path:
     """A folder as it is, or a hub id's local copy (downloaded if need be).
 
@@ -17,7 +23,7 @@ def model_folder(name: str | Path) -> Path:
     """
     if Path(name).is_dir():
         return Path(name)
-    if Path(name).exists() or str(name).count("/") != 1 or str(name).startswith((".", "/")):
+    if not is_hub_id(name):
         raise ValueError(f"{name}: no such model folder (a hub id looks like owner/name)")
     from huggingface_hub import snapshot_download
 

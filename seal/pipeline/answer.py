@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from seal.pipeline.planner.plan import Plan
@@ -19,6 +20,7 @@ class Answer:
     first_text: str  # what the model said before any search; "" if it was not asked
     option: int | None = None  # index of the chosen option; None: free-form, or a tie
     losses: list[float] = field(default_factory=list)  # of each option, lower is likelier
+    chosen_by: str = ""  # likelihood | letters; "" without options
     missing: list[str] = field(default_factory=list)  # what was searched for, or should have been
     unsearchable: list[str] = field(default_factory=list)  # named as missing, but no thing's name
     plan: Plan | None = None  # what to search for, and who said so; None: nothing was to be planned
@@ -39,7 +41,8 @@ class Answer:
             "text": self.text,
             "first_text": self.first_text,
             "option": self.option,
-            "losses": self.losses,
+            "losses": [loss if isfinite(loss) else None for loss in self.losses],
+            "chosen_by": self.chosen_by,
             "missing": self.missing,
             "unsearchable": self.unsearchable,
             "not_found": self.not_found,

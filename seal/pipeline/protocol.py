@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ON_NOT_FOUND = ("say_so", "use_best_box")
+CHOOSING = ("likelihood", "letters")
 PROTOCOLS = ("default", "as_released")
 
 
@@ -16,6 +17,9 @@ class ProtocolConfig:
     on_not_found: str = "say_so"  # use_best_box: a failed search hands over its best guess (21)
     no_search_image: str = "padded"  # as_released: options without a search see a center crop (22)
     token_policy: str | None = None  # which projector serves what (3); None: as the model says
+    # How an option is chosen: by the likelihood of its words, or by the letter with which an answer
+    # to the list of options begins; None: by likelihood wherever the answer model can tell it.
+    choosing: str | None = None
     nms_iou: float | None = None  # drop overlapping instances on the whole image (23); None: keep
 
     def __post_init__(self) -> None:
@@ -23,6 +27,8 @@ class ProtocolConfig:
             raise ValueError(
                 f"on_not_found={self.on_not_found!r}; known: {', '.join(ON_NOT_FOUND)}"
             )
+        if self.choosing is not None and self.choosing not in CHOOSING:
+            raise ValueError(f"choosing={self.choosing!r} is none of {', '.join(CHOOSING)}")
 
     @classmethod
     def named(cls, name: str) -> ProtocolConfig:

@@ -11,9 +11,9 @@ from PIL.Image import Image
 
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.build_locator import build_locator, check_search
-from seal.inference.hub import model_folder
 from seal.pipeline.answer import Answer
 from seal.pipeline.pictures import Picture, picture
+from seal.pipeline.planner import PlannerConfig, default_planner
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.pipeline.stages import ShowSearchTell
@@ -21,12 +21,15 @@ from seal.search.config import SearchConfig
 from seal.search.locator import LocateRequest, Locator
 from seal.search.oracle import Known
 from seal.search.result import SearchResult
-from seal.search.strategies import STRATEGIES
+from seal.search.strategies import STRATEGIES, VICROP
 from seal.text.quote import quoted
 from seal.text.targets import check_target
 
 if TYPE_CHECKING:
     import torch
+
+    from seal.inference.answers.chat_options import ChatOptions
+    from seal.inference.vicrop.config import ViCropConfig
 
 
 class Seal:
@@ -38,23 +41,26 @@ class Seal:
         locator: Locator | None,
         *,
         protocol: ProtocolConfig | None = None,
+        planner: str | PlannerConfig | None = None,
         keep_images: bool = False,
     ) -> None:
         """`locator=None`: never search. `answer_model=None`: only `locate`.
 
+        `planner`: who says what to look for; None: what suits the answer model and the locator.
         `keep_images`: the models remember images until whoever shares them among several `Seal`s
         says to forget.
         """
         self.answer_model = answer_model
         self.locator = locator
         self.protocol = protocol or ProtocolConfig()
+        self.planner = planner_for(planner, answer_model, locator)
         self.keep_images = keep_images
 
     @classmethod
     def from_pretrained(
         cls,
         vqa: str | Path | None,
-        vsm: str | Path | None,
+        vsm: str | Path | None = None,
         *,
         search: str = "guided",
         quantization: str | None = None,
@@ -65,14 +71,20 @@ class Seal:
         known: Known | None = None,
         offload: int | str = 0,
         clip: str | Path | None = None,
+        planner: str | PlannerConfig | None = None,
+        chat: ChatOptions | None = None,
+        vicrop: ViCropConfig | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> Seal:
         """Load both models from folders or hub ids, in our layout or as the authors released them.
 
         Args:
-            vqa: the VQA LLM; None leaves only `locate`.
+            vqa: what answers: SEAL's VQA LLM, any image-text model that transformers knows, or the
+                address of an OpenAI-compatible server, http://HOST:PORT/v1#MODEL; None leaves only
+                `locate`.
             vsm: the search model; None needs a search that uses none.
-            search: a strategy, "none" (answer from the whole image alone) or "oracle".
+            search: a strategy, "vicrop_rel_att" and its like (they read `vqa` itself), "none"
+                (answer from the whole image alone) or "oracle".
             quantization: "int8" or "nf4".
             dtype: None is the files' own, float32 on a CPU.
             search_config: None is the published one, at the sizes the search model was made for.
@@ -81,27 +93,36 @@ class Seal:
                 turn; "auto": as many as it takes. The last resort: slow.
             clip: folder or hub id of CLIP, for a search model as released, which holds no tower;
                 None: the VQA LLM's tower, or the hub's CLIP ViT-L/14.
+            planner: who says what to search for: "seal" (the VQA LLM's refusal), "ask",
+                "noun_phrases", "given", or a `PlannerConfig`; None: "seal" for SEAL's VQA LLM,
+                "given" where ViCrop reads the question itself, "ask" for every other.
+            chat: of an answer model that is not SEAL's: layout, pixel budget, remote code.
+            vicrop: the layer and the numbers of ViCrop; None: of the model's family.
             tell: is told what memory it will take, before loading; None: the log.
 
         Raises:
-            ValueError: an unknown strategy or protocol, a folder that is no model folder, or a
-                model that does not fit the device.
+            ValueError: an unknown strategy, planner or protocol, a folder that is no model folder,
+                or a model that does not fit the device.
         """
         if isinstance(protocol, str):
             protocol = ProtocolConfig.named(protocol)
         check_search(search)
-        from seal.inference.load import load_models
+        from seal.inference.named_models import load_named
 
         searches = search in STRATEGIES
         if searches and vsm is None:
             raise ValueError(f"search={search} needs a search model: give vsm=FOLDER")
-        locator = None if searches else build_locator(search, None, known=known)
-        answers, search_model = load_models(
-            None if vqa is None else model_folder(vqa),
-            model_folder(vsm) if searches and vsm is not None else None,
+        if search in VICROP and vqa is None:
+            raise ValueError(f"search={search} reads the answer model: give vqa=")
+        if search == "oracle" and known is None:
+            build_locator(search, None)  # says what it lacks, before anything is loaded
+        answers, search_model = load_named(
+            vqa,
+            vsm if searches else None,
             device=device,
             dtype=dtype,
             quantization=quantization,
+            chat=chat,
             offload=offload,
             clip=clip,
             no_search_image=protocol.no_search_image,
@@ -110,8 +131,17 @@ class Seal:
         )
         if search_model is not None:
             search_config = search_config or search_model.search_config()
-            locator = build_locator(search, search_model, search_config, nms_iou=protocol.nms_iou)
-        return cls(answers, locator, protocol=protocol)
+        locator = build_locator(
+            search,
+            search_model,
+            search_config,
+            known=known,
+            answer_model=answers,
+            vicrop=vicrop,
+            protocol=protocol.name,
+            nms_iou=protocol.nms_iou,
+        )
+        return cls(answers, locator, protocol=protocol, planner=planner)
 
     def ask(
         self,
@@ -163,7 +193,9 @@ class Seal:
         images = [None if q.image is None else picture(q.image) for q in questions]
         questions = [replace(q, image=image) for q, image in zip(questions, images, strict=True)]
         try:
-            return ShowSearchTell(self.answer_model, self.locator, self.protocol)(questions)
+            planner = self.planner.build(self.answer_model)
+            stages = ShowSearchTell(self.answer_model, self.locator, self.protocol, planner)
+            return stages(questions)
         finally:
             self._forget(images)
 
@@ -177,3 +209,20 @@ class Seal:
                 forget = getattr(holder, "forget", None)
                 if image is not None and forget is not None:
                     forget(image)
+
+
+def planner_for(
+    chosen: str | PlannerConfig | None, answer_model: AnswerModel | None, locator: Locator | None
+) -> PlannerConfig:
+    """`chosen`, with its name decided.
+
+    A model that was taught to refuse says what it lacks. Of the others, one whose own attention is
+    read for the question needs nothing named, and is not asked.
+    """
+    config = chosen if isinstance(chosen, PlannerConfig) else PlannerConfig(name=chosen)
+    if config.name is None and answer_model is not None:
+        name = default_planner(answer_model)
+        if name == "ask" and getattr(locator, "by_question", False):
+            name = "given"
+        config = replace(config, name=name)
+    return config

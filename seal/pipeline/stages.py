@@ -20,6 +20,7 @@ from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.search.locator import LocateRequest, Locator
 from seal.search.result import SearchResult
+from seal.text.letters import LETTERS, letter_question
 from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 
@@ -137,10 +138,9 @@ class ShowSearchTell:
                 )
             self._leave_out(question, answer)
         choosing = [i for i, question in enumerate(questions) if question.options]
-        scored = self.answer_model.loglikelihood(
-            [(_memory(answers[i]), questions[i].options) for i in choosing]
-        )
+        by, scored = self._score([(_memory(answers[i]), questions[i].options) for i in choosing])
         for i, losses in zip(choosing, scored, strict=True):
+            answers[i].chosen_by = by
             _choose(answers[i], questions[i].options, losses)
         # What the first answer said stands if nothing came to it since.
         speaking = []
@@ -157,6 +157,24 @@ class ShowSearchTell:
         )
         for i, generation in zip(speaking, said, strict=True):
             answers[i].text = generation.text
+
+    def _score(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> tuple[str, list[list[float]]]:
+        """How options were scored, and the loss of each."""
+        # A server's model tells how likely a letter is, not how likely given words are.
+        able = getattr(self.answer_model, "scores_options", True)
+        by = self.protocol.choosing or ("likelihood" if able else "letters")
+        if by == "likelihood":
+            return by, self.answer_model.loglikelihood(requests)
+        lettered = [
+            (
+                replace(memory, question=letter_question(memory.question, o, range(len(o)))),
+                LETTERS[: len(o)],
+            )
+            for memory, o in requests
+        ]
+        return by, self.answer_model.next_word(lettered)
 
     def _leave_out(self, question: Question, answer: Answer) -> None:
         """Show only the surest instances if all of them are more than the VQA LLM can read.

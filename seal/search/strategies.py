@@ -19,9 +19,13 @@ STRATEGIES = (
     "random_dfs",
     "whole_image_detector",
 )
+# Read from the answer model's own attention or gradients, for the question itself (ViCrop).
+VICROP = ("vicrop_rel_att", "vicrop_grad_att", "vicrop_pure_grad")
 # Not a matter of the search model alone: no search at all, the true boxes (`oracle`), recorded eye
 # movements (`prior`).
-NOT_STRATEGIES = ("none", "oracle", "human_prior")
+NOT_STRATEGIES = (*VICROP, "none", "oracle", "human_prior")
+# What a question can be asked with, whatever it needs.
+SEARCHES = (*STRATEGIES, *VICROP, "none", "oracle")
 
 
 def build_strategy(name: str, config: SearchConfig | None = None) -> Strategy:

@@ -163,7 +163,7 @@ def _ask(
     }
 
 
-def _work(answers: ScriptedAnswers, search: ScriptedSearch) -> dict[str, int]:
+def _work(answers: ScriptedAnswers, search: ScriptedSearch) -> dict[str, float]:
     """What both networks have done so far."""
     vqa, vsm = answers.model.cost, search.model.cost
     return {

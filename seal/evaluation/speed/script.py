@@ -81,6 +81,9 @@ class ScriptedAnswers:
             for said in self._decode(requests, self.first_tokens)
         ]
 
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        return self.model.prompt(memory)
+
     def fits(
         self,
         memory: VisualWorkingMemory,

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.judging import LETTERS
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.evaluation.tasks.entries import IMAGE_SUFFIXES, Entry, image_beside, images_by_stem
 from seal.files.plain_text import read_text
 from seal.geometry import Box
 from seal.images import image_file_size
+from seal.text.letters import LETTERS
 
 JSONL_FILE = "test_questions.jsonl"
 FOLDER_KEYS = ("target_object", "bbox", "question", "options")

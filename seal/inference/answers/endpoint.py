@@ -16,9 +16,11 @@ from seal.inference.answers.chat_pictures import ChatPictures
 from seal.inference.answers.chats import Chats, TooLongError
 from seal.inference.answers.endpoint_config import EndpointConfig
 from seal.inference.answers.endpoint_vision import check_vision
+from seal.inference.answers.layouts import user_turn
 from seal.inference.answers.protocol import Cost, Generation
 from seal.inference.answers.top_words import first_words, word_losses
 from seal.text.quote import quoted
+from seal.text.tokens import IMAGE_PLACEHOLDER
 from seal.working_memory import VisualWorkingMemory
 
 Tell = Callable[[str], None]
@@ -52,6 +54,8 @@ class EndpointAnswerModel:
         self._pictures = ChatPictures(self.config.max_pixels, self._tell)
         self._chats = Chats(endpoint, self.config, self._pictures)
         self._sees = not self.config.check_vision  # whether it was seen that it sees
+
+    scores_options = False  # only letters; see `loglikelihood`
 
     @classmethod
     def from_address(
@@ -137,6 +141,11 @@ class EndpointAnswerModel:
             Generation(reply.text, reply.tokens_written or 0, reply.finish != "length")
             for reply in self._ask(requests, max_tokens=max_new_tokens)
         ]
+
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        """The user's turn; the server's own template around it is not known here."""
+        turn = user_turn(memory, self.config.layout)
+        return "\n".join(item.get("text", IMAGE_PLACEHOLDER) for item in turn)
 
     def fits(
         self,

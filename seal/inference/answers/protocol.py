@@ -24,15 +24,22 @@ class Generation:
 class Cost:
     """What an answer model has done so far."""
 
-    calls: int = 0  # prompts put to it; options of one question share a call
-    options_scored: int = 0
-    tokens_read: int = 0  # of prompts and options, visual ones included
-    tokens_written: int = 0
-    images: int = 0  # shown, crops included
-    pixels: int = 0  # of those images, as the model was given them after its own resizing
+    calls: float = 0  # prompts put to it; options of one question share a call
+    options_scored: float = 0
+    tokens_read: float = 0  # of prompts and options, visual ones included
+    tokens_written: float = 0
+    images: float = 0  # shown, crops included
+    pixels: float = 0  # of those images, as the model was given them after its own resizing
 
     def __sub__(self, before: Cost) -> Cost:
         return Cost(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(Cost)))
+
+    def __add__(self, more: Cost) -> Cost:
+        return Cost(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(Cost)))
+
+    def share(self, of: int) -> Cost:
+        """Of one of several that shared every pass."""
+        return Cost(*(getattr(self, f.name) / of for f in fields(Cost)))
 
 
 class AnswerModel(Protocol):
@@ -62,6 +69,10 @@ class AnswerModel(Protocol):
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
     ) -> list[Generation]:
         """Greedy answers; batched equals one by one."""
+        ...
+
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        """What the model is put, as text; pictures by their placeholders."""
         ...
 
     def fits(

@@ -43,8 +43,9 @@ _REQUIRED = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_atten
 
 
 def is_authors(content: Mapping[str, Any]) -> bool:
-    """Whether this config.json is one of theirs."""
-    return "model_class" not in content and content.get("model_type") in (VQA_TYPE, VSM_TYPE)
+    """Whether this config.json is one of theirs; transformers' own LLaVA has the same type."""
+    ours = "model_class" in content or "text_config" in content
+    return not ours and content.get("model_type") in (VQA_TYPE, VSM_TYPE)
 
 
 def config_of_authors(

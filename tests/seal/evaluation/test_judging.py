@@ -11,9 +11,9 @@ from seal.evaluation.judging import (
     by_letter,
     by_likelihood,
     by_words,
-    letter_question,
     presented_order,
 )
+from seal.text.letters import letter_question
 
 COLORS = ["The mug is red.", "The mug is blue.", "The mug is green."]
 

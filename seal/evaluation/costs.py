@@ -1,0 +1,47 @@
+"""What a system's answers cost: calls, tokens, pixels, steps and seconds of a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from seal.evaluation.task import Prediction
+from seal.metrics.intervals import mean
+from seal.pages.table import Table
+
+_PARTS: dict[str, Callable[[Mapping[str, Any]], float]] = {
+    "calls": lambda cost: cost["answer_model"]["calls"],
+    "tokens_read": lambda cost: cost["answer_model"]["tokens_read"],
+    "tokens_written": lambda cost: cost["answer_model"]["tokens_written"],
+    "pixels": lambda cost: cost["answer_model"]["pixels"],
+    "search_calls": lambda cost: sum(cost["calls"].values()),
+    "steps": lambda cost: cost["visits"],
+    "seconds": lambda cost: sum(cost["seconds"].values()),
+}
+
+
+def mean_costs(predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
+    """Part -> its mean over one system's questions, with an interval.
+
+    Calls, tokens, pixels and steps are those of the system alone, whatever several systems of one
+    run shared. Seconds are as they were spent: what is shared is charged to the system that came
+    first, and questions asked together share theirs. Answers of before costs were kept count as
+    invalid.
+    """
+    costs = [line["answer"]["cost"] for line in predictions if line["answer"] is not None]
+    told = [cost for cost in costs if "answer_model" in cost]
+    lacking = len(predictions) - len(told)
+    return {
+        name: mean([float(part(cost)) for cost in told], invalid=lacking, seed=seed).to_dict()
+        for name, part in _PARTS.items()
+    }
+
+
+def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
+    """System by part, means alone."""
+    rows = []
+    for name, parts in costs.items():
+        values = (parts[part]["value"] for part in _PARTS)
+        rows.append((name, *("" if value is None else f"{value:,.4g}" for value in values)))
+    head = ("system", *(part.replace("_", " ") for part in _PARTS))
+    return Table("cost of a question (means; calls of the answer model)", head, tuple(rows))

@@ -1,0 +1,64 @@
+"""What the name of an answer model stands for: a model of this project, a server, or any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from seal.files.fingerprint import fingerprint
+from seal.inference.hub import is_hub_id, model_folder
+from seal.models.files.adapter import is_adapter
+from seal.models.files.authors import is_authors
+from seal.models.files.model_config import CONFIG_FILE, read_config_file, read_json_object
+
+Kind: TypeAlias = Literal["seal", "endpoint", "hf"]
+
+
+def model_kind(name: str | Path) -> Kind:
+    """`endpoint`: an address; `seal`: a folder or hub id in our layout, the authors' or with our
+    adapters; `hf`: any other model of the hub or of a folder, which transformers must know.
+
+    Of a hub id its config.json is fetched, nothing else.
+
+    Raises:
+        ValueError: no such folder, or a config.json that cannot be read.
+    """
+    if str(name).startswith(("http://", "https://")):
+        return "endpoint"
+    folder = Path(name)
+    if folder.is_dir():
+        if is_adapter(folder):
+            return "seal"
+        content = read_config_file(folder)
+    elif is_hub_id(name):
+        fetched = _config_of_hub(str(name))
+        if fetched is None:
+            return "seal"  # `model_folder` tells what is the matter, or finds adapters
+        content = read_json_object(fetched)
+    else:
+        return "seal"  # likewise
+    return "seal" if "model_class" in content or is_authors(content) else "hf"
+
+
+def answer_model_identity(name: str | Path, revision: str | None = None) -> str:
+    """What tells two answer models apart, without loading one; for results.
+
+    A hash of a folder's files, a commit of the hub, or a server's address and model.
+    """
+    kind = model_kind(name)
+    if kind == "endpoint":
+        return str(name)
+    if kind == "seal" or Path(name).is_dir():
+        return fingerprint(model_folder(name))
+    fetched = _config_of_hub(str(name), revision)
+    # The hub's cache is laid out as models--OWNER--NAME/snapshots/COMMIT/config.json.
+    return f"{name}@{fetched.parent.name if fetched is not None else revision}"
+
+
+def _config_of_hub(name: str, revision: str | None = None) -> Path | None:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(name, CONFIG_FILE, revision=revision))
+    except Exception:  # of a connection: those of the client's HTTP library, which varies
+        return None

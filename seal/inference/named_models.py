@@ -1,0 +1,89 @@
+"""Whatever names an answer model and a search model to what the pipeline talks to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seal.inference.answers.chat_options import ChatOptions
+from seal.inference.answers.protocol import AnswerModel
+from seal.inference.guides.seal_vsm import NetworkSearchModel
+from seal.inference.hub import model_folder
+from seal.inference.load import load_models
+from seal.inference.model_kinds import model_kind
+
+
+def load_named(
+    vqa: str | Path | None,
+    vsm: str | Path | None,
+    *,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+    quantization: str | None = None,
+    chat: ChatOptions | None = None,
+    max_batch: int = 16,
+    tell: Callable[[str], None] | None = None,
+    **own: Any,
+) -> tuple[AnswerModel | None, NetworkSearchModel | None]:
+    """Both models, or the one that is named.
+
+    Args:
+        vqa: SEAL's VQA LLM (folder or hub id), any image-text model of the hub or in a folder, or
+            a server's address, http://HOST:PORT/v1#MODEL.
+        vsm: SEAL's search model.
+        chat: of an answer model that is not SEAL's.
+        own: what only models of this project take; see `load_models`.
+
+    Raises:
+        ValueError: see `load_models`; or what is given and the answer model has no use for.
+    """
+    shared: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization}
+    kind = "seal" if vqa is None else model_kind(vqa)
+    if kind == "seal":
+        one, other = (None if name is None else model_folder(name) for name in (vqa, vsm))
+        return load_models(one, other, max_batch=max_batch, tell=tell, **shared, **own)
+    assert vqa is not None
+    chat = chat or ChatOptions()
+    answers: AnswerModel
+    if kind == "endpoint":
+        from seal.inference.answers.endpoint import EndpointAnswerModel
+        from seal.inference.answers.endpoint_config import EndpointConfig
+
+        given = {key: value for key, value in (shared | {"revision": chat.revision}).items() if value}
+        given |= {"min_pixels": chat.min_pixels} if chat.min_pixels else {}
+        if given and vsm is None:
+            raise ValueError(
+                f"{vqa} is a server, which loads its model itself: leave out {', '.join(given)}"
+            )
+        config = EndpointConfig(
+            layout=chat.layout,
+            max_pixels=chat.max_pixels,
+            api_key_env=chat.api_key_env,
+            concurrency=chat.concurrency,
+            timeout=chat.timeout,
+        )
+        answers = EndpointAnswerModel.from_address(str(vqa), config, tell=tell)
+    else:
+        from seal.inference.answers.hf import HFAnswerModel
+
+        answers = HFAnswerModel.from_pretrained(
+            str(vqa),
+            layout=chat.layout,
+            min_pixels=chat.min_pixels,
+            max_pixels=chat.max_pixels,
+            device_map=chat.device_map,
+            revision=chat.revision,
+            trust_remote_code=chat.trust_remote_code,
+            max_batch=max_batch,
+            tell=tell,
+            **shared,
+        )
+    if vsm is None:
+        return answers, None
+    _, search = load_models(
+        None, model_folder(vsm), max_batch=max_batch, tell=tell, **shared, **own
+    )
+    return answers, search
