@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from seal.evaluation.judging import LETTERS, by_letter
+from seal.evaluation.judging import by_letter
 from seal.metrics.anls import anls
 from seal.metrics.intervals import mean, proportion
 from seal.metrics.metric import Metric
@@ -24,6 +24,7 @@ from seal.metrics.vicrop_scores import (
 )
 from seal.metrics.vqa_accuracy import vqa_accuracy
 from seal.metrics.yes_no import says_yes, yes_no_metrics
+from seal.text.letters import LETTERS
 
 Labels: TypeAlias = "str | list[str]"
 _LETTERED = re.compile(r"\s*\(?([A-Z])[).:]\s*(\S.*)")

@@ -52,7 +52,9 @@ def load_named(
         from seal.inference.answers.endpoint import EndpointAnswerModel
         from seal.inference.answers.endpoint_config import EndpointConfig
 
-        given = {key: value for key, value in (shared | {"revision": chat.revision}).items() if value}
+        given = {
+            key: value for key, value in (shared | {"revision": chat.revision}).items() if value
+        }
         given |= {"min_pixels": chat.min_pixels} if chat.min_pixels else {}
         if given and vsm is None:
             raise ValueError(
