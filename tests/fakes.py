@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from seal.geometry import Box
+from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.protocol import Cost, Generation
 from seal.search.oracle import OracleModel
 from seal.search.protocol import Cue, Detections, Heat, Query
+from seal.text.conversation import VQA, prompt_text
 from seal.text.prompts import refusal
 from seal.working_memory import VisualWorkingMemory
 
@@ -69,7 +71,7 @@ class FakeAnswerModel:
         return said
 
     def prompt(self, memory: VisualWorkingMemory) -> str:
-        return memory.question
+        return prompt_text(VQA, memory_question(memory))
 
     def fits(
         self,

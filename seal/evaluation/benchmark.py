@@ -24,7 +24,6 @@ from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.files.fingerprint import fingerprint
 from seal.inference.answers.chat_options import ChatOptions
 from seal.inference.hub import model_folder
-from seal.inference.model_kinds import answer_model_identity, model_kind
 from seal.inference.vicrop.config import ViCropConfig
 from seal.pipeline import ProtocolConfig
 from seal.pipeline.planner import PlannerConfig
@@ -89,6 +88,8 @@ class BenchmarkRun(ModelChoice):
 
 def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     """Predict, judge and write; the metrics, on the first process only."""
+    from seal.inference.model_kinds import answer_model_identity, model_kind
+
     if run.scoring == "likelihood" and model_kind(run.vqa) == "endpoint":
         raise ValueError(
             f"scoring=likelihood, but {run.vqa} is a server, which does not tell how likely given "

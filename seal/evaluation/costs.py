@@ -28,7 +28,7 @@ def mean_costs(predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str,
     first, and questions asked together share theirs. Answers of before costs were kept count as
     invalid.
     """
-    costs = [line["answer"]["cost"] for line in predictions if line["answer"] is not None]
+    costs = [line["answer"].get("cost", {}) for line in predictions if line["answer"] is not None]
     told = [cost for cost in costs if "answer_model" in cost]
     lacking = len(predictions) - len(told)
     return {
