@@ -14,8 +14,8 @@ from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.vicrop.build_reader import build_reader
 from seal.inference.vicrop.config import ViCropConfig
-from seal.inference.vicrop.maps import make_maps
-from seal.inference.vicrop.place import PlacedMap, window_of
+from seal.inference.vicrop.maps import general_floor, make_maps
+from seal.inference.vicrop.place import PlacedMap, joined, window_of
 from seal.inference.vicrop.reader import AttentionReader, Look
 from seal.inference.vicrop.short_question import short_question
 from seal.inference.vicrop.tiles import Tiling, tiling, wants_tiles
@@ -80,7 +80,7 @@ class ViCropLocator:
         results = []
         for request, (part, tiles) in zip(requests, parts, strict=True):
             placed = (
-                maps[part.start] if tiles is None else _joined(maps[part], tiles, request.image)
+                maps[part.start] if tiles is None else joined(maps[part], tiles, request.image.size)
             )
             window = window_of(
                 placed,
@@ -133,7 +133,7 @@ class ViCropLocator:
     def _told(self, placed: PlacedMap, window: Window) -> dict[str, Any]:
         """The settings, what they came to for this model, and how the window was chosen."""
         defaults, config = self.reader.defaults, self.config
-        floor = defaults.floor if config.general_floor is None else config.general_floor
+        floor = general_floor(self.reader, config)
         return asdict(config) | {
             "scales": list(config.scales),
             "layer": self.reader.layer if config.layer is None else config.layer,
@@ -147,14 +147,6 @@ class ViCropLocator:
             "whole_image": window.whole,
             "notes": list(window.notes),
         }
-
-
-def _joined(maps: Sequence[PlacedMap], tiles: Tiling, image: Image) -> PlacedMap:
-    """The maps of an image's tiles as one over the image, each over its own tile alone."""
-    own = [Box(0, 0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in tiles.boxes]
-    shape = maps[0].over(own[0]).shape
-    joined = tiles.join([m.over(box, shape) for m, box in zip(maps, own, strict=True)])
-    return PlacedMap(joined, Box(0, 0, *image.size))
 
 
 def _heat(placed: PlacedMap, image: Image) -> GridHeat:

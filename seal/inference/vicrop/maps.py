@@ -24,12 +24,9 @@ def make_maps(
     """
     layer = reader.layer if config.layer is None else config.layer
     if config.method == "rel_att":
-        floor = reader.defaults.floor if config.general_floor is None else config.general_floor
-        maps = [
-            PlacedMap(relative_map(factors, floor), factors.view)
-            for factors in reader.relative(looks, layer=layer)
-        ]
-    elif config.method == "grad_att":
+        found = reader.relative(looks, layer=layer)
+        return placed_maps(found, looks, config, floor=general_floor(reader, config))
+    if config.method == "grad_att":
         maps = [
             PlacedMap(factors.weighted, factors.view)
             for factors in reader.gradients(looks, layer=layer)
@@ -39,6 +36,29 @@ def make_maps(
             PlacedMap(detailed_map(look, factors, config), factors.view)
             for look, factors in zip(looks, reader.pixels(looks), strict=True)
         ]
+    return _configured(maps, looks, config)
+
+
+def placed_maps(
+    factors: Sequence[RelativeFactors],
+    looks: Sequence[Look],
+    config: ViCropConfig,
+    *,
+    floor: float = 0.0,
+) -> list[PlacedMap]:
+    """The maps of rel-att from what was read, one of each look; see `make_maps`."""
+    maps = [PlacedMap(relative_map(each, floor), each.view) for each in factors]
+    return _configured(maps, looks, config)
+
+
+def general_floor(reader: AttentionReader, config: ViCropConfig) -> float:
+    """The least general attention, as a share of its mean: the user's, or the family's."""
+    return reader.defaults.floor if config.general_floor is None else config.general_floor
+
+
+def _configured(
+    maps: list[PlacedMap], looks: Sequence[Look], config: ViCropConfig
+) -> list[PlacedMap]:
     if config.smoothing > 0:
         maps = [PlacedMap(blurred(m.values, config.smoothing), m.view) for m in maps]
     if config.view == "as_released":

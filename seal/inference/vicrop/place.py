@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seal.geometry import Box
+from seal.inference.vicrop.tiles import Tiling
 from seal.inference.vicrop.windows import SCALES, Window, choose_window
 
 
@@ -66,6 +67,14 @@ def window_of(
     x0, x1 = _moved_in(window.box.x0 + part.view.x0, window.box.width, width)
     y0, y1 = _moved_in(window.box.y0 + part.view.y0, window.box.height, height)
     return replace(window, box=Box(x0, y0, x1, y1))
+
+
+def joined(maps: Sequence[PlacedMap], tiles: Tiling, image_size: tuple[int, int]) -> PlacedMap:
+    """The maps of an image's tiles as one over the image, each over its own tile alone."""
+    own = [Box(0, 0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in tiles.boxes]
+    shape = maps[0].over(own[0]).shape
+    values = tiles.join([m.over(box, shape) for m, box in zip(maps, own, strict=True)])
+    return PlacedMap(values, Box(0, 0, *image_size))
 
 
 def _kept(low: float, high: float, count: int, size: int) -> tuple[int, int]:
