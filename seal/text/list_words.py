@@ -69,8 +69,9 @@ PICTURE = _either(
     "(?:整张|整个|这张)?(?:图片|图像|照片|圖片)",
     "(?:das |ganze[sn]? )*bild|l'image|la imagen|الصورة",
 )
-# Said of no thing in particular.
+# Said of no thing in particular, or in answer to the question instead.
 VAGUE = _phrases(
+    "red|blue|green|yellow|black|white|brown|gray|grey|purple|pink|left|right|above|below|one|two",
     "all|all of them|all objects|everything|both|them|first|second|third|finally|ok|okay|sure|yes",
     "alles|tout|todo|всё|所有|全部|كل شيء",
 )
@@ -82,7 +83,8 @@ LEADS = re.compile(
     r"(?: [^,.:;]{0,80}?)? (?:is|are|include|includes|would be)"
     r"|(?:i|we|you|one) (?:(?:would |will )?(?:need|want|have) to |would |must |should )"
     r"(?:see|look at|look closely at|zoom in on|examine|inspect|focus on|check|find|locate)"
-    r"|(?:i|we|you)(?: would| will)? need(?: a closer (?:look at|view of))?)\s+",
+    r"|(?:i|we|you)(?: would| will)? need(?: a closer (?:look at|view of))?"
+    r"|(?:look (?:closely )?at|zoom in on|focus on|find|locate|examine|inspect|check|identify))\s+",
     re.IGNORECASE,
 )
 # And behind.

@@ -20,14 +20,15 @@ from seal.text.tag import (
     Token,
 )
 
+HEADS = ("NOUN", "PROPN")
+# Dependents that belong to the name of a thing, left of it.
+NAMING = ("amod", "compound", "poss", "nmod", "advmod")
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-HEADS = ("NOUN", "PROPN")
-# Dependents that belong to the name of a thing, left of it.
-NAMING = ("amod", "compound", "poss", "nmod", "advmod")
 # Words that a question asks for, or by which it says where: they are not to be seen by themselves.
 ASKED = _words(
     "color colour material kind type sort brand shape size number amount count time pattern "
@@ -35,12 +36,15 @@ ASKED = _words(
     "corner end edge part rest relation distance image picture photo photograph scene view "
     "foreground background what which who whom how where when why thing things object objects "
     "something anything someone anyone name word words text letter letters answer "
+    "red blue green yellow black white brown gray grey purple pink "
     "question option options breed species gender age weather day night way reason purpose"
 )
+COUNTED = _words("how many much what which whose can")  # before a thing, no part of its name
 _ENGLISH = (
     DETERMINERS | POSSESSIVES | PRONOUNS | WH_PRONOUNS | WH_ADVERBS | PREPOSITIONS | CONJUNCTIONS
     | AUXILIARIES | ADVERBS | _words("how why")
 )  # fmt: skip
+LATIN = "\u024f"  # the last of its letters
 _OPTION = re.compile(r"^\s*(?:\(?[A-Ha-h]\)|[A-H][.:])\s")
 _INSTRUCTION = re.compile(r"^\s*(?:answer|please|choose|select|respond|reply)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.?!\n]+[.?!]?")
@@ -69,7 +73,7 @@ def _sentences(question: str) -> list[str]:
 def _is_english(sentence: str) -> bool:
     """A quarter of the words, if there are three or more, are English ones that hold others."""
     words = [w.lower() for w in TOKEN.findall(sentence) if w[0].isalnum()]
-    if not all(word.isascii() for word in words):
+    if any(letter > LATIN for word in words for letter in word):
         return False
     return len(words) < 3 or 4 * sum(word in _ENGLISH for word in words) >= len(words)
 
@@ -107,9 +111,18 @@ def _span(tokens: Sequence[Token], head: int) -> tuple[int, int]:
         return first, first - 1  # `bigger`, to a tagger that takes it for a thing
     while last >= first and tokens[last].text.lower() in (*ASKED, "than"):
         last -= 1
-    while first <= last and tokens[first].pos in ("DET", "PART", "PUNCT"):
+    while first <= last and (
+        tokens[first].pos in ("DET", "PART", "PUNCT") or tokens[first].text.lower() in COUNTED
+    ):
         first += 1
-    return first, last
+    return first, last + (last >= first and _is_can(tokens, last + 1))
+
+
+def _is_can(tokens: Sequence[Token], i: int) -> bool:
+    """The thing, as in `trash can`, which taggers take for the verb: no verb follows."""
+    behind = tokens[i + 1].pos if i + 1 < len(tokens) else "PUNCT"
+    can = i < len(tokens) and tokens[i].text.lower() == "can"
+    return can and behind in ("PUNCT", "ADP", "CCONJ")
 
 
 def _belongs(tokens: Sequence[Token], i: int, head: int) -> bool:

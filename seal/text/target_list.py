@@ -83,10 +83,13 @@ def parse_target_list(
         if form is None:
             continue
         names = bracketed(form, finished=finished)
-        if names is None and not REFUSES.search(form):
-            names = bullets(form, finished=finished)
         if names is not None:
             return _accept(map(_without_remark, names), text, max_targets, if_empty=names == [])
+        items = None if REFUSES.search(form) else bullets(form, finished=finished)
+        if items is not None:
+            names = [_without_talk(_without_remark(item)) for item in items]
+            names = [name for name in names if _is_name(name, _MOST_WORDS)]
+            return _accept(names, text, max_targets, if_empty=False)
     if REFUSES.search(said) or STRUCTURE.search(said):
         return None
     enumerated = _enumeration(said, finished)
@@ -145,10 +148,7 @@ def _names(sentence: str, finished: bool) -> list[str] | None:
         if not rest[0].strip() or len(head.split()) > _MOST_WORDS_BEFORE:
             return None
         sentence = rest[0].strip()
-    lead = LEADS.match(sentence)
-    if lead is not None:
-        sentence = sentence[lead.end() :]
-    sentence = TRAILS.sub("", sentence)
+    sentence = _without_talk(sentence)
     parts = [part for part in SEPARATOR.split(sentence) if part.strip(ENDS)]
     if not finished:
         parts = parts[:-1]
@@ -158,7 +158,13 @@ def _names(sentence: str, finished: bool) -> list[str] | None:
     return names if names and all(map(_is_name, names)) else None
 
 
-def _is_name(part: str) -> bool:
+def _without_talk(sentence: str) -> str:
+    """What is listed in `I need to see ... more closely`."""
+    lead = LEADS.match(sentence)
+    return TRAILS.sub("", sentence if lead is None else sentence[lead.end() :])
+
+
+def _is_name(part: str, most_words: int = _MOST_WORDS_IN_LINE) -> bool:
     """Short, and without the words of a sentence."""
     if part.strip(ENDS + QUOTES).casefold() in YES:
         return False
@@ -166,7 +172,7 @@ def _is_name(part: str) -> bool:
     if SPACELESS.search(part):
         return len(part) <= _MOST_WITHOUT_SPACES and not TALKS_WITHIN.search(part)
     behind = next((i for i, word in enumerate(words) if i and word in RELATIVE), len(words))
-    return len(words) <= _MOST_WORDS_IN_LINE and not TALKS.intersection(words[:behind])
+    return len(words) <= most_words and not TALKS.intersection(words[:behind])
 
 
 def _accept(
@@ -209,6 +215,8 @@ def _trimmed(name: str) -> str:
 
 def _can_be_searched(name: str) -> bool:
     if why_not_a_target(name) is not None or CONTROL.search(name) is not None:
+        return False
+    if name.endswith(ASKS):  # the question, parroted
         return False
     if not any(c.isalpha() for c in name) or len(name.split()) > _MOST_WORDS:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from seal.inference.answers.protocol import AnswerModel, Generation
@@ -37,6 +37,9 @@ class _Draft:
     fallback: list[str] = field(default_factory=list)
 
 
+Question = Callable[[_Draft], VisualWorkingMemory]
+
+
 class AskPlanner:
     """Two short questions, put through the answer protocol like any other.
 
@@ -63,68 +66,90 @@ class AskPlanner:
         self.nouns = nouns
         self.sure_above, self.min_mass = sure_above, min_mass
         self.max_targets, self.max_new_tokens = max_targets, max_new_tokens
+        self._tells_words = True  # until the model says that it does not
 
     def plan(self, memories: Sequence[VisualWorkingMemory]) -> list[Plan]:
         drafts = [_Draft(memory) for memory in memories]
-        fitting = [draft for draft in drafts if self._fits(draft)]
-        self._ask_whether(fitting)
-        unsure = [draft for draft in fitting if not draft.sure]
-        listed = dict(zip(map(id, unsure), self._ask_which(unsure), strict=True))
+        self._ask_whether(drafts)
+        listed = self._ask_which([draft for draft in drafts if draft.sure is False])
         return [self._finish(draft, listed.get(id(draft))) for draft in drafts]
 
-    def _fits(self, draft: _Draft) -> bool:
-        fits = all(
-            self.answer_model.fits(question, max_new_tokens=self.max_new_tokens)
-            for question in (self._whether(draft), self._which(draft))
-        )
-        if not fits:
-            draft.fallback.append("the model's context has no room for the planner's questions")
-        return fits
-
     def _ask_whether(self, drafts: Sequence[_Draft]) -> None:
-        """Fill in how sure the model is."""
-        losses = self._yes_no_losses(drafts)
+        """Fill in how sure each model is; None where the question has no room."""
         wordless = []
-        for draft, (yes, no) in zip(drafts, losses, strict=True):
-            draft.confidence = confidence(yes, no, self.min_mass)
-            if draft.confidence is None:
+        for draft, losses in self._yes_no_losses(drafts):
+            draft.confidence = (
+                None if losses is None else confidence(losses[0], losses[1], self.min_mass)
+            )
+            if losses is None or draft.confidence is None:
                 wordless.append(draft)
                 continue
             draft.sure = draft.confidence >= self.sure_above
-            word = YES_NO[0] if yes <= no else YES_NO[1]
+            word = YES_NO[0] if losses[0] <= losses[1] else YES_NO[1]
             draft.said.append(Exchange(self._whether(draft).question, word))
-        for draft, said in zip(
-            wordless, self._generate([self._whether(d) for d in wordless]), strict=True
-        ):
+        for draft, said in self._generate(wordless, self._whether):
             can = parse_yes_no(said.text)
             draft.sure = can is True
             draft.said.append(Exchange(self._whether(draft).question, said.text))
             if can is None:
                 draft.fallback.append("the model said neither Yes nor No: taken for No")
 
-    def _yes_no_losses(self, drafts: Sequence[_Draft]) -> list[list[float]]:
-        if not drafts:
-            return []
-        try:
-            return self.answer_model.next_word([(self._whether(d), YES_NO) for d in drafts])
-        except ValueError:
-            # No probabilities of words are to be had there. Whatever else may be wrong with the
-            # request comes up again when the words themselves are asked for.
-            return [[math.inf, math.inf] for _ in drafts]
+    def _yes_no_losses(self, drafts: Sequence[_Draft]) -> list[tuple[_Draft, list[float] | None]]:
+        """-log p of Yes and of No, of those with room for the question; None: it does not tell."""
+        while drafts and self._tells_words:
+            try:
+                losses = self.answer_model.next_word([(self._whether(d), YES_NO) for d in drafts])
+            except ValueError:
+                fitting = self._fitting(drafts, self._whether)
+                # No probabilities of words are to be had there, today or later. If something else
+                # is wrong with a request, that comes up when the words themselves are asked for.
+                self._tells_words = len(fitting) < len(drafts)
+                drafts = fitting
+                continue
+            return list(zip(drafts, losses, strict=True))
+        return [(draft, None) for draft in drafts]
 
-    def _ask_which(self, drafts: Sequence[_Draft]) -> list[list[str] | None]:
-        said = self._generate([self._which(draft) for draft in drafts])
-        for draft, each in zip(drafts, said, strict=True):
-            draft.said.append(Exchange(self._which(draft).question, each.text))
-        return [
-            parse_target_list(each.text, max_targets=self.max_targets, finished=each.finished)
-            for each in said
-        ]
+    def _ask_which(self, drafts: Sequence[_Draft]) -> dict[int, list[str] | None]:
+        """What each model lists, by the identity of the draft."""
+        listed = {}
+        for draft, said in self._generate(drafts, self._which):
+            draft.said.append(Exchange(self._which(draft).question, said.text))
+            listed[id(draft)] = parse_target_list(
+                said.text, max_targets=self.max_targets, finished=said.finished
+            )
+        return listed
 
-    def _generate(self, memories: Sequence[VisualWorkingMemory]) -> list[Generation]:
-        if not memories:
-            return []
-        return self.answer_model.generate(memories, max_new_tokens=self.max_new_tokens)
+    def _generate(
+        self, drafts: Sequence[_Draft], question: Question
+    ) -> list[tuple[_Draft, Generation]]:
+        """Answers, of those with room for the question and an answer.
+
+        Raises:
+            ValueError: the model refuses a request, and not for its length.
+        """
+        while drafts:
+            try:
+                said = self.answer_model.generate(
+                    [question(draft) for draft in drafts], max_new_tokens=self.max_new_tokens
+                )
+            except ValueError:
+                fitting = self._fitting(drafts, question)
+                if len(fitting) == len(drafts):
+                    raise
+                drafts = fitting
+                continue
+            return list(zip(drafts, said, strict=True))
+        return []
+
+    def _fitting(self, drafts: Sequence[_Draft], question: Question) -> list[_Draft]:
+        """Asked only when something went wrong: behind an endpoint, every look costs a request."""
+        fitting = []
+        for draft in drafts:
+            if self.answer_model.fits(question(draft), max_new_tokens=self.max_new_tokens):
+                fitting.append(draft)
+            else:
+                draft.fallback.append("the model's context has no room for the planner's question")
+        return fitting
 
     def _finish(self, draft: _Draft, listed: list[str] | None) -> Plan:
         plan = Plan(

@@ -104,12 +104,17 @@ class Wordless(FakeChatModel):
     """An endpoint that gives no `logprobs`."""
 
     def next_word(self, requests):
+        self.worded.append([])
         raise ValueError("the endpoint gives no logprobs")
 
 
-def test_an_endpoint_that_refuses_probabilities_is_taken_at_its_word():
-    (plan,) = plans(Wordless({}, {COLOR: '["mug"]'}, says_sure="No"), COLOR)
-    assert plan.confidence is None and plan.sure is False and plan.targets == ("mug",)
+def test_an_endpoint_that_refuses_probabilities_is_taken_at_its_word_and_not_asked_again():
+    model = Wordless({}, {COLOR: '["mug"]'}, says_sure="No")
+    planner = PlannerConfig().build(model)
+    for _ in range(2):
+        (plan,) = planner.plan(memories(COLOR))
+        assert plan.confidence is None and plan.sure is False and plan.targets == ("mug",)
+    assert len(model.worded) == 1
 
 
 def test_words_that_the_model_would_hardly_begin_with_are_no_confidence():
@@ -149,14 +154,43 @@ def test_a_list_that_was_cut_loses_what_was_broken_off():
     assert plan.targets == ("mug",)
 
 
-def test_a_question_that_leaves_no_room_for_the_planners_is_planned_without_the_model():
-    model = chat()
-    model.fits = lambda memory, options=(), **_: len(memory.question.split()) < 40
-    long = f"{COLOR} {'Indeed, ' * 40}"
-    (plan,) = plans(model, long)
-    assert plan.sure is None and plan.targets == ("mug",) and plan.said == ()
-    assert plan.fallback.startswith("the model's context has no room")
-    assert model.cost == Cost()
+class Narrow(FakeChatModel):
+    """Its context holds 50 words of a question; as a network does, it refuses what is longer."""
+
+    def fits(self, memory, options=(), *, max_new_tokens=200):
+        return len(memory.question.split()) <= 50
+
+    def next_word(self, requests):
+        self._require([memory for memory, _ in requests])
+        return super().next_word(requests)
+
+    def generate(self, requests, *, max_new_tokens=200):
+        self._require(requests)
+        return super().generate(requests, max_new_tokens=max_new_tokens)
+
+    def _require(self, requests):
+        if not all(map(self.fits, requests)):
+            raise ValueError("more than max_position_embeddings")
+
+
+@pytest.mark.parametrize("words", [10, 40])  # the second question alone, or the first already
+def test_a_question_that_leaves_no_room_for_the_planners_is_planned_without_the_model(words):
+    model = Narrow({COLOR: 0.3, SIDE: 0.2}, {COLOR: "[]", SIDE: '["mug"]'})
+    long = f"{COLOR}{' indeed' * words}"
+    cut, whole = plans(model, long, SIDE)
+    assert cut.targets == ("mug",)
+    assert cut.fallback.startswith("the model's context has no room for the planner's question")
+    assert (cut.sure, len(cut.said)) == ((False, 1) if words == 10 else (None, 0))
+    assert whole == plans(chat(sure={SIDE: 0.2}, lists={SIDE: '["mug"]'}), SIDE)[0]
+
+
+def test_what_else_a_model_refuses_is_told():
+    class Broken(FakeChatModel):
+        def generate(self, requests, *, max_new_tokens=200):
+            raise ValueError("the picture has more than max_pixels")
+
+    with pytest.raises(ValueError, match="max_pixels"):
+        plans(Broken({COLOR: 0.3}, {}), COLOR)
 
 
 def test_the_noun_phrases_cost_no_call_and_say_what_parsed_them():
