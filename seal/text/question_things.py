@@ -31,13 +31,17 @@ def _words(text: str) -> frozenset[str]:
 
 # Words that a question asks for, or by which it says where: they are not to be seen by themselves.
 ASKED = _words(
-    "color colour material kind type sort brand shape size number amount count time pattern "
-    "position location direction side left right top bottom front back middle center centre "
-    "corner end edge part rest relation distance image picture photo photograph scene view "
-    "foreground background what which who whom how where when why thing things object objects "
-    "something anything someone anyone name word words text letter letters answer "
-    "red blue green yellow black white brown gray grey purple pink "
-    "question option options breed species gender age weather day night way reason purpose"
+    "color colour colors colours pose one ones material kind type sort brand shape size number "
+    "amount count time pattern position location direction side left right top bottom front "
+    "back middle center centre corner end edge part rest relation distance image picture photo "
+    "photograph scene view foreground background what which who whom how where when why thing "
+    "things object objects something anything someone anyone name word words text letter "
+    "letters answer red blue green yellow black white brown gray grey purple pink question "
+    "option options breed species gender age weather day night way reason purpose"
+)
+PEOPLE = _words(
+    "person people man men woman women boy girl kid child children lady guy player rider cyclist "
+    "worker officer driver passenger skier surfer"
 )
 COUNTED = _words("how many much what which whose can")  # before a thing, no part of its name
 _ENGLISH = (
@@ -80,16 +84,28 @@ def _is_english(sentence: str) -> bool:
 
 def _things(sentence: str, tokens: Sequence[Token]) -> list[str]:
     """The longest names; of `color of the mug`, `mug color` and `mug left of`, the mug."""
-    spans = []
+    spans: list[tuple[int, int]] = []
     for head in range(len(tokens)):
         if tokens[head].pos in HEADS and not _names_another(tokens, head):
             first, last = _span(tokens, head)
-            if last >= first:
-                spans.append((first, last))
+            if last < first:
+                continue
+            if spans and _describes(tokens, spans[-1], first):
+                first = spans.pop()[0]
+            spans.append((first, last))
     return [
         sentence[tokens[first].start : tokens[last].start + len(tokens[last].text)]
         for first, last in spans
     ]
+
+
+def _describes(tokens: Sequence[Token], before: tuple[int, int], first: int) -> bool:
+    """Whether what starts at `first` tells one from others: `man with a cap`, `man in the coat`."""
+    between = [token.text.lower() for token in tokens[before[1] + 1 : first]]
+    if not between or any(word not in DETERMINERS for word in between[1:]):
+        return False
+    person = tokens[before[1]].text.lower() in PEOPLE
+    return between[0] == "with" or (person and between[0] in ("in", "on", "wearing"))
 
 
 def _names_another(tokens: Sequence[Token], i: int) -> bool:

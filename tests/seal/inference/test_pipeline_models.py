@@ -20,8 +20,10 @@ from seal.inference.load import load_models, load_search_model
 from seal.models.files.save import save_model
 from seal.models.fit.memory import Need, expected_need
 from seal.pipeline import Question, Seal
+from seal.pipeline.planner import PlannerConfig, ask
 from seal.search.config import SearchConfig
 from seal.search.trace import to_dict
+from seal.working_memory import VisualWorkingMemory
 
 
 @pytest.fixture(scope="module")
@@ -278,3 +280,24 @@ def test_a_gpu_gives_what_the_cpu_gives(seal, folders):
     for here, there in zip(seal.ask_many(questions()), on_gpu.ask_many(questions()), strict=True):
         assert there.losses == pytest.approx(here.losses, abs=1e-3)
         assert [len(r.path) for r in there.searches] == [len(r.path) for r in here.searches]
+
+
+def test_a_model_that_is_asked_plans_alone_as_among_others(folders, monkeypatch):
+    model, _ = load_models(folders / "vqa", None, device="cpu")
+    asked = [
+        VisualWorkingMemory("Is the boat red?", noise(120, 90)),
+        VisualWorkingMemory("What color is the mug in the water?", noise(64, 160, seed=1)),
+        VisualWorkingMemory("Where?", noise(30, 30, seed=2)),
+    ]
+    config = PlannerConfig(name="ask", min_mass=0.0, max_new_tokens=12)
+    # To the tiny tokenizer Yes and No begin alike, so the first answers are asked for in words.
+    worded = config.build(model).plan(asked)
+    assert [plan.confidence for plan in worded] == [None] * 3
+    assert worded == [config.build(model).plan([memory])[0] for memory in asked]
+    monkeypatch.setattr(ask, "YES_NO", ("A", "B"))
+    together = config.build(model).plan(asked)
+    for memory, plan in zip(asked, together, strict=True):
+        (alone,) = config.build(model).plan([memory])
+        assert 0 < plan.confidence < 1
+        assert plan.confidence == pytest.approx(alone.confidence, abs=1e-5)
+        assert replace(plan, confidence=None) == replace(alone, confidence=None)
