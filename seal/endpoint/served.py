@@ -55,5 +55,7 @@ async def _ask(session: Session) -> Any:
 
 
 def _context(entry: dict[str, Any]) -> int | None:
-    told = (entry.get(name) for name in _CONTEXT)
+    meta = entry.get("meta")  # llama.cpp's
+    told = [entry.get(name) for name in _CONTEXT]
+    told += [meta.get("n_ctx")] if isinstance(meta, dict) else []
     return next((value for value in told if isinstance(value, int) and value > 0), None)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bigram_llm import SENTENCE, write_bigram_llm
+from real_servers import transformers_serve
 
 from seal.building.language import LanguageConfig
 from seal.building.language.unwritten_records import Prompt
 from seal.building.language.usage import ReportingModel
-
-_STARTS_WITHIN = 200.0  # seconds; about 10 where nothing else runs
 
 
 @pytest.fixture(scope="module")
@@ -27,31 +20,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     for module in ("fastapi", "uvicorn"):
         pytest.importorskip(module)
     folder = write_bigram_llm(tmp_path_factory.mktemp("serve") / "llm")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(folder)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    log = (folder.parent / "log").open("wb")
-    process = subprocess.Popen(
-        command, stdout=log, stderr=log, env=os.environ | {"HF_HUB_OFFLINE": "1"}
-    )
-    try:
-        end = time.monotonic() + _STARTS_WITHIN
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
-                break
-            except OSError:
-                told = (folder.parent / "log").read_text(errors="replace")[-2000:]
-                assert process.poll() is None, f"the server ended: {told}"
-                assert time.monotonic() < end, f"the server did not start: {told}"
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/v1", str(folder)
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
+    with transformers_serve(folder.parent, folder) as address:
+        yield address, str(folder)
 
 
 def model(server: tuple[str, str], cache: Path, **values: int) -> ReportingModel:
