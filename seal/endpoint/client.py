@@ -108,7 +108,9 @@ class Endpoint:
             if completion.choices[0].message is None:
                 raise TypeError("there is no message")
         except (AttributeError, IndexError, TypeError) as error:
-            raise FaultError(self.clean(f"malformed response: {error}")) from None
+            # Some gateways tell errors of what is behind them with a status of 200.
+            told = getattr(completion, "error", None) or error
+            raise FaultError(self.clean(f"malformed response: {told}")) from None
         assert isinstance(completion, ChatCompletion)
         return completion
 

@@ -63,16 +63,19 @@ def _first_tokens(completion: ChatCompletion) -> tuple[tuple[str, float], ...] |
     told = completion.choices[0].logprobs
     if told is None or not told.content or not told.content[0].top_logprobs:
         return None
-    tokens: dict[str, float] = {}
-    likeliest: list[Any] = [*told.content[0].top_logprobs, told.content[0]]
-    for token in likeliest:
-        log_p = float(token.logprob)
-        if math.isnan(log_p):
-            raise ValueError("a logprob is not a number")
-        # Tokens that are part of a character have no text of their own, but bytes.
-        text = _text(token.bytes) or token.token
-        tokens.setdefault(text, log_p if log_p > _IMPOSSIBLE else -math.inf)
-    return tuple(tokens.items())
+    tokens = [_token(token) for token in told.content[0].top_logprobs]
+    # The one that was drawn need not be among the likeliest.
+    drawn = _token(told.content[0])
+    return (*tokens, *(() if drawn in tokens else (drawn,)))
+
+
+def _token(told: Any) -> tuple[str, float]:
+    log_p = float(told.logprob)
+    if math.isnan(log_p):
+        raise ValueError("a logprob is not a number")
+    # Tokens that are part of a character have no text of their own, but bytes.
+    text = _text(told.bytes) or str(told.token)
+    return text, log_p if log_p > _IMPOSSIBLE else -math.inf
 
 
 def _text(values: list[int] | None) -> str | None:

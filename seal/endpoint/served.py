@@ -33,7 +33,7 @@ def served_models(endpoint: Endpoint) -> list[ServedModel] | None:
             return None
         raise
     except FaultError as fault:
-        if fault.status in (405, 501):
+        if fault.status == 501 or (fault.status is not None and not fault.repeat):
             return None
         if fault.status is not None or "malformed" in str(fault):
             raise ValueError(f"{address} gives no list of models: {fault}; {_ADVICE}") from None
@@ -51,7 +51,16 @@ _ADVICE = "it must be an OpenAI-compatible server, whose address mostly ends in 
 
 
 async def _ask(session: Session) -> Any:
-    return await session.endpoint.call(session.client.get("/models", cast_to=object))
+    """Repeated if the server is busy; where nobody is, waiting helps no one."""
+    faults = 0
+    while True:
+        try:
+            return await session.endpoint.call(session.client.get("/models", cast_to=object))
+        except FaultError as fault:
+            faults += 1
+            if fault.status is None or not fault.repeat or faults >= session.endpoint.attempts:
+                raise
+            await session.wait(fault, faults)
 
 
 def _context(entry: dict[str, Any]) -> int | None:

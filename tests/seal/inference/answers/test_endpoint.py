@@ -4,6 +4,7 @@ import asyncio
 import io
 import math
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_an_answer_that_was_cut_says_so() -> None:
     "fault",
     [
         *("429", "429 0", "500", "503", "408", "hang", "drop"),
-        *("truncated", "not json", "html", "no choices"),
+        *("truncated", "not json", "html", "no choices", "200 of a gateway"),
     ],
 )
 def test_every_fault_is_asked_again(fault: str) -> None:
@@ -155,6 +156,14 @@ def test_one_that_never_answers_is_told_after_the_others_are_kept() -> None:
         said = model(server, check_vision=False).generate([question(i) for i in range(4)])
     assert [g.text for g in said] == [f"question {i}" for i in range(4)]
     assert server.asked.count("question 1") == 4 and server.asked.count("question 0") == 1
+
+
+def test_what_a_gateway_says_of_the_server_behind_it_is_told() -> None:
+    fault = "200 upstream is busy"
+    told = r"malformed response: .*upstream is busy"
+    with ChatServer(fault=lambda *_: fault) as server, pytest.raises(FailedError, match=told) as e:
+        model(server, attempts=2).generate([question(1, None)])
+    assert KEY not in str(e.value)
 
 
 def test_letters_by_logprobs() -> None:
@@ -319,8 +328,15 @@ def test_a_model_that_cannot_be_told_is_an_error_that_names_the_way_out(
     assert "\n" not in str(caught.value)
 
 
+def test_a_list_that_is_not_to_be_had_at_once_is_asked_for_again() -> None:
+    with ChatServer(models=503) as server:
+        timer = threading.Timer(0.05, setattr, (server, "models", [{"id": "tiny"}]))
+        timer.start()
+        assert model(server, "", backoff=0.1).endpoint.model == "tiny"
+
+
 def test_a_server_without_a_list_serves_the_model_that_is_named() -> None:
-    for models in (None, 405):
+    for models in (None, 400, 405):
         with ChatServer(models=models) as server:
             assert model(server).generate([question(1, None)])[0].text == "question 1"
 
