@@ -47,6 +47,8 @@ def serve_hub(root: Path) -> Iterator[tuple[str, list[str]]]:
                 if not folder.is_dir():
                     return self.say({"error": "Repository not found"}, 404)
                 files = sorted(folder.iterdir())
+                if "/tree/" in path and path.split("/")[7:]:  # a folder inside; there are none
+                    return self.answer(b"", 404, X_Error_Code="EntryNotFound")
                 if "/tree/" in path:
                     entries = [
                         {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": "0" * 40}
@@ -58,6 +60,8 @@ def serve_hub(root: Path) -> Iterator[tuple[str, list[str]]]:
             if path.startswith("/api/"):
                 return self.say({"error": "Not found"}, 404)
             owner, name, _, _, file = path.strip("/").split("/", 4)
+            if owner == "gated":  # terms that nobody has accepted
+                return self.answer(b"", 403, X_Error_Code="GatedRepo")
             found = root / owner / name / file
             if not found.is_file():
                 return self.answer(b"", 404, X_Error_Code="EntryNotFound")

@@ -178,9 +178,9 @@ def _processed(hf: HFModel, text: str, pictures: Sequence[Image]) -> dict[str, T
     images = {"images": [list(pictures)]} if pictures else {}
     try:
         given = hf.processor(text=[text], return_tensors="pt", **images, **options)
-    except (ValueError, IndexError, StopIteration) as error:
+    except (ValueError, TypeError, IndexError, StopIteration) as error:
         raise ValueError(
-            f"{hf.name}: its processor does not take {len(pictures)} pictures in one question "
+            f"{hf.name}: its processor fails on {len(pictures)} pictures in one question "
             f"({quoted(str(error))}); show it fewer crops, or another layout"
         ) from error
     return {key: value for key, value in given.items() if isinstance(value, Tensor)}

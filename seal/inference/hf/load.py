@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import try_to_load_from_cache
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
@@ -171,11 +173,21 @@ def load_hf(
     elif device_map is not None:
         options["device_map"] = device_map
     try:
-        model: Any = AutoModelForImageTextToText.from_pretrained(name, **options)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        model, told = AutoModelForImageTextToText.from_pretrained(
+            name, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ValueError(_weights_refused(name, error)) from error
+    if lost := sorted(told["missing_keys"]):  # they would be random numbers
+        raise ValueError(
+            f"{name}: {len(lost)} of the model's weights are in none of its files, for example "
+            f"{lost[0]}; fetch it again"
+        )
     if quantization is None and device_map is None:
-        model = model.to(place)
+        model.to(place)
+    for module in model.modules():  # bitsandbytes else repacks in bfloat16, and only some widths
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     return HFModel(
         model=model.eval(),
         processor=processor,
@@ -184,7 +196,7 @@ def load_hf(
         pixels=pixels,
         quantization=quantization,
         trust_remote_code=trust_remote_code,
-        revision=getattr(config, "_commit_hash", None) or revision,
+        revision=_commit(name, revision) or revision,
     )
 
 
@@ -204,9 +216,11 @@ def _own_dtype(config: Any) -> torch.dtype:
 
 
 def _config(name: str, code: dict[str, Any]) -> Any:
-    folder = Path(name)
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        raise ValueError(f"{name} has no config.json: no model folder of Hugging Face")
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise ValueError(f"{name} has no config.json: no model folder of Hugging Face")
+    elif Path(name).exists() or name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise ValueError(f"{name}: no such model folder (a hub id looks like owner/name)")
     try:
         config = AutoConfig.from_pretrained(name, **code)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -235,6 +249,14 @@ def _processor(name: str, config: Any, code: dict[str, Any]) -> Any:
             f"{name}: its processor cannot be loaded ({_first_line(error)}); the folder lacks "
             "tokenizer or processor files, or holds another model's: fetch it again"
         ) from error
+
+
+def _commit(name: str, revision: str | None) -> str | None:
+    """The commit of what the hub gave: the name of the folder it lies in."""
+    if Path(name).is_dir():
+        return None
+    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    return Path(found).parent.name if isinstance(found, str) else None
 
 
 def _skeleton(name: str, config: Any, code: dict[str, Any]) -> Any:
@@ -269,6 +291,8 @@ def _not_had(name: str, error: Exception) -> str:
             f"{name} is gated or private: accept its terms on huggingface.co/{name} and log in "
             "with `hf auth login`, or give a folder that holds it"
         )
+    if Path(name).is_dir():
+        return f"{name}: its config.json cannot be used: {_first_line(error)}"
     return (
         f"{name}: neither a model folder here nor to be had from the hub ({_first_line(error)}); "
         "give the path of a folder, or fetch it with `hf download` where there is a connection"
@@ -283,13 +307,15 @@ def _needs_code(name: str) -> str:
 
 
 def _weights_refused(name: str, error: Exception) -> str:
-    said = str(error)
-    if "safetensors" in said:
+    folder = Path(name)
+    if folder.is_dir() and not any((*folder.glob("*.safetensors"), *folder.glob("*.bin"))):
+        return f"{name} holds no weights (*.safetensors): fetch it again"
+    if "safetensors" in str(error) and not any(folder.glob("*.safetensors")):
         return (
             f"{name} holds no safetensors weights; pickled ones (.bin) can run any code when they "
             "are read, so they are refused: take a revision with safetensors, or convert them"
         )
-    return f"{name}: its weights cannot be loaded: {_first_line(error)}"
+    return f"{name}: its weights cannot be loaded ({_first_line(error)}); fetch it again"
 
 
 def _first_line(error: Exception) -> str:

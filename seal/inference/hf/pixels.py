@@ -39,19 +39,18 @@ class PixelBudget:
                 )
             return cls(None, most, default)
         size = images.size
-        low, high = size["shortest_edge"], size["longest_edge"]
-        least = low if least is None else least
-        most = high if most is None else most
-        if least > most:
+        low = size["shortest_edge"] if least is None else least
+        high = size["longest_edge"] if most is None else most
+        if low > high:
             raise ValueError(
-                f"min_pixels={least} is more than max_pixels={most}"
-                + ("" if high != most else ", the processor's own")
+                f"min_pixels={low} is more than max_pixels={high}: give both, in order "
+                f"(this processor came with {size['shortest_edge']} and {size['longest_edge']})"
             )
-        images.size = type(size)(shortest_edge=least, longest_edge=most)
-        for key, value in (("min_pixels", least), ("max_pixels", most)):
+        images.size = type(size)(shortest_edge=low, longest_edge=high)
+        for key, value in (("min_pixels", low), ("max_pixels", high)):
             if hasattr(images, key):
                 setattr(images, key, value)
-        return cls(least, most, default, can_shrink=True)
+        return cls(low, high, default, can_shrink=True)
 
     def settings(self) -> dict[str, Any]:
         return {"min_pixels": self.least, "max_pixels": self.most, "processor_size": self.default}
