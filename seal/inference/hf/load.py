@@ -173,11 +173,12 @@ def load_hf(
     elif device_map is not None:
         options["device_map"] = device_map
     try:
-        model, told = AutoModelForImageTextToText.from_pretrained(
+        read: Any = AutoModelForImageTextToText.from_pretrained(
             name, output_loading_info=True, **options
         )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ValueError(_weights_refused(name, error)) from error
+    model, told = read
     if lost := sorted(told["missing_keys"]):  # they would be random numbers
         raise ValueError(
             f"{name}: {len(lost)} of the model's weights are in none of its files, for example "
