@@ -209,6 +209,7 @@ def _save(arguments: argparse.Namespace, results: Any) -> list[str]:
         return []
     from seal.images import open_image
     from seal.search.draw import draw_path
+    from seal.search.draw_map import map_cells
     from seal.search.trace import to_dict
 
     image = open_image(arguments.image)
@@ -221,7 +222,8 @@ def _save(arguments: argparse.Namespace, results: Any) -> list[str]:
         stream = io.BytesIO()
         draw_path(image, result).save(stream, "PNG")
         write_whole(f"{stem}.png", stream.getvalue())
-        write_whole(f"{stem}.json", json.dumps(to_dict(result), indent=1))
+        trace = to_dict(result, heat_cells=map_cells(result))
+        write_whole(f"{stem}.json", json.dumps(trace, indent=1))
         saved += [f"{stem}.png", f"{stem}.json"]
     return saved
 

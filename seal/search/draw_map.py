@@ -59,10 +59,7 @@ def overview(image: Image.Image, result: SearchResult, width: int, height: int) 
     picture = canvas.fit(image.convert("RGB"), width, height)
     (root,) = result.path
     if root.heat is not None:
-        cells = 24
-        if isinstance(root.heat, GridHeat):
-            cells = min(max(root.heat.grid.shape), _MOST_CELLS)
-        grid = heat_grid(root.heat, root.box.width, root.box.height, cells)
+        grid = heat_grid(root.heat, root.box.width, root.box.height, map_cells(result))
         picture = canvas.overlay_heat(picture, grid)
     if result.best_box is not None:
         x, y = picture.width / image.width, picture.height / image.height
@@ -70,6 +67,17 @@ def overview(image: Image.Image, result: SearchResult, width: int, height: int) 
         scaled = Box(box.x0 * x, box.y0 * y, box.x1 * x, box.y1 * y)
         canvas.outline(ImageDraw.Draw(picture), scaled, canvas.FOUND, 3)
     return picture
+
+
+def map_cells(result: SearchResult) -> int:
+    """Cells along the longer side that the drawn map needs; 0: there is no map of its own.
+
+    `trace.to_dict` with as many `heat_cells` keeps all that is drawn.
+    """
+    if not from_map(result) or result.path[0].heat is None:
+        return 0
+    heat = result.path[0].heat
+    return min(max(heat.grid.shape), _MOST_CELLS) if isinstance(heat, GridHeat) else 24
 
 
 def headline(result: SearchResult) -> str:

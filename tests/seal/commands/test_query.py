@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from fakes import FakeAnswerModel, FakeSearchModel
@@ -16,7 +17,9 @@ from seal.geometry import Box
 from seal.inference.build_locator import build_locator
 from seal.models.files.save import save_model
 from seal.pipeline import Seal
+from seal.search.draw import draw_path
 from seal.search.strategies import STRATEGIES
+from seal.search.trace import from_dict
 
 MUG = Box(40, 60, 60, 76)
 QUESTION = "What color is the mug?"
@@ -137,6 +140,20 @@ def test_ask_tells_what_it_searched_for_and_writes_each_search(knowing, place, t
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names + again)
     assert said["not_found"] == ["boat"]
     assert [len(target["boxes"]) for target in said["memory"]] == [1, 0]
+
+
+def test_the_map_and_its_crop_are_drawn_and_can_be_drawn_from_the_trace(place, tmp_path, capsys):
+    photo, vqa = str(place / "photo.png"), str(place / "vqa")
+    how = ["--search", "vicrop_rel_att", "--planner", "noun_phrases", "--device", "cpu"]
+    assert main(["ask", photo, QUESTION, "--vqa", vqa, *how, "--save-path", str(tmp_path)]) == 0
+    result = from_dict(json.loads((tmp_path / "photo-0.json").read_text()))
+    assert result.strategy == "vicrop_rel_att" and result.path[0].heat is not None
+    assert result.best_box == result.boxes[0]
+    with Image.open(tmp_path / "photo-0.png") as drawn, Image.open(photo) as image:
+        again = draw_path(image.convert("RGB"), result)
+        assert drawn.size == again.size
+        differing = np.asarray(drawn).astype(int) - np.asarray(again)
+    assert np.abs(differing).mean() < 1
 
 
 @pytest.fixture

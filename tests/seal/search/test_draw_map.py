@@ -9,7 +9,7 @@ from PIL import Image
 from seal.geometry import Box
 from seal.search import canvas
 from seal.search.draw import draw_frames, draw_path, save_animation
-from seal.search.draw_map import draw_map, from_map
+from seal.search.draw_map import draw_map, from_map, map_cells
 from seal.search.heatmap import GridHeat
 from seal.search.result import SearchResult
 from seal.search.trace import from_dict, to_dict
@@ -100,6 +100,7 @@ def test_frames_show_the_map_then_the_crop(tmp_path):
 
 def test_searches_are_not_taken_for_maps():
     result = looked((30, 20), Box(0, 0, 9, 9))
-    assert from_map(result)
+    assert from_map(result) and map_cells(result) == 24
+    assert map_cells(from_dict(to_dict(result))) == 0
     result.strategy = "guided"
-    assert not from_map(result)
+    assert not from_map(result) and map_cells(result) == 0
