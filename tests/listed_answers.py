@@ -68,6 +68,8 @@ LISTED: dict[str, list[str] | None] = {
     "1. Look at the picture.\n2. Find the mug.\n3. Zoom in on the boat.": ["mug", "boat"],
     "- The mug is red.\n- I see it.": None,
     "- the sign that is above the door": ["sign that is above the door"],
+    "1. The color of the bicycle\n2. The brand of the bicycle": ["bicycle"],
+    "text on the sign, the color of the curtain": ["sign", "curtain"],
     # Enumerations
     "red mug, boat": ["red mug", "boat"],
     "Red mug, boat.": ["Red mug", "boat"],
@@ -233,7 +235,7 @@ LISTED: dict[str, list[str] | None] = {
     "OK": None,
     "I would look closely at the sign above the door, and the number on the bus.": [
         "sign above the door",
-        "number on the bus",
+        "bus",
     ],
     # No list
     "": None,
@@ -260,6 +262,7 @@ LISTED: dict[str, list[str] | None] = {
     "[0.12, 0.4, 0.5, 0.9]": None,
     "[[12, 40], [88, 96]]": None,
     "42": None,
+    "\ufffd\ufffd right": None,
     '{"red mug": "its color", "boat": "its side"}': None,
     "I think: yes": None,
     "{}": None,

@@ -239,4 +239,4 @@ def _cost(results: Sequence[SearchResult]) -> dict[str, Any]:
 
 def _share(cost: Cost, among: int) -> dict[str, float]:
     """An equal part: questions that are put together share every pass."""
-    return {name: round(value / among, 6) for name, value in asdict(cost).items()}
+    return {name: round(value, 6) for name, value in asdict(cost.share(among)).items()}

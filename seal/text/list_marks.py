@@ -7,6 +7,7 @@ import re
 QUOTES = "\"'“”‘’«»„「」『』《》`"
 ENDS = " \t\r\n.,;:!()（）。，；：！،؛*_-–—•"  # of what is no part of a name
 JOINERS = "\u200c\u200d"  # not seen, but letters of Persian, Hindi and others need them
+BROKEN = "\ufffd"  # what a tokenizer writes for bytes that are no character
 INVISIBLE = (
     JOINERS
     + "\u200b\u200e\u200f\u2060\ufeff"

@@ -87,6 +87,12 @@ LEADS = re.compile(
     r"|(?:look (?:closely )?at|zoom in on|focus on|find|locate|examine|inspect|check|identify))\s+",
     re.IGNORECASE,
 )
+# Of a thing, but not the thing.
+ATTRIBUTE = re.compile(
+    r"^(?:the |exact |actual )*(?:colou?r|material|kind|type|brand|shape|size|number|text|position|"
+    r"location|direction|pose|pattern)s? (?:of|on) (?=\S)",
+    re.IGNORECASE,
+)
 # And behind.
 TRAILS = re.compile(
     r",? (?:(?:must|need|needs|should|has|have) (?:to )?be (?:seen|viewed|examined|inspected)\b.*"

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from seal.text.list_forms import bracketed, bullets, fenced, referred
 from seal.text.list_marks import (
     ASKS,
+    BROKEN,
     COLON,
     CONTROL,
     EMPHASIS,
@@ -27,6 +28,7 @@ from seal.text.list_marks import (
 from seal.text.list_words import (
     AND_SO_ON,
     ANDS,
+    ATTRIBUTE,
     FIRST_AND,
     LEADS,
     NOTHING,
@@ -199,11 +201,14 @@ def _accept(
 
 
 def _trimmed(name: str) -> str:
-    """On one line, without an article, stops and quotes at its ends; `"STOP" sign` keeps both."""
+    """On one line, without article, stops and quotes at its ends; `"STOP" sign` keeps both.
+
+    Of `the color of the mug`, the mug.
+    """
     name, before = without_article(" ".join(name.split())), None
     while name != before:
         before = name
-        name = name.strip(ENDS + INVISIBLE)
+        name = ATTRIBUTE.sub("", name.strip(ENDS + INVISIBLE))
         quotes = [i for i, c in enumerate(name) if c in QUOTES]
         if quotes in ([0], [0, len(name) - 1]):
             name = name[1:]
@@ -216,7 +221,7 @@ def _trimmed(name: str) -> str:
 def _can_be_searched(name: str) -> bool:
     if why_not_a_target(name) is not None or CONTROL.search(name) is not None:
         return False
-    if name.endswith(ASKS):  # the question, parroted
+    if name.endswith(ASKS) or BROKEN in name:  # the question, parroted; half a character
         return False
     if not any(c.isalpha() for c in name) or len(name.split()) > _MOST_WORDS:
         return False
