@@ -1,8 +1,8 @@
 """Measure what a map of ViCrop costs: memory over a plain forward, time over a plain answer.
 
-    seal eval/vicrop_speed model=seal size=7b                       # on a GPU, bfloat16
-    seal eval/vicrop_speed model=llava-hf/llava-1.5-7b-hf           # random weights of its sizes
-    seal eval/vicrop_speed model=FOLDER weights=stored method=grad_att batch=4
+    seal eval/vicrop_speed vqa=seal size=7b                       # on a GPU, bfloat16
+    seal eval/vicrop_speed vqa=llava-hf/llava-1.5-7b-hf           # random weights of its sizes
+    seal eval/vicrop_speed vqa=FOLDER weights=stored method=grad_att batch=4
     seal eval/vicrop_speed size=small device=cpu answer_tokens=20
 
 All in one run: the peak of a plain forward, that of a map, and the seconds of both and of answers,

@@ -17,9 +17,9 @@ class ViCropSpeedConfig:
     """conf/eval_vicrop_speed.yaml"""
 
     # seal: SEAL's VQA LLM of `size`; else a model folder of Hugging Face or its id
-    model: str = SEAL
-    size: str = "7b"  # of model=seal: 7b | 13b | small | miniature
-    # random: the config and the processor of a folder are enough; model=seal is always random
+    vqa: str = SEAL
+    size: str = "7b"  # of vqa=seal: 7b | 13b | small | miniature
+    # random: the config and the processor of a folder are enough; vqa=seal is always random
     weights: str = "random"
     method: str = "rel_att"  # rel_att | grad_att | pure_grad
     batch: int = 8  # questions at a time, each on an image of its own
@@ -36,7 +36,7 @@ class ViCropSpeedConfig:
     def __post_init__(self) -> None:
         ViCropConfig(method=self.method)  # says which methods there are
         self.image_size = (int(self.image_size[0]), int(self.image_size[1]))
-        if self.model == SEAL and self.size not in VQA_PRESETS:
+        if self.vqa == SEAL and self.size not in VQA_PRESETS:
             raise ValueError(f"size={self.size!r}; known: {', '.join(VQA_PRESETS)}")
         for name, known in (("weights", WEIGHTS), ("dtype", DTYPES)):
             if (value := getattr(self, name)) is not None and value not in known:
@@ -54,5 +54,5 @@ class ViCropSpeedConfig:
         """The model, in words."""
         short = "" if self.num_hidden_layers is None else f", {self.num_hidden_layers} layers"
         return (
-            f"SEAL's VQA LLM {self.size}{short}" if self.model == SEAL else f"{self.model}{short}"
+            f"SEAL's VQA LLM {self.size}{short}" if self.vqa == SEAL else f"{self.vqa}{short}"
         )

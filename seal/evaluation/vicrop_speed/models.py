@@ -29,10 +29,10 @@ def build_answer_model(config: ViCropSpeedConfig) -> AnswerModel:
     """Put the model on its device."""
     device = existing_device(config.device)
     dtype = getattr(torch, config.dtype or ("float32" if device == "cpu" else "bfloat16"))
-    if config.model == SEAL:
+    if config.vqa == SEAL:
         return _seal(config, device, dtype)
     if config.weights == "stored":
-        hf = load_hf(config.model, device=device, dtype=dtype)
+        hf = load_hf(config.vqa, device=device, dtype=dtype)
     else:
         hf = _random(config, device, dtype)
     hf.model.generation_config.eos_token_id = None  # an answer ends at its limit, not before
@@ -42,12 +42,12 @@ def build_answer_model(config: ViCropSpeedConfig) -> AnswerModel:
 
 def _random(config: ViCropSpeedConfig, device: str, dtype: torch.dtype) -> HFModel:
     """The model that a folder's config describes, drawn where it is used."""
-    name = config.model
+    name = config.vqa
     try:
         sizes: Any = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"model={name} is neither {SEAL} nor a folder or id of Hugging Face that can be had "
+            f"vqa={name} is neither {SEAL} nor a folder or id of Hugging Face that can be had "
             "here: a config and a processor are enough for weights=random"
         ) from error
     if config.num_hidden_layers is not None:
