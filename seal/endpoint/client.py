@@ -169,13 +169,14 @@ class Session:
     async def chat(
         self, body: Callable[[], dict[str, Any]], *, again: bool = False
     ) -> ChatCompletion:
-        """One request, sent once, its body made when its turn comes: pictures are large.
+        """One request, sent once, its body made when its turn comes, in a thread: pictures are
+        large, and take time to encode.
 
         `again`: it was sent before. Raises as `Endpoint.request`.
         """
         async with self._slots:
             self.endpoint.usage.repeated += again
-            return await self.endpoint.request(self.client, body())
+            return await self.endpoint.request(self.client, await asyncio.to_thread(body))
 
     async def chat_patiently(
         self,

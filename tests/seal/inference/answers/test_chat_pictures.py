@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import base64
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from seal.inference.answers import chat_pictures
 from seal.inference.answers.chat_pictures import ChatPictures
 
 RNG = np.random.default_rng(0)
@@ -77,5 +80,40 @@ def test_few_encoded_pictures_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = ChatPictures(None, silent)
     sent = [pictures.prepare(noise(50, 50)) for _ in range(6)]  # 10 kB each, encoded
     first = [pictures.url(picture) for picture in sent]
-    assert len(pictures._urls) == 1
+    assert len(pictures._kept) == 1
     assert pictures.url(sent[-1]) is first[-1] and pictures.url(sent[0]) == first[0]
+
+
+def test_many_threads_encode_a_picture_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, encoded = chat_pictures._encoded, []
+
+    def slowly(image: Image.Image) -> str:
+        encoded.append(image.size)
+        time.sleep(0.05)
+        return encode(image)
+
+    monkeypatch.setattr(chat_pictures, "_encoded", slowly)
+    pictures = ChatPictures(None, silent)
+    sent = [pictures.prepare(noise(20, 10 + i % 3)) for i in range(3)]
+    with ThreadPoolExecutor(12) as threads:
+        urls = list(threads.map(pictures.url, sent * 8))
+    assert sorted(encoded) == [(20, 10), (20, 11), (20, 12)]
+    assert urls == urls[:3] * 8
+    assert [decoded(url).tobytes() for url in urls[:3]] == [p.image.tobytes() for p in sent]
+
+
+def test_a_picture_that_cannot_be_encoded_fails_for_all_and_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(image: Image.Image) -> str:
+        time.sleep(0.05)
+        raise MemoryError("no room")
+
+    pictures = ChatPictures(None, silent)
+    sent = pictures.prepare(noise(5, 5))
+    with monkeypatch.context() as patched, ThreadPoolExecutor(4) as threads:
+        patched.setattr(chat_pictures, "_encoded", never)
+        for made in [threads.submit(pictures.url, sent) for _ in range(4)]:
+            with pytest.raises(MemoryError):
+                made.result()
+    assert decoded(pictures.url(sent)).size == (5, 5)
