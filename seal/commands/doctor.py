@@ -17,6 +17,13 @@ PACKAGES = (
 
 def add_doctor(commands: Any) -> None:
     parser = commands.add_parser("doctor", help="what this machine has and which models fit it")
+    parser.add_argument(
+        "--vqa", metavar="NAME",
+        help="tell of this image-text model too (folder or hub id); fetches no weights",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="run code that comes with the model"
+    )
     parser.set_defaults(run=doctor)
 
 
@@ -45,22 +52,56 @@ def doctor(arguments: argparse.Namespace) -> int:
     where = "GPU" if devices else "host memory, with --dtype bfloat16"
     print(f"both models for one question at a time, GiB (fits {room:.0f} GiB of {where}?):")
     for size in ("7b", "13b", "miniature"):
-        cells = []
-        for name, need in _needs(size).items():
-            fits = "yes" if need < room * 0.95 else "no"
-            cells.append(f"{name} {need:6.2f} {fits:<3}")
-        print(f"  {size:<10} " + "   ".join(cells))
+        _tell(size, _needs(size), room)
+    if arguments.vqa is not None:
+        print(f"{arguments.vqa}, as the answer model alone:")
+        _tell("", _needs_of(arguments.vqa, arguments.trust_remote_code), room)
     return 0
 
 
+def _tell(name: str, needs: dict[str, float], room: float) -> None:
+    cells = []
+    for precision, need in needs.items():
+        fits = "yes" if need < room * 0.95 else "no"
+        cells.append(f"{precision} {need:6.2f} {fits:<3}")
+    print(f"  {name:<10} " + "   ".join(cells))
+
+
+def _needs_of(name: str, trust_remote_code: bool) -> dict[str, float]:
+    """GiB by precision, of any answer model.
+
+    Raises:
+        ValueError: it is no image-text model, or a server, whose memory is its own affair.
+    """
+    from seal.inference.hub import model_folder
+    from seal.inference.model_kinds import model_kind
+
+    kind = model_kind(name)
+    if kind == "endpoint":
+        raise ValueError(f"--vqa {name} is a server: its memory is not this machine's")
+    if kind == "hf":
+        from seal.inference.hf.needs import needs_by_precision
+
+        needs = needs_by_precision(name, trust_remote_code=trust_remote_code)
+        return {precision: need.total / 2**30 for precision, need in needs.items()}
+    from seal.models.files.load import read_config
+
+    return _of_ours((read_config(model_folder(name)),))
+
+
 def _needs(size: str) -> dict[str, float]:
-    """GiB by precision; the models are built on the meta device, so nothing is allocated."""
+    """GiB by precision of both models of a preset."""
+    from seal.models.presets import vqa_preset, vsm_preset
+
+    return _of_ours((vqa_preset(size), vsm_preset(size)))
+
+
+def _of_ours(configs: tuple[Any, ...]) -> dict[str, float]:
+    """The models are built on the meta device, so nothing is allocated."""
     import torch
 
     from seal.models.fit.memory import Setting, expected_need
-    from seal.models.presets import vqa_preset, vsm_preset
 
-    configs: tuple[Any, ...] = (vqa_preset(size), vsm_preset(size))
     return {
         quantization or "bf16": expected_need(
             configs, Setting(torch.bfloat16, quantization), shared_tower=True

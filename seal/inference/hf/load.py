@@ -138,7 +138,7 @@ def load_hf(
     if quantization not in (None, *QUANTIZATIONS):
         raise ValueError(f"quantization={quantization!r}; known: {', '.join(QUANTIZATIONS)}")
     code: dict[str, Any] = {"trust_remote_code": trust_remote_code, "revision": revision}
-    config = _config(name, code)
+    config = load_config(name, code)
     family = family_of(config.model_type)
     if family.refused:
         raise ValueError(f"{name} ({config.model_type}) cannot be asked: {family.refused}")
@@ -216,7 +216,8 @@ def _own_dtype(config: Any) -> torch.dtype:
     return told if isinstance(told, torch.dtype) and told.is_floating_point else torch.bfloat16
 
 
-def _config(name: str, code: dict[str, Any]) -> Any:
+def load_config(name: str, code: dict[str, Any]) -> Any:
+    """config.json of an image-text model; `code`: trust_remote_code and revision."""
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
             raise ValueError(f"{name} has no config.json: no model folder of Hugging Face")
@@ -236,6 +237,11 @@ def _config(name: str, code: dict[str, Any]) -> Any:
         f"{name} is a {config.model_type} model, which transformers does not know as an image-text "
         "model; name one of AutoModelForImageTextToText, for example Qwen/Qwen3-VL-8B-Instruct"
     )
+
+
+def load_parts(name: str, config: Any, code: dict[str, Any]) -> tuple[Any, Any]:
+    """Its processor, and the model on the meta device."""
+    return _processor(name, config, code), _skeleton(name, config, code)
 
 
 def _processor(name: str, config: Any, code: dict[str, Any]) -> Any:
