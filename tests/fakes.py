@@ -73,6 +73,9 @@ class FakeAnswerModel:
     def prompt(self, memory: VisualWorkingMemory) -> str:
         return prompt_text(VQA, memory_question(memory))
 
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "fake"}
+
     def fits(
         self,
         memory: VisualWorkingMemory,

@@ -111,7 +111,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
         systems = load_systems(run, shard)
         if shard.rank == 0:
             made_with = environment(shard.device(run.device)) | {"seed": run.seed}
-            made_with |= systems.answer_settings() | _locate_answer(task, systems)
+            made_with |= {"answer_model": systems.settings} | _locate_answer(task, systems)
             write_json(folder / ENVIRONMENT, made_with)
         benchmark = Benchmark(
             task,

@@ -112,6 +112,9 @@ class FirstAnswers:
     def prompt(self, memory: VisualWorkingMemory) -> str:
         return self.model.prompt(memory)
 
+    def settings(self) -> dict[str, Any]:
+        return self.model.settings()
+
     def fits(
         self,
         memory: VisualWorkingMemory,
@@ -187,14 +190,14 @@ class Systems:
             for name in names
         }
 
-    def answer_settings(self) -> dict[str, Any]:
-        """What the answer model was loaded and shown things with, as far as it tells."""
-        settings = getattr(self._answers.model, "settings", None)
-        return {} if settings is None else {"answer_model": settings()}
-
     def prompt(self, memory: VisualWorkingMemory) -> str:
         """What the answer model is put, as text."""
         return self._answers.prompt(memory)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the answer model was loaded and is shown things with."""
+        return self._answers.settings()
 
     def forget(self, images: Iterable[Image]) -> None:
         """Make room: these images are done."""

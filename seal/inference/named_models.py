@@ -52,13 +52,12 @@ def load_named(
         from seal.inference.answers.endpoint import EndpointAnswerModel
         from seal.inference.answers.endpoint_config import EndpointConfig
 
-        given = {
-            key: value for key, value in (shared | {"revision": chat.revision}).items() if value
-        }
-        given |= {"min_pixels": chat.min_pixels} if chat.min_pixels else {}
-        if given and vsm is None:
+        given = {"dtype": dtype, "quantization": quantization, "device_map": chat.device_map}
+        given |= {"revision": chat.revision, "min_pixels": chat.min_pixels}
+        useless = [key for key, value in given.items() if value is not None]
+        if useless and vsm is None:
             raise ValueError(
-                f"{vqa} is a server, which loads its model itself: leave out {', '.join(given)}"
+                f"{vqa} is a server, which loads its model itself: leave out {', '.join(useless)}"
             )
         config = EndpointConfig(
             layout=chat.layout,

@@ -169,9 +169,9 @@ class Demo:
         vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
         return [
             self._evaluate(
-                "eval/benchmark", "benchmark", 130, ("vqa_instruct", "vsm"),
+                "eval/benchmark", "benchmark", 145, ("vqa_instruct", "vsm"),
                 f"benchmark={self.data / 'benchmark'}", f"vqa={vqa}", f"vsm={vsm}",
-                "systems=[none,guided,oracle]",
+                "systems=[none,guided,vicrop_rel_att,oracle]",
             ),
             self._evaluate(
                 "eval/benchmark", "benchmark_no_crops", 15, ("vqa_no_crops",),

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from seal.evaluation.costs import cost_table
 from seal.evaluation.judging import choose
 from seal.evaluation.result_tables import benchmark_table, number, percent, search_table
 from seal.evaluation.task import TaskQuestion
@@ -103,6 +104,7 @@ def collect(
             for name, of in search["strategies"].items()
         },
         "contextual_cue": dict(cue),
+        "costs": found["benchmark"]["costs"],
     }
 
 
@@ -122,6 +124,7 @@ def build_page(
     page.heading("Answers")
     page.table(benchmark_table(found["benchmark"]))
     page.table(benchmark_table(found["benchmark_no_crops"]))
+    page.table(cost_table(found["benchmark"]["costs"]))
     gain = metrics["paired"]["guided_vs_no_crops"]["overall"]
     page.note(
         "The second table is a model of the same size that was trained to answer without crops. "

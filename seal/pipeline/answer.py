@@ -27,6 +27,7 @@ class Answer:
     memory: VisualWorkingMemory | None = None  # what the final answer was given
     searches: list[SearchResult] = field(default_factory=list)  # one per missing target
     left_out: int = 0  # instances that were found but not shown: the VQA LLM's context was full
+    answered_by: dict[str, Any] = field(default_factory=dict)  # the answer model's `settings()`
     cost: dict[str, Any] = field(default_factory=dict)  # visits, calls, tokens, pixels, seconds
 
     @property
@@ -53,5 +54,6 @@ class Answer:
                 for t in targets
             ],
             "searches": [to_dict(result, heat_cells=heat_cells) for result in self.searches],
+            "answered_by": self.answered_by,
             "cost": self.cost,
         }

@@ -51,7 +51,9 @@ class ShowSearchTell:
         searched = time.perf_counter()
         self._tell(questions, answers)
         told = time.perf_counter()
+        settings = self.answer_model.settings()
         for answer in answers:
+            answer.answered_by = settings
             answer.cost = _cost(answer.searches)
             answer.cost["answer_model"] = _share(self.answer_model.cost - unspent, len(answers))
             answer.cost["planner"] = _share(planned - unspent, len(answers))  # part of the former

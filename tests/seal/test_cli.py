@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from PIL import Image
+from tiny_families import folder, missing
 
 from seal.cli import main
 
@@ -73,3 +78,35 @@ def test_traceback_is_shown_only_when_asked(capsys, monkeypatch):
     assert "Traceback" not in capsys.readouterr().err
     main(["--traceback", "train/nothing"])
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_ask_takes_any_image_text_model_and_draws_where_it_looked(tmp_path, capsys):
+    if reason := missing("qwen2_5_vl"):
+        pytest.skip(reason)
+    model = folder("qwen2_5_vl")
+    capsys.readouterr()  # of making it
+    photo = tmp_path / "photo.png"
+    Image.radial_gradient("L").resize((300, 200)).save(photo)
+    arguments = [
+        "ask", str(photo), "What color is it?", "--option", "red", "--option", "blue",
+        "--vqa", str(model), "--search", "vicrop_rel_att", "--device", "cpu",
+        "--max-pixels", "50176", "--layout", "bare", "--save-path", str(tmp_path / "seen"),
+    ]  # fmt: skip
+    assert main([*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["text"] in ("red", "blue") and told["plan"]["by"] == "given"
+    assert told["answered_by"]["max_pixels"] == 50176
+    assert told["cost"]["answer_model"]["calls"] >= 2
+    picture, trace = told["saved"]
+    assert Image.open(picture).width > 300
+    assert json.loads(Path(trace).read_text())["strategy"] == "vicrop_rel_att"
+
+
+def test_doctor_tells_what_any_image_text_model_takes(capsys):
+    if reason := missing("qwen2_5_vl"):
+        pytest.skip(reason)
+    assert main(["doctor", "--vqa", str(folder("qwen2_5_vl"))]) == 0
+    told = capsys.readouterr().out
+    assert "as the answer model alone" in told and told.strip().splitlines()[-1].count("yes") == 3
+    assert main(["doctor", "--vqa", "http://127.0.0.1:1/v1#x"]) == 2
+    assert "is a server" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
+from typing import Any
 
 import numpy as np
 from PIL.Image import Image
@@ -83,6 +84,9 @@ class ScriptedAnswers:
 
     def prompt(self, memory: VisualWorkingMemory) -> str:
         return self.model.prompt(memory)
+
+    def settings(self) -> dict[str, Any]:
+        return self.model.settings()
 
     def fits(
         self,

@@ -7,6 +7,8 @@ from seal.text.quote import quoted
 from seal.text.tokens import IMAGE_PLACEHOLDER
 from seal.working_memory import VisualWorkingMemory
 
+UNNAMED = "part of the image"  # a region that was found for the question, not for a name
+
 
 def memory_question(memory: VisualWorkingMemory) -> str:
     """The image, what the search brought back or did not find, and the question."""
@@ -22,5 +24,6 @@ def memory_question(memory: VisualWorkingMemory) -> str:
     for target in memory.targets:
         if not target.boxes:
             phrases.append(missing_phrase(target.name))
-        phrases += [object_phrase(target.name, box, *memory.image.size) for box in target.boxes]
+        name = target.name or UNNAMED
+        phrases += [object_phrase(name, box, *memory.image.size) for box in target.boxes]
     return f"{IMAGE_PLACEHOLDER}\n{focused_question(phrases, memory.question)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 from seal.working_memory import VisualWorkingMemory
 
@@ -73,6 +73,10 @@ class AnswerModel(Protocol):
 
     def prompt(self, memory: VisualWorkingMemory) -> str:
         """What the model is put, as text; pictures by their placeholders."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """What belongs beside every result: which model, in which precision, shown what."""
         ...
 
     def fits(

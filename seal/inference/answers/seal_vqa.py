@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -121,6 +122,15 @@ class NetworkAnswerModel:
     ) -> bool:
         answer = self._longest(options) if options else max_new_tokens
         return len(self.row(memory).input_ids) + answer <= self._context
+
+    def settings(self) -> dict[str, Any]:
+        """See `AnswerModel`."""
+        return {
+            "kind": "seal",
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "token_policy": self.token_policy,
+            "no_search_image": self.no_search_image,
+        }
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""

@@ -9,7 +9,9 @@ import sys
 
 import pytest
 import yaml
+from chat_server import ChatServer
 from programs_here import ROOT, run_program
+from tiny_families import folder, missing
 from tiny_models import tokenizer, vqa_model, vsm_model
 from vstar_folder import write_bench
 
@@ -207,3 +209,64 @@ def test_every_published_table_composes_and_leaves_what_was_not_run_empty():
         assert all(len(row) == len(table.head) for row in table.rows)
         assert all(cell == "" for row in table.rows for cell in row[1::3] + row[3::3])
         assert any(cell for row in table.rows for cell in row[2::3])
+
+
+def any_model(place, out, vqa, *more):
+    return run_program(
+        "eval/benchmark", f"benchmark={place / 'bench'}", f"vqa={vqa}", f"out={out}",
+        "limit=1", *more,
+    )  # fmt: skip
+
+
+def test_any_image_text_model_is_compared_by_what_it_costs(place, tmp_path, capsys):
+    if reason := missing("llava"):
+        pytest.skip(reason)
+    run = (place, tmp_path, folder("llava"), "systems=[none,vicrop_rel_att,oracle]", "device=cpu")
+    assert any_model(*run, "chat.layout=bare", "planner=noun_phrases") == 0
+    told = capsys.readouterr().out
+    assert "| vicrop_rel_att" in told and "cost of a question" in told
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    costs = metrics["costs"]
+    assert set(costs) == {"none", "vicrop_rel_att", "oracle"}
+    assert costs["none"]["calls"]["value"] == 1 and costs["none"]["steps"]["value"] == 0
+    assert costs["vicrop_rel_att"]["pixels"]["value"] > costs["none"]["pixels"]["value"]
+    made_with = json.loads((tmp_path / "environment.json").read_text())
+    assert made_with["answer_model"]["model_type"] == "llava"
+    assert made_with["answer_model"]["layout"] == "bare"
+    lines = [json.loads(line) for line in (tmp_path / "predictions.jsonl").open()]
+    plans = {line["system"]: line["answer"]["plan"] for line in lines}
+    assert plans["none"] is None and plans["vicrop_rel_att"]["by"] == "noun_phrases"
+    assert all(line["prompt"].strip().endswith("ASSISTANT:") for line in lines)
+    # Another layout is another result.
+    assert any_model(*run, "chat.layout=interleaved", "planner=noun_phrases") == 2
+    assert "choose another out=" in capsys.readouterr().err
+
+
+def test_a_server_answers_by_letters_and_nothing_else(place, tmp_path, capsys):
+    with ChatServer(say=lambda text: "B" if "(B)" in text else "4") as server:
+        assert any_model(place, tmp_path / "a", server.url, "systems=[none]") == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and "set scoring=letter" in error
+        assert not server.bodies  # before anybody was asked
+        run = (place, tmp_path / "b", server.url, "systems=[none]", "scoring=letter")
+        assert any_model(*run) == 0, capsys.readouterr().err
+    lines = [json.loads(line) for line in (tmp_path / "b" / "predictions.jsonl").open()]
+    assert [line["answer"]["text"] for line in lines] == ["B"] * len(lines)
+    made_with = json.loads((tmp_path / "b" / "environment.json").read_text())
+    assert made_with["answer_model"]["kind"] == "endpoint"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("planner=everything", "planner"),
+        ("chat.layout=x", "layout='x' is none of"),
+        ("vicrop.view=x", "view='x' is none of pad, as_released"),
+        ("systems=[vicrop]", "no search strategy 'vicrop'"),
+    ],
+)
+def test_wrong_names_are_told_before_any_model_is_read(place, tmp_path, capsys, setting, said):
+    systems = [] if setting.startswith("systems") else ["systems=[none]"]
+    assert any_model(place, tmp_path, place / "vqa", *systems, setting) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1

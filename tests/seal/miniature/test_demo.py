@@ -105,6 +105,9 @@ def search_results(strategies):
     }
 
 
+COST_PARTS = ("tokens_read", "tokens_written", "pixels", "search_calls", "steps", "seconds")
+
+
 def benchmark_results(systems):
     split = {"accuracy": METRIC, "ties": 0, "searched": METRIC}
     return {
@@ -113,6 +116,7 @@ def benchmark_results(systems):
             name: dict.fromkeys(("attribute", "spatial", "overall"), split) for name in systems
         },
         "paired": {},
+        "costs": {name: dict.fromkeys(("calls", *COST_PARTS), METRIC) for name in systems},
     }  # fmt: skip
 
 

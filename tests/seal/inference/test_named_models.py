@@ -1,0 +1,186 @@
+"""One string names an answer model: SEAL's own, any image-text model, or a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from chat_server import ChatServer
+from tiny_families import folder, missing
+from tiny_models import noise, tokenizer, vqa_model, vsm_model
+
+from seal import Seal
+from seal.inference.answers.chat_options import ChatOptions
+from seal.inference.answers.endpoint import EndpointAnswerModel
+from seal.inference.answers.hf import HFAnswerModel
+from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.model_kinds import answer_model_identity, model_kind
+from seal.inference.named_models import load_named
+from seal.models.files.save import save_model
+from seal.pipeline import ProtocolConfig
+from seal.search.oracle import always
+
+OPTIONS = ["red", "blue"]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("own")
+    save_model(place / "vqa", vqa_model(), tokenizer().folder)
+    save_model(place / "vsm", vsm_model(), tokenizer().folder)
+    return place
+
+
+@pytest.fixture(scope="module")
+def qwen() -> Path:
+    if reason := missing("qwen2_5_vl"):
+        pytest.skip(reason)
+    return folder("qwen2_5_vl")
+
+
+def test_the_kind_is_that_of_the_folder_or_address(own: Path, qwen: Path) -> None:
+    assert model_kind(own / "vqa") == "seal"
+    assert model_kind(qwen) == model_kind(folder("llava")) == "hf"
+    assert model_kind("http://127.0.0.1:8000/v1#tiny") == "endpoint"
+
+
+def test_transformers_llava_is_not_taken_for_the_released_search_model(tmp_path: Path) -> None:
+    # Both config.json say model_type "llava".
+    for more, kind in (({"text_config": {}, "vision_config": {}}, "hf"), ({}, "seal")):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": "llava"} | more))
+        assert model_kind(tmp_path) == kind
+
+
+def test_a_name_that_is_nothing_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no such model folder"):
+        load_named(tmp_path / "nothing", None, device="cpu")
+    with pytest.raises(ValueError, match="not a model folder"):
+        load_named(tmp_path, None, device="cpu")
+
+
+def test_each_kind_becomes_its_answer_model_with_what_it_was_told(own: Path, qwen: Path) -> None:
+    answers, search = load_named(own / "vqa", own / "vsm", device="cpu")
+    assert isinstance(answers, NetworkAnswerModel) and search is not None
+    chat = ChatOptions(layout="bare", min_pixels=28 * 28, max_pixels=56 * 56)
+    answers, search = load_named(qwen, own / "vsm", device="cpu", chat=chat)
+    assert isinstance(answers, HFAnswerModel) and search is not None
+    settings = answers.settings()
+    assert (settings["layout"], settings["max_pixels"]) == ("bare", 56 * 56)
+    with ChatServer() as server:
+        answers, _ = load_named(server.url, None, chat=chat_for_servers())
+        assert isinstance(answers, EndpointAnswerModel)
+        assert answers.settings()["layout"] == "images_first"
+
+
+def chat_for_servers() -> ChatOptions:
+    return ChatOptions(layout="images_first", max_pixels=100 * 100, concurrency=2)
+
+
+def test_what_a_server_decides_itself_is_refused() -> None:
+    for options in ({"dtype": torch.bfloat16}, {"quantization": "nf4"}):
+        with pytest.raises(ValueError, match=f"leave out {next(iter(options))}"):
+            load_named("http://127.0.0.1:1/v1#x", None, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"layout": "x"}, "layout='x' is none of interleaved, images_first, bare"),
+        ({"max_pixels": 0}, "max_pixels=0 must be at least 1"),
+        ({"min_pixels": 9, "max_pixels": 4}, "min_pixels=9 is more than max_pixels=4"),
+    ],
+)
+def test_wrong_options_of_chat_models_are_named(options, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ChatOptions(**options)
+
+
+def test_the_identity_of_a_model_changes_with_its_files(qwen: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(qwen, copy)
+    assert answer_model_identity(copy) == answer_model_identity(qwen)
+    config = copy / "config.json"
+    config.write_text(config.read_text() + " ")
+    assert answer_model_identity(copy) != answer_model_identity(qwen)
+    assert answer_model_identity("http://127.0.0.1:1/v1#x") == "http://127.0.0.1:1/v1#x"
+
+
+@pytest.mark.parametrize("search", ["none", "vicrop_rel_att", "vicrop_grad_att", "oracle"])
+def test_any_model_answers_with_any_search(search: str, qwen: Path) -> None:
+    known = always() if search != "oracle" else always(box())
+    seal = Seal.from_pretrained(vqa=qwen, search=search, known=known, device="cpu")
+    answer = seal.ask(noise(), "What color is the boat?", OPTIONS)
+    assert answer.option in (0, 1) and answer.chosen_by == "likelihood"
+    assert answer.answered_by["model_type"] == "qwen2_5_vl"
+    assert answer.plan is None if search == "none" else answer.plan is not None
+    if search.startswith("vicrop"):
+        assert [target.name for target in answer.memory.targets] == [""]
+        assert answer.searches[0].strategy == search
+        assert answer.plan.by == "given"  # the question itself is read; nobody is asked
+        assert answer.cost["answer_model"]["images"] > 2  # read for the map, and shown twice
+    assert json.loads(json.dumps(answer.to_dict()))["answered_by"] == answer.answered_by
+
+
+def box():
+    from seal.geometry import Box
+
+    return Box(10, 10, 40, 40)
+
+
+def test_seals_own_model_is_read_by_vicrop_for_what_it_lacks(own: Path) -> None:
+    seal = Seal.from_pretrained(own / "vqa", search="vicrop_rel_att", device="cpu")
+    answer = seal.ask(noise(), "What color is the boat?", OPTIONS, targets=["boat", "mug"])
+    assert [target.name for target in answer.memory.targets] == ["boat", "mug"]
+    first, second = answer.searches
+    assert first.boxes == second.boxes and first.calls and not second.calls  # one map for both
+    answer = seal.ask(noise(), "What color is the boat?", OPTIONS)
+    assert answer.plan.by == "seal"
+
+
+def test_a_region_without_a_name_can_be_shown_to_seals_own_model(own: Path) -> None:
+    seal = Seal.from_pretrained(own / "vqa", search="vicrop_rel_att", device="cpu", planner="given")
+    answer = seal.ask(noise(), "What color is the boat?", OPTIONS)
+    assert [target.name for target in answer.memory.targets] == [""]
+    assert "part of the image <object> at location" in seal.answer_model.prompt(answer.memory)
+
+
+def test_letters_are_chosen_where_a_server_tells_no_likelihood() -> None:
+    def first(text: str) -> dict[str, float]:
+        assert "(A) red" in text and "(B) blue" in text
+        return {"B": -0.1, " A": -2.5}
+
+    with ChatServer(first=first) as server:
+        seal = Seal.from_pretrained(vqa=f"{server.url}#tiny", search="none")
+        answer = seal.ask(noise(), "What color is the boat?", OPTIONS)
+    assert (answer.text, answer.option, answer.chosen_by) == ("blue", 1, "letters")
+    assert answer.losses == pytest.approx([2.5, 0.1])
+
+
+def test_letters_that_a_server_does_not_tell_are_null_in_json_and_undecided() -> None:
+    with ChatServer(first=lambda text: {"Z": -0.1}) as server:
+        seal = Seal.from_pretrained(vqa=f"{server.url}#tiny", search="none")
+        answer = seal.ask(noise(), "What color is the boat?", OPTIONS)
+    assert answer.option is None and answer.text == "undecided: red | blue"
+    assert answer.to_dict()["losses"] == [None, None]
+
+
+def test_a_model_here_can_be_told_to_choose_by_letters(qwen: Path) -> None:
+    protocol = ProtocolConfig(choosing="letters")
+    seal = Seal.from_pretrained(vqa=qwen, search="none", device="cpu", protocol=protocol)
+    answer = seal.ask(noise(), "What color is the boat?", OPTIONS)
+    assert answer.chosen_by == "letters" and answer.option in (0, 1)
+    with pytest.raises(ValueError, match="choosing='x' is none of likelihood, letters"):
+        ProtocolConfig(choosing="x")
+
+
+def test_a_search_that_lacks_a_model_is_told_before_anything_is_loaded(qwen: Path) -> None:
+    with pytest.raises(ValueError, match="reads the answer model: give vqa="):
+        Seal.from_pretrained(None, search="vicrop_rel_att")
+    with pytest.raises(ValueError, match="needs a search model"):
+        Seal.from_pretrained(vqa=qwen, search="guided")
+    with pytest.raises(ValueError, match="an endpoint never does"), ChatServer() as server:
+        Seal.from_pretrained(vqa=server.url, search="vicrop_rel_att")
