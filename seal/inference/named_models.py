@@ -52,8 +52,13 @@ def load_named(
         from seal.inference.answers.endpoint import EndpointAnswerModel
         from seal.inference.answers.endpoint_config import EndpointConfig
 
-        given = {"dtype": dtype, "quantization": quantization, "device_map": chat.device_map}
-        given |= {"revision": chat.revision, "min_pixels": chat.min_pixels}
+        given = {
+            "dtype": dtype,
+            "quantization": quantization,
+            "device_map": chat.device_map,
+            "revision": chat.revision,
+            "min_pixels": chat.min_pixels,
+        }
         useless = [key for key, value in given.items() if value is not None]
         if useless and vsm is None:
             raise ValueError(

@@ -54,6 +54,8 @@ class Seal:
         self.locator = locator
         self.protocol = protocol or ProtocolConfig()
         self.planner = planner_for(planner, answer_model, locator)
+        # Built once: a planner learns what its model does not tell, and need not ask again.
+        self._planner = None if answer_model is None else self.planner.build(answer_model)
         self.keep_images = keep_images
 
     @classmethod
@@ -193,8 +195,7 @@ class Seal:
         images = [None if q.image is None else picture(q.image) for q in questions]
         questions = [replace(q, image=image) for q, image in zip(questions, images, strict=True)]
         try:
-            planner = self.planner.build(self.answer_model)
-            stages = ShowSearchTell(self.answer_model, self.locator, self.protocol, planner)
+            stages = ShowSearchTell(self.answer_model, self.locator, self.protocol, self._planner)
             return stages(questions)
         finally:
             self._forget(images)

@@ -36,13 +36,9 @@ def parse_missing(answer: str) -> list[str] | None:
 
 
 def object_phrase(name: str, box: Box, image_width: int, image_height: int) -> str:
-    """One crop in the focus sentence, its visual tokens at the placeholder. `box` in pixels.
-
-    `name=""` is a region that nobody has named.
-    """
+    """One crop in the focus sentence, its visual tokens at the placeholder. `box` in pixels."""
     location = normalized_box_text(box, image_width, image_height)
-    what = f"{name} {OBJECT_PLACEHOLDER}" if name else OBJECT_PLACEHOLDER
-    return f"{what} at location {location}"
+    return f"{name} {OBJECT_PLACEHOLDER} at location {location}"
 
 
 def missing_phrase(name: str) -> str:
