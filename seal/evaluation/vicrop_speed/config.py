@@ -53,6 +53,4 @@ class ViCropSpeedConfig:
     def name(self) -> str:
         """The model, in words."""
         short = "" if self.num_hidden_layers is None else f", {self.num_hidden_layers} layers"
-        return (
-            f"SEAL's VQA LLM {self.size}{short}" if self.vqa == SEAL else f"{self.vqa}{short}"
-        )
+        return f"SEAL's VQA LLM {self.size}{short}" if self.vqa == SEAL else f"{self.vqa}{short}"

@@ -18,7 +18,8 @@ from seal.inference.answers.layouts import LAYOUTS, user_turn
 from seal.inference.answers.protocol import Cost, Generation
 from seal.inference.hf.answer_tokens import AnswerTokens
 from seal.inference.hf.encode import Encoded, Row, collate, encode_row, prompt_text, user
-from seal.inference.hf.load import HFModel, load_hf
+from seal.inference.hf.load import load_hf
+from seal.inference.hf.model import HFModel
 from seal.inference.hf.run import (
     Prefix,
     continue_greedily,

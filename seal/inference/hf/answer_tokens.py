@@ -6,7 +6,7 @@ from jinja2 import TemplateError
 
 from seal.inference.hf.control_tokens import as_plain_text
 from seal.inference.hf.encode import prompt_text, user
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 from seal.text.quote import quoted
 
 _ASKED, _ANSWERED = "qzq", "zqz"  # in no template

@@ -17,7 +17,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.inference.hf.control_tokens import as_plain_text
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 from seal.inference.hf.positions import prompt_positions
 from seal.text.quote import quoted
 

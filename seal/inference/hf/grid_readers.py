@@ -17,7 +17,7 @@ from transformers.image_processing_utils import select_best_resolution
 
 from seal.geometry import Box, square_padding
 from seal.inference.hf.encode import Row
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 from seal.inference.hf.tiles import best_canvas, split_tiles
 
 Order = NDArray[np.int64]  # (rows, cols)

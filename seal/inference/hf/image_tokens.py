@@ -11,7 +11,7 @@ from seal.geometry import Box
 from seal.inference.hf.encode import Encoded
 from seal.inference.hf.grid_readers import READERS
 from seal.inference.hf.grid_readers import shown_part as shown_part
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,93 +14,16 @@ from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesCo
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from seal.inference.device import existing_device, free_bytes
-from seal.inference.hf.control_tokens import control_tokens
-from seal.inference.hf.families import Family, family_of
+from seal.inference.hf.families import family_of
 from seal.inference.hf.memory import kept_whole, require_room
+from seal.inference.hf.model import HFModel
 from seal.inference.hf.pixels import PixelBudget
 from seal.inference.hf.processor import load_processor
+from seal.inference.hf.refusals import first_line, needs_code, not_had, weights_refused
 from seal.text.quote import quoted
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 QUANTIZATIONS = ("int8", "nf4")
-
-
-@dataclass(slots=True)
-class HFModel:
-    """A model, its processor and how both were loaded."""
-
-    model: Any  # of `AutoModelForImageTextToText`
-    processor: Any
-    name: str  # folder or hub id
-    family: Family
-    pixels: PixelBudget
-    quantization: str | None = None
-    trust_remote_code: bool = False
-    revision: str | None = None  # the commit that was loaded, if the hub told
-    controls: tuple[str, ...] = field(init=False)  # tokens that no user may write
-
-    def __post_init__(self) -> None:
-        self.controls = control_tokens(self.processor)
-
-    @property
-    def model_type(self) -> str:
-        return str(self.model.config.model_type)
-
-    @property
-    def tokenizer(self) -> Any:
-        return self.processor.tokenizer
-
-    @property
-    def text_config(self) -> Any:
-        return self.model.config.get_text_config(decoder=True)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        dtype: torch.dtype = self.model.dtype
-        return dtype
-
-    @property
-    def device(self) -> torch.device:
-        """Where token ids go."""
-        device: torch.device = self.model.get_input_embeddings().weight.device
-        return device
-
-    @property
-    def image_token_id(self) -> int:
-        """The id that stands where a picture's features go."""
-        config = self.model.config
-        for name in ("image_token_id", "image_token_index"):
-            if (index := getattr(config, name, None)) is not None:
-                return int(index)
-        return int(self.tokenizer.convert_tokens_to_ids(str(self.processor.image_token)))
-
-    @property
-    def pad_id(self) -> int:
-        return int(self.tokenizer.pad_token_id or 0)
-
-    @property
-    def end_ids(self) -> frozenset[int]:
-        """Tokens that end an answer."""
-        told = getattr(self.model.generation_config, "eos_token_id", None)
-        ids = told if isinstance(told, list) else [told]
-        return frozenset(i for i in [*ids, self.tokenizer.eos_token_id] if i is not None)
-
-    @property
-    def context(self) -> int:
-        """Positions the language model was made for."""
-        return int(getattr(self.text_config, "max_position_embeddings", None) or 1 << 31)
-
-    def settings(self) -> dict[str, Any]:
-        """What belongs beside every result of this model."""
-        return {
-            "model": self.name,
-            "revision": self.revision,
-            "model_type": self.model_type,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "quantization": self.quantization,
-            "trust_remote_code": self.trust_remote_code,
-            **self.pixels.settings(),
-        }
 
 
 def load_hf(
@@ -177,7 +99,7 @@ def load_hf(
             name, output_loading_info=True, **options
         )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        raise ValueError(_weights_refused(name, error)) from error
+        raise ValueError(weights_refused(name, error)) from error
     model, told = read
     if lost := sorted(told["missing_keys"]):  # they would be random numbers
         raise ValueError(
@@ -226,13 +148,13 @@ def load_config(name: str, code: dict[str, Any]) -> Any:
     try:
         config = AutoConfig.from_pretrained(name, **code)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ValueError(_not_had(name, error)) from error
+        raise ValueError(not_had(name, error)) from error
     remote = getattr(config, "auto_map", None) or {}
     known = config.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     if known or (code["trust_remote_code"] and AutoModelForImageTextToText.__name__ in remote):
         return config
     if AutoModelForImageTextToText.__name__ in remote:
-        raise ValueError(_needs_code(name))
+        raise ValueError(needs_code(name))
     raise ValueError(
         f"{name} is a {config.model_type} model, which transformers does not know as an image-text "
         "model; name one of AutoModelForImageTextToText, for example Qwen/Qwen3-VL-8B-Instruct"
@@ -249,11 +171,11 @@ def _processor(name: str, config: Any, code: dict[str, Any]) -> Any:
         return load_processor(name, config, **code)
     except ImportError as error:
         raise ValueError(
-            f"{name}: its processor needs a package that is not here: {_first_line(error)}"
+            f"{name}: its processor needs a package that is not here: {first_line(error)}"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{name}: its processor cannot be loaded ({_first_line(error)}); the folder lacks "
+            f"{name}: its processor cannot be loaded ({first_line(error)}); the folder lacks "
             "tokenizer or processor files, or holds another model's: fetch it again"
         ) from error
 
@@ -274,7 +196,7 @@ def _skeleton(name: str, config: Any, code: dict[str, Any]) -> Any:
                 config, trust_remote_code=code["trust_remote_code"]
             )
         except (ValueError, ImportError, OSError) as error:
-            raise ValueError(f"{name} cannot be built: {_first_line(error)}") from error
+            raise ValueError(f"{name} cannot be built: {first_line(error)}") from error
 
 
 def _quantized(quantization: str, dtype: torch.dtype, skip: list[str]) -> BitsAndBytesConfig:
@@ -287,44 +209,3 @@ def _quantized(quantization: str, dtype: torch.dtype, skip: list[str]) -> BitsAn
         bnb_4bit_use_double_quant=True,
         llm_int8_skip_modules=skip,
     )
-
-
-def _not_had(name: str, error: Exception) -> str:
-    said = str(error)
-    if "trust_remote_code" in said:
-        return _needs_code(name)
-    if "gated" in said or "401" in said or "403" in said:
-        return (
-            f"{name} is gated or private: accept its terms on huggingface.co/{name} and log in "
-            "with `hf auth login`, or give a folder that holds it"
-        )
-    if Path(name).is_dir():
-        return f"{name}: its config.json cannot be used: {_first_line(error)}"
-    return (
-        f"{name}: neither a model folder here nor to be had from the hub ({_first_line(error)}); "
-        "give the path of a folder, or fetch it with `hf download` where there is a connection"
-    )
-
-
-def _needs_code(name: str) -> str:
-    return (
-        f"{name} comes with Python code of its own, which is not run unless you trust it: say "
-        "trust_remote_code=True, or take a model that transformers knows"
-    )
-
-
-def _weights_refused(name: str, error: Exception) -> str:
-    folder = Path(name)
-    if folder.is_dir() and not any((*folder.glob("*.safetensors"), *folder.glob("*.bin"))):
-        return f"{name} holds no weights (*.safetensors): fetch it again"
-    if "safetensors" in str(error) and not any(folder.glob("*.safetensors")):
-        return (
-            f"{name} holds no safetensors weights; pickled ones (.bin) can run any code when they "
-            "are read, so they are refused: take a revision with safetensors, or convert them"
-        )
-    return f"{name}: its weights cannot be loaded ({_first_line(error)}); fetch it again"
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -19,7 +19,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from transformers.models.llama.modeling_llama import LlamaModel
 
 from seal.inference.hf.encode import Encoded, Row, collate
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 from seal.inference.hf.positions import next_positions
 from seal.inference.prefix import pad_right
 

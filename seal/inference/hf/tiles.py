@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from seal.inference.hf.encode import Row
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 
 _TILE = re.compile(r"<row_(\d+)_col_(\d+)>")
 
