@@ -31,7 +31,8 @@ from seal.inference.vicrop.reader import (
     RelativeFactors,
 )
 
-CROSS_LAYER = 2  # of the Q-Former's cross-attending layers, from 0; as in the paper's code
+# Of the Q-Former's six cross-attending layers, from 0, the one that the paper's code reads.
+CROSS_LAYER, CROSS_LAYERS = 2, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,23 @@ class InstructBlipReader:
         *,
         general: str = GENERAL_QUESTION,
         max_batch: int = 8,
-        cross_layer: int = CROSS_LAYER,
+        cross_layer: int | None = None,
         placeholders_kept: bool = False,
     ) -> None:
-        """`placeholders_kept`: as the original's transformers did it, what the Q-Former gives
-        stands in front of its placeholders instead of in their place."""
+        """Args:
+        cross_layer: of the Q-Former's that look at the image; None: the paper's, or in another
+            depth the one at that fraction.
+        placeholders_kept: as the original's transformers did it, what the Q-Former gives stands in
+            front of its placeholders instead of in their place.
+        """
         self.hf = hf
         self.cost = cost
         self.general = general
         self.max_batch = max_batch
         self.placeholders_kept = placeholders_kept
         crossing = [b for b in hf.model.qformer.encoder.layer if hasattr(b, "crossattention")]
+        if cross_layer is None:
+            cross_layer = min(round(CROSS_LAYER / CROSS_LAYERS * len(crossing)), len(crossing) - 1)
         if not 0 <= cross_layer < len(crossing):
             raise ValueError(
                 f"{hf.name}: its Q-Former looks at the image in {len(crossing)} layers, not in "

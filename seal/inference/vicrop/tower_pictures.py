@@ -21,7 +21,8 @@ def tower_picture(hf: HFModel, row: Row) -> tuple[Callable[[Tensor], Tensor], in
         images = hf.processor.image_processor
         patch, merge = int(images.patch_size), int(images.merge_size)
         return lambda values: unpatched(values, rows, columns, patch, merge), patch * merge
-    patch = int(hf.model.config.vision_config.patch_size)
+    told = hf.model.config.vision_config.patch_size
+    patch = int(told[0] if isinstance(told, (list, tuple)) else told)
     if row.pixels["pixel_values"].dim() == 5:  # (1, tiles, C, H, W), the whole image first
         return lambda values: values[0, 0], patch
     return lambda values: values[-1], patch  # (tiles, C, H, W), the whole image last
