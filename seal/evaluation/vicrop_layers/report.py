@@ -23,9 +23,9 @@ def layer_metrics(
 ) -> dict[str, Any]:
     """Everything in metrics.json; a pure function of the lines.
 
-    The best layer is the one with the largest mean share of its map in the boxes. Its own number is
-    too good, as the best of many on the same questions; `held_out` is what a layer chosen without a
-    question has on that question.
+    The best layer is the one with the largest mean share of its map in the boxes; `by_crop`, the
+    one whose crops cover most of them for their size. Its own number is too good, as the best of
+    many on the same questions: `held_out` is what a layer chosen without a question has on it.
 
     Raises:
         ValueError: no line could be read, or they are of models of different depth.
@@ -51,6 +51,7 @@ def layer_metrics(
         "num_layers": shares.shape[1],
         "default_layer": default,
         "best_layer": best,
+        "best_layer_by_crop": int((covered.mean(0) / crops.mean(0)).argmax()),
         "chance": mean(chances, **options).to_dict(),
         "held_out": mean(_held_out(shares), **options).to_dict(),
         "best_minus_default": paired_difference(
@@ -63,6 +64,10 @@ def layer_metrics(
                 "times_chance": ratio(list(shares[:, layer]), chances, **options).to_dict(),
                 "covered": mean(list(covered[:, layer]), **options).to_dict(),
                 "crop": mean(list(crops[:, layer]), **options).to_dict(),
+                # A crop put anywhere covers as much of the boxes as it has of the image.
+                "crop_times_chance": ratio(
+                    list(covered[:, layer]), list(crops[:, layer]), **options
+                ).to_dict(),
             }
             for layer in range(shares.shape[1])
         ],
@@ -82,6 +87,7 @@ def layers_table(metrics: Mapping[str, Any]) -> Table:
     rows = []
     for of in metrics["layers"]:
         marks = " best" if of["layer"] == metrics["best_layer"] else ""
+        marks += " best crop" if of["layer"] == metrics["best_layer_by_crop"] else ""
         marks += " default" if of["layer"] == metrics["default_layer"] else ""
         rows.append((
             f"{of['layer']}{marks}",
@@ -89,13 +95,18 @@ def layers_table(metrics: Mapping[str, Any]) -> Table:
             number(of["times_chance"]),
             percent(of["covered"]),
             percent(of["crop"]),
+            number(of["crop_times_chance"]),
         ))  # fmt: skip
     title = (
         f"{metrics['model']}: maps of {metrics['num_layers']} layers over "
-        f"{metrics['num_questions']} questions, percent; by chance {percent(metrics['chance'])}, "
-        f"a layer chosen on the other questions {percent(metrics['held_out'])}"
+        f"{metrics['num_questions']} questions, percent; "
+        f"by chance {percent(metrics['chance'], 2)}, "
+        f"a layer chosen on the other questions {percent(metrics['held_out'], 2)}"
     )
-    head = ("layer", "map in the boxes", "times chance", "boxes in the crop", "crop of the image")
+    head = (
+        "layer", "map in the boxes", "times chance", "boxes in the crop", "crop of the image",
+        "times chance",
+    )  # fmt: skip
     return Table(title, head, tuple(rows))
 
 

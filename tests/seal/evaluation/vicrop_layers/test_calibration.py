@@ -68,6 +68,7 @@ def test_the_layer_that_looks_there_is_the_best_and_a_flat_one_is_chance(bench, 
     corner, flat, warm = metrics["layers"]
     assert flat["times_chance"]["value"] == pytest.approx(1)
     assert warm["times_chance"]["value"] > 20 and warm["covered"]["value"] > 0.5
+    assert metrics["best_layer_by_crop"] == 2 and warm["crop_times_chance"]["value"] > 5
     assert corner["covered"]["value"] == 0
     assert metrics["held_out"]["value"] == pytest.approx(warm["share"]["value"])
     difference = metrics["best_minus_default"]["value"]
