@@ -18,6 +18,7 @@ from vstar_folder import write_bench
 from seal.evaluation.benchmark import BenchmarkRun
 from seal.evaluation.published import TablesRun
 from seal.evaluation.search import SearchRun
+from seal.inference.vicrop.config import ViCropConfig
 from seal.models.files.save import save_model
 from seal.schema import compose
 
@@ -190,6 +191,19 @@ def test_a_benchmark_experiment_composes_and_names_its_run(name):
     run = compose(CONF, "eval", BenchmarkRun, [f"experiment={name}"])
     assert run.out == f"runs/{name}" and "guided" in run.systems
     assert run.protocol == ("as_released" if name.endswith("as_released") else "default")
+
+
+def test_the_experiments_of_other_answer_models_compose_and_name_their_runs():
+    vicrop = compose(CONF, "eval", BenchmarkRun, ["experiment=vicrop_vstar_bench"])
+    assert vicrop.out == "runs/vicrop_vstar_bench" and vicrop.vsm is None
+    assert (vicrop.chat.layout, vicrop.planner.name) == ("bare", "given")
+    assert vicrop.vicrop.applied_to(ViCropConfig()).high_resolution == "on"
+    qwen = compose(CONF, "eval", BenchmarkRun, ["experiment=qwen3_vl_vstar_bench"])
+    assert qwen.out == "runs/qwen3_vl_vstar_bench" and "guided" in qwen.systems
+    assert qwen.chat.max_pixels == 1003520 and qwen.planner.name is None
+    asked = ["experiment=qwen3_vl_vstar_bench", "planner=ask", "planner.sure_above=0.5"]
+    planner = compose(CONF, "eval", BenchmarkRun, asked).planner
+    assert (planner.name, planner.sure_above) == ("ask", 0.5)
 
 
 def test_the_word_for_the_quirks_on_the_command_line_wins_over_the_experiments():

@@ -87,7 +87,10 @@ def test_the_experiments_of_a_program_are_those_it_can_run():
     benchmark = offered("eval/benchmark", "eval", "BenchmarkRun")
     assert {name.partition("_")[0] for name in vqa} == {"vqa"} and "vqa_instruct_7b" in vqa
     assert {name.partition("_")[0] for name in vsm} == {"vsm"} and "vsm_7b" in vsm
-    assert benchmark == {"seal_vstar_bench", "seal_vstar_bench_as_released"}
+    assert benchmark == {
+        "seal_vstar_bench", "seal_vstar_bench_as_released", "vicrop_vstar_bench",
+        "qwen3_vl_vstar_bench",
+    }  # fmt: skip
     files = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
     assert offered("eval/search", "eval_search", "SearchRun") == {"vsm_vstar_search"}
     assert vqa | vsm | benchmark | {"vsm_vstar_search"} == files
