@@ -13,6 +13,7 @@ judge free answers twice: `released` as ViCrop's published numbers were counted,
 benchmark's own rule (VQA accuracy, exact match, ANLS, yes or no, the letter). `answers` is a result
 file of ViCrop (a JSON list with original_answer, crop_answer, labels) or JSONL with text and
 labels; `annotations` is a file of the same form for labels and questions that the answers lack.
+vicrop_vstar also takes a run of eval/benchmark with written answers (scoring=letter or string).
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 A file is a JSON list, as the original writes it, or JSONL. An entry names its question (id,
 question_id), holds what was said (`original_answer` and `crop_answer`, which become the
 systems `original` and `crop`; or text, answer, prediction, output), and the labels; these, and the
-question, may stand in a second file whose entries have the same names.
+question, may stand in a second file whose entries have the same names. Predictions of our own
+benchmark runs are taken as well, their options as ViCrop writes V*Bench's.
 """
 
 from __future__ import annotations
@@ -16,15 +17,20 @@ from typing import Any
 
 from seal.evaluation.answer_scorers import SCORERS, Answered, Labels
 from seal.evaluation.store import PREDICTIONS, json_line, numbered_lines
-from seal.evaluation.task import Prediction
+from seal.evaluation.task import Prediction, TaskQuestion
 from seal.files.plain_text import read_text
 from seal.metrics.paired import paired_difference
+from seal.text.letters import LETTERS
 from seal.text.quote import quoted
 
 VERSION = "1"
 NAMES = ("id", "question_id")
 PAIR = {"original_answer": "original", "crop_answer": "crop"}
 TEXTS = ("text", "answer", "prediction", "output")
+LABELS = ("labels", "label", "answers")
+OVERALL = "overall"
+# What stands below the options of V*Bench: the scorer takes the last line for no option.
+VSTAR_REQUEST = "Answer with the option's letter from the given choices directly."
 _WAY = "give the file that has them as annotations="
 
 
@@ -61,6 +67,8 @@ def free_predictions(
     lines: list[Prediction] = []
     seen: set[tuple[str, str | None]] = set()
     for number, entry in enumerate(_entries(answers), start=1):
+        if isinstance(entry.content.get("question"), dict):
+            entry = _of_benchmark(entry)
         own = entry.name
         if told and own not in told:
             raise ValueError(f"{entry.where}: {quoted(own)} is no question of {annotations}")
@@ -82,11 +90,12 @@ def free_metrics(
     task: str, lines: Sequence[Prediction], *, baseline: str, seed: int = 0
 ) -> dict[str, Any]:
     """Everything in metrics.json; a pure function of the lines."""
-    scorer = SCORERS[task]
     systems: dict[str, dict[str, Answered]] = {}
+    splits: dict[str, str] = {}
     for line in lines:
         row = Answered(line["question"], line["labels"], line["text"])
         systems.setdefault(line["system"], {})[line["id"]] = row
+        splits[line["id"]] = line.get("split", "")
     if baseline not in systems and "original" in systems:
         baseline = "original"
     return {
@@ -97,20 +106,27 @@ def free_metrics(
         "seed": seed,
         "num_questions": len({line["id"] for line in lines}),
         "errors": [],
-        "systems": {
-            name: {
-                "overall": {
-                    key: metric.to_dict()
-                    for key, metric in scorer.metrics(list(rows.values()), seed=seed).items()
-                }
-            }
-            for name, rows in systems.items()
-        },
+        "systems": {name: _by_split(task, rows, splits, seed) for name, rows in systems.items()},
         "paired": {
-            f"{name}_vs_{baseline}": {"overall": _differences(task, rows, systems[baseline], seed)}
+            f"{name}_vs_{baseline}": {OVERALL: _differences(task, rows, systems[baseline], seed)}
             for name, rows in systems.items()
             if baseline in systems and name != baseline
         },
+    }
+
+
+def _by_split(
+    task: str, rows: Mapping[str, Answered], splits: Mapping[str, str], seed: int
+) -> dict[str, Any]:
+    """Metrics of each named split, and of all questions."""
+    groups: dict[str, list[Answered]] = {}
+    for name, row in rows.items():
+        if splits[name]:
+            groups.setdefault(splits[name], []).append(row)
+    groups[OVERALL] = list(rows.values())
+    return {
+        split: {k: m.to_dict() for k, m in SCORERS[task].metrics(of, seed=seed).items()}
+        for split, of in groups.items()
     }
 
 
@@ -144,11 +160,35 @@ def _unanswered(
                 yield base | {"system": system, "text": None}
 
 
+def _of_benchmark(entry: _Entry) -> _Entry:
+    """A line of eval/benchmark with its options as lines of the question, in ViCrop's wording.
+
+    The label stands there four times, as in ViCrop's file: its scorer counts 0.3 for each.
+    """
+    question = TaskQuestion.from_dict(entry.content["question"])
+    if question.answer is None or not question.options:
+        raise ValueError(f"{entry.where}: the question has no options to be judged by")
+    order = entry.content.get("presented") or range(len(question.options))
+    lines = [f"({LETTERS[place]}) {question.options[i]}" for place, i in enumerate(order)]
+    answer = entry.content["answer"]
+    content = {
+        "id": entry.content["id"],
+        "system": entry.content["system"],
+        "split": question.split,
+        "question": "\n".join([question.text, *lines, VSTAR_REQUEST]),
+        "labels": [LETTERS[list(order).index(question.answer)]] * 4,
+        "text": None if answer is None else answer["text"],
+    }
+    return _Entry(entry.where, content)
+
+
 def _base(task: str, name: str, content: Mapping[str, Any], where: str) -> Prediction:
+    split = content.get("split", content.get("category", ""))
     return {
         "id": name,
         "task": task,
         "task_version": VERSION,
+        "split": split if isinstance(split, str) and split != OVERALL else "",
         "question": _question(task, content, where),
         "labels": _labels(content, where),
     }
@@ -176,13 +216,14 @@ def _entries(path: Path) -> Iterator[_Entry]:
 
 
 def _labels(content: Mapping[str, Any], where: str) -> Labels:
-    if "labels" not in content:
+    key = next((key for key in LABELS if key in content), None)
+    if key is None:
         raise ValueError(f"{where} has no labels: {_WAY}")
-    labels = content["labels"]
+    labels = content[key]
     if isinstance(labels, str):
         return labels
     if not isinstance(labels, list) or not all(isinstance(v, str) for v in labels):
-        raise ValueError(f"{where}: labels={quoted(labels)}: expected a text or a list of texts")
+        raise ValueError(f"{where}: {key}={quoted(labels)}: expected a text or a list of texts")
     return labels
 
 

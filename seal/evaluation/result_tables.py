@@ -35,14 +35,11 @@ def free_answers_table(metrics: Mapping[str, Any]) -> Table:
     """Each system's credit as ViCrop counted it and by the benchmark's own rule, in percent."""
     systems: Mapping[str, Any] = metrics["systems"]
     columns = list(next(iter(systems.values()))["overall"])
-    rows = [
-        (
-            name,
-            *(percent(of["overall"][key]) for key in columns),
-            str(of["overall"]["standard"]["n"]),
-        )
-        for name, of in systems.items()
-    ]
+    rows = []
+    for name, by_split in systems.items():
+        for split, of in by_split.items():
+            label = name if split == "overall" else f"{name}, {split}"
+            rows.append((label, *(percent(of[key]) for key in columns), str(of["standard"]["n"])))
     title = f"{metrics['task']}, percent over {metrics['num_questions']} questions"
     return Table(title, ("system", *columns, "n"), tuple(rows))
 

@@ -120,6 +120,44 @@ def test_vstar_reads_the_letter_where_the_original_compares_spellings(tmp_path):
     assert found["released"]["value"] != found["standard"]["value"]
 
 
+def own_line(name, text, *, presented=None, split="attribute", answer=1, system="vicrop_rel_att"):
+    """As eval/benchmark writes it."""
+    question = {
+        "id": name, "text": "Which color?", "image": "a.jpg", "targets": [], "meta": {},
+        "options": ["It is a red one.", "It is blue."], "answer": answer, "split": split,
+    }  # fmt: skip
+    said = None if text is None else {"text": text, "losses": []}
+    return {"id": name, "system": system, "question": question, "presented": presented,
+            "answer": said, "error": None}  # fmt: skip
+
+
+def test_our_own_benchmark_runs_are_judged_as_vicrop_judged_vstar(tmp_path):
+    lines = [
+        own_line("a", "It is blue."),
+        own_line("b", "(A)", presented=[1, 0]),
+        own_line("c", "It is a red one.", split="spatial"),
+        own_line("d", None, split="spatial"),
+    ]
+    systems = judge(tmp_path, "vicrop_vstar", lines, "predictions.jsonl")["systems"]
+    assert list(systems["vicrop_rel_att"]) == ["attribute", "spatial", "overall"]
+    attribute, spatial, overall = systems["vicrop_rel_att"].values()
+    assert attribute["standard"]["value"] == 1 and spatial["standard"]["value"] == 0
+    assert (overall["standard"]["value"], overall["standard"]["invalid"]) == (0.5, 1)
+    # Four equal labels of 0.3 each are full credit.
+    assert (overall["released"]["n"], overall["released"]["invalid"]) == (3, 1)
+    assert overall["released"]["value"] == pytest.approx(2 / 3)
+    kept = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").open()]
+    assert kept[1]["question"].splitlines()[1:3] == ["(A) It is blue.", "(B) It is a red one."]
+    assert kept[1]["labels"] == ["A"] * 4
+
+
+def test_files_of_labels_may_call_them_by_other_names(tmp_path):
+    for key, labels in (("label", "red"), ("answers", ["red"] * 10)):
+        rows = [{"id": 1, "text": "Red", key: labels, "category": "colors"}]
+        found = judge(tmp_path, "vicrop_gqa", rows, "a.jsonl")["systems"]["answers"]
+        assert found["colors"] == found["overall"] and found["overall"]["standard"]["value"] == 1
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -129,6 +167,7 @@ def test_vstar_reads_the_letter_where_the_original_compares_spellings(tmp_path):
         ([{"text": 3, "labels": ["x"]}], "text=3: expected a text"),
         ([{"text": "x", "labels": ["x"], "question": 2}], "question=2: expected a text"),
         (["x"], "entry 1 is 'x', not an object"),
+        ([own_line("a", "x", answer=None)], "entry 1: the question has no options"),
         ({}, "expected a list of objects, got a dict"),
         ([], "holds no answers"),
     ],
