@@ -1,4 +1,4 @@
-"""Files of free answers with their labels, ViCrop's own result files among them, and their numbers.
+"""Files of free answers with their labels, ViCrop's own result files among them.
 
 A file is a JSON list, as the original writes it, or JSONL. An entry names its question (id,
 question_id), holds what was said (`original_answer` and `crop_answer`, which become the
@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.answer_scorers import SCORERS, Answered, Labels
+from seal.evaluation.answer_scorers import Labels
 from seal.evaluation.store import PREDICTIONS, json_line, numbered_lines
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.files.plain_text import read_text
-from seal.metrics.paired import paired_difference
 from seal.text.letters import LETTERS
 from seal.text.quote import quoted
 
@@ -84,68 +83,6 @@ def free_predictions(
     if not lines:
         raise ValueError(f"{answers} holds no answers")
     return lines + list(_unanswered(task, lines, told))
-
-
-def free_metrics(
-    task: str, lines: Sequence[Prediction], *, baseline: str, seed: int = 0
-) -> dict[str, Any]:
-    """Everything in metrics.json; a pure function of the lines."""
-    systems: dict[str, dict[str, Answered]] = {}
-    splits: dict[str, str] = {}
-    for line in lines:
-        row = Answered(line["question"], line["labels"], line["text"])
-        systems.setdefault(line["system"], {})[line["id"]] = row
-        splits[line["id"]] = line.get("split", "")
-    if baseline not in systems and "original" in systems:
-        baseline = "original"
-    return {
-        "task": task,
-        "task_version": VERSION,
-        "protocol": "vicrop",
-        "scoring": "released and standard",
-        "seed": seed,
-        "num_questions": len({line["id"] for line in lines}),
-        "errors": [],
-        "systems": {name: _by_split(task, rows, splits, seed) for name, rows in systems.items()},
-        "paired": {
-            f"{name}_vs_{baseline}": {OVERALL: _differences(task, rows, systems[baseline], seed)}
-            for name, rows in systems.items()
-            if baseline in systems and name != baseline
-        },
-    }
-
-
-def _by_split(
-    task: str, rows: Mapping[str, Answered], splits: Mapping[str, str], seed: int
-) -> dict[str, Any]:
-    """Metrics of each named split, and of all questions."""
-    groups: dict[str, list[Answered]] = {}
-    for name, row in rows.items():
-        if splits[name]:
-            groups.setdefault(splits[name], []).append(row)
-    groups[OVERALL] = list(rows.values())
-    return {
-        split: {k: m.to_dict() for k, m in SCORERS[task].metrics(of, seed=seed).items()}
-        for split, of in groups.items()
-    }
-
-
-def _differences(
-    task: str, first: Mapping[str, Answered], second: Mapping[str, Answered], seed: int
-) -> dict[str, Any]:
-    """By judgement, first minus second over the questions that both were asked."""
-    scorer = SCORERS[task]
-    found = {}
-    for key, credit in (("released", scorer.credit_released), ("standard", scorer.credit_standard)):
-        pairs = [
-            (credit(row), credit(second[name])) for name, row in first.items() if name in second
-        ]
-        if key == "released":  # what the original cannot judge is in neither number
-            pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
-        found[key] = paired_difference(
-            [a or 0.0 for a, _ in pairs], [b or 0.0 for _, b in pairs], seed=seed
-        ).to_dict()
-    return found
 
 
 def _unanswered(

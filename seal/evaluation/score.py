@@ -10,7 +10,8 @@ from typing import Any
 
 from seal.evaluation.answer_scorers import SCORERS
 from seal.evaluation.benchmark import TASKS
-from seal.evaluation.free_answers import free_metrics, free_predictions
+from seal.evaluation.free_answers import free_predictions
+from seal.evaluation.free_metrics import free_metrics
 from seal.evaluation.result_tables import benchmark_table, free_answers_table
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
 from seal.evaluation.store import (
