@@ -43,4 +43,5 @@ def weights_refused(name: str, error: Exception) -> str:
 
 def first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    # Where a package is missing, the library goes on to say how to install any.
+    return lines[0].partition(". Check out")[0].rstrip(".") if lines else type(error).__name__

@@ -20,6 +20,7 @@ from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.hf.encode import encode, user
 from seal.inference.hf.load import load_hf
 from seal.inference.hf.memory import kept_whole, text_blocks
+from seal.inference.hf.needs import needs_by_precision
 from seal.working_memory import VisualWorkingMemory
 
 QUESTION = VisualWorkingMemory("Is it red?", Image.new("RGB", (90, 60), (200, 30, 30)))
@@ -185,6 +186,14 @@ def test_the_memory_that_is_told_is_what_the_weights_take(name):
         if isinstance(module, torch.nn.Linear):
             named = any(key == part or key.startswith(f"{part}.") for part in kept)
             assert named is not any(module is inside for inside in blocks.modules()), key
+
+
+def test_what_a_model_takes_is_known_without_its_weights(tmp_path):
+    empty = copied(tmp_path)
+    (empty / "model.safetensors").unlink()
+    needs = [need.weights for need in needs_by_precision(empty).values()]
+    whole = sum(p.numel() for p in loaded().model.parameters()) * 2
+    assert needs[0] == whole > needs[1] > needs[2]
 
 
 def test_what_does_not_fit_is_refused_before_weights_are_read(monkeypatch):
