@@ -70,6 +70,10 @@ def load_named(
             api_key_env=chat.api_key_env,
             concurrency=chat.concurrency,
             timeout=chat.timeout,
+            temperature=chat.temperature,
+            top_logprobs=chat.top_logprobs,
+            extra=chat.extra,
+            check_vision=chat.check_vision,
         )
         answers = EndpointAnswerModel.from_address(str(vqa), config, tell=tell)
     else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from seal.inference.answers.layouts import LAYOUTS
 
@@ -20,6 +21,10 @@ class ChatOptions:
     api_key_env: str = "OPENAI_API_KEY"  # the variable that holds a server's key
     concurrency: int = 16  # requests a server is sent at a time
     timeout: float = 300.0  # seconds for one request to a server
+    temperature: float | None = 0.0  # a server's; None: not sent, for models that refuse it
+    top_logprobs: int = 20  # likeliest first tokens that a server is asked for
+    extra: dict[str, Any] = field(default_factory=dict)  # more fields of requests to a server
+    check_vision: bool = True  # ask a server first whether a picture reaches the model
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -53,6 +54,7 @@ class EndpointAnswerModel:
         self._tell = tell or logging.getLogger(__name__).warning
         self._pictures = ChatPictures(self.config.max_pixels, self._tell)
         self._chats = Chats(endpoint, self.config, self._pictures)
+        self._said_other = False  # whether it was told that answers begin with none of the words
         self._sees = not self.config.check_vision  # whether it was seen that it sees
 
     scores_options = False  # only letters; see `loglikelihood`
@@ -123,10 +125,20 @@ class EndpointAnswerModel:
             first_words(words)
         memories = [memory for memory, _ in requests]
         replies = self._ask(memories, max_tokens=1, logprobs=True)
-        return [
+        losses = [
             word_losses(words, reply.first or ())
             for (_, words), reply in zip(requests, replies, strict=True)
         ]
+        for (_, words), reply, row in zip(requests, replies, losses, strict=True):
+            if reply.first and all(map(math.isinf, row)) and not self._said_other:
+                self._said_other = True
+                begins = max(reply.first, key=lambda token: token[1])[0]
+                self._tell(
+                    f"{self.endpoint.where} begins an answer with {begins!r} and likely with none "
+                    f"of {', '.join(words)}; a model that thinks first can mostly be told not to, "
+                    'as in extra={"chat_template_kwargs": {"enable_thinking": false}}'
+                )
+        return losses
 
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200

@@ -185,6 +185,15 @@ def test_letters_by_logprobs() -> None:
     assert (body["max_tokens"], body["logprobs"], body["top_logprobs"]) == (1, True, 22)
 
 
+def test_answers_that_begin_with_none_of_the_words_are_told_once() -> None:
+    told: list[str] = []
+    with ChatServer(first=lambda text: {"<think>": -0.1, "So": -3.0}) as server:
+        asked = EndpointAnswerModel.from_address(server.url, tell=told.append)
+        losses = asked.next_word([(question(i, None), ("A", "B")) for i in range(3)])
+    assert losses == [[math.inf] * 2] * 3
+    assert len(told) == 1 and "'<think>'" in told[0] and "A, B" in told[0] and "extra=" in told[0]
+
+
 def test_nothing_is_nothing() -> None:
     with ChatServer() as server:
         asked = model(server)
