@@ -193,7 +193,7 @@ def test_what_a_model_takes_is_known_without_its_weights(tmp_path):
     (empty / "model.safetensors").unlink()
     needs = [need.weights for need in needs_by_precision(empty).values()]
     whole = sum(p.numel() for p in loaded().model.parameters()) * 2
-    assert needs[0] == whole > needs[1] > needs[2]
+    assert needs[0] == whole > max(needs[1:])  # nf4 has tables, which outweigh blocks this small
 
 
 def test_what_does_not_fit_is_refused_before_weights_are_read(monkeypatch):
