@@ -32,7 +32,8 @@ class EndpointAnswerModel:
 
     Costs are as the server counts tokens, and as pictures are sent; an answer out of the cache
     costs what it cost at first. Equal requests get equal answers by the cache alone: most servers
-    compute batches that differ in the last digits.
+    compute batches that differ in the last digits. A question goes as it is: whether a control
+    token in it is taken for text is the server's to decide, who alone has the tokenizer.
     """
 
     def __init__(

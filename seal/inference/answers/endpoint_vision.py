@@ -48,4 +48,4 @@ _WAY = (
 def _picture() -> Image.Image:
     ramp = np.linspace(0, 255, _SIZE).astype(np.uint8)
     values = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], np.uint8(128)), axis=-1)
-    return Image.fromarray(values, "RGB")
+    return Image.fromarray(values)
