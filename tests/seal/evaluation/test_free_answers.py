@@ -6,6 +6,7 @@ import json
 
 import pytest
 from golden_files import golden_json
+from programs_here import run_program
 
 from seal.evaluation.answer_scorers import SCORERS
 from seal.evaluation.score import ScoreRun, run_score, score_table
@@ -51,6 +52,18 @@ def test_result_files_of_the_original_get_the_numbers_of_its_report(tmp_path, ta
         assert 0 <= standard["low"] <= standard["value"] <= standard["high"] <= 1
     assert metrics["protocol"] == "vicrop"
     assert set(metrics["paired"]) == {"crop_vs_original"}
+
+
+def test_the_program_prints_the_table_and_writes_the_numbers(tmp_path, capsys):
+    path = tmp_path / "llava-textvqa-rel_att.json"
+    path.write_text(json.dumps(ROWS))
+    out = tmp_path / "out"
+    assert run_program("eval/score", "task=vicrop_textvqa", f"answers={path}", f"out={out}") == 0
+    told = capsys.readouterr().out
+    assert "released |" in told and "| crop " in told
+    assert f"written: {out}" in told and (out / "metrics.json").is_file()
+    assert run_program("eval/score", "task=vicrop_x", f"answers={path}", f"out={out}") == 2
+    assert "vicrop_textvqa" in capsys.readouterr().err
 
 
 def test_both_judgements_and_their_difference(tmp_path):
