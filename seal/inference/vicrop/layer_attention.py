@@ -58,7 +58,7 @@ class LayerAttention:
 
     def _chosen(self, query: Tensor) -> Tensor:
         if self.queries is not None:
-            return self.queries
+            return self.queries.to(query.device)  # layers may lie on several devices
         return torch.full((query.shape[0], 1), query.shape[2] - 1, device=query.device)
 
 

@@ -67,3 +67,12 @@ def test_a_model_that_is_nowhere_is_one_line(
     monkeypatch.setattr(run, "launch_piece", measure_piece)
     assert run_program("eval/vicrop_speed", f"vqa={tmp_path}", "device=cpu") == 2
     assert f"vqa={tmp_path} is neither seal nor" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_map_costs_less_memory_and_time_than_it_may(tmp_path: Path) -> None:
+    overrides = ["size=small", "device=cpu", "answer_tokens=40", "repeats=1", f"out={tmp_path}"]
+    assert run_program("eval/vicrop_speed", *overrides) == 0
+    ratios = json.loads((tmp_path / "vicrop_speed.json").read_text())["ratios"]
+    assert ratios["memory_map_over_forward"] < run.LIMITS["memory"]
+    assert ratios["time_map_and_plain_answer_over_answer"] < run.LIMITS["time"]

@@ -179,6 +179,25 @@ def test_what_is_read_is_charged_and_nothing_stays_changed(family):
     assert implementations <= {"sdpa", "eager", None}
 
 
+@pytest.mark.parametrize("family", ["llava", "qwen3_vl", "instructblip"])
+def test_maps_in_bfloat16_are_those_of_float32_but_for_its_rounding(family):
+    half = HFAnswerModel.from_pretrained(
+        tiny_families.folder(family), device="cpu", dtype="bfloat16", layout="bare"
+    )
+    look = [Look(SQUARE, "where is the boat?")]
+    config = ViCropConfig()
+    for method in ("relative", "gradients"):
+        found, expected = (
+            getattr(build_reader(model, config), method)(look, layer=0)[0]
+            for model in (half, _answers(family))
+        )
+        name = "question" if method == "relative" else "weighted"
+        ours, theirs = getattr(found, name), getattr(expected, name)
+        assert ours.dtype == np.float32 and np.isfinite(ours).all()
+        if method == "relative":
+            np.testing.assert_allclose(ours, theirs, rtol=0.2)
+
+
 def test_a_family_nothing_is_known_of_is_refused_with_those_that_are():
     with pytest.raises(ValueError, match=r"'gemma3' look; it reads llava, instructblip") as refused:
         ViCropLocator(_answers("gemma3"), ViCropConfig())
