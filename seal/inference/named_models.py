@@ -13,7 +13,13 @@ from seal.inference.answers.protocol import AnswerModel
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.inference.hub import model_folder
 from seal.inference.load import load_models
-from seal.inference.model_kinds import model_kind
+from seal.inference.model_kinds import Kind, model_kind
+
+_KINDS: dict[Kind, str] = {
+    "seal": "SEAL's own VQA LLM, which is loaded and shown things in one way",
+    "hf": "a model that is loaded here",
+    "endpoint": "a server, which loads its model itself",
+}
 
 
 def load_named(
@@ -42,28 +48,22 @@ def load_named(
     """
     shared: dict[str, Any] = {"device": device, "dtype": dtype, "quantization": quantization}
     kind = "seal" if vqa is None else model_kind(vqa)
+    chat = chat or ChatOptions()
+    useless = chat.unused(kind)
+    if vsm is None and kind == "endpoint":
+        loading = {"dtype": dtype, "quantization": quantization}
+        useless += [name for name, value in loading.items() if value is not None]
+    if useless and vqa is not None:
+        raise ValueError(f"{vqa} is {_KINDS[kind]}: leave out {', '.join(useless)}")
     if kind == "seal":
         one, other = (None if name is None else model_folder(name) for name in (vqa, vsm))
         return load_models(one, other, max_batch=max_batch, tell=tell, **shared, **own)
     assert vqa is not None
-    chat = chat or ChatOptions()
     answers: AnswerModel
     if kind == "endpoint":
         from seal.inference.answers.endpoint import EndpointAnswerModel
         from seal.inference.answers.endpoint_config import EndpointConfig
 
-        given = {
-            "dtype": dtype,
-            "quantization": quantization,
-            "device_map": chat.device_map,
-            "revision": chat.revision,
-            "min_pixels": chat.min_pixels,
-        }
-        useless = [key for key, value in given.items() if value is not None]
-        if useless and vsm is None:
-            raise ValueError(
-                f"{vqa} is a server, which loads its model itself: leave out {', '.join(useless)}"
-            )
         config = EndpointConfig(
             layout=chat.layout,
             max_pixels=chat.max_pixels,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from seal.inference.answers.layouts import LAYOUTS
+
+_BOTH = ("layout", "max_pixels")
+_HUB = ("min_pixels", "device_map", "revision", "trust_remote_code")  # of a model that is loaded
 
 
 @dataclass(kw_only=True, slots=True)
@@ -37,3 +40,13 @@ class ChatOptions:
             raise ValueError(
                 f"min_pixels={self.min_pixels} is more than max_pixels={self.max_pixels}"
             )
+
+    def unused(self, kind: str) -> list[str]:
+        """What is set here and an answer model of this kind (`seal`, `hf`, `endpoint`) ignores."""
+        own = ChatOptions()
+        names = [f.name for f in fields(self) if getattr(self, f.name) != getattr(own, f.name)]
+        if kind == "hf":
+            return [name for name in names if name not in (*_BOTH, *_HUB)]
+        if kind == "endpoint":
+            return [name for name in names if name in _HUB]
+        return names

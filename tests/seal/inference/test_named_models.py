@@ -84,6 +84,16 @@ def test_what_a_server_decides_itself_is_refused() -> None:
             load_named("http://127.0.0.1:1/v1#x", None, **options)
 
 
+def test_options_that_a_model_would_ignore_are_refused(own: Path, qwen: Path) -> None:
+    for name, chat, said in (
+        (own / "vqa", ChatOptions(max_pixels=9, layout="bare"), "leave out layout, max_pixels"),
+        (qwen, ChatOptions(max_pixels=9, timeout=9), "loaded here: leave out timeout"),
+        ("http://127.0.0.1:1/v1#x", ChatOptions(revision="main"), "server.*leave out revision"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            load_named(name, None, device="cpu", chat=chat)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
