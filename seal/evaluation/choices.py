@@ -84,6 +84,7 @@ class ViCropNumbers:
     layer: int | None = None  # whose attention is read, from 0
     base_window: int | None = None  # pixels, side of the smallest crop
     high_resolution: str | None = None  # auto | on | off: a map for each tile of the image
+    tile_threshold: int | None = None  # pixels, about the largest side of a tile
     view: str | None = None  # pad | as_released: where the map lies on the image
     general_floor: float | None = None  # least general map, share of its mean
     smoothing: float | None = None  # sigma in cells

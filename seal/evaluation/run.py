@@ -20,8 +20,10 @@ from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.images import open_image
 from seal.metrics.paired import compare
 from seal.pipeline import Answer, Question
+from seal.search.strategies import VICROP
 from seal.text.letters import letter_question
 
+MAP_CELLS = 24  # along the longer side of a map that is kept
 TARGET_SOURCES = ("model", "annotated")
 
 
@@ -170,7 +172,8 @@ class Benchmark:
             "presented": self._order(question) if self.scoring == "letter" else None,
             "question": question.to_dict(),
             "prompt": prompt,
-            "answer": None if answer is None else answer.to_dict(),
+            # The map of ViCrop is all there is to see of how it looked; a search has its regions.
+            "answer": answer and answer.to_dict(heat_cells=MAP_CELLS if system in VICROP else 0),
             "error": error,
         }
 
