@@ -74,6 +74,10 @@ def missing(family: str) -> str:
 def _made(family: str) -> Path:
     place = Path(tempfile.mkdtemp(prefix=f"tiny-{family}-"))
     torch.manual_seed(0)
+    if family not in FAMILIES:
+        from tiny_more_families import MORE
+
+        FAMILIES.update(MORE)
     model = FAMILIES[family](place)
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -205,7 +209,7 @@ QWEN += ["<|image_pad|>", "<|video_pad|>"]
 QWEN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
-def _qwen_tokens(made: Any) -> dict[str, int]:
+def qwen_tokens(made: Any) -> dict[str, int]:
     names = ("vision_start", "vision_end", "image", "video")
     return {
         f"{name}_token_id": made.convert_tokens_to_ids(token)
@@ -227,7 +231,7 @@ def _qwen2_5_vl(place: Path) -> Any:
                 "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2,
                 "out_hidden_size": 32, "fullatt_block_indexes": [1], "window_size": 56,
             },
-            **_qwen_tokens(made),
+            **qwen_tokens(made),
         )
     )  # fmt: skip
 
@@ -256,7 +260,7 @@ def _qwen3_vl(place: Path) -> Any:
         hf.Qwen3VLConfig(
             text_config={**TEXT, "head_dim": 8, "vocab_size": len(made), "rope_parameters": rope},
             vision_config={**QWEN3_TOWER, "deepstack_visual_indexes": [0, 1]},
-            **_qwen_tokens(made),
+            **qwen_tokens(made),
         )
     )
 
@@ -276,7 +280,7 @@ def _qwen3_5(place: Path) -> Any:
     }  # fmt: skip
     text = {**TEXT, **linear, "head_dim": 8, "vocab_size": len(made), "rope_parameters": rope}
     return hf.Qwen3_5ForConditionalGeneration(
-        hf.Qwen3_5Config(text_config=text, vision_config=QWEN3_TOWER, **_qwen_tokens(made))
+        hf.Qwen3_5Config(text_config=text, vision_config=QWEN3_TOWER, **qwen_tokens(made))
     )
 
 

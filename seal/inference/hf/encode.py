@@ -231,6 +231,8 @@ def _num_pixels(hf: HFModel, pixels: dict[str, Tensor]) -> int:
         return int(grids.prod(1).sum()) * int(hf.processor.image_processor.patch_size) ** 2
     if (shown := pixels.get("pixel_attention_mask")) is not None:
         return int(shown.sum())
+    if (places := pixels.get("image_position_ids")) is not None:  # of patches, -1 for padding
+        return int((places >= 0).all(-1).sum()) * values.shape[-1] // 3
     if values.dim() == 5:  # (pictures, tiles, 3, H, W), padded with tiles of zeros
         real = (values != 0).flatten(2).any(2)
         return int(real.sum()) * values.shape[-1] * values.shape[-2]

@@ -131,6 +131,7 @@ READERS: dict[str, Reader] = {
     "qwen3_vl_moe": _qwen,
     "qwen3_5": _qwen,
     "qwen3_5_moe": _qwen,
+    "glm4v": _qwen,
     "internvl": _internvl,
     "idefics3": _idefics,
     "smolvlm": _idefics,

@@ -58,7 +58,10 @@ class PixelBudget:
 
 def _told(images: Any) -> str:
     """The size settings of an image processor, in a line."""
-    names = ("size", "crop_size", "max_image_size", "image_grid_pinpoints", "max_patches")
+    names = (
+        "size", "crop_size", "max_image_size", "image_grid_pinpoints", "max_patches",
+        "max_soft_tokens", "max_image_tokens", "tile_size",
+    )  # fmt: skip
     found = {}
     for name in names:
         value = getattr(images, name, None)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import AutoProcessor
+from transformers import AutoFeatureExtractor, AutoProcessor
 
 # From its file: in transformers 5.15 the name in the package wants torchvision, the class does not.
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+_PARTS = ("image_processor", "video_processor", "feature_extractor")
 
 
 class NoVideos(dict[str, Any]):
@@ -31,7 +33,7 @@ def load_processor(name: str, config: Any, *, trust_remote_code: bool, revision:
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "revision": revision}
     kind: Any = PROCESSOR_MAPPING.get(type(config), None)
     parts = kind.get_attributes() if kind is not None else ()
-    known = all(p in ("image_processor", "video_processor") or "tokenizer" in p for p in parts)
+    known = all(part in _PARTS or "tokenizer" in part for part in parts)
     if kind is None or not parts or not known:
         return AutoProcessor.from_pretrained(name, **options)
     stored, rest = kind.get_processor_dict(name, **options)
@@ -44,6 +46,8 @@ def _part(kind: Any, part: str, name: str, options: dict[str, Any]) -> Any:
         return NoVideos()
     if part == "image_processor":
         return AutoImageProcessor.from_pretrained(name, backend="pil", **options)
+    if part == "feature_extractor":  # of sound
+        return AutoFeatureExtractor.from_pretrained(name, **options)
     return kind._load_tokenizer_from_pretrained(part, name, **options)
 
 

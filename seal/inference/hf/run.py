@@ -14,8 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+from transformers import DynamicCache, cache_utils
 from transformers.models.llama.modeling_llama import LlamaModel
 
 from seal.inference.hf.encode import Encoded, Row, collate
@@ -25,6 +24,14 @@ from seal.inference.prefix import pad_right
 
 # What models call the keys and values they are given: renamed in transformers 5.24.
 _CACHE = "cache" if "cache" in signature(LlamaModel.forward).parameters else "past_key_values"
+
+
+# Layers of keys and values, and those that read the keys of another (Gemma 4; newer versions).
+_SHARED = (
+    cache_utils.DynamicLayer,
+    cache_utils.DynamicSlidingWindowLayer,
+    getattr(cache_utils, "DummyLayer", None),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class Prefix:
     @property
     def is_shared(self) -> bool:
         """Whether several continuations can begin from it: it holds keys and values alone."""
-        return all(type(x) in (DynamicLayer, DynamicSlidingWindowLayer) for x in self.cache.layers)
+        return all(type(layer) in _SHARED for layer in self.cache.layers)
 
 
 def read(hf: HFModel, encoded: Encoded) -> tuple[Prefix, Tensor]:

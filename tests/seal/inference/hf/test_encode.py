@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 from tiny_families import FAMILIES, folder, missing
+from tiny_more_families import MORE
 
 from seal.inference.hf.encode import encode, prompt_text, user
 from seal.inference.hf.load import load_hf
@@ -24,7 +25,10 @@ def conversations():
     ]
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in MORE]
+
+
+@pytest.fixture(scope="module", params=[*FAMILIES, *SLOW])
 def hf(request):
     if reason := missing(request.param):
         pytest.skip(reason)

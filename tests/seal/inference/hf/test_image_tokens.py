@@ -22,7 +22,11 @@ SIZES = [(150, 60), (64, 190)]
 EVERYWHERE = ("instructblip",)
 
 
-@pytest.fixture(scope="module", params=[name for name in FAMILIES if name not in EVERYWHERE])
+SEEN = [name for name in FAMILIES if name not in EVERYWHERE]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("qwen2_vl", "glm4v")]
+
+
+@pytest.fixture(scope="module", params=[*SEEN, *SLOW])
 def hf(request):
     if reason := missing(request.param):
         pytest.skip(reason)
