@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from seal.inference.vicrop.branches import continued, pack
 from seal.inference.vicrop.default_layers import FamilyDefaults, default_layer, family_defaults
-from seal.inference.vicrop.layer_attention import reading
+from seal.inference.vicrop.layer_attention import may_end_early, reading
 from seal.inference.vicrop.pixel_gradients import frozen, pixel_factors
 from seal.inference.vicrop.prompt_source import PromptSource, SeenGrid, likeliest, read_behind
 from seal.inference.vicrop.reader import (
@@ -106,11 +106,13 @@ class DecoderReader:
     ) -> tuple[list[SeenGrid], list[Tensor]]:
         """Of each layer (U, heads, 1 + questions, K): of the last tokens, the general one first."""
         source = self.source
-        begun = source.begin([asked.image for asked in part])
+        modules = [self._module(layer) for layer in layers]
+        # What stands behind the last of the layers is not run.
+        last = self._module(max(layers)) if may_end_early(source.decoder) else None
+        begun = source.begin([asked.image for asked in part], last)
         tails = [[source.tail(q) for q in (self.general, *asked.questions)] for asked in part]
         branches = pack(tails, begun.mask, begun.next_position)
-        modules = [self._module(layer) for layer in layers]
-        with reading([source.decoder], modules, branches.ends) as attention:
+        with reading([source.decoder], modules, branches.ends, last=last) as attention:
             read_behind(source, begun, branches.ids, branches.sees, branches.positions)
         source.count_read(calls=sum(map(len, tails)), tokens=branches.num_tokens)
         return begun.grids, [attention.of(module) for module in modules]

@@ -18,6 +18,7 @@ from seal.inference.hf.control_tokens import as_plain_text
 from seal.inference.hf.encode import Encoded, Row, collate, encode_row, prompt_text, user
 from seal.inference.hf.image_tokens import shown_part, token_grids
 from seal.inference.hf.load import HFModel
+from seal.inference.vicrop.layer_attention import reading
 from seal.inference.vicrop.prompt_source import Beginnings, PixelPass, SeenGrid, with_cache
 from seal.inference.vicrop.released import Form
 from seal.inference.vicrop.tower_pictures import tower_picture
@@ -54,14 +55,15 @@ class HFSource:
         return logits
 
     @torch.no_grad()
-    def begin(self, images: Sequence[Image]) -> Beginnings:
+    def begin(self, images: Sequence[Image], last: nn.Module | None = None) -> Beginnings:
         # What stands before the question is the same, whatever the question.
         behind = len(self.tail("?"))
         shown = [self._shown(image) for image in images]
         rows = [_without_end(encode_row(self.hf, self._asked(s, "?")), behind) for s, _ in shown]
         encoded = collate(self.hf, rows)
         cache = DynamicCache()
-        self.hf.model(**encoded.inputs, logits_to_keep=1, **with_cache(self.hf.model, cache))
+        with reading([self.decoder], [], last=last):
+            self.hf.model(**encoded.inputs, logits_to_keep=1, **with_cache(self.hf.model, cache))
         self._count_images(encoded)
         grids = [self._grid(encoded, row, moved) for row, (_, moved) in enumerate(shown)]
         return Beginnings(cache, encoded.mask, encoded.next_position, grids)

@@ -20,7 +20,7 @@ from seal.inference.answers.protocol import Cost
 from seal.inference.hf.encode import Encoded, collate, encode_row, user
 from seal.inference.hf.load import HFModel
 from seal.inference.vicrop.default_layers import FamilyDefaults, default_layer, family_defaults
-from seal.inference.vicrop.layer_attention import reading
+from seal.inference.vicrop.layer_attention import may_end_early, reading
 from seal.inference.vicrop.pixel_gradients import frozen, pixel_factors
 from seal.inference.vicrop.prompt_source import PixelPass, likeliest
 from seal.inference.vicrop.reader import (
@@ -176,7 +176,8 @@ class InstructBlipReader:
             every = torch.arange(count, device=images.device).expand(len(asked), -1)
             with reading(models[:1], modules[:1], every) as of_queries:
                 prompt = self._prompt(encoded, images)
-            with reading(models[1:], modules[1:]) as of_last:
+            last = self._module(max(layers)) if may_end_early(self._decoder) else None
+            with reading(models[1:], modules[1:], last=last) as of_last:
                 self._read(prompt)
             seen = of_queries.of(self._cross).mean(1)[..., 1:]  # without the class token
             heeded = torch.stack([of_last.of(m).mean(1)[:, 0] for m in modules[1:]])

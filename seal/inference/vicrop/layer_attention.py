@@ -21,14 +21,25 @@ from transformers.masking_utils import sdpa_mask
 ATTENTION = "seal_layer_attention"
 
 
+class _Enough(Exception):  # noqa: N818  # no error: it ends a pass
+    """What was wanted of a pass has been read."""
+
+
 class LayerAttention:
     """The weights of the wanted layers, by attention module, as the pass goes through them."""
 
     def __init__(
-        self, layers: Sequence[nn.Module], queries: Tensor | None = None, *, graph: bool = False
+        self,
+        layers: Sequence[nn.Module],
+        queries: Tensor | None = None,
+        *,
+        graph: bool = False,
+        last: nn.Module | None = None,
     ) -> None:
         """`queries`: (B, Q) positions within the pass, None for its last; `graph`: every query,
-        and the layer's output is made of the weights, so that a gradient reaches them."""
+        and the layer's output is made of the weights, so that a gradient reaches them; `last`: the
+        layer at which the pass ends."""
+        self.last = last
         self.layers = list(layers)
         self.queries = queries
         self.graph = graph
@@ -108,18 +119,23 @@ def reading(
     queries: Tensor | None = None,
     *,
     graph: bool = False,
+    last: nn.Module | None = None,
 ) -> Iterator[LayerAttention]:
     """Passes of `models` inside this keep the weights of `layers`, their attention modules.
 
-    However it ends, every model attends afterwards as it did before.
+    With `last`, whose keys and values are in the cache by then, the pass ends where that layer has
+    been read: what is behind it is not run, and the `with` is left. However it ends, every model
+    attends afterwards as it did before.
     """
-    attention = LayerAttention(layers, queries, graph=graph)
+    attention = LayerAttention(layers, queries, graph=graph, last=last)
     before = [model.config._attn_implementation for model in models]
     token = _reading.set(attention)
     try:
         for model in models:
             model.set_attn_implementation(ATTENTION)
         yield attention
+    except _Enough:
+        pass
     finally:
         _reading.reset(token)
         for model, implementation in zip(models, before, strict=True):
@@ -144,6 +160,8 @@ def attend(
         weights = attention.read(module, query, key, attention_mask, scaling)
         if attention.graph:
             return _weighted(weights, value), None
+    if attention is not None and attention.last is module:
+        raise _Enough
     return sdpa_attention_forward(
         module, query, key, value, attention_mask, scaling=scaling, **kwargs
     )
@@ -156,6 +174,11 @@ def _weighted(weights: Tensor, value: Tensor) -> Tensor:
     grouped = weights.to(value.dtype).view(batch, groups, heads // groups * length, keys)
     out = (grouped @ value).view(batch, heads, length, value.shape[-1])
     return out.transpose(1, 2).contiguous()
+
+
+def may_end_early(model: nn.Module) -> bool:
+    """Whether a pass may be left in its middle: not where hooks move weights to and fro."""
+    return not any(hasattr(module, "_hf_hook") for module in model.modules())
 
 
 AttentionInterface.register(ATTENTION, attend)

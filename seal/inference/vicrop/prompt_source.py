@@ -65,7 +65,9 @@ class PromptSource(Protocol):
         """(..., D) -> (..., vocabulary) float32."""
         ...
 
-    def begin(self, images: Sequence[Image]) -> Beginnings: ...
+    def begin(self, images: Sequence[Image], last: nn.Module | None = None) -> Beginnings:
+        """`last`: the attention of the block behind which nothing is wanted."""
+        ...
 
     def tail(self, question: str) -> list[int]:
         """The token ids of a question, and of what follows it up to the answer."""

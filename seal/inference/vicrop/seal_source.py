@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from PIL.Image import Image
 from PIL.Image import new as new_image
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache
 
 from seal.batch import VISUAL_TOKEN
 from seal.geometry import Box, square_padding
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.vicrop.layer_attention import reading
 from seal.inference.vicrop.prompt_source import Beginnings, PixelPass, SeenGrid
 from seal.models.parts.pixels import normalized
 from seal.models.vqa import VQAModel
@@ -42,7 +43,7 @@ class SealSource:
         return logits
 
     @torch.no_grad()
-    def begin(self, images: Sequence[Image]) -> Beginnings:
+    def begin(self, images: Sequence[Image], last: nn.Module | None = None) -> Beginnings:
         model = self.answer_model.model
         # What stands before the question is the same, whatever the question.
         memories = [VisualWorkingMemory("?", image) for image in images]
@@ -51,12 +52,14 @@ class SealSource:
         length = int(seen.nonzero().max()) + 1
         cache = DynamicCache()
         mask = batch.attention_mask[:, :length]
-        model.read(
-            cache,
-            inputs_embeds=model.embed(batch)[:, :length],
-            attention_mask=mask.long(),
-            position_ids=batch.position_ids[:, :length],
-        )
+        embeddings = model.embed(batch)[:, :length]
+        with reading([self.decoder], [], last=last):
+            model.read(
+                cache,
+                inputs_embeds=embeddings,
+                attention_mask=mask.long(),
+                position_ids=batch.position_ids[:, :length],
+            )
         self._count_images(len(images), int(mask.sum()))
         side = model.config.clip.image_size // model.config.clip.patch_size
         positions = seen.nonzero().view(side, side)

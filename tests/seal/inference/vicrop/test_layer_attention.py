@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from seal.inference.vicrop.layer_attention import reading
 
@@ -121,3 +121,43 @@ def test_a_model_attends_afterwards_as_it_did_before_even_after_an_error(before)
     kept = attention.of(model.model.layers[0].self_attn)
     model(**rows)
     assert attention.of(model.model.layers[0].self_attn) is kept  # no longer read
+
+
+def test_a_pass_may_end_where_the_last_wanted_layer_was_read():
+    model, rows = _models(2)[0], _rows([0, 3])
+    layers = [block.self_attn for block in model.model.layers]
+    ran = []
+    handle = model.model.layers[2].register_forward_hook(lambda *_: ran.append(2))
+    with torch.no_grad(), reading([model.model], layers[:1]) as whole:
+        model(**rows)
+    assert ran == [2]
+    for _ in range(2):  # also after one that ended early
+        with torch.no_grad(), reading([model.model], layers[:1], last=layers[1]) as ended:
+            model(**rows)
+            raise AssertionError("the pass went on")
+        assert ran == [2] and torch.equal(ended.of(layers[0]), whole.of(layers[0]))
+    handle.remove()
+    assert model.config._attn_implementation == "sdpa"
+    assert model(**rows).logits.shape == (2, 11, 97)
+
+
+def test_a_beginning_that_ended_early_is_read_on_as_one_that_did_not():
+    model, rows = _models(2)[0], _rows([0, 4])
+    ids, mask, positions = rows["input_ids"], rows["attention_mask"], rows["position_ids"]
+    layer = model.model.layers[1].self_attn
+    found = []
+    for last in (None, layer):
+        cache = DynamicCache()
+        with torch.no_grad():
+            with reading([model.model], [], last=last):
+                model(
+                    input_ids=ids[:, :8], attention_mask=mask[:, :8],
+                    position_ids=positions[:, :8], past_key_values=cache,
+                )  # fmt: skip
+            with reading([model.model], [layer], last=last) as attention:
+                model(
+                    input_ids=ids[:, 8:], attention_mask=mask, position_ids=positions[:, 8:],
+                    past_key_values=cache,
+                )  # fmt: skip
+        found.append(attention.of(layer))
+    assert torch.equal(*found)
