@@ -65,8 +65,14 @@ def missing(family: str) -> str:
     """Why a family cannot be had here, or nothing."""
     if family == "smolvlm" and importlib.util.find_spec("num2words") is None:
         return "SmolVLM's processor needs num2words"
-    if family in ("idefics3", "smolvlm") and getattr(hf.Idefics3ImageProcessorPil, "is_dummy", 0):
-        return "this transformers wants torchvision for Idefics3's image processor"
+    needed = {"gemma4": "Gemma4Processor"}.get(family, "Idefics3ImageProcessorPil")
+    if family in ("idefics2", "idefics3", "smolvlm", "gemma4"):
+        try:
+            found = not getattr(getattr(hf, needed), "is_dummy", False)
+        except ImportError:
+            found = False
+        if not found:
+            return "this version of transformers wants torchvision for the family's processor"
     return ""
 
 
