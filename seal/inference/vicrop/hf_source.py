@@ -17,7 +17,7 @@ from seal.inference.answers.protocol import Cost
 from seal.inference.hf.control_tokens import as_plain_text
 from seal.inference.hf.encode import Encoded, Row, collate, encode_row, prompt_text, user
 from seal.inference.hf.image_tokens import shown_part, token_grids
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 from seal.inference.vicrop.layer_attention import reading
 from seal.inference.vicrop.prompt_source import Beginnings, PixelPass, SeenGrid, with_cache
 from seal.inference.vicrop.released import Form

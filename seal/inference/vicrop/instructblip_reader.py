@@ -7,7 +7,6 @@ tower's work alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,9 @@ from torch import Tensor, nn
 from seal.geometry import Box
 from seal.inference.answers.protocol import Cost
 from seal.inference.hf.encode import Encoded, collate, encode_row, user
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 from seal.inference.vicrop.default_layers import FamilyDefaults, default_layer, family_defaults
+from seal.inference.vicrop.instructblip_prompt import QueryPrompt, image_states, query_prompt
 from seal.inference.vicrop.layer_attention import may_end_early, reading
 from seal.inference.vicrop.pixel_gradients import frozen, pixel_factors
 from seal.inference.vicrop.prompt_source import PixelPass, likeliest
@@ -33,16 +33,6 @@ from seal.inference.vicrop.reader import (
 
 # Of the Q-Former's six cross-attending layers, from 0, the one that the paper's code reads.
 CROSS_LAYER, CROSS_LAYERS = 2, 6
-
-
-@dataclass(frozen=True, slots=True)
-class _Prompt:
-    """What the language model is given for B rows."""
-
-    embeddings: Tensor  # (B, L, D)
-    mask: Tensor  # (B, L) int64
-    positions: Tensor  # (B, L) int64
-    queries: Tensor  # (B, Q) int64: where the Q-Former's queries stand
 
 
 class InstructBlipReader:
@@ -122,8 +112,8 @@ class InstructBlipReader:
                 reading([self.hf.model.qformer, self._decoder], modules, graph=True) as attention,
             ):
                 with torch.no_grad():
-                    images = self._images(encoded.inputs["pixel_values"])
-                prompt = self._prompt(encoded, images)
+                    images = image_states(self.hf, encoded.inputs["pixel_values"])
+                prompt = query_prompt(self.hf, encoded, images, kept=self.placeholders_kept)
                 objective = likeliest(self._logits(self._read(prompt)[:, -1])).sum()
                 weights = [attention.of(module) for module in modules]
                 gradients = torch.autograd.grad(objective, weights)
@@ -153,7 +143,9 @@ class InstructBlipReader:
         """See `prompt_source.PromptSource`."""
         encoded = self._encoded([(image, question)])
         pixels = encoded.inputs["pixel_values"].clone().requires_grad_()
-        states = self._read(self._prompt(encoded, self._images(pixels)))
+        images = image_states(self.hf, pixels)
+        prompt = query_prompt(self.hf, encoded, images, kept=self.placeholders_kept)
+        states = self._read(prompt)
         patch = int(self.hf.model.config.vision_config.patch_size)
         logits = self._logits(states[0, -1])
         return PixelPass(logits, pixels, lambda gradient: gradient[0], patch, _view(image))
@@ -171,11 +163,13 @@ class InstructBlipReader:
             part = looks[start : start + step]
             asked = [(look.image, q) for look in part for q in (look.question, self.general)]
             encoded = self._encoded(asked)
-            images = self._images(encoded.inputs["pixel_values"][::2]).repeat_interleave(2, dim=0)
+            images = image_states(self.hf, encoded.inputs["pixel_values"][::2]).repeat_interleave(
+                2, dim=0
+            )
             count = int(self.hf.model.config.num_query_tokens)
             every = torch.arange(count, device=images.device).expand(len(asked), -1)
             with reading(models[:1], modules[:1], every) as of_queries:
-                prompt = self._prompt(encoded, images)
+                prompt = query_prompt(self.hf, encoded, images, kept=self.placeholders_kept)
             last = self._module(max(layers)) if may_end_early(self._decoder) else None
             with reading(models[1:], modules[1:], last=last) as of_last:
                 self._read(prompt)
@@ -214,40 +208,7 @@ class InstructBlipReader:
         self.cost.pixels += encoded.num_pixels // len(rows) * len({id(i) for i, _ in asked})
         return encoded
 
-    def _images(self, pixels: Tensor) -> Tensor:
-        """(B, 3, S, S) -> (B, 1 + patches, C)."""
-        states: Tensor = self.hf.model.vision_model(pixel_values=pixels).last_hidden_state
-        return states
-
-    def _prompt(self, encoded: Encoded, images: Tensor) -> _Prompt:
-        """images: (B, 1 + patches, C), as of `_images`."""
-        model, inputs = self.hf.model, encoded.inputs
-        queries = model.query_tokens.expand(len(images), -1, -1)
-        count = queries.shape[1]
-        seen = torch.ones(images.shape[:2], dtype=torch.long, device=images.device)
-        asking = torch.cat([seen.new_ones(len(images), count), inputs["qformer_attention_mask"]], 1)
-        states = model.qformer(
-            input_ids=inputs["qformer_input_ids"],
-            attention_mask=asking,
-            query_embeds=queries,
-            encoder_hidden_states=images,
-            encoder_attention_mask=seen,
-        ).last_hidden_state[:, :count]
-        features = model.language_projection(states)  # (B, Q, D)
-        ids, mask = inputs["input_ids"], inputs["attention_mask"].long()
-        embeddings = self._decoder.get_input_embeddings()(ids)
-        features = features.to(embeddings.dtype)
-        places = (ids == self.hf.image_token_id).nonzero()[:, 1].view(len(ids), count)
-        if self.placeholders_kept:
-            embeddings = torch.cat([features, embeddings], dim=1)
-            mask = torch.cat([mask.new_ones(len(ids), count), mask], dim=1)
-            places = torch.arange(count, device=ids.device).expand(len(ids), -1)
-        else:
-            index = places[..., None].expand_as(features)
-            embeddings = embeddings.scatter(1, index, features)
-        return _Prompt(embeddings, mask, (mask.cumsum(1) - 1).clamp(min=0), places)
-
-    def _read(self, prompt: _Prompt) -> Tensor:
+    def _read(self, prompt: QueryPrompt) -> Tensor:
         """(B, L, D)"""
         states: Tensor = self._decoder(
             inputs_embeds=prompt.embeddings,

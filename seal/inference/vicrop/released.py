@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from PIL.Image import Image, Resampling
 
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 
 SHORT_ANSWER = " Answer the question using a single word or phrase."
 UNIT = 28  # pixels along a side of a token of Qwen2.5-VL

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from seal.inference.hf.encode import Row
-from seal.inference.hf.load import HFModel
+from seal.inference.hf.model import HFModel
 
 
 def tower_picture(hf: HFModel, row: Row) -> tuple[Callable[[Tensor], Tensor], int]:
