@@ -15,7 +15,7 @@ from seal.pipeline.planner import PLANNERS
 from seal.search.strategies import STRATEGIES, VICROP
 
 if TYPE_CHECKING:
-    from seal.pipeline import Seal
+    from seal.pipeline import Question, Seal
 
 NOT_FOUND = 3  # exit code: nothing went wrong, the target was not found
 _WORDS = {
@@ -159,7 +159,8 @@ def ask(arguments: argparse.Namespace) -> int:
     """Print the answer, what was looked for, and where it was found."""
     from seal.pipeline import Question
 
-    Question(None, arguments.question, tuple(arguments.options or ()))  # wrong ones end here
+    # Wrong ones end here, before a model is loaded.
+    _refuse_marks(Question(None, arguments.question, tuple(arguments.options or ())), arguments.vqa)
     seal = _open(arguments)
     answer = seal.ask(arguments.image, arguments.question, options=arguments.options)
     saved = _save(arguments, answer.searches)
@@ -173,6 +174,17 @@ def ask(arguments: argparse.Namespace) -> int:
         print(f"  {answer.left_out} of these were not shown: the VQA LLM's context was full")
     _tell(saved)
     return 0
+
+
+def _refuse_marks(question: Question, vqa: str) -> None:
+    """What only a model of the hub reads as letters."""
+    try:
+        question.refuse_marks()
+    except ValueError:
+        from seal.inference.model_kinds import model_kind
+
+        if model_kind(vqa) != "hf":
+            raise
 
 
 def locate(arguments: argparse.Namespace) -> int:

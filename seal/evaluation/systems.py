@@ -43,6 +43,8 @@ class FirstAnswers:
     def __init__(self, model: AnswerModel) -> None:
         self.model = model
         self.names_missing: bool = getattr(model, "names_missing", False)
+        self.scores_options: bool = getattr(model, "scores_options", True)
+        self.reads_marks_as_letters: bool = getattr(model, "reads_marks_as_letters", False)
         self._charged_again = Cost()
         self._said: dict[Asked, _Remembered[Generation]] = {}
         self._words: dict[Asked, _Remembered[list[float]]] = {}

@@ -43,6 +43,24 @@ class Question:
         if self.targets and self.image is None:
             raise ValueError(f"there is no image to search for {', '.join(self.targets)}")
 
+    def refuse_marks(self) -> None:
+        """Refuse what SEAL's own models, and servers, would read as a picture or an end.
+
+        Raises:
+            ValueError: the question, its final wording or an option contains such a mark.
+        """
+        for what, text in (
+            ("the question", self.text),
+            ("the final wording", self.final_text or ""),
+            *(("an option", option) for option in self.options),
+        ):
+            mark = control_mark(text)
+            if mark is not None:
+                raise ValueError(
+                    f"{what} contains {mark}, which the model reads as a mark and not as letters: "
+                    f"{quoted(text)}; leave it out"
+                )
+
 
 def _texts(name: str, values: Any) -> tuple[str, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
@@ -55,9 +73,3 @@ def _texts(name: str, values: Any) -> tuple[str, ...]:
 def _check_text(what: str, text: object) -> None:
     if not isinstance(text, str):
         raise ValueError(f"{what} is text, not {type(text).__name__} ({quoted(text)})")
-    mark = control_mark(text)
-    if mark is not None:
-        raise ValueError(
-            f"{what} contains {mark}, which the models read as a mark and not as letters: "
-            f"{quoted(text)}; leave it out"
-        )

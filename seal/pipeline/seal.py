@@ -192,6 +192,8 @@ class Seal:
                     "ask_many takes Questions, as in Question(image, text, options), not "
                     f"{quoted(question)}"
                 )
+            if not getattr(self.answer_model, "reads_marks_as_letters", False):
+                question.refuse_marks()
         images = [None if q.image is None else picture(q.image) for q in questions]
         questions = [replace(q, image=image) for q, image in zip(questions, images, strict=True)]
         try:

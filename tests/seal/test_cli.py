@@ -102,6 +102,14 @@ def test_ask_takes_any_image_text_model_and_draws_where_it_looked(tmp_path, caps
     assert json.loads(Path(trace).read_text())["strategy"] == "vicrop_rel_att"
 
 
+def test_a_mark_in_a_question_ends_before_seals_own_model_is_loaded(tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    (tmp_path / "config.json").write_text('{"model_class": "vqa"}')
+    assert main(["ask", str(photo), "What is <image>?", "--vqa", str(tmp_path)]) == 2
+    assert "the question contains <image>" in capsys.readouterr().err
+
+
 def test_doctor_tells_what_any_image_text_model_takes(capsys):
     if reason := missing("qwen2_5_vl"):
         pytest.skip(reason)

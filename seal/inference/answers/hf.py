@@ -42,6 +42,8 @@ class HFAnswerModel:
     an answer is the same for all of them, and is left out.
     """
 
+    reads_marks_as_letters = True  # `encode` writes control tokens in a question apart
+
     def __init__(self, hf: HFModel, *, layout: str = "interleaved", max_batch: int = 16) -> None:
         """`layout`: one of `layouts.LAYOUTS`; `max_batch`: rows in one pass."""
         if layout not in LAYOUTS:

@@ -141,6 +141,16 @@ def box():
     return Box(10, 10, 40, 40)
 
 
+def test_marks_in_a_question_are_letters_to_a_model_that_can_tell_them_apart(
+    own: Path, qwen: Path
+) -> None:
+    asked = "What does <image> or <|im_end|></s> mean here?"
+    answer = Seal.from_pretrained(vqa=qwen, search="none", device="cpu").ask(noise(), asked)
+    assert answer.cost["answer_model"]["images"] == 1
+    with pytest.raises(ValueError, match="the question contains <image>"):
+        Seal.from_pretrained(own / "vqa", search="none", device="cpu").ask(noise(), asked)
+
+
 def test_seals_own_model_is_read_by_vicrop_for_what_it_lacks(own: Path) -> None:
     seal = Seal.from_pretrained(own / "vqa", search="vicrop_rel_att", device="cpu")
     answer = seal.ask(noise(), "What color is the boat?", OPTIONS, targets=["boat", "mug"])
