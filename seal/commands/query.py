@@ -49,6 +49,10 @@ def add_ask(commands: Any) -> None:
         help="a possible answer (repeat); the likeliest is chosen",
     )  # fmt: skip
     parser.add_argument(
+        "--target", action="append", dest="targets", metavar="TEXT",
+        help="a thing to search for whatever the model says it lacks (repeat)",
+    )  # fmt: skip
+    parser.add_argument(
         "--vqa", default=RELEASED_VQA, metavar="NAME",
         help="SEAL's VQA LLM or any image-text model, folder or hub id, or the address of a server "
         "as http://HOST:PORT/v1#MODEL (%(default)s)",
@@ -159,10 +163,18 @@ def ask(arguments: argparse.Namespace) -> int:
     """Print the answer, what was looked for, and where it was found."""
     from seal.pipeline import Question
 
+    options, targets = arguments.options, arguments.targets
     # Wrong ones end here, before a model is loaded.
-    _refuse_marks(Question(None, arguments.question, tuple(arguments.options or ())), arguments.vqa)
+    asked = Question(arguments.image, arguments.question, options or (), targets)
+    _refuse_marks(asked, arguments.vqa)
+    if targets and arguments.search == "none":
+        raise ValueError("--target says what to search for and --search none never does: drop one")
+    if arguments.planner == "given" and arguments.search in STRATEGIES and not targets:
+        raise ValueError(
+            "--planner given searches for what --target names: give --target, or drop --planner"
+        )
     seal = _open(arguments)
-    answer = seal.ask(arguments.image, arguments.question, options=arguments.options)
+    answer = seal.ask(arguments.image, arguments.question, options=options, targets=targets)
     saved = _save(arguments, answer.searches)
     if arguments.json:
         print(json.dumps(answer.to_dict() | {"saved": saved}, indent=1))
@@ -207,13 +219,14 @@ def locate(arguments: argparse.Namespace) -> int:
 
 def _summary(result: Any) -> str:
     visits = f"{len(result.path)} region{'s' if len(result.path) != 1 else ''} looked at"
+    name = result.target or "what the question is about"  # of ViCrop, which needs no name
     if not result.found:
-        return f"{result.target}: not found ({visits})"
+        return f"{name}: not found ({visits})"
     boxes = "; ".join(
         f"[{b.x0:.0f}, {b.y0:.0f}, {b.x1:.0f}, {b.y1:.0f}] ({score:.2f})"
         for b, score in zip(result.boxes, result.scores, strict=True)
     )
-    return f"{result.target}: {boxes} ({visits})"
+    return f"{name}: {boxes} ({visits})"
 
 
 def _save(arguments: argparse.Namespace, results: Any) -> list[str]:

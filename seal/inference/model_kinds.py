@@ -10,6 +10,7 @@ from seal.inference.hub import is_hub_id, model_folder
 from seal.models.files.adapter import is_adapter
 from seal.models.files.authors import is_authors
 from seal.models.files.model_config import CONFIG_FILE, read_config_file, read_json_object
+from seal.text.quote import quoted
 
 Kind: TypeAlias = Literal["seal", "endpoint", "hf"]
 
@@ -21,8 +22,12 @@ def model_kind(name: str | Path) -> Kind:
     Of a hub id its config.json is fetched, nothing else.
 
     Raises:
-        ValueError: no such folder, or a config.json that cannot be read.
+        ValueError: no name, no such folder, or a config.json that cannot be read.
     """
+    if not isinstance(name, str | Path) or not str(name):
+        raise ValueError(
+            f"the answer model is named by a folder, a hub id or an address, not {quoted(name)}"
+        )
     if str(name).startswith(("http://", "https://")):
         return "endpoint"
     folder = Path(name)

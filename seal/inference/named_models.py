@@ -50,8 +50,10 @@ def load_named(
     kind = "seal" if vqa is None else model_kind(vqa)
     chat = chat or ChatOptions()
     useless = chat.unused(kind)
-    if vsm is None and kind == "endpoint":
-        loading = {"dtype": dtype, "quantization": quantization}
+    if vsm is None and kind != "seal":
+        loading = {"offload": own.get("offload") or None, "clip": own.get("clip")}
+        if kind == "endpoint":
+            loading |= {"device": device, "dtype": dtype, "quantization": quantization}
         useless += [name for name, value in loading.items() if value is not None]
     if useless and vqa is not None:
         raise ValueError(f"{vqa} is {_KINDS[kind]}: leave out {', '.join(useless)}")

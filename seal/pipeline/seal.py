@@ -109,6 +109,7 @@ class Seal:
         if isinstance(protocol, str):
             protocol = ProtocolConfig.named(protocol)
         check_search(search)
+        _require_kinds(chat, vicrop)
         from seal.inference.named_models import load_named
 
         searches = search in STRATEGIES
@@ -212,6 +213,18 @@ class Seal:
                 forget = getattr(holder, "forget", None)
                 if image is not None and forget is not None:
                     forget(image)
+
+
+def _require_kinds(chat: object, vicrop: object) -> None:
+    """A dict in place of a config is told before anything is loaded."""
+    from seal.inference.answers.chat_options import ChatOptions
+    from seal.inference.vicrop.config import ViCropConfig
+
+    for name, value, kind in (("chat", chat, ChatOptions), ("vicrop", vicrop, ViCropConfig)):
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(
+                f"{name}= takes a {kind.__name__} (from {kind.__module__}), not {quoted(value)}"
+            )
 
 
 def planner_for(

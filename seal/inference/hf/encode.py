@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jinja2 import TemplateError
 from PIL.Image import Image
 from torch import Tensor
 
@@ -87,9 +88,15 @@ def prompt_text(hf: HFModel, conversation: Conversation, *, answered: bool = Fal
         asked = list(conversation[:-1] if answered else conversation)
         prompt = hf.family.prompt.format("\n".join(_texts(asked)))
         return f"{prompt} {' '.join(_texts(conversation[-1:]))}" if answered else prompt
-    text: str = hf.processor.apply_chat_template(
-        list(conversation), tokenize=False, add_generation_prompt=not answered
-    )
+    try:
+        text: str = hf.processor.apply_chat_template(
+            list(conversation), tokenize=False, add_generation_prompt=not answered
+        )
+    except TemplateError as error:
+        raise ValueError(
+            f"{hf.name}: its chat template cannot be used ({quoted(str(error))}); fetch the model "
+            "again, or give chat_template= (Jinja)"
+        ) from error
     return text
 
 
@@ -168,6 +175,12 @@ def _plain(hf: HFModel, message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "content": items}
 
 
+def _sizes(pictures: Sequence[Image]) -> str:
+    sizes = ", ".join(f"{picture.width}x{picture.height}" for picture in pictures[:4])
+    more = f" and {len(pictures) - 4} more" if len(pictures) > 4 else ""
+    return f"picture{'s' if len(pictures) != 1 else ''} ({sizes or 'none'}{more})"
+
+
 def _processed(hf: HFModel, text: str, pictures: Sequence[Image]) -> dict[str, Tensor]:
     """What the processor makes of one prompt: (1, L) ids, and pixels."""
     if hf.model_type == "instructblip":
@@ -180,8 +193,9 @@ def _processed(hf: HFModel, text: str, pictures: Sequence[Image]) -> dict[str, T
         given = hf.processor(text=[text], return_tensors="pt", **images, **options)
     except (ValueError, TypeError, IndexError, StopIteration) as error:
         raise ValueError(
-            f"{hf.name}: its processor fails on {len(pictures)} pictures in one question "
-            f"({quoted(str(error))}); show it fewer crops, or another layout"
+            f"{hf.name}: its processor fails on the {_sizes(pictures)} of one question "
+            f"({quoted(str(error))}); cut or pad a picture of extreme shape, show it fewer crops, "
+            "or another layout"
         ) from error
     return {key: value for key, value in given.items() if isinstance(value, Tensor)}
 

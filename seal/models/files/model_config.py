@@ -107,4 +107,5 @@ def read_config_file(folder: Path | str) -> dict[str, Any]:
 
 def beside(folder: Path) -> tuple[Path, Path]:
     """Where a folder is written, and where the one it replaces waits until it is."""
-    return folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.old")
+    whole = folder if folder.name not in ("", "..") else folder.resolve()  # "." has no name
+    return whole.parent / f".{whole.name}.tmp", whole.parent / f".{whole.name}.old"

@@ -111,6 +111,33 @@ def test_ask_refuses_an_option_given_twice(place, capsys):
     assert "an option appears twice" in capsys.readouterr().err
 
 
+def test_a_region_without_a_name_is_told_in_words(place, capsys):
+    assert ask(place, "--search", "vicrop_rel_att", "--planner", "given") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  what the question is about: [") for line in said)
+
+
+def test_ask_searches_for_what_target_names_whatever_the_planner(place, capsys):
+    for more in ([], ["--planner", "given"]):
+        assert ask(place, "--target", "mug", "--target", "red boat", "--json", *more) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert [search["target"] for search in said["searches"]] == ["mug", "red boat"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--planner", "given"], "give --target"),
+        (["--search", "none", "--target", "mug"], "drop one"),
+        (["--target", "the"], "names no thing"),
+    ],
+)
+def test_targets_that_nothing_comes_of_are_refused(no_model, place, capsys, flags, says):
+    assert ask(place, *flags) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
+
+
 @pytest.fixture
 def knowing(place, monkeypatch) -> None:
     """A pipeline that needs the mug for its answer: a random model never says what it lacks."""

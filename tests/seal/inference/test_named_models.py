@@ -58,6 +58,23 @@ def test_a_name_that_is_nothing_is_one_line(tmp_path: Path) -> None:
         load_named(tmp_path / "nothing", None, device="cpu")
     with pytest.raises(ValueError, match="not a model folder"):
         load_named(tmp_path, None, device="cpu")
+    for name in ("", 3):
+        with pytest.raises(ValueError, match=f"named by a folder, a hub id .* not {name!r}"):
+            load_named(name, None, device="cpu")  # type: ignore[arg-type]
+
+
+def test_the_folder_one_stands_in_is_a_name_like_any_other(qwen: Path, monkeypatch) -> None:
+    monkeypatch.chdir(qwen)
+    assert model_kind(".") == "hf"
+    monkeypatch.chdir(qwen.parent)
+    with pytest.raises(ValueError, match="is not a model folder"):
+        model_kind(".")
+
+
+def test_a_dict_in_place_of_options_is_told_before_anything_is_loaded(qwen: Path) -> None:
+    for name, kind in (("chat", "ChatOptions"), ("vicrop", "ViCropConfig")):
+        with pytest.raises(ValueError, match=f"{name}= takes a {kind} .* not {{'layer': 0}}"):
+            Seal.from_pretrained(qwen, search="none", **{name: {"layer": 0}})
 
 
 def test_each_kind_becomes_its_answer_model_with_what_it_was_told(own: Path, qwen: Path) -> None:
@@ -79,9 +96,15 @@ def chat_for_servers() -> ChatOptions:
 
 
 def test_what_a_server_decides_itself_is_refused() -> None:
-    for options in ({"dtype": torch.bfloat16}, {"quantization": "nf4"}):
+    for options in ({"dtype": torch.bfloat16}, {"quantization": "nf4"}, {"device": "cpu"}):
         with pytest.raises(ValueError, match=f"leave out {next(iter(options))}"):
             load_named("http://127.0.0.1:1/v1#x", None, **options)
+
+
+def test_what_only_models_of_this_project_take_is_refused_for_others(qwen: Path) -> None:
+    for options in ({"offload": 2}, {"offload": "auto"}, {"clip": "some/clip"}):
+        with pytest.raises(ValueError, match=f"leave out {next(iter(options))}"):
+            load_named(qwen, None, device="cpu", **options)
 
 
 def test_options_that_a_model_would_ignore_are_refused(own: Path, qwen: Path) -> None:

@@ -17,7 +17,7 @@ from tiny_families import FAMILIES, folder, missing
 import seal.inference.hf.load as loading
 from seal.geometry import Box
 from seal.inference.answers.hf import HFAnswerModel
-from seal.inference.hf.encode import encode, user
+from seal.inference.hf.encode import encode, prompt_text, user
 from seal.inference.hf.load import load_hf
 from seal.inference.hf.memory import kept_whole, text_blocks
 from seal.inference.hf.needs import needs_by_precision
@@ -263,3 +263,18 @@ def test_a_picture_beyond_the_budget_of_a_model_that_cannot_shrink_is_refused():
     said = str(raised.value)
     assert "pictures (600x400), more than max_pixels=784 for each" in said
     assert "llava_next cannot show them smaller: raise max_pixels" in said and "\n" not in said
+
+
+def test_a_damaged_chat_template_is_named(tmp_path):
+    damaged = copied(tmp_path)
+    (damaged / "chat_template.jinja").write_text("{% for")
+    with pytest.raises(ValueError, match="llava: its chat template cannot be used") as raised:
+        prompt_text(load_hf(damaged, device="cpu"), user([{"type": "text", "text": "Is it?"}]))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_picture_that_a_processor_refuses_is_told_by_its_size():
+    qwen = load_hf(folder("qwen3_vl"), device="cpu")
+    long = Image.new("RGB", (5000, 20))
+    with pytest.raises(ValueError, match=r"picture \(5000x20\).*cut or pad"):
+        encode(qwen, [user([{"type": "image", "image": long}])])
