@@ -53,7 +53,7 @@ def load_named(
     if vsm is None and kind != "seal":
         loading = {"offload": own.get("offload") or None, "clip": own.get("clip")}
         if kind == "endpoint":
-            loading |= {"device": device, "dtype": dtype, "quantization": quantization}
+            loading |= {"dtype": dtype, "quantization": quantization}
         useless += [name for name, value in loading.items() if value is not None]
     if useless and vqa is not None:
         raise ValueError(f"{vqa} is {_KINDS[kind]}: leave out {', '.join(useless)}")
