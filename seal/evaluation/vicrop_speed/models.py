@@ -20,6 +20,7 @@ from seal.inference.hf.families import family_of
 from seal.inference.hf.load import HFModel, load_hf
 from seal.inference.hf.pixels import PixelBudget
 from seal.inference.hf.processor import load_processor
+from seal.inference.model_kinds import model_kind
 from seal.models.files.random_weights import random_model
 from seal.models.presets import vqa_preset
 from seal.models.vqa import VQAModel
@@ -31,6 +32,14 @@ def build_answer_model(config: ViCropSpeedConfig) -> AnswerModel:
     dtype = getattr(torch, config.dtype or ("float32" if device == "cpu" else "bfloat16"))
     if config.vqa == SEAL:
         return _seal(config, device, dtype)
+    if (kind := model_kind(config.vqa)) != "hf" and (
+        kind == "endpoint" or Path(config.vqa).is_dir()
+    ):
+        what = "a server, whose attention nobody sees" if kind == "endpoint" else "SEAL's own model"
+        raise ValueError(
+            f"vqa={config.vqa} is {what}: SEAL's VQA LLM is measured by its size, as in "
+            f"vqa={SEAL} size=7b, any other by its folder or hub id"
+        )
     if config.weights == "stored":
         hf = load_hf(config.vqa, device=device, dtype=dtype)
     else:

@@ -89,6 +89,9 @@ def load_hf(
         tell=tell or logging.getLogger(__name__).info,
     )
     options: dict[str, Any] = {"dtype": wanted, "use_safetensors": True, **code}
+    if quantization == "int8":
+        # Every layer of every pass says that it casts its inputs: thousands of lines a question.
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     if quantization is not None:
         options["quantization_config"] = _quantized(quantization, wanted, kept_whole(skeleton))
         options["device_map"] = device_map or {"": place}

@@ -56,6 +56,6 @@ def family_defaults(family: str) -> FamilyDefaults:
     if family not in FAMILIES:
         raise ValueError(
             f"ViCrop does not know where models of type {family!r} look; it reads "
-            f"{', '.join(FAMILIES)}: choose such an answer model, or search=none"
+            f"{', '.join(FAMILIES)}: choose such an answer model, or another search"
         )
     return FAMILIES[family]
