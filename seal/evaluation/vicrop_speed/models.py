@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from seal.endpoint.address import is_endpoint
 from seal.evaluation.speed.models import make_tokenizer
 from seal.evaluation.vicrop_speed.config import SEAL, ViCropSpeedConfig
 from seal.inference.answers.hf import HFAnswerModel
@@ -21,6 +22,7 @@ from seal.inference.hf.load import HFModel, load_hf
 from seal.inference.hf.pixels import PixelBudget
 from seal.inference.hf.processor import load_processor
 from seal.inference.model_kinds import model_kind
+from seal.models.files.model_config import CONFIG_FILE
 from seal.models.files.random_weights import random_model
 from seal.models.presets import vqa_preset
 from seal.models.vqa import VQAModel
@@ -32,9 +34,9 @@ def build_answer_model(config: ViCropSpeedConfig) -> AnswerModel:
     dtype = getattr(torch, config.dtype or ("float32" if device == "cpu" else "bfloat16"))
     if config.vqa == SEAL:
         return _seal(config, device, dtype)
-    if (kind := model_kind(config.vqa)) != "hf" and (
-        kind == "endpoint" or Path(config.vqa).is_dir()
-    ):
+    here = (Path(config.vqa) / CONFIG_FILE).is_file()
+    kind = model_kind(config.vqa) if here or is_endpoint(config.vqa) else "hf"
+    if kind != "hf":
         what = "a server, whose attention nobody sees" if kind == "endpoint" else "SEAL's own model"
         raise ValueError(
             f"vqa={config.vqa} is {what}: SEAL's VQA LLM is measured by its size, as in "

@@ -69,6 +69,20 @@ def test_a_model_that_is_nowhere_is_one_line(
     assert f"vqa={tmp_path} is neither seal nor" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("config", "said"), [('{"model_class": "vqa"}', "is SEAL's own model"), (None, "is a server")]
+)
+def test_what_cannot_be_measured_so_is_told_with_the_way_out(
+    config: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(run, "launch_piece", measure_piece)
+    (tmp_path / "config.json").write_text(config or "{}")
+    vqa = tmp_path if config else "http://127.0.0.1:1/v1#x"
+    assert run_program("eval/vicrop_speed", f"vqa={vqa}", "device=cpu") == 2
+    error = capsys.readouterr().err
+    assert said in error and "vqa=seal size=7b" in error
+
+
 @pytest.mark.slow
 def test_a_map_costs_less_memory_and_time_than_it_may(tmp_path: Path) -> None:
     overrides = ["size=small", "device=cpu", "answer_tokens=40", "repeats=1", f"out={tmp_path}"]

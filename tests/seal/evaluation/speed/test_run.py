@@ -103,8 +103,8 @@ def test_a_piece_tells_loading_memory_and_every_part_of_a_question(measured) -> 
     assert (Path(config.out) / "speed.png").read_bytes().startswith(b"\x89PNG")
     for piece in result["pieces"].values():
         memory, seconds = piece["memory"], piece["seconds"]
-        # A small model may fit into memory that the process freed before: then they are equal.
-        assert 0 < memory["before_loading"] <= memory["peak"]
+        # A small model may fit into memory that the process freed before, or is freeing still.
+        assert 0 < 0.95 * memory["before_loading"] < memory["peak"]
         assert memory["expected"] > 0
         assert memory["peak_loading"] <= memory["peak"] == most_memory(piece)
         assert min(piece["load_seconds"].values()) > 0

@@ -78,8 +78,9 @@ def test_a_piece_tells_speed_memory_and_waiting(measured) -> None:
         assert 0 < piece["mfu"] < piece["utilization_with_recomputation"]
         assert 0 <= piece["data_wait"] < 1
         memory = piece["memory"]
-        # A small model may fit into memory that the process freed before: then peak == before.
-        assert 0 < memory["before"] <= memory["peak"] and memory["before"] < memory["predicted"]
+        # A small model may fit into memory that the process freed before, or is freeing still.
+        assert 0 < 0.95 * memory["before"] < memory["peak"]
+        assert memory["before"] < memory["predicted"]
         assert piece["save"]["stall"] > 0 and piece["save"]["bytes"] > 0
         assert 0 < piece["parameters"]["trained"] < piece["parameters"]["total"]
     lines = [row[:2] for row in throughput_table(result["pieces"]).rows]
