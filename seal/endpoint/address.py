@@ -15,7 +15,7 @@ def check_address(name: str, address: str, key_option: str) -> None:
         sound = parts.scheme in ("http", "https") and bool(parts.hostname)
         sound = sound and (parts.port is None or parts.port > 0)  # a port out of range raises
     except ValueError:
-        raise ValueError(f"{name} is not an address") from None
+        raise ValueError(f"{name} is not an address; one is like http://host:8000/v1") from None
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(
             f"{name} must not hold a user, password or query: the key belongs into the "

@@ -27,7 +27,7 @@ from seal.inference.hub import model_folder
 from seal.inference.vicrop.config import ViCropConfig
 from seal.pipeline import ProtocolConfig
 from seal.pipeline.planner import PlannerConfig
-from seal.search.strategies import SEARCHES, STRATEGIES
+from seal.search.strategies import SEARCHES, STRATEGIES, VICROP
 
 TASKS = ("vstar_bench",)
 # Settings that change how a run is carried out, not one of its predictions. What the benchmark's
@@ -89,7 +89,10 @@ class BenchmarkRun(ModelChoice):
 def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     """Predict, judge and write; the metrics, on the first process only."""
     from seal.inference.model_kinds import answer_model_identity, model_kind
+    from seal.inference.vicrop.readable import check_readable
 
+    if any(name in VICROP for name in run.systems):
+        check_readable(run.vqa)
     if run.scoring == "likelihood" and model_kind(run.vqa) == "endpoint":
         raise ValueError(
             f"scoring=likelihood, but {run.vqa} is a server, which does not tell how likely given "

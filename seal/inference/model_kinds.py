@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from seal.files.fingerprint import fingerprint
 from seal.inference.hub import is_hub_id, model_folder
@@ -30,19 +30,14 @@ def model_kind(name: str | Path) -> Kind:
         )
     if str(name).startswith(("http://", "https://")):
         return "endpoint"
-    folder = Path(name)
-    if folder.is_dir():
-        if is_adapter(folder):
-            return "seal"
-        content = read_config_file(folder)
-    elif is_hub_id(name):
-        fetched = _config_of_hub(str(name))
-        if fetched is None:
-            return "seal"  # `model_folder` tells what is the matter, or finds adapters
-        content = read_json_object(fetched)
-    else:
-        return "seal"  # likewise
-    return "seal" if "model_class" in content or is_authors(content) else "hf"
+    content = _config(name)
+    # Where nothing is to be had, `model_folder` tells what is the matter, or finds adapters.
+    return "seal" if not content or "model_class" in content or is_authors(content) else "hf"
+
+
+def model_type(name: str | Path) -> str:
+    """What a model of kind `hf` is to transformers, by its config.json; "" where that is silent."""
+    return str((_config(name) or {}).get("model_type", ""))
 
 
 def answer_model_identity(name: str | Path, revision: str | None = None) -> str:
@@ -58,6 +53,14 @@ def answer_model_identity(name: str | Path, revision: str | None = None) -> str:
     fetched = _config_of_hub(str(name), revision)
     # The hub's cache is laid out as models--OWNER--NAME/snapshots/COMMIT/config.json.
     return f"{name}@{fetched.parent.name if fetched is not None else revision}"
+
+
+def _config(name: str | Path) -> dict[str, Any] | None:
+    folder = Path(name)
+    if folder.is_dir():
+        return None if is_adapter(folder) else read_config_file(folder)
+    fetched = _config_of_hub(str(name)) if is_hub_id(name) else None
+    return None if fetched is None else read_json_object(fetched)
 
 
 def _config_of_hub(name: str, revision: str | None = None) -> Path | None:

@@ -117,6 +117,10 @@ class Seal:
             raise ValueError(f"search={search} needs a search model: give vsm=FOLDER")
         if search in VICROP and vqa is None:
             raise ValueError(f"search={search} reads the answer model: give vqa=")
+        if search in VICROP and vqa is not None:
+            from seal.inference.vicrop.readable import check_readable
+
+            check_readable(vqa)
         if search == "oracle" and known is None:
             build_locator(search, None)  # says what it lacks, before anything is loaded
         answers, search_model = load_named(
