@@ -114,7 +114,10 @@ class Seal:
 
         searches = search in STRATEGIES
         if searches and vsm is None:
-            raise ValueError(f"search={search} needs a search model: give vsm=FOLDER")
+            raise ValueError(
+                f"search={search} needs a search model: give vsm=FOLDER, or choose search=none or "
+                f"one that reads the answer model itself ({', '.join(VICROP)})"
+            )
         if search in VICROP and vqa is None:
             raise ValueError(f"search={search} reads the answer model: give vqa=")
         if search in VICROP and vqa is not None:
