@@ -20,10 +20,9 @@ from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.images import open_image
 from seal.metrics.paired import compare
 from seal.pipeline import Answer, Question
-from seal.search.strategies import VICROP
+from seal.search.draw_map import map_cells
 from seal.text.letters import letter_question
 
-MAP_CELLS = 24  # along the longer side of a map that is kept
 TARGET_SOURCES = ("model", "annotated")
 
 
@@ -172,10 +171,14 @@ class Benchmark:
             "presented": self._order(question) if self.scoring == "letter" else None,
             "question": question.to_dict(),
             "prompt": prompt,
-            # The map of ViCrop is all there is to see of how it looked; a search has its regions.
-            "answer": answer and answer.to_dict(heat_cells=MAP_CELLS if system in VICROP else 0),
+            "answer": None if answer is None else _kept(answer),
             "error": error,
         }
+
+
+def _kept(answer: Answer) -> dict[str, Any]:
+    """With ViCrop's map, all there is to see of how it looked; a search has its regions."""
+    return answer.to_dict(heat_cells=max(map(map_cells, answer.searches), default=0))
 
 
 def line_key(line: Prediction) -> Key:
