@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from seal.endpoint.address import is_endpoint
 from seal.files.fingerprint import fingerprint
 from seal.inference.hub import is_hub_id, model_folder
 from seal.models.files.adapter import is_adapter
@@ -28,7 +30,7 @@ def model_kind(name: str | Path) -> Kind:
         raise ValueError(
             f"the answer model is named by a folder, a hub id or an address, not {quoted(name)}"
         )
-    if str(name).startswith(("http://", "https://")):
+    if is_endpoint(str(name)):
         return "endpoint"
     content = _config(name)
     # Where nothing is to be had, `model_folder` tells what is the matter, or finds adapters.
@@ -64,9 +66,14 @@ def _config(name: str | Path) -> dict[str, Any] | None:
 
 
 def _config_of_hub(name: str, revision: str | None = None) -> Path | None:
-    from huggingface_hub import hf_hub_download
-
     try:
-        return Path(hf_hub_download(name, CONFIG_FILE, revision=revision))
+        return _fetched(name, revision)
     except Exception:  # of a connection: those of the client's HTTP library, which varies
         return None
+
+
+@cache  # one run asks several times; what failed is tried again
+def _fetched(name: str, revision: str | None) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    return Path(hf_hub_download(name, CONFIG_FILE, revision=revision))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seal.evaluation.choices import DTYPES
 from seal.inference.vicrop.config import ViCropConfig
 from seal.models.presets import VQA_PRESETS
 
 SEAL = "seal"
 WEIGHTS = ("random", "stored")
-DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(kw_only=True, slots=True)

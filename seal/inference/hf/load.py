@@ -20,10 +20,10 @@ from seal.inference.hf.model import HFModel
 from seal.inference.hf.pixels import PixelBudget
 from seal.inference.hf.processor import load_processor
 from seal.inference.hf.refusals import first_line, needs_code, not_had, weights_refused
+from seal.models.fit.quantize import QUANTIZATIONS, quiet_bitsandbytes
 from seal.text.quote import quoted
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-QUANTIZATIONS = ("int8", "nf4")
 
 
 def load_hf(
@@ -89,10 +89,8 @@ def load_hf(
         tell=tell or logging.getLogger(__name__).info,
     )
     options: dict[str, Any] = {"dtype": wanted, "use_safetensors": True, **code}
-    if quantization == "int8":
-        # Every layer of every pass says that it casts its inputs: thousands of lines a question.
-        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     if quantization is not None:
+        quiet_bitsandbytes()
         options["quantization_config"] = _quantized(quantization, wanted, kept_whole(skeleton))
         options["device_map"] = device_map or {"": place}
     elif device_map is not None:

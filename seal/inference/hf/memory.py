@@ -19,10 +19,10 @@ from seal.models.fit.memory import (
     need_lines,
     quantized_bytes,
 )
+from seal.models.fit.quantize import QUANTIZATIONS
 
 PICTURE = (1024, 1024)  # height, width of the picture that is reckoned with
 UNKNOWN_TOKENS = 1024  # of such a picture, where the processor does not tell
-QUANTIZATIONS = ("int8", "nf4")
 
 
 def require_room(

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from seal.inference.hf.load import load_config, load_parts
-from seal.inference.hf.memory import QUANTIZATIONS, expected_need
+from seal.inference.hf.memory import expected_need
 from seal.models.fit.memory import Need
+from seal.models.fit.quantize import QUANTIZATIONS
 
 
 def needs_by_precision(
