@@ -18,7 +18,7 @@ from seal.models.files.checkpoint_table import VQA_NAMES, VSM_NAMES, rename
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
@@ -50,9 +50,9 @@ def _llm(config: dict[str, Any]) -> LlmConfig:
     return LlmConfig(**{name: config[name] for name in LLM_SIZES})
 
 
-def _clip(stored: dict[str, Any]) -> ClipConfig:
+def _clip(stored: dict[str, Any]) -> VisionConfig:
     layer = stored["config"]["mm_vision_select_layer"]
-    return ClipConfig(
+    return VisionConfig(
         **{name: stored["clip_config"][name] for name in VIT_SIZES}, feature_layer=layer
     )
 
@@ -67,7 +67,7 @@ def golden_vqa() -> VQAModel:
     defaults = ResamplerConfig()
     model = VQAModelConfig(
         llm=_llm(stored["config"]),
-        clip=_clip(stored),
+        vision=_clip(stored),
         resampler=ResamplerConfig(
             num_latents=state["object_projector.1.latents"].shape[0],
             depth=len(depth),
@@ -85,7 +85,7 @@ def build_golden_vsm() -> VSM:
     vision = stored["owlvit_config"]["vision"]
     model = VSMModelConfig(
         llm=_llm(stored["config"]),
-        clip=_clip(stored),
+        vision=_clip(stored),
         detector=OwlViTConfig(
             **{name: vision[name] for name in VIT_SIZES}, query_size=stored["config"]["out_dim"]
         ),

@@ -23,7 +23,7 @@ from seal.data.collate import collate
 from seal.losses.vqa import VQALoss
 from seal.models.fit.recompute import recompute_blocks
 from seal.models.parts.projectors import ResamplerConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.training.activations import Load
@@ -39,7 +39,7 @@ LLM = LlmConfig(
     vocab_size=VOCABULARY, hidden_size=1024, intermediate_size=2816, num_hidden_layers=22,
     num_attention_heads=8,
 )  # fmt: skip
-CLIP = ClipConfig(
+CLIP = VisionConfig(
     hidden_size=12, intermediate_size=24, num_hidden_layers=3, num_attention_heads=2,
     image_size=28, patch_size=14,
 )  # fmt: skip
@@ -85,7 +85,7 @@ def measure(
 ) -> dict[str, Any]:  # fmt: skip
     gc.collect()
     baseline = resident()
-    model = VQAModelConfig(llm=llm, clip=CLIP, resampler=RESAMPLER).build()
+    model = VQAModelConfig(llm=llm, vision=CLIP, resampler=RESAMPLER).build()
     model.set_trainable("instruct")
     if train.gradient_checkpointing:
         recompute_blocks(model)

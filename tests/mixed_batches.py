@@ -30,7 +30,7 @@ from seal.models.fit.recompute import recompute_blocks
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
@@ -45,7 +45,7 @@ LLM = LlmConfig(
     vocab_size=VOCABULARY, hidden_size=16, intermediate_size=32, num_hidden_layers=2,
     num_attention_heads=2,
 )  # fmt: skip
-CLIP = ClipConfig(
+CLIP = VisionConfig(
     hidden_size=12, intermediate_size=24, num_hidden_layers=3, num_attention_heads=2,
     image_size=28, patch_size=14,
 )  # fmt: skip
@@ -58,14 +58,14 @@ LONG, SHORT = 4, 2  # visual tokens of an image through each projector
 
 def vqa_model() -> nn.Module:
     resampler = ResamplerConfig(num_latents=SHORT, depth=1, num_heads=2, head_size=4)
-    model = VQAModelConfig(llm=LLM, clip=CLIP, resampler=resampler).build()
+    model = VQAModelConfig(llm=LLM, vision=CLIP, resampler=resampler).build()
     model.set_trainable("instruct")
     return model
 
 
 def vsm_model() -> nn.Module:
     cue = CueDecoderConfig(hidden_size=16, depth=1, num_heads=2, mlp_size=16)
-    model = VSMModelConfig(llm=LLM, clip=CLIP, detector=OWL, cue_decoder=cue).build()
+    model = VSMModelConfig(llm=LLM, vision=CLIP, detector=OWL, cue_decoder=cue).build()
     model.set_trainable()
     add_lora(model, LoraConfig(rank=2))  # with dropout, drawn from (seed, step, sample id)
     return model

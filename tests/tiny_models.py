@@ -13,7 +13,7 @@ from PIL import Image
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
@@ -55,7 +55,7 @@ def vqa_model(seed: int = 0) -> VQAModel:
     return (
         VQAModelConfig(
             llm=LlmConfig(vocab_size=tokenizer().vocab_size, **LLM),
-            clip=ClipConfig(**CLIP),
+            vision=VisionConfig(**CLIP),
             resampler=ResamplerConfig(num_latents=2, depth=1, num_heads=2, head_size=8),
         )
         .build()
@@ -68,7 +68,7 @@ def vsm_model(seed: int = 0) -> VSM:
     return (
         VSMModelConfig(
             llm=LlmConfig(vocab_size=tokenizer().vocab_size, **LLM),
-            clip=ClipConfig(**CLIP),
+            vision=VisionConfig(**CLIP),
             detector=OwlViTConfig(
                 hidden_size=16,
                 intermediate_size=32,

@@ -10,7 +10,7 @@ from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator
 from seal.search.locator import Locator
 from seal.search.oracle import Known, OracleLocator
-from seal.search.protocol import SearchModel
+from seal.search.protocol import SearchModel, answered_kinds
 from seal.search.strategies import SEARCHES, VICROP, build_strategy
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ def build_locator(
     config = config or SearchConfig()
     if nms_iou is not None:
         config = replace(config, nms_iou=nms_iou)
-    return SearchLocator(
-        build_strategy(search, config), model, lookahead=lookahead, concurrency=concurrency
-    )
+    strategy = build_strategy(search, config)
+    if missing := sorted(strategy.needs - answered_kinds(model)):
+        raise ValueError(
+            f"search={search} asks its guide for {', '.join(missing)}, which this one does not "
+            "give: choose another part for it (guide.detect=, guide.cue=, guide.heat=), or another "
+            "search"
+        )
+    return SearchLocator(strategy, model, lookahead=lookahead, concurrency=concurrency)

@@ -16,7 +16,7 @@ from seal.inference.hub import CLIP, model_folder
 from seal.models.files.load import has_tower, load_model, read_config, stored_dtype
 from seal.models.files.model_config import MODEL_CLASSES
 from seal.models.fit.memory import GIB, Need, Setting, expected_need, least_offload, need_lines
-from seal.models.parts.vision import ClipTower
+from seal.models.parts.vision import VisionTower
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import Tokenizer, load_tokenizer
@@ -154,7 +154,7 @@ def _tokenizer(folder: Path, model: VQAModel | VSM) -> Tokenizer:
 
 def _tower_for(
     vsm: Path, answers: NetworkAnswerModel | None, clip: str | Path | None
-) -> ClipTower | Path | None:
+) -> VisionTower | Path | None:
     """The tower of a search model without one: `clip`, else that of the VQA LLM, else the hub's.
 
     The released ones were both trained with the same tower, frozen, which is in the VQA LLM's file.
@@ -163,8 +163,8 @@ def _tower_for(
         return None
     if clip is not None:
         return model_folder(clip)
-    wanted = read_config(vsm).clip
-    if answers is not None and answers.model.config.clip == wanted:
+    wanted = read_config(vsm).vision
+    if answers is not None and answers.model.config.vision == wanted:
         return answers.model.vision_tower
     return model_folder(CLIP)
 
@@ -187,7 +187,7 @@ def _planned(
 ) -> Setting:
     """The setting with its offload decided, once what it needs has been told and checked."""
     sizes = list(configs.values())
-    shared = len(sizes) > 1 and sizes[0].clip == sizes[1].clip
+    shared = len(sizes) > 1 and sizes[0].vision == sizes[1].vision
     options: dict[str, Any] = {"shared_tower": shared, "cache_mb": cache_mb}
     free = free_bytes(device)
     if offload == AUTO:

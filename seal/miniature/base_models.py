@@ -72,7 +72,7 @@ def build_base_models(config: BaseModelsConfig) -> None:
 
         def clip() -> dict[str, Tensor]:
             return pretrain_clip(
-                vsm_config.clip, seed=config.seed, num_steps=config.clip_steps
+                vsm_config.vision, seed=config.seed, num_steps=config.clip_steps
             ).state_dict()
 
         def vqa_text() -> dict[str, Tensor]:

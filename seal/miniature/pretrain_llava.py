@@ -72,12 +72,12 @@ def pretrain_llava(
     """Train the projector and the language model of `model`, in place."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    views = region_views(seed + 2, num_views, model.config.clip.image_size)
+    views = region_views(seed + 2, num_views, model.config.vision.image_size)
     features = torch.cat([
         model.encode_images(torch.stack([pixels for pixels, _ in views[start : start + 100]]))
         for start in range(0, num_views, 100)
     ])  # fmt: skip
-    sizes = VisualSizes(long=model.config.clip.num_tokens)
+    sizes = VisualSizes(long=model.config.vision.num_tokens)
 
     def losses(step: int) -> dict[str, Tensor]:
         samples = []

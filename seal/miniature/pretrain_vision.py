@@ -24,7 +24,7 @@ from seal.miniature.pretraining import pretrain
 from seal.miniature.views import MIN_PART, View, intersect, random_view
 from seal.miniature.world import BADGE_COLORS, BODY_COLORS, KINDS, REGIONS, SIZES, make_scene
 from seal.models.parts.owlvit import OwlViT, OwlViTConfig
-from seal.models.parts.vision import ClipConfig, ClipTower
+from seal.models.parts.vision import VisionConfig, VisionTower
 
 BADGES = tuple(f"{color} badge" for color in BADGE_COLORS)
 LABELS = (*REGIONS, *KINDS, *BODY_COLORS, "disc", *BADGES)
@@ -268,8 +268,8 @@ def pretrain_detector(
 
 
 def pretrain_clip(
-    config: ClipConfig, *, seed: int, num_steps: int, batch_size: int = 32
-) -> ClipTower:
+    config: VisionConfig, *, seed: int, num_steps: int, batch_size: int = 32
+) -> VisionTower:
     """A tower whose read layer tells what lies in each patch."""
     torch.manual_seed(seed)
     tower = config.build()

@@ -8,7 +8,7 @@ from typing import TypeVar
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
@@ -64,8 +64,8 @@ def _llm_miniature(vocab_size: int, num_hidden_layers: int) -> LlmConfig:
     )
 
 
-def _clip_miniature() -> ClipConfig:
-    return ClipConfig(
+def _vision_miniature() -> VisionConfig:
+    return VisionConfig(
         hidden_size=96,
         intermediate_size=192,
         num_hidden_layers=4,
@@ -78,7 +78,7 @@ def _clip_miniature() -> ClipConfig:
 def _vqa_miniature() -> VQAModelConfig:
     return VQAModelConfig(
         llm=_llm_miniature(MINIATURE_PIECES, 3),
-        clip=_clip_miniature(),
+        vision=_vision_miniature(),
         resampler=ResamplerConfig(num_latents=8, depth=2, num_heads=4, head_size=24, expansion=2),
         token_policy="consistent",
     )
@@ -87,7 +87,7 @@ def _vqa_miniature() -> VQAModelConfig:
 def _vsm_miniature() -> VSMModelConfig:
     return VSMModelConfig(
         llm=_llm_miniature(MINIATURE_PIECES + NUM_ADDED_TOKENS, 2),
-        clip=_clip_miniature(),
+        vision=_vision_miniature(),
         detector=OwlViTConfig(
             hidden_size=96,
             intermediate_size=192,
@@ -106,7 +106,7 @@ def _vsm_miniature() -> VSMModelConfig:
 def _vqa_small() -> VQAModelConfig:
     return VQAModelConfig(
         llm=_llm_small(),
-        clip=_clip_small(),
+        vision=_vision_small(),
         resampler=ResamplerConfig(num_latents=32, depth=2, num_heads=4, head_size=16, expansion=2),
     )
 
@@ -114,7 +114,7 @@ def _vqa_small() -> VQAModelConfig:
 def _vsm_small() -> VSMModelConfig:
     return VSMModelConfig(
         llm=_llm_small(),
-        clip=_clip_small(),
+        vision=_vision_small(),
         detector=OwlViTConfig(
             hidden_size=64,
             intermediate_size=128,
@@ -139,8 +139,8 @@ def _llm_small() -> LlmConfig:
     )
 
 
-def _clip_small() -> ClipConfig:
-    return ClipConfig(
+def _vision_small() -> VisionConfig:
+    return VisionConfig(
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,

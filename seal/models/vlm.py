@@ -18,7 +18,7 @@ from seal.models.parts.projectors import ResamplerConfig
 from seal.models.parts.row_dropout import RowSeeds
 from seal.models.parts.sizes import require_multiple
 from seal.models.parts.splice import splice
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,16 +66,16 @@ class VLM(nn.Module):
     """Reads a `Batch`; what it returns is up to the model that uses it."""
 
     def __init__(
-        self, llm: LlmConfig, clip: ClipConfig, resampler: ResamplerConfig | None = None
+        self, llm: LlmConfig, vision: VisionConfig, resampler: ResamplerConfig | None = None
     ) -> None:
         super().__init__()
         self.llm = llm.build()
-        self.vision_tower = clip.build()
-        self.image_projector = nn.Linear(clip.hidden_size, llm.hidden_size)
+        self.vision_tower = vision.build()
+        self.image_projector = nn.Linear(vision.hidden_size, llm.hidden_size)
         self.object_projector = (
-            None if resampler is None else resampler.build(clip.hidden_size, llm.hidden_size)
+            None if resampler is None else resampler.build(vision.hidden_size, llm.hidden_size)
         )
-        self._image_shape = (3, clip.image_size, clip.image_size)
+        self._image_shape = (3, vision.image_size, vision.image_size)
         self.row_seeds: RowSeeds | None = None  # set with LoRA; what its dropout draws from
 
     @property

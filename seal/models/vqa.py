@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from seal.batch import Batch, VQAOutput
 from seal.models.parts.projectors import ResamplerConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import VLM, LlmConfig
 
 STAGES = ("align_linear", "align_resampler", "instruct")
@@ -17,7 +17,7 @@ class VQAModelConfig:
     """Every size of the VQA LLM; the defaults are the published 7B model."""
 
     llm: LlmConfig = field(default_factory=LlmConfig)
-    clip: ClipConfig = field(default_factory=ClipConfig)
+    vision: VisionConfig = field(default_factory=VisionConfig)
     resampler: ResamplerConfig = field(default_factory=ResamplerConfig)
     token_policy: str = "paper_inference"  # which projector serves what (seal.text.tokens)
 
@@ -29,7 +29,7 @@ class VQAModel(VLM):
     """The multimodal core with an object projector; nothing else."""
 
     def __init__(self, config: VQAModelConfig) -> None:
-        super().__init__(config.llm, config.clip, config.resampler)
+        super().__init__(config.llm, config.vision, config.resampler)
         self.config = config
 
     def forward(self, batch: Batch) -> VQAOutput:

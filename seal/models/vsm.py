@@ -12,7 +12,7 @@ from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.initialize import unit_variance_
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.pixels import normalized
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import VLM, LlmConfig
 
 
@@ -22,7 +22,7 @@ class VSMModelConfig:
 
     # <im_patch> <im_start> <im_end> [LOC] follow the 32000 pieces
     llm: LlmConfig = field(default_factory=lambda: LlmConfig(vocab_size=32004))
-    clip: ClipConfig = field(default_factory=ClipConfig)
+    vision: VisionConfig = field(default_factory=VisionConfig)
     detector: OwlViTConfig = field(default_factory=OwlViTConfig)
     cue_decoder: CueDecoderConfig = field(default_factory=CueDecoderConfig)
     # The smallest region this model was made to look at; a search stops splitting there.
@@ -37,7 +37,7 @@ class VSM(VLM):
     """`forward` predicts; the losses are elsewhere."""
 
     def __init__(self, config: VSMModelConfig) -> None:
-        super().__init__(config.llm, config.clip)
+        super().__init__(config.llm, config.vision)
         self.config = config
         size = config.llm.hidden_size
         self.detector = config.detector.build()

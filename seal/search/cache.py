@@ -8,7 +8,15 @@ from typing import Any
 from PIL.Image import Image
 
 from seal.geometry import Box
-from seal.search.protocol import Cue, Detections, Heat, Query, QueryKind, SearchModel
+from seal.search.protocol import (
+    Cue,
+    Detections,
+    Heat,
+    Query,
+    QueryKind,
+    SearchModel,
+    answered_kinds,
+)
 
 Key = tuple[Box, QueryKind, str]  # region, kind, text
 
@@ -26,6 +34,11 @@ class CachedModel:
         # By identity of the image, which is kept alive so that its identity is not reused.
         self._by_image: dict[int, tuple[Image, dict[Key, Any]]] = {}
 
+    @property
+    def kinds(self) -> frozenset[QueryKind]:
+        """Those of the model; see `answered_kinds`."""
+        return answered_kinds(self.model)
+
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         return self._ask("detect", queries)
 
@@ -34,6 +47,18 @@ class CachedModel:
 
     def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
         return self._ask("cue_heatmap", queries)
+
+    def target_heat(self, queries: Sequence[Query]) -> list[Heat]:
+        return self._ask("target_heat", queries)
+
+    def existing(self, queries: Sequence[Query]) -> list[float]:
+        return self._ask("existing", queries)
+
+    def latent(self, queries: Sequence[Query]) -> list[float]:
+        return self._ask("latent", queries)
+
+    def answering(self, queries: Sequence[Query]) -> list[float]:
+        return self._ask("answering", queries)
 
     def forget(self, image: Image) -> None:
         """Drop every answer about an image."""

@@ -160,7 +160,10 @@ class SearchLocator:
     def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
         """Search each image for its target, all of them side by side."""
         return run_searches(
-            (self.strategy.explore(request.image, request.target) for request in requests),
+            (
+                self.strategy.explore(request.image, request.target, request.question)
+                for request in requests
+            ),
             self.model,
             lookahead=self.lookahead,
             concurrency=self.concurrency,

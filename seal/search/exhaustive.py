@@ -11,6 +11,7 @@ from PIL.Image import Image, Resampling
 
 from seal.search.config import SearchConfig
 from seal.search.locator import Search
+from seal.search.protocol import QueryKind
 from seal.search.tree import SearchNode, split
 from seal.search.visits import MAX_UPCOMING, Visits
 
@@ -21,6 +22,8 @@ class ExhaustiveSearch:
     Siblings are visited in reverse raster order, or shuffled. A shuffle depends on the seed, the
     image and the target alone, so neither batching nor the order of questions changes it.
     """
+
+    needs: frozenset[QueryKind] = frozenset({"detect"})
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class ExhaustiveSearch:
         self.order, self.shuffle = order, shuffle
         self.name = f"{'random' if shuffle else 'sequential'}_{order}"
 
-    def explore(self, image: Image, target: str) -> Search:
+    def explore(self, image: Image, target: str, question: str = "") -> Search:
         """Search `image` for `target` by detection alone."""
         visits = Visits(image, target, self.config, self.name)
         rng = _rng(self.config.seed, image, target) if self.shuffle else None
@@ -57,11 +60,12 @@ class WholeImageDetector:
     """One detection on the whole image: what an open-vocabulary detector alone would find."""
 
     name = "whole_image_detector"
+    needs: frozenset[QueryKind] = frozenset({"detect"})
 
     def __init__(self, config: SearchConfig | None = None) -> None:
         self.config = config or SearchConfig()
 
-    def explore(self, image: Image, target: str) -> Search:
+    def explore(self, image: Image, target: str, question: str = "") -> Search:
         visits = Visits(image, target, self.config, self.name)
         result, _ = yield from visits.look(visits.root())
         return result or visits.exhausted()

@@ -11,7 +11,7 @@ from PIL.Image import Image
 from seal.geometry import Box
 from seal.search.config import SearchConfig
 from seal.search.locator import Search
-from seal.search.protocol import Ask, Heat, Patch, Query
+from seal.search.protocol import Ask, Heat, Patch, Query, QueryKind
 from seal.search.tree import SearchNode, expand, split
 from seal.search.visits import MAX_UPCOMING, Visits
 
@@ -24,8 +24,13 @@ class GuidedSearch:
     def __init__(self, config: SearchConfig | None = None, name: str = "guided") -> None:
         self.config = config or SearchConfig()
         self.name = name
+        self.needs: frozenset[QueryKind] = frozenset({"detect"})
+        if self.config.use_contextual_cue:
+            self.needs |= {"contextual_cue", "cue_heatmap"}
+        if self.config.use_target_cue or not self.config.use_contextual_cue:
+            self.needs |= {"target_heat"}
 
-    def explore(self, image: Image, target: str) -> Search:
+    def explore(self, image: Image, target: str, question: str = "") -> Search:
         """Search `image` for `target`: yields asks, is sent answers, returns the result."""
         visits = Visits(image, target, self.config, self.name)
         frontier = [visits.root()]
@@ -43,15 +48,19 @@ class GuidedSearch:
         return visits.exhausted()
 
     def _choose_heat(
-        self, node: SearchNode, target_heat: Heat, image: Image, target: str
+        self, node: SearchNode, target_heat: Heat | None, image: Image, target: str
     ) -> Generator[Ask, Any, None]:
         """Let the target's own heat guide if it is strong, else ask where the target would be."""
         config = self.config
-        strong = target_heat.peak() > config.cue_threshold_at(node.depth)
-        if (strong and config.use_target_cue) or not config.use_contextual_cue:
-            node.cue_kind, node.heat = "target", target_heat
-            return
         patch = Patch(image, node.box)
+        if config.use_target_cue or not config.use_contextual_cue:
+            if target_heat is None:
+                target_heat = yield Ask(Query("target_heat", patch, target))
+                assert target_heat is not None  # the driver sends a Heat
+            strong = target_heat.peak() > config.cue_threshold_at(node.depth)
+            if strong or not config.use_contextual_cue:
+                node.cue_kind, node.heat = "target", target_heat
+                return
         node.cue = yield Ask(Query("contextual_cue", patch, target))
         assert node.cue is not None  # the driver sends a Cue
         node.cue_kind = "contextual"

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from PIL.Image import Image
 
-from seal.search.protocol import Ask
+from seal.search.protocol import Ask, QueryKind
 from seal.search.result import SearchResult
 
 Search: TypeAlias = Generator[Ask, Any, SearchResult]
@@ -17,7 +17,11 @@ Search: TypeAlias = Generator[Ask, Any, SearchResult]
 class Strategy(Protocol):
     """A way to explore: yields `Ask`, is sent the answers, returns the result."""
 
-    def explore(self, image: Image, target: str) -> Search: ...
+    needs: frozenset[QueryKind]  # the kinds it may ask for
+
+    def explore(self, image: Image, target: str, question: str = "") -> Search:
+        """`question`: what the target is wanted for; "" if nobody asked."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 from PIL.Image import Image
@@ -42,14 +42,20 @@ class Heat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Scored candidate boxes for one target in patch pixels, and the target's cue heat."""
+    """Scored candidate boxes for one target in patch pixels, and the target's cue heat.
+
+    A detector that makes no heat, or makes it at a price, leaves it out; `target_heat` is asked for
+    it where it decides something.
+    """
 
     boxes: np.ndarray  # (N, 4) xyxy float32
     scores: np.ndarray  # (N,) float32 in [0, 1]
-    heat: Heat
+    heat: Heat | None = None
 
 
-QueryKind: TypeAlias = Literal["detect", "contextual_cue", "cue_heatmap"]
+QueryKind: TypeAlias = Literal[
+    "detect", "contextual_cue", "cue_heatmap", "target_heat", "existing", "latent", "answering"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,11 @@ class Cue:
 
 
 class SearchModel(Protocol):
-    """Each method answers a batch of queries, in order."""
+    """Each method answers a batch of queries, in order.
+
+    A model may have those of `TargetHeat` and `Confidences` as well, or lack some of these; what it
+    answers is told by `answered_kinds`.
+    """
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         """Find `text`, the target, in the patch."""
@@ -96,3 +106,40 @@ class SearchModel(Protocol):
     def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
         """The heat of the phrase `text` over the patch."""
         ...
+
+
+class TargetHeat(Protocol):
+    """What a search model whose detections come without heat has in addition."""
+
+    def target_heat(self, queries: Sequence[Query]) -> list[Heat]:
+        """The heat of `text`, the target, over the patch."""
+        ...
+
+
+class Confidences(Protocol):
+    """How sure a model is, from 0 to 1, of what decides where and how long to look (ZoomEye)."""
+
+    def existing(self, queries: Sequence[Query]) -> list[float]:
+        """That `text`, the target, can be seen in the patch."""
+        ...
+
+    def latent(self, queries: Sequence[Query]) -> list[float]:
+        """That `text`, the target, would be found by looking closer at the patch."""
+        ...
+
+    def answering(self, queries: Sequence[Query]) -> list[float]:
+        """That `text`, a question, can be answered from the patch."""
+        ...
+
+
+def answered_kinds(model: object) -> frozenset[QueryKind]:
+    """The kinds of query a model answers, `target_heat` among them if its detections carry heat.
+
+    What its `kinds` says; of a model that says nothing, what it has methods for, and heat with its
+    detections.
+    """
+    kinds: frozenset[QueryKind] | None = getattr(model, "kinds", None)
+    if kinds is None:
+        kinds = frozenset(kind for kind in get_args(QueryKind) if hasattr(model, kind))
+        kinds |= {"target_heat"}
+    return kinds

@@ -33,8 +33,10 @@ class Visits:
 
     def look(
         self, node: SearchNode, upcoming: Sequence[Box] = ()
-    ) -> Generator[Ask, Any, tuple[SearchResult | None, Heat]]:
-        """Detect the target in a region: the result if that ends the search, and the heat."""
+    ) -> Generator[Ask, Any, tuple[SearchResult | None, Heat | None]]:
+        """Detect the target in a region: the result if that ends the search, and the heat if the
+        detections came with it.
+        """
         self.path.append(node)
         patches = tuple(Patch(self.image, box) for box in upcoming)
         query = Query("detect", Patch(self.image, node.box), self.target)

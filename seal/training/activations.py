@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seal.batch import Batch
 from seal.models.parts.owlvit import OwlViTConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 
@@ -107,7 +107,7 @@ def _block_bytes(model: VQAModel | VSM, size: int) -> float:
 
 
 def _projector_bytes(model: VQAModel | VSM, load: Load, dtype: torch.dtype) -> float:
-    tokens, width = model.config.clip.num_tokens, model.config.clip.hidden_size
+    tokens, width = model.config.vision.num_tokens, model.config.vision.hidden_size
     total = load.long * tokens * (width + model.llm.config.hidden_size) * dtype.itemsize
     resampler = model.object_projector
     if resampler is not None and load.short:
@@ -138,11 +138,11 @@ def _expression_bytes(model: VSM, dtype: torch.dtype) -> float:
 def _tower_bytes(model: VQAModel | VSM, load: Load, size: int) -> float:
     """Of the larger tower, when it runs."""
 
-    def working(config: ClipConfig | OwlViTConfig, tokens: int) -> float:
+    def working(config: VisionConfig | OwlViTConfig, tokens: int) -> float:
         return float(tokens * size * (7 * config.hidden_size + 2 * config.intermediate_size))
 
-    clip = model.config.clip
-    most = load.images * working(clip, clip.num_tokens + 1)
+    vision = model.config.vision
+    most = load.images * working(vision, vision.num_tokens + 1)
     if isinstance(model, VSM):
         detector = model.config.detector
         most = max(most, load.detections * working(detector, detector.grid_size**2 + 1))

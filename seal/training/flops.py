@@ -9,7 +9,7 @@ from torch import nn
 
 from seal.batch import Batch
 from seal.models.parts.owlvit import OwlViTConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 
@@ -50,13 +50,13 @@ def arithmetic(model: VQAModel | VSM) -> Callable[..., float]:
     per_square = 3.0 * 2.0 * config.num_hidden_layers * config.hidden_size
     head = _Matrices(model.llm.lm_head)
     per_row = 2.0 * (2.0 * head.total + head.trained)
-    clip = model.config.clip
-    layers = model.vision_tower.vision_model.encoder.layers[: clip.layers_run]
-    per_image = _tower_flops(layers, clip.layers_run, clip, clip.num_tokens + 1)
+    vision = model.config.vision
+    layers = model.vision_tower.vision_model.encoder.layers[: vision.layers_run]
+    per_image = _tower_flops(layers, vision.layers_run, vision, vision.num_tokens + 1)
     for projector in (model.image_projector, model.object_projector):
         if projector is not None:
             matrices = _Matrices(projector)
-            per_image += 2.0 * (matrices.total + 2.0 * matrices.trained) * clip.num_tokens
+            per_image += 2.0 * (matrices.total + 2.0 * matrices.trained) * vision.num_tokens
     per_detection = 0.0
     if isinstance(model, VSM):
         detector = model.config.detector
@@ -94,7 +94,7 @@ class _Matrices:
 
 
 def _tower_flops(
-    tower: nn.Module, num_layers: int, config: ClipConfig | OwlViTConfig, tokens: int
+    tower: nn.Module, num_layers: int, config: VisionConfig | OwlViTConfig, tokens: int
 ) -> float:
     """Forward of the `num_layers` layers of a vision transformer on one image."""
     attention = 4.0 * num_layers * config.hidden_size * tokens**2

@@ -199,8 +199,8 @@ class VQARun(Run):
         make = partial(
             self.data.chat.build,
             tokenizer=tokenizer,
-            image_size=config.clip.image_size,
-            sizes=VisualSizes(config.clip.num_tokens, config.resampler.num_latents),
+            image_size=config.vision.image_size,
+            sizes=VisualSizes(config.vision.num_tokens, config.resampler.num_latents),
         )
         return open_data(
             self.data.train,
@@ -288,9 +288,9 @@ class VSMRun(Run):
         make = partial(
             self.data.grounding.build,
             tokenizer=tokenizer,
-            image_size=config.clip.image_size,
+            image_size=config.vision.image_size,
             detector_size=config.detector.image_size,
-            sizes=VisualSizes(long=config.clip.num_tokens),
+            sizes=VisualSizes(long=config.vision.num_tokens),
             queries=self._queries(),
         )
         return open_data(

@@ -83,8 +83,8 @@ def _samples(
         chat = config.chat.build(
             records,
             tokenizer,
-            image_size=sizes.clip.image_size,
-            sizes=VisualSizes(sizes.clip.num_tokens, sizes.resampler.num_latents),
+            image_size=sizes.vision.image_size,
+            sizes=VisualSizes(sizes.vision.num_tokens, sizes.resampler.num_latents),
         )
         return [chat[index] for index in drawn], tokenizer
     if config.kind == "vqa":
@@ -92,9 +92,9 @@ def _samples(
     grounding = config.grounding.build(
         records,
         tokenizer,
-        image_size=sizes.clip.image_size,
+        image_size=sizes.vision.image_size,
         detector_size=sizes.detector.image_size,
-        sizes=VisualSizes(long=sizes.clip.num_tokens),
+        sizes=VisualSizes(long=sizes.vision.num_tokens),
     )
     # A record's draw does not depend on which others are shown.
     rngs = [np.random.default_rng((config.seed, 1, index)) for index in drawn]

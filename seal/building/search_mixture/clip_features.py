@@ -216,7 +216,7 @@ def _is_ours(folder: Path) -> bool:
 
 def _own_tower(folder: Path) -> CLIPVisionModel:
     """The tower of a VQA LLM or search model; of the shards, only its tensors are read."""
-    tower = read_config(folder).clip.build()
+    tower = read_config(folder).vision.build()
     state: dict[str, Tensor] = {}
     try:
         for shard in sorted(folder.glob("*.safetensors")):

@@ -154,6 +154,7 @@ class ScriptedSearch:
         self._left[query.text] -= 1
         scores = np.full_like(found.scores, UNSEEN)
         scores[found.scores.argmax()] = SEEN if self._left[query.text] == 0 else UNSEEN
+        assert found.heat is not None  # of the project's own search model
         return Detections(found.boxes, scores, FlatHeat(found.heat, query.patch.box))
 
 

@@ -58,7 +58,7 @@ class NetworkAnswerModel:
         self.no_search_image = no_search_image
         self.max_batch = max_batch
         self.sizes = VisualSizes(
-            long=model.config.clip.num_tokens, short=model.config.resampler.num_latents
+            long=model.config.vision.num_tokens, short=model.config.resampler.num_latents
         )
         self.cost = Cost()
         self._pictures: OrderedDict[tuple[int, bool], tuple[Image, Tensor]] = OrderedDict()
@@ -168,7 +168,7 @@ class NetworkAnswerModel:
         self.cost.tokens_read += int(batch.attention_mask.sum())
         shown = sum((memory.image is not None) + memory.num_crops for memory in memories)
         self.cost.images += shown
-        self.cost.pixels += shown * self.model.config.clip.image_size**2
+        self.cost.pixels += shown * self.model.config.vision.image_size**2
 
     def _first_id(self, word: str) -> int:
         return continuation_ids(self.tokenizer, TEMPLATE, word, stop=False)[0]
@@ -192,7 +192,7 @@ class NetworkAnswerModel:
         if memory.image is None:
             return Sample(name, (row,))
         cut = scoring and not memory.targets and self.no_search_image == "as_released"
-        size = self.model.config.clip.image_size
+        size = self.model.config.vision.image_size
         pictures = [self._whole(memory.image, cut)]
         for target in memory.targets:
             for box in target.boxes:
@@ -205,7 +205,7 @@ class NetworkAnswerModel:
         once however many rows show it."""
         key = id(image), cut
         if key not in self._pictures:
-            size = self.model.config.clip.image_size
+            size = self.model.config.vision.image_size
             if cut:
                 pixels = clip_pixels(image, size, "center_crop")
             else:

@@ -27,7 +27,7 @@ class Crop:
     """One crop through the networks, as far as that was needed."""
 
     patch: Patch  # keeps the image alive: the cache goes by its identity
-    clip: Tensor | None = None  # (T, C) of the vision tower
+    vision: Tensor | None = None  # (T, C) of the vision tower
     detector: Tensor | None = None  # (G, G, C)
     prefix: Prefix | None = None  # of every prompt about this crop
     counted: int = 0  # bytes of it that the cache knows about
@@ -35,7 +35,7 @@ class Crop:
     @property
     def num_bytes(self) -> int:
         """Memory held on the device."""
-        held = [t.nbytes for t in (self.clip, self.detector) if t is not None]
+        held = [t.nbytes for t in (self.vision, self.detector) if t is not None]
         return sum(held) + (self.prefix.num_bytes if self.prefix is not None else 0)
 
 
@@ -47,7 +47,7 @@ class CropCache:
         self.model = model
         self.max_bytes = max_bytes
         self.num_bytes = 0
-        self.num_encoded = {"clip": 0, "detector": 0}
+        self.num_encoded = {"vision": 0, "detector": 0}
         self._crops: OrderedDict[Key, Crop] = OrderedDict()
         self._threads = ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1))
 
@@ -61,17 +61,17 @@ class CropCache:
             crops.append(crop)
         return crops
 
-    def need_clip(self, crops: Sequence[Crop]) -> None:
+    def need_vision(self, crops: Sequence[Crop]) -> None:
         """Run the vision tower on the crops it has not seen."""
-        new = _distinct(crop for crop in crops if crop.clip is None)
+        new = _distinct(crop for crop in crops if crop.vision is None)
         if new:
-            size = self.model.config.clip.image_size
+            size = self.model.config.vision.image_size
             pixels = self._pixels(
                 new, lambda image: clip_pixels(pad_to_square(image, "top_left")[0], size)
             )
             for crop, features in zip(new, self.model.encode_images(pixels), strict=True):
-                crop.clip = features.clone()  # not a view that keeps the whole batch
-            self.num_encoded["clip"] += len(new)
+                crop.vision = features.clone()  # not a view that keeps the whole batch
+            self.num_encoded["vision"] += len(new)
 
     def need_detector(self, crops: Sequence[Crop]) -> None:
         """Run the detector's backbone on the crops it has not seen."""

@@ -74,7 +74,7 @@ class NetworkSearchModel:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.max_batch = max_batch
-        self.sizes = VisualSizes(long=model.config.clip.num_tokens)
+        self.sizes = VisualSizes(long=model.config.vision.num_tokens)
         self.max_cue_tokens = MAX_CUE_TOKENS  # at which an answer is cut that has no end before
         self.cost = Cost()
         self._crops = CropCache(model, max_bytes=cache_mb << 20, threads=threads)
@@ -199,12 +199,12 @@ class NetworkSearchModel:
         new = list({id(crop): crop for crop in crops if crop.prefix is None}.values())
         if not new:
             return crops
-        self._crops.need_clip(new)
+        self._crops.need_vision(new)
         # Features stand in for pixels: collate lines up whatever the rows show.
         samples = [
-            Sample(str(i), (self._shared,), (crop.clip,))
+            Sample(str(i), (self._shared,), (crop.vision,))
             for i, crop in enumerate(new)
-            if crop.clip is not None
+            if crop.vision is not None
         ]
         batch = collate(samples, pad_id=self.tokenizer.pad_id).to(self.model.device)
         embeddings = self.model.embed(batch, batch.pixel_values)

@@ -61,7 +61,7 @@ class SealSource:
                 position_ids=batch.position_ids[:, :length],
             )
         self._count_images(len(images), int(mask.sum()))
-        side = model.config.clip.image_size // model.config.clip.patch_size
+        side = model.config.vision.image_size // model.config.vision.patch_size
         positions = seen.nonzero().view(side, side)
         return Beginnings(
             cache,
@@ -88,7 +88,7 @@ class SealSource:
             self.logits(states),
             pixels,
             lambda gradient: gradient[0],
-            model.config.clip.patch_size,
+            model.config.vision.patch_size,
             _view(image),
         )
 
@@ -97,7 +97,7 @@ class SealSource:
         self.answer_model.cost.tokens_read += tokens
 
     def _count_images(self, images: int, tokens: int) -> None:
-        cost, side = self.answer_model.cost, self.answer_model.model.config.clip.image_size
+        cost, side = self.answer_model.cost, self.answer_model.model.config.vision.image_size
         cost.images += images
         cost.pixels += images * side**2
         cost.tokens_read += tokens

@@ -28,7 +28,7 @@ from seal.models.files.model_config import CONFIG_FILE, config_from_dict, config
 from seal.models.files.save import require_plain
 from seal.models.files.shards import StoredTensor, list_tensors
 from seal.models.parts.owlvit import OwlViTConfig
-from seal.models.parts.vision import ClipConfig, ClipTower
+from seal.models.parts.vision import VisionConfig, VisionTower
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
@@ -95,13 +95,13 @@ def config_of_authors(
         llm = LlmConfig(
             **{"max_position_embeddings": 2048, **told, "vocab_size": rows[_EMBEDDINGS]}
         )
-        clip = ClipConfig(feature_layer=content.get("mm_vision_select_layer", -2))
+        clip = VisionConfig(feature_layer=content.get("mm_vision_select_layer", -2))
         if content["model_type"] == VQA_TYPE:
-            return VQAModelConfig(llm=llm, clip=clip)
+            return VQAModelConfig(llm=llm, vision=clip)
         query = stored.get(_QUERY)  # as with the vocabulary, the file knows best
         width = OwlViTConfig().query_size if query is None else query.shape[0]
         detector = OwlViTConfig(query_size=width)
-        return VSMModelConfig(llm=llm, clip=clip, detector=detector)
+        return VSMModelConfig(llm=llm, vision=clip, detector=detector)
     except KeyError as error:
         raise ValueError(f"{path} has no {error}, which tells a size of the model") from error
     except (TypeError, ValueError) as error:
@@ -112,8 +112,8 @@ def stored_of_authors(
     folder: Path,
     config: VQAModelConfig | VSMModelConfig,
     stored: Mapping[str, StoredTensor],
-    clip: Path | str | ClipTower | None,
-) -> tuple[dict[str, StoredTensor], ClipTower | None]:
+    clip: Path | str | VisionTower | None,
+) -> tuple[dict[str, StoredTensor], VisionTower | None]:
     """The tensors under our names, and the tower that has to be shared because there is none.
 
     clip: see `seal.models.files.load.load_model`; does not count if the folder holds a tower.
@@ -133,9 +133,9 @@ def stored_of_authors(
             f"{folder} holds no CLIP tower: name its folder (openai/clip-vit-large-patch14) "
             "with clip="
         )
-    if isinstance(clip, ClipTower):
-        if clip.config != config.clip:
-            raise ValueError(f"the CLIP tower is {clip.config}, {folder} needs {config.clip}")
+    if isinstance(clip, VisionTower):
+        if clip.config != config.vision:
+            raise ValueError(f"the CLIP tower is {clip.config}, {folder} needs {config.vision}")
         return found, clip
     tower = list_tensors(clip)
     # A model folder of ours will do as well: its tower has our names.
@@ -267,8 +267,8 @@ def authors_config(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
         "pad_token_id": 0,
         "tie_word_embeddings": False,
         "mm_vision_tower": "openai/clip-vit-large-patch14",
-        "mm_hidden_size": config.clip.hidden_size,
-        "mm_vision_select_layer": config.clip.feature_layer,
+        "mm_hidden_size": config.vision.hidden_size,
+        "mm_vision_select_layer": config.vision.feature_layer,
         "mm_vision_select_feature": "patch",
         "mm_use_im_patch_token": False,
         "use_mm_proj": True,

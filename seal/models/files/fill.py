@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seal.models.files.shards import StoredTensor, read_tensors
 from seal.models.fit.offload import offload_blocks, offloaded_blocks
 from seal.models.fit.quantize import pack, prepare_quantization
-from seal.models.parts.vision import ClipTower
+from seal.models.parts.vision import VisionTower
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 
@@ -38,7 +38,7 @@ def build_from_stored(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
     quantization: str | None = None,
-    tower: ClipTower | None = None,
+    tower: VisionTower | None = None,
     offload: int = 0,
 ) -> VQAModel | VSM:
     """The model of `config` with the tensors that lie in `stored`, on `device`.

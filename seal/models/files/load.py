@@ -15,7 +15,7 @@ from seal.models.files.fill import build_from_stored
 from seal.models.files.model_config import CONFIG_FILE, config_from_dict, read_config_file
 from seal.models.files.processors import check_processors
 from seal.models.files.shards import list_tensors
-from seal.models.parts.vision import ClipTower
+from seal.models.parts.vision import VisionTower
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 
@@ -27,7 +27,7 @@ def load_model(
     dtype: torch.dtype | None = None,
     quantization: str | None = None,
     keep_dtype: bool = False,
-    clip: Path | str | ClipTower | None = None,
+    clip: Path | str | VisionTower | None = None,
     offload: int = 0,
 ) -> VQAModel | VSM:
     """The model in a folder of ours or of the authors', every tensor of it from the shards.

@@ -11,7 +11,7 @@ from seal.files.kind import foreign_kind
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 from seal.models.presets import preset_name
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
@@ -25,7 +25,7 @@ MODEL_CLASSES: dict[str, Any] = {"VQAModel": VQAModelConfig, "VSM": VSMModelConf
 _LARGEST = 1 << 31  # of any size
 _PARTS: dict[str, Any] = {
     "llm": LlmConfig,
-    "clip": ClipConfig,
+    "vision": VisionConfig,
     "resampler": ResamplerConfig,
     "detector": OwlViTConfig,
     "cue_decoder": CueDecoderConfig,
@@ -49,6 +49,8 @@ def config_from_dict(content: dict[str, Any], where: Path | str) -> VQAModelConf
     # These follow from the rest.
     told = ("preset", "prompt_style", "seal_version")
     sizes = {key: value for key, value in content.items() if key not in told}
+    if "clip" in sizes and "vision" not in sizes:  # its name in earlier files, when all were CLIP
+        sizes["vision"] = sizes.pop("clip")
     name = sizes.pop("model_class", None)
     if not isinstance(name, str) or name not in MODEL_CLASSES:
         raise ValueError(f"{where}: model_class={name!r}; known: {', '.join(MODEL_CLASSES)}")

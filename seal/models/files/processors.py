@@ -17,7 +17,7 @@ DETECTOR_FILE = "owlvit_preprocessor_config.json"
 
 def processor_files(config: VQAModelConfig | VSMModelConfig) -> dict[str, dict[str, Any]]:
     """What the image processors of a model folder say, by file."""
-    size = config.clip.image_size
+    size = config.vision.image_size
     shared = {"image_mean": CLIP_MEAN, "image_std": CLIP_STD, "rescale_factor": 1 / 255}
     clip = {
         "image_processor_type": "CLIPImageProcessor",

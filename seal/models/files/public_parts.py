@@ -94,7 +94,7 @@ def _new_tensors(config: VQAModelConfig | VSMModelConfig, seed: int) -> dict[str
         "llm": dataclasses.replace(
             config.llm, num_hidden_layers=1, vocab_size=3, intermediate_size=8
         ),
-        "clip": dataclasses.replace(config.clip, num_hidden_layers=1, feature_layer=-1),
+        "vision": dataclasses.replace(config.vision, num_hidden_layers=1, feature_layer=-1),
     }
     if isinstance(config, VSMModelConfig):
         changes["detector"] = dataclasses.replace(config.detector, num_hidden_layers=1)

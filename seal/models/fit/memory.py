@@ -169,9 +169,9 @@ def _question_bytes(
     workspace = WORKSPACE * min(1.0, (llm.hidden_size / 4096))
     if isinstance(config, VQAModelConfig):
         # The prompt is read once; then each option has a copy of what was read.
-        positions = (1 + CROPS) * config.clip.num_tokens + QUESTION_TOKENS
+        positions = (1 + CROPS) * config.vision.num_tokens + QUESTION_TOKENS
         return int(per_position * positions * (1 + OPTIONS) + workspace)
-    crop = per_position * (config.clip.num_tokens + QUESTION_TOKENS // 4)
+    crop = per_position * (config.vision.num_tokens + QUESTION_TOKENS // 4)
     return int(min(VISITS * crop, cache_mb << 20) + 2 * crop + workspace)
 
 

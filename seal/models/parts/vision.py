@@ -11,7 +11,7 @@ from seal.models.parts.sizes import require_multiple
 
 
 @dataclass(kw_only=True, slots=True)
-class ClipConfig:
+class VisionConfig:
     """Sizes of the tower; the defaults are CLIP ViT-L/14 at 224 px."""
 
     hidden_size: int = 1024
@@ -41,14 +41,14 @@ class ClipConfig:
         """Layers that stand before the hidden state that is read."""
         return self.num_hidden_layers + 1 + self.feature_layer
 
-    def build(self) -> ClipTower:
-        return ClipTower(self)
+    def build(self) -> VisionTower:
+        return VisionTower(self)
 
 
-class ClipTower(nn.Module):
+class VisionTower(nn.Module):
     """A CLIP vision model read at `feature_layer`, class token dropped."""
 
-    def __init__(self, config: ClipConfig) -> None:
+    def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
         self.vision_model = CLIPVisionModel(

@@ -55,9 +55,9 @@ def measure_loader(out: Path, *, samples: int, seed: int) -> LoaderRate:
         source = GroundingConfig().build(
             RecordSet.open(folder / "set"),
             tokenizer,
-            image_size=sizes.clip.image_size,
+            image_size=sizes.vision.image_size,
             detector_size=sizes.detector.image_size,
-            sizes=VisualSizes(long=sizes.clip.num_tokens),
+            sizes=VisualSizes(long=sizes.vision.num_tokens),
         )
         source[0]  # what is made once
         began, busy = time.perf_counter(), time.process_time()

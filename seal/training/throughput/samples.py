@@ -45,12 +45,12 @@ class Shown:
 
     @classmethod
     def by(cls, config: VQAModelConfig | VSMModelConfig) -> Shown:
-        clip, llm = config.clip, config.llm
+        vision, llm = config.vision, config.llm
         if isinstance(config, VSMModelConfig):
-            tokens = VisualSizes(long=clip.num_tokens)
-            return cls(llm.vocab_size, clip.image_size, tokens, config.detector.image_size)
-        tokens = VisualSizes(clip.num_tokens, config.resampler.num_latents)
-        return cls(llm.vocab_size, clip.image_size, tokens)
+            tokens = VisualSizes(long=vision.num_tokens)
+            return cls(llm.vocab_size, vision.image_size, tokens, config.detector.image_size)
+        tokens = VisualSizes(vision.num_tokens, config.resampler.num_latents)
+        return cls(llm.vocab_size, vision.image_size, tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,8 +197,8 @@ def golden_samples(tmp_path: Path, limit: int) -> list[Callable[[], Sample]]:
     data = config.build(
         opened,
         load_tokenizer(golden_path("tokenizer")),
-        image_size=model.clip.image_size,
-        sizes=VisualSizes(model.clip.num_tokens, model.resampler.num_latents),
+        image_size=model.vision.image_size,
+        sizes=VisualSizes(model.vision.num_tokens, model.resampler.num_latents),
     )
     return [partial(data.__getitem__, index) for index in golden["dataset_indices"]]
 

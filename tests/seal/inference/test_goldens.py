@@ -99,7 +99,7 @@ def test_detection_from_an_image_file_equals_the_wrapper_of_the_original():
     (found,) = model.detect([Query("detect", patch, target)])
     (heat,) = model.cue_heatmap([Query("cue_heatmap", patch, target)])
     assert prompt_ids(stored["one"]["question"]) == arrays["wrapper.one.input_ids"][0].tolist()
-    size = golden_vsm().config.clip.image_size
+    size = golden_vsm().config.vision.image_size
     clip = clip_pixels(pad_to_square(image, "top_left")[0], size)
     assert hashlib.sha256(clip.tobytes()).hexdigest() == stored["one"]["clip_sha"]
     assert [len(found.scores), 1] == stored["one"]["scores_shape"]
@@ -128,8 +128,8 @@ def test_an_answer_of_two_locs_is_read_from_the_first_for_boxes_and_the_last_for
     assert prompt_ids(case["two"]["question"]) == arrays["wrapper.two.input_ids"][0].tolist()
 
     config = model.config
-    row = expanded_row(ids, [SHOWN], (config.clip.num_tokens, 0))
-    clip = clip_pixels(pad_to_square(image, "top_left")[0], config.clip.image_size)
+    row = expanded_row(ids, [SHOWN], (config.vision.num_tokens, 0))
+    clip = clip_pixels(pad_to_square(image, "top_left")[0], config.vision.image_size)
     sample = Sample("two", (row,), (torch.from_numpy(clip),))
     hidden = model.hidden_states(collate([sample], pad_id=0))
     locs = (row.input_ids == tokenizer.token_id("[LOC]")).nonzero().flatten()

@@ -185,7 +185,7 @@ def test_towers_of_other_sizes_are_expected_both(folders, tmp_path):
         return sum("CLIP tower" in line for line in lines)
 
     other = vsm_model()
-    other.config.clip = replace(other.config.clip, intermediate_size=48)
+    other.config.vision = replace(other.config.vision, intermediate_size=48)
     save_model(tmp_path / "vsm", other.config.build(), tokenizer().folder)
     assert (told(folders / "vsm"), told(tmp_path / "vsm")) == (1, 2)
 

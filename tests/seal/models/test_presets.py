@@ -59,7 +59,7 @@ def test_every_parameter_of_a_preset_is_accounted_for(
 
 def test_the_miniature_is_tiny_and_its_decoders_have_the_documented_sizes():
     config = vsm_preset("miniature")
-    assert config.detector.grid_size == 16 and config.clip.num_tokens == 64
+    assert config.detector.grid_size == 16 and config.vision.num_tokens == 64
     model = config.build().eval()
     features = torch.zeros(1, 16, 16, config.detector.hidden_size)
     with torch.no_grad():

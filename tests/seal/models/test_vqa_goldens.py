@@ -32,7 +32,7 @@ CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 
 def golden_sizes() -> tuple[int, int]:
     config = golden_vqa().config
-    return config.clip.num_tokens, config.resampler.num_latents
+    return config.vision.num_tokens, config.resampler.num_latents
 
 
 def case_batch(name: str, case: dict) -> Batch:
@@ -194,7 +194,7 @@ def option_batch(case: dict, answer: list[int], side: str = "right") -> Batch:
     """The stored prompt and an answer to be scored, with the pictures made from the image."""
     image = open_image(golden_path(case["png"]))
     crops = [context_crop(image, Box.from_xywh(*box)) for box in case["bboxes_xywh"]]
-    size = golden_vqa().config.clip.image_size
+    size = golden_vqa().config.vision.image_size
     shown = [clip_pixels(picture, size) for picture in (pad_to_square(image)[0], *crops)]
     (image_long,) = case["images_long"] or [True]
     objects_long = case["objects_long"] or [False] * len(crops)

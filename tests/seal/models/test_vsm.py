@@ -36,7 +36,7 @@ CHAT, PRESENT, ABSENT, NOT_ANNOTATED, THREE = 0, 2, 4, 6, 8  # kinds of `vsm_sam
 
 def a_model(**options: bool) -> VSM:
     torch.manual_seed(0)
-    model = VSMModelConfig(llm=LLM, clip=CLIP, detector=OWL, cue_decoder=CUE).build()
+    model = VSMModelConfig(llm=LLM, vision=CLIP, detector=OWL, cue_decoder=CUE).build()
     model.set_trainable(**options)
     return model
 
@@ -172,7 +172,7 @@ def test_the_untrained_cue_decoder_paints_another_map_for_another_name():
     """With PyTorch's default start its maps are all but the same, and stay so for long."""
     torch.manual_seed(0)
     wide = dataclasses.replace(LLM, hidden_size=256)
-    model = VSMModelConfig(llm=wide, clip=CLIP, detector=OWL).build()
+    model = VSMModelConfig(llm=wide, vision=CLIP, detector=OWL).build()
     # The LLM ends in a norm: its states have unit variance.
     features = torch.randn(1, 4, 4, OWL.hidden_size).expand(50, -1, -1, -1)
     with torch.no_grad():

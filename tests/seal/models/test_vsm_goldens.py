@@ -37,7 +37,7 @@ BATCHES = [name for name in golden_cases("vsm_cases") if str(name).startswith("t
 
 
 def rows_of(t: dict, numbers: range) -> list:
-    sizes = (golden_vsm().config.clip.num_tokens, 0)
+    sizes = (golden_vsm().config.vision.num_tokens, 0)
     loc = golden_json("vsm_state")["loc_token_idx"]
     return [
         expanded_row(
@@ -273,7 +273,7 @@ def test_boxes_and_masks_of_an_answer_equal_the_reference(name):
     case = golden_json("vsm_cases")["inference"][name]
     model, loc = golden_vsm(), golden_json("vsm_state")["loc_token_idx"]
     clip = pixels(golden_tensors("vsm_cases")["clip_u8"])[case["image"]]
-    sizes = (model.config.clip.num_tokens, 0)
+    sizes = (model.config.vision.num_tokens, 0)
     row = expanded_row(t["output_ids"][0], [Visual(0, True)], sizes)
     hidden = model.hidden_states(collate([Sample(name, (row,), (clip,))], pad_id=0))[:, :-1]
     assert hidden.shape[1] == case["hidden_len"]
@@ -317,7 +317,7 @@ def test_greedy_decoding_equals_the_reference():
     tokenizer = load_tokenizer(golden_path("tokenizer_vsm"))
     prompt = [i if i >= 0 else IMAGE for i in encode_slots(tokenizer, case["prompt"])]
     assert [tokenizer.bos_id, *prompt] == ids.tolist()
-    row = expanded_row(ids, [Visual(0, True)], (model.config.clip.num_tokens, 0))
+    row = expanded_row(ids, [Visual(0, True)], (model.config.vision.num_tokens, 0))
     clip = pixels(golden_tensors("vsm_cases")["clip_u8"])[case["image"]]
     batch = collate([Sample("one", (row,), (clip,))], pad_id=0, side="left")
     (answer,) = model.generate(batch, case["max_new_tokens"])

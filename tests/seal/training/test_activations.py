@@ -41,7 +41,7 @@ def test_what_the_blocks_keep_is_what_a_real_pass_keeps(dtype, checkpointing, ev
         vocab_size=64, hidden_size=128, intermediate_size=352, num_hidden_layers=6,
         num_attention_heads=2,
     )  # fmt: skip
-    model = VQAModelConfig(llm=llm, clip=CLIP, resampler=RESAMPLER).build().to(dtype)
+    model = VQAModelConfig(llm=llm, vision=CLIP, resampler=RESAMPLER).build().to(dtype)
     blocks = model.llm.model.layers
     model.set_trainable("instruct")
     if checkpointing:

@@ -54,11 +54,11 @@ def test_a_layer_of_the_tower_that_is_not_run_costs_nothing(vicuna):
     image = text_batch(1, 1)
     image.pixel_values = torch.zeros(1, 3, 0, 0)
     needed = count_flops(vicuna)(image)
-    vicuna.config.clip.feature_layer = -1
+    vicuna.config.vision.feature_layer = -1
     try:
         with_all = count_flops(vicuna)(image)
     finally:
-        vicuna.config.clip.feature_layer = -2
+        vicuna.config.vision.feature_layer = -2
     tokens, hidden = 257, 1024
     layer = 2 * tokens * 12 * hidden**2 + 4 * hidden * tokens**2
     assert with_all - needed == pytest.approx(layer)

@@ -114,7 +114,7 @@ def test_what_is_read_shown_and_written_is_counted(model):
     model.loglikelihood([(MEMORIES["three crops"], OPTIONS)])
     spent = model.cost - before
     assert (spent.calls, spent.options_scored, spent.images) == (1, 3, 4)
-    assert spent.pixels == 4 * model.model.config.clip.image_size**2
+    assert spent.pixels == 4 * model.model.config.vision.image_size**2
     options = [continuation_ids(tokenizer(), TEMPLATE, option) for option in OPTIONS]
     prompt = len(model.row(MEMORIES["three crops"]).input_ids)
     assert spent.tokens_read == prompt + sum(map(len, options))

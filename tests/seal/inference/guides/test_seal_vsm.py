@@ -43,10 +43,10 @@ def test_detect_equals_the_training_forward_with_the_whole_answer(model):
         TEMPLATE,
         [(f"<image>\n{locate_question(query.text)}", LOCATE_ANSWER)],
         image=Visual(0, True),
-        sizes=VisualSizes(long=config.clip.num_tokens),
+        sizes=VisualSizes(long=config.vision.num_tokens),
     )
     crop = query.patch.crop()
-    clip = clip_pixels(pad_to_square(crop, "top_left")[0], config.clip.image_size)
+    clip = clip_pixels(pad_to_square(crop, "top_left")[0], config.vision.image_size)
     sample = Sample(
         "one",
         (row,),

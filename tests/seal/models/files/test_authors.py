@@ -252,7 +252,7 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 def test_a_key_without_a_rule_and_a_tower_of_other_sizes_are_named(tmp_path):
     model = tiny_models.vsm_model()
     write_authors(tmp_path / "theirs", model, tiny_models.tokenizer().folder)
-    wide = dataclasses.replace(model.config.clip, intermediate_size=48).build()
+    wide = dataclasses.replace(model.config.vision, intermediate_size=48).build()
     with pytest.raises(ValueError, match=r"intermediate_size=48.* needs .*intermediate_size=32"):
         load_model(tmp_path / "theirs", clip=wide)
     path = tmp_path / "theirs" / "model.safetensors"

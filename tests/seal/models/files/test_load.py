@@ -155,7 +155,7 @@ def test_a_missing_shard_is_named(tmp_path, tokenizer_folder):
     ("change", "named"),
     [
         (lambda c: c.update(model_class="GPT"), "GPT.*VQAModel, VSM"),
-        (lambda c: c["clip"].update(patch_size=15), "config.json: image_size=28.*patch_size=15"),
+        (lambda c: c["vision"].update(patch_size=15), "config.json: image_size=28.*patch_size=15"),
         (lambda c: c["llm"].update(width=15), "config.json:.*width"),
         (lambda c: c.update(detector={}), "config.json:.*detector"),
     ],

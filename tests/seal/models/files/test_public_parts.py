@@ -93,7 +93,7 @@ def test_what_is_made_of_parts_runs(parts, name):
 
 def test_parts_of_other_sizes_are_named(parts):
     config = tiny_models.vqa_model().config
-    wide = dataclasses.replace(config, clip=dataclasses.replace(config.clip, hidden_size=24))
+    wide = dataclasses.replace(config, vision=dataclasses.replace(config.vision, hidden_size=24))
     with pytest.raises(ValueError, match=r"vision_tower\S* has shape"):
         from_parts(wide, llm=parts["llm"], clip=parts["clip"])
     few = dataclasses.replace(config, llm=dataclasses.replace(config.llm, vocab_size=39))

@@ -24,7 +24,7 @@ CONFIG = LoraConfig(rank=2, alpha=4, dropout=0.2)
 
 def vsm_model() -> VSM:
     cue = CueDecoderConfig(hidden_size=16, depth=1, num_heads=2, mlp_size=16)
-    model = VSMModelConfig(llm=LLM, clip=CLIP, detector=OWL, cue_decoder=cue).build()
+    model = VSMModelConfig(llm=LLM, vision=CLIP, detector=OWL, cue_decoder=cue).build()
     model.set_trainable()
     return model
 

@@ -7,7 +7,7 @@ import torch
 from golden_files import golden_tensors
 from golden_models import golden_vqa, pixels
 
-from seal.models.parts.vision import ClipConfig
+from seal.models.parts.vision import VisionConfig
 
 SIZES = {
     "hidden_size": 16,
@@ -29,7 +29,7 @@ def test_tower_features_equal_the_reference():
 @pytest.mark.parametrize("layer", [-1, -2, -3, -4])
 @torch.no_grad()
 def test_the_layer_read_is_the_library_s_hidden_state_without_the_class_token(layer):
-    tower = ClipConfig(**SIZES, feature_layer=layer).build().eval()
+    tower = VisionConfig(**SIZES, feature_layer=layer).build().eval()
     images = torch.randn(2, 3, 28, 28)
     features = tower(images)
     assert features.shape == (2, tower.config.num_tokens, 16) == (2, 4, 16)
@@ -42,7 +42,7 @@ def test_the_layer_read_is_the_library_s_hidden_state_without_the_class_token(la
 
 @torch.no_grad()
 def test_layers_behind_the_one_that_is_read_are_not_run_but_stay_in_the_state():
-    tower = ClipConfig(**SIZES).build().eval()
+    tower = VisionConfig(**SIZES).build().eval()
     layers = tower.vision_model.encoder.layers
     ran = []
     for index, layer in enumerate(layers):
@@ -51,7 +51,7 @@ def test_layers_behind_the_one_that_is_read_are_not_run_but_stay_in_the_state():
     assert ran == [0, 1] and len(layers) == 3
     state = {key: value.clone() for key, value in tower.state_dict().items()}
     assert any(".layers.2." in key for key in state)
-    other = ClipConfig(**SIZES).build()
+    other = VisionConfig(**SIZES).build()
     other.load_state_dict(state, strict=True)
 
 
@@ -61,4 +61,4 @@ def test_layers_behind_the_one_that_is_read_are_not_run_but_stay_in_the_state():
 )
 def test_sizes_that_cannot_be_are_refused_by_name(wrong, value):
     with pytest.raises(ValueError, match=wrong):
-        ClipConfig(**SIZES | {wrong: value})
+        VisionConfig(**SIZES | {wrong: value})
