@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seal.inference.answers.protocol import AnswerModel
+from seal.inference.guides.config import part_for
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator
 from seal.search.locator import Locator
@@ -67,9 +68,9 @@ def build_locator(
         config = replace(config, nms_iou=nms_iou)
     strategy = build_strategy(search, config)
     if missing := sorted(strategy.needs - answered_kinds(model)):
+        parts = ", ".join(dict.fromkeys(f"guide.{part_for(kind)}=" for kind in missing))
         raise ValueError(
             f"search={search} asks its guide for {', '.join(missing)}, which this one does not "
-            "give: choose another part for it (guide.detect=, guide.cue=, guide.heat=), or another "
-            "search"
+            f"give: name a guide that does ({parts}), or choose another search"
         )
     return SearchLocator(strategy, model, lookahead=lookahead, concurrency=concurrency)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from PIL.Image import Image
@@ -16,6 +17,7 @@ from seal.search.protocol import (
     QueryKind,
     SearchModel,
     answered_kinds,
+    target_heats,
 )
 
 Key = tuple[Box, QueryKind, str]  # region, kind, text
@@ -60,6 +62,14 @@ class CachedModel:
     def answering(self, queries: Sequence[Query]) -> list[float]:
         return self._ask("answering", queries)
 
+    def expert(self, queries: Sequence[Query]) -> list[Detections]:
+        return self._ask("expert", queries)
+
+    def settings(self) -> dict[str, Any]:
+        """Those of the model; empty if it tells none."""
+        settings = getattr(self.model, "settings", None)
+        return {} if settings is None else dict(settings())
+
     def forget(self, image: Image) -> None:
         """Drop every answer about an image."""
         self._by_image.pop(id(image), None)
@@ -71,7 +81,10 @@ class CachedModel:
             if key not in self._answers(query):
                 new[id(query.patch.image), key] = query
         if new:
-            answers = getattr(self.model, kind)(list(new.values()))
+            ask = partial(target_heats, self.model)
+            if kind != "target_heat":
+                ask = getattr(self.model, kind)
+            answers = ask(list(new.values()))
             for query, answer in zip(new.values(), answers, strict=True):
                 self._answers(query)[self._key(kind, query)] = answer
         self.hits += len(queries) - len(new)

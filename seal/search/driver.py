@@ -159,7 +159,7 @@ class SearchLocator:
 
     def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
         """Search each image for its target, all of them side by side."""
-        return run_searches(
+        results = run_searches(
             (
                 self.strategy.explore(request.image, request.target, request.question)
                 for request in requests
@@ -170,6 +170,11 @@ class SearchLocator:
             max_batch=self.max_batch,
             progress=self.progress,
         )
+        settings = getattr(self.model, "settings", None)  # a model of a test or a script has none
+        if settings is not None:
+            for result in results:
+                result.guide = settings()
+        return results
 
     def forget(self, image: Image) -> None:
         """Drop what the model knows about an image, if it keeps anything."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 from PIL.Image import Image
@@ -54,8 +54,9 @@ class Detections:
 
 
 QueryKind: TypeAlias = Literal[
-    "detect", "contextual_cue", "cue_heatmap", "target_heat", "existing", "latent", "answering"
-]
+    "detect", "contextual_cue", "cue_heatmap", "target_heat", "existing", "latent", "answering",
+    "expert",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,18 @@ class TargetHeat(Protocol):
     def target_heat(self, queries: Sequence[Query]) -> list[Heat]:
         """The heat of `text`, the target, over the patch."""
         ...
+
+
+def target_heats(model: Any, queries: Sequence[Query]) -> list[Heat]:
+    """What `target_heat` answers, of a model without it the heats that come with detections."""
+    if hasattr(model, "target_heat"):
+        heats: list[Heat] = model.target_heat(queries)
+        return heats
+    heats = []
+    for found in model.detect([replace(query, kind="detect") for query in queries]):
+        assert found.heat is not None, "a model without target_heat detects with heat"
+        heats.append(found.heat)
+    return heats
 
 
 class Confidences(Protocol):

@@ -29,6 +29,7 @@ class SearchResult:
     image_size: tuple[int, int] = (0, 0)  # width, height
     config: dict[str, Any] = field(default_factory=dict)  # of the search
     # The driver fills these in.
+    guide: dict[str, Any] = field(default_factory=dict)  # what answered: parts, models, settings
     calls: dict[str, int] = field(default_factory=dict)  # queries asked, by kind
     evaluated_ahead: int = 0  # detections run ahead of their turn, used or not
     seconds: dict[str, float] = field(default_factory=dict)  # by kind, and "search" for the rest

@@ -39,9 +39,15 @@ def build_strategy(name: str, config: SearchConfig | None = None) -> Strategy:
         case "guided":
             return GuidedSearch(config)
         case "no_target_cue":
-            return GuidedSearch(replace(config, use_target_cue=False), name)
+            return GuidedSearch(
+                # Where a guide has no contextual cue, this search is refused, not run without any.
+                replace(config, use_target_cue=False, use_contextual_cue=True),
+                name,
+            )
         case "no_contextual_cue":
-            return GuidedSearch(replace(config, use_contextual_cue=False), name)
+            return GuidedSearch(
+                replace(config, use_contextual_cue=False, use_target_cue=True), name
+            )
         case "sequential_bfs" | "random_bfs":
             return ExhaustiveSearch(config, order="bfs", shuffle=name.startswith("random"))
         case "sequential_dfs" | "random_dfs":

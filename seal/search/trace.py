@@ -39,6 +39,7 @@ def to_dict(result: SearchResult, *, heat_cells: int = 0) -> dict[str, Any]:
         "evaluated_ahead": result.evaluated_ahead,
         "seconds": {kind: round(value, 6) for kind, value in result.seconds.items()},
         "config": dict(result.config),
+        "guide": dict(result.guide),
         "path": [_node_to_dict(node, index, heat_cells) for node in result.path],
     }
 
@@ -77,6 +78,7 @@ def _read(trace: dict[str, Any]) -> SearchResult:
         path=path,
         image_size=(width, height),
         config=dict(trace["config"]),
+        guide=dict(trace.get("guide", {})),  # older traces name none
         calls=dict(trace["calls"]),
         evaluated_ahead=trace["evaluated_ahead"],
         seconds=dict(trace["seconds"]),

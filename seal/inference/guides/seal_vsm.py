@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from seal.batch import VISUAL_TOKEN, Row, Sample, Visual
 from seal.data.collate import collate
+from seal.inference.guides.config import KINDS
 from seal.inference.guides.crops import Crop, CropCache
 from seal.inference.guides.device_heat import DeviceHeat, Maps
 from seal.inference.prefix import Prefix, continue_greedily, extend, pad_right, read_prefix
@@ -55,7 +56,10 @@ class Cost:
 
 
 class NetworkSearchModel:
-    """A `SearchModel` on a trained VSM."""
+    """A `SearchModel` on a trained VSM; its detections come with the target's heat."""
+
+    name = "seal"
+    kinds: frozenset[QueryKind] = KINDS["seal"]
 
     def __init__(
         self,
@@ -97,6 +101,11 @@ class NetworkSearchModel:
         return SearchConfig(
             min_size=config.search_min_size, min_size_scale=config.search_min_size_scale
         )
+
+    def settings(self) -> dict[str, Any]:
+        """How the model is used; which one it is, the `weights` of a result say."""
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        return {"dtype": dtype, "max_cue_tokens": self.max_cue_tokens}
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""

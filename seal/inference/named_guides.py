@@ -1,0 +1,103 @@
+"""A guide's configuration to the guide: every model that it names is loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from seal.inference.answers.protocol import AnswerModel
+from seal.inference.guides.composed import ComposedGuide
+from seal.inference.guides.config import ASK_A_VLM, BRINGS_ITS_MODEL, GuideConfig
+from seal.inference.guides.guide import Guide
+from seal.inference.named_models import load_named
+
+Tell = Callable[[str], None]
+
+
+def load_guide(
+    config: GuideConfig,
+    *,
+    answer_model: AnswerModel | None = None,
+    vsm: Guide | None = None,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+    quantization: str | None = None,
+    max_batch: int = 16,
+    cache_mb: int = 4096,
+    tell: Tell | None = None,
+) -> ComposedGuide:
+    """The guide that `config` describes; only what it names is loaded.
+
+    Args:
+        answer_model: what guides that ask a language model ask, unless `config.models` names one.
+        vsm: SEAL's search model, loaded (it may share its tower with the answer model), for parts
+            that are `seal`.
+        quantization: of language models that are loaded here.
+        max_batch: queries in one pass of a network.
+        cache_mb: what each guide may keep of the crops it has seen, on the device.
+
+    Raises:
+        ValueError: a part lacks its model, with the key that names it; or see `load_named`.
+    """
+    check_models(config, answers=answer_model is not None, vsm=vsm is not None)
+    options: dict[str, Any] = {"device": device, "dtype": dtype, "max_batch": max_batch}
+    asked: dict[str, AnswerModel] = {}  # by name: two guides may ask one model
+
+    def vlm(guide: str) -> AnswerModel:
+        name = config.models.get(guide)
+        if name is None:
+            assert answer_model is not None  # see `check_models`
+            return answer_model
+        if name not in asked:
+            found, _ = load_named(name, None, quantization=quantization, tell=tell, **options)
+            assert found is not None
+            asked[name] = found
+        return asked[name]
+
+    guides: dict[str, Any] = {}
+    for name in config.names:
+        if name == "seal":
+            guides[name] = vsm
+        elif name in ASK_A_VLM:
+            guides[name] = _asking(name, vlm(name), max_batch=max_batch)
+        else:
+            guides[name] = _loaded(name, config.models.get(name), cache_mb=cache_mb, **options)
+    return ComposedGuide(**{part: guides[name] for part, name in config.parts.items()})
+
+
+def check_models(config: GuideConfig, *, answers: bool, vsm: bool) -> None:
+    """Refuse a guide that lacks a model, before anything is loaded.
+
+    answers, vsm: whether there is an answer model, a search model.
+    """
+    for name in config.names:
+        part = next(part for part, guide in config.parts.items() if guide == name)
+        if name == "seal":
+            if not vsm:
+                raise ValueError(
+                    f"guide.{part}=seal needs SEAL's search model: give vsm=FOLDER, or another "
+                    "guide for that part"
+                )
+        elif name in config.models or name in BRINGS_ITS_MODEL or (name in ASK_A_VLM and answers):
+            continue
+        else:
+            or_vqa = " of an image-text model, or give vqa=" if name in ASK_A_VLM else ""
+            raise ValueError(
+                f"guide.{part}={name} needs a model: set guide.models.{name}= to a folder or hub id"
+                + or_vqa
+            )
+
+
+def _asking(name: str, model: AnswerModel, *, max_batch: int) -> Guide:
+    """The guide that puts its questions to an answer model."""
+    raise ValueError(f"guide {name}: cannot be built yet")
+
+
+def _loaded(name: str, model: str | None, **options: Any) -> Guide:
+    """The guide with a network of its own.
+
+    options: device, dtype, max_batch, cache_mb.
+    """
+    raise ValueError(f"guide {name}: cannot be built yet")

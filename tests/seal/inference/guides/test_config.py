@@ -1,0 +1,104 @@
+"""A guide is chosen by name, whole or part by part; what cannot be is told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seal.inference.guides.config import GUIDES, KINDS, PARTS, GuideConfig, part_for
+from seal.inference.named_guides import check_models
+
+CONF = Path(__file__).parents[4] / "conf" / "guide"
+
+
+def test_the_published_guide_is_seals_own_in_every_part_but_confidence():
+    assert GuideConfig().parts == {
+        "detect": "seal", "cue": "seal", "heat": "seal", "expert": "seal",
+    }  # fmt: skip
+    assert GuideConfig() == GuideConfig.named("seal") == GuideConfig.read("detect=seal")
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_a_name_alone_is_the_file_of_that_name(name):
+    chosen = yaml.safe_load((CONF / f"{name}.yaml").read_text("utf-8"))
+    assert GuideConfig(**chosen) == GuideConfig.named(name) == GuideConfig.read(name)
+    assert GuideConfig.named(name).kinds - {"expert"} == KINDS[name]
+
+
+def test_every_file_is_a_guide():
+    assert {path.stem for path in CONF.glob("*.yaml")} == set(GUIDES)
+
+
+def test_a_part_that_is_not_named_is_the_detecting_guides_if_it_can_be():
+    mixed = GuideConfig.read("detect=owlv2, cue=seal")
+    assert mixed.parts == {"detect": "owlv2", "cue": "seal", "heat": "owlv2", "expert": "owlv2"}
+    assert mixed.names == ["owlv2", "seal"]
+    assert mixed.kinds == {"detect", "contextual_cue", "cue_heatmap", "target_heat", "expert"}
+    assert GuideConfig.read("vlm_boxes").parts == {"detect": "vlm_boxes", "expert": "vlm_boxes"}
+
+
+def test_every_kind_of_query_has_one_part():
+    assert [part_for(kind) for part in PARTS for kind in PARTS[part]] == [
+        part for part in PARTS for _ in PARTS[part]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("owl2", "guide='owl2': there is no such guide; .* did you mean owlv2?"),
+        ("detect=owl2", "guide.detect='owl2': there is no such guide; .* did you mean owlv2?"),
+        ("detect=seal,cues=seal", "'cues=seal' sets no part; .* did you mean cue?"),
+        ("detect=seal,cue", "'cue' sets no part"),
+        ("cue=seal,cue=seal", "cue is set twice"),
+        ("detect=seal,cue=owlv2", "owlv2 gives detect, heat; for cue take one of seal"),
+        ("detect=vlm_yes_no", "vlm_yes_no gives confidence; for detect take one of seal, owlv2"),
+        ("expert=retrieval", "retrieval gives heat; for expert take one of seal, owlv2"),
+        ("", "there is no such guide"),
+    ],
+)
+def test_a_guide_that_cannot_be_is_told_in_a_line(text, said):
+    with pytest.raises(ValueError, match=said) as error:
+        GuideConfig.read(text)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ({"owl": "x"}, "guide.models.owl: there is no such guide"),
+        ({"seal": "x"}, "named by vsm="),
+        ({"owlv2": ""}, "guide.models.owlv2='': name a folder or a hub id"),
+        ({"owlv2": 3}, "guide.models.owlv2=3: name a folder or a hub id"),
+    ],
+)
+def test_a_model_that_cannot_be_is_told_in_a_line(models, said):
+    with pytest.raises(ValueError, match=said):
+        GuideConfig(models=models)
+
+
+def test_no_part_at_all_is_no_guide():
+    with pytest.raises(ValueError, match="no part has a guide"):
+        GuideConfig(detect=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seal", "guide.detect=seal needs SEAL's search model: give vsm=FOLDER"),
+        ("detect=owlv2,cue=seal", "guide.cue=seal needs SEAL's search model"),
+        ("vlm_yes_no", "guide.models.vlm_yes_no= to a folder or hub id .* or give vqa="),
+    ],
+)
+def test_a_part_without_its_model_is_refused_before_anything_is_loaded(text, said):
+    config = GuideConfig.read(text, {"owlv2": "anywhere"})
+    with pytest.raises(ValueError, match=said):
+        check_models(config, answers=False, vsm=False)
+    check_models(config, answers=True, vsm=True)
+
+
+def test_a_detector_is_named_whatever_else_there_is():
+    with pytest.raises(ValueError, match=r"guide\.detect=owlv2 needs a model: set guide"):
+        check_models(GuideConfig.named("owlv2"), answers=True, vsm=True)
