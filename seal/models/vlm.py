@@ -3,61 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, LlamaModel
+from transformers import DynamicCache, LlamaModel
 
 from seal.batch import Batch
-from seal.models.parts.packed_attention import ATTENTION, packed_inputs
+from seal.models.parts.llm import LlmConfig
+from seal.models.parts.packed_attention import packed_inputs
 from seal.models.parts.pixels import normalized
 from seal.models.parts.projectors import ResamplerConfig
 from seal.models.parts.row_dropout import RowSeeds
-from seal.models.parts.sizes import require_multiple
 from seal.models.parts.splice import splice
 from seal.models.parts.vision import VisionConfig
 
-
-@dataclass(kw_only=True, slots=True)
-class LlmConfig:
-    """Sizes of the LLaMA-family language model; the defaults are 7B."""
-
-    vocab_size: int = 32000
-    hidden_size: int = 4096
-    intermediate_size: int = 11008
-    num_hidden_layers: int = 32
-    num_attention_heads: int = 32
-    max_position_embeddings: int = 4096
-    rms_norm_eps: float = 1e-6
-    bos_token_id: int = 1
-    eos_token_id: int = 2
-
-    def __post_init__(self) -> None:
-        require_multiple(self, "hidden_size", "num_attention_heads")
-
-    def build(self) -> LlamaForCausalLM:
-        return LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=self.vocab_size,
-                hidden_size=self.hidden_size,
-                intermediate_size=self.intermediate_size,
-                num_hidden_layers=self.num_hidden_layers,
-                num_attention_heads=self.num_attention_heads,
-                num_key_value_heads=self.num_attention_heads,
-                max_position_embeddings=self.max_position_embeddings,
-                rms_norm_eps=self.rms_norm_eps,
-                bos_token_id=self.bos_token_id,
-                eos_token_id=self.eos_token_id,
-                pad_token_id=None,
-                tie_word_embeddings=False,
-                attn_implementation=ATTENTION,  # type: ignore[call-arg]
-            )
-        )
-
-
+EMBEDDINGS, HEAD = "llm.model.embed_tokens.weight", "llm.lm_head.weight"
 # What the language model calls the keys and values it is given: renamed in transformers 5.24.
 _CACHE = "cache" if "cache" in signature(LlamaModel.forward).parameters else "past_key_values"
 
@@ -85,6 +47,18 @@ class VLM(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         return self.image_projector.weight.dtype
+
+    def stored_state(self) -> dict[str, Tensor]:
+        """Each tensor once: an LM head that is the word embeddings is not among them."""
+        state = self.state_dict()
+        if self.llm.config.tie_word_embeddings:
+            del state[HEAD]
+        return state
+
+    def tie_weights(self) -> None:
+        """After word embeddings were replaced: make them the LM head, if they were."""
+        if self.llm.config.tie_word_embeddings:
+            self.llm.lm_head.weight = self.llm.get_input_embeddings().weight
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """(N, 3, S, S) bytes, or normalized -> (N, T, C); the tower is frozen: no graph is kept."""

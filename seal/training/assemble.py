@@ -109,9 +109,9 @@ def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
         return stored
     there, here = flatten(asdict(stored)), flatten(asdict(wanted))
     other = [
-        f"{key}: {there.get(key)} there, {here[key]} in the configuration"
-        for key in here
-        if there.get(key) != here[key] and key != "token_policy"
+        f"{key}: {there.get(key)} there, {here.get(key)} in the configuration"
+        for key in {**here, **there}
+        if there.get(key) != here.get(key) and key != "token_policy"
     ]
     if other:
         raise ValueError(f"init_from={init_from} has other sizes than model: {', '.join(other)}")

@@ -40,6 +40,15 @@ _EMBEDDINGS, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
 _QUERY = "model.text_hidden_fcs_det.0.2.weight"  # the last layer of the query MLP of the boxes
 _TOWER = "vision_tower."
 _REQUIRED = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+# Of LlmConfig: what their config.json tells, and what has the value of the first LLaMA in it.
+_SIZES = (
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+    "max_position_embeddings", "rms_norm_eps", "bos_token_id", "eos_token_id",
+)  # fmt: skip
+_NOT_THEIRS = (
+    "architecture", "num_key_value_heads", "head_size", "rope_theta", "rope_scaling",
+    "attention_bias", "tie_word_embeddings",
+)  # fmt: skip
 
 
 def is_authors(content: Mapping[str, Any]) -> bool:
@@ -86,9 +95,7 @@ def config_of_authors(
     for key, published in (("rope_theta", 10000), ("hidden_act", "silu")):
         if content.get(key, published) != published:
             raise ValueError(f"{path}: {key}={content[key]} is not what the published models have")
-    told = {
-        key.name: content[key.name] for key in dataclasses.fields(LlmConfig) if key.name in content
-    }
+    told = {key: content[key] for key in _SIZES if key in content}
     try:
         for key in _REQUIRED:
             content[key]
@@ -236,6 +243,7 @@ def write_authors(folder: Path | str, model: VQAModel | VSM, tokenizer_folder: P
     if folder.exists():
         raise ValueError(f"{folder} exists: choose a new folder")
     require_plain(model)
+    written = authors_config(model.config)
     temporary = folder.with_name(f".{folder.name}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -243,7 +251,7 @@ def write_authors(folder: Path | str, model: VQAModel | VSM, tokenizer_folder: P
         save_torch_state_dict(to_authors(model), temporary)
         for shard in temporary.glob("*.safetensors"):
             follow_umask(shard)
-        text = json.dumps(authors_config(model.config), indent=2) + "\n"
+        text = json.dumps(written, indent=2) + "\n"
         (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
         for name in TOKENIZER_FILES:
             if (tokenizer_folder / name).exists():
@@ -258,8 +266,16 @@ def write_authors(folder: Path | str, model: VQAModel | VSM, tokenizer_folder: P
 
 
 def authors_config(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
-    """config.json as their code reads it."""
-    llm = dataclasses.asdict(config.llm)
+    """config.json as their code reads it.
+
+    Raises:
+        ValueError: the language model is not of the kind they have.
+    """
+    llm = {key: getattr(config.llm, key) for key in _SIZES}
+    plain = LlmConfig(**llm)
+    if other := [f for f in _NOT_THEIRS if getattr(config.llm, f) != getattr(plain, f)]:
+        told = ", ".join(f"{key}={getattr(config.llm, key)}" for key in other)
+        raise ValueError(f"the authors' code has no place for {told}: write our layout (to=ours)")
     shared = {
         **llm,
         "num_key_value_heads": config.llm.num_attention_heads,

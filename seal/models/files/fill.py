@@ -83,7 +83,7 @@ def build_from_drawn(
 ) -> VQAModel | VSM:
     """The model of `config` on `device`, each tensor as `draw` makes it of its name and shape."""
     model = _without_weights(config)
-    shapes = {key: tensor.shape for key, tensor in model.state_dict().items()}
+    shapes = {key: tensor.shape for key, tensor in model.stored_state().items()}
     if quantization is not None:
         prepare_quantization(model, quantization)
     drawn = ((key, draw(key, shape)) for key, shape in shapes.items())
@@ -106,6 +106,7 @@ def _filled(
     on_host = offloaded_blocks(model, offload)
     for key, tensor in tensors:
         _place(model, key, tensor, torch.device("cpu") if key.startswith(on_host) else device)
+    model.tie_weights()
     for module in model.modules():  # what is not saved: frequencies, position ids
         for name, buffer in module._buffers.items():
             if buffer is not None:
@@ -129,7 +130,7 @@ def _place(model: nn.Module, key: str, tensor: Tensor, device: torch.device) -> 
 
 
 def _require_fit(
-    model: nn.Module,
+    model: VQAModel | VSM,
     found: Mapping[str, tuple[tuple[int, ...], torch.dtype | str]],
     complaint: str,
     without: str | None = None,
@@ -137,7 +138,7 @@ def _require_fit(
     """Compare names, shapes and types with the model's; all at once, so that all can be told."""
     expected = {
         key: tensor
-        for key, tensor in model.state_dict().items()
+        for key, tensor in model.stored_state().items()
         if without is None or not key.startswith(without)
     }
     problems = []

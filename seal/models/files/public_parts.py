@@ -11,11 +11,16 @@ from torch import Tensor
 
 from seal.models.files.checkpoint_table import CLIP_NAMES, LLM_NAMES, OWLVIT_NAMES, rename_part
 from seal.models.files.fill import build_from
-from seal.models.files.model_config import CONFIG_FILE, read_json_object
+from seal.models.files.model_config import CONFIG_FILE
 from seal.models.files.shards import list_tensors, read_tensors
-from seal.models.vlm import LlmConfig
+from seal.models.vlm import EMBEDDINGS, HEAD, LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
+
+_NOT_IN_SHAPES = (
+    "architecture", "num_attention_heads", "num_key_value_heads", "head_size", "rms_norm_eps",
+    "rope_theta", "rope_scaling", "attention_bias", "tie_word_embeddings",
+)  # fmt: skip
 
 
 def from_parts(
@@ -28,12 +33,12 @@ def from_parts(
 ) -> VQAModel | VSM:
     """What training begins from: public parts, the rest drawn from `seed`.
 
-    llm: LLaMA or Vicuna (VQA LLM), LLaVA (search model, with its projector); clip: CLIP; detector:
+    llm: a language model of any family here, or a LLaVA with its projector; clip: CLIP; detector:
     OWL-ViT (search model). Rows the vocabulary has in addition are the mean of those it had.
 
     Raises:
-        ValueError: a part has other tensors or shapes than `config`, or is missing; the LLaMA's
-            config.json tells of other heads, norms or positions.
+        ValueError: a part has other tensors or shapes than `config`, or is missing; the language
+            model's config.json tells of another family, other heads, norms or positions.
     """
     is_vsm = isinstance(config, VSMModelConfig)
     if is_vsm != (detector is not None):
@@ -42,9 +47,11 @@ def from_parts(
             if is_vsm
             else f"the VQA LLM has no detector, but detector={detector}"
         )
-    _require_same_llama(Path(llm), config.llm)
+    _require_same_llm(Path(llm), config.llm)
     state = _part(llm, LLM_NAMES)
-    for name in ("llm.model.embed_tokens.weight", "llm.lm_head.weight"):
+    if config.llm.tie_word_embeddings:
+        state.pop(HEAD, None)  # some files hold it twice
+    for name in (EMBEDDINGS, HEAD):
         if name in state:
             state[name] = _with_rows(state[name], config.llm.vocab_size, f"{llm}: {name}")
     state |= _part(clip, CLIP_NAMES)
@@ -57,21 +64,18 @@ def from_parts(
     return build_from(config, _one_dtype(state), "the parts do not fit the model")
 
 
-def _require_same_llama(folder: Path, config: LlmConfig) -> None:
+def _require_same_llm(folder: Path, config: LlmConfig) -> None:
     """Compare what no shape tells with config.json, where the folder has one."""
-    if not (folder / CONFIG_FILE).is_file():
+    path = folder / CONFIG_FILE
+    if not path.is_file():
         return
-    told = read_json_object(folder / CONFIG_FILE)
-    heads = config.num_attention_heads
-    wanted = {
-        "num_attention_heads": heads, "num_key_value_heads": heads, "hidden_act": "silu",
-        "rms_norm_eps": config.rms_norm_eps, "rope_theta": 10000, "rope_scaling": None,
-    }  # fmt: skip
-    for key, value in wanted.items():
-        if told.get(key, value) != value:
+    told = LlmConfig.of(folder)
+    for key in _NOT_IN_SHAPES:
+        there, here = getattr(told, key), getattr(config, key)
+        if there != here:
             raise ValueError(
-                f"{folder / CONFIG_FILE}: {key}={told[key]}, but the model has {value}; take "
-                "another LLaMA, or other sizes with model.llm.*="
+                f"{path}: {key}={there}, but the model has {here}; take another language model, "
+                "or other sizes with model.llm.*="
             )
 
 
@@ -92,7 +96,12 @@ def _new_tensors(config: VQAModelConfig | VSMModelConfig, seed: int) -> dict[str
     """The weights of a new model of the same widths, one layer deep so that it is small."""
     changes: dict[str, Any] = {
         "llm": dataclasses.replace(
-            config.llm, num_hidden_layers=1, vocab_size=3, intermediate_size=8
+            config.llm,
+            num_hidden_layers=1,
+            vocab_size=3,
+            intermediate_size=8,
+            bos_token_id=1,
+            eos_token_id=2,
         ),
         "vision": dataclasses.replace(config.vision, num_hidden_layers=1, feature_layer=-1),
     }
@@ -105,7 +114,7 @@ def _new_tensors(config: VQAModelConfig | VSMModelConfig, seed: int) -> dict[str
 
 def _one_dtype(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Every tensor in the precision of the language model's."""
-    embeddings = state.get("llm.model.embed_tokens.weight")
+    embeddings = state.get(EMBEDDINGS)
     if embeddings is None:
         raise ValueError("there are no word embeddings: not a folder of a language model")
     return {

@@ -24,12 +24,12 @@ from seal.models.files.fill import build_from_drawn
 from seal.models.files.model_config import CONFIG_FILE, config_to_dict
 from seal.models.files.processors import processor_files
 from seal.models.files.save import INDEX_FILE
+from seal.models.vlm import EMBEDDINGS, HEAD
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import TOKENIZER_FILES
 
 SHARD_BYTES = 2_000_000_000  # of which one is in memory
-HEAD = "llm.lm_head.weight"
 _HEADER_ROOM = 1 << 20  # bytes of a shard that are not weights
 
 
@@ -62,8 +62,9 @@ def write_random_model(
     """
     with init_empty_weights():
         model = config.build()
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    shapes = {name: tensor.shape for name, tensor in model.stored_state().items()}
     sizes = config_to_dict(config)
+    head = HEAD if HEAD in shapes else EMBEDDINGS  # tied
     made = {
         "experiment": "random weights", "steps": 0, "seed": seed, "never": sorted(never),
         "dtype": str(dtype), "shard_bytes": shard_bytes,
@@ -82,7 +83,7 @@ def write_random_model(
     _require_room(folder, sum(weights[i] + _HEADER_ROOM for i in missing))
     for i in missing:
         state = {
-            key: _draw(key, shapes[key], seed, dtype, device, never if key == HEAD else ()).cpu()
+            key: _draw(key, shapes[key], seed, dtype, device, never if key == head else ()).cpu()
             for key in shards[i]
         }
         part = folder / f".{names[i]}.part"

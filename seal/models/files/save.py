@@ -162,7 +162,7 @@ def _write_folder(
 ) -> None:
     from huggingface_hub import save_torch_state_dict
 
-    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    state = {name: tensor.detach().cpu() for name, tensor in model.stored_state().items()}
     save_torch_state_dict(state, folder, max_shard_size=max_shard_size)
     for shard in folder.glob("*.safetensors"):
         follow_umask(shard)  # the library lets only the owner read them

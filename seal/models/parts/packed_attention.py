@@ -24,7 +24,7 @@ ATTENTION = "seal_documents"
 def packed_inputs(
     documents: Sequence[Document], branches: Tensor | None, like: Tensor
 ) -> dict[str, Any]:
-    """What a LLaMA is given to read a packed row; `branches` (1, L) as in `Batch`.
+    """What a language model is given to read a packed row; `branches` (1, L) as in `Batch`.
 
     The masks of trees are made here, once for all layers.
     """
@@ -62,7 +62,8 @@ def attend(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """query, key, value: (B, heads, L, head_size) -> (B, L, heads, head_size).
+    """query: (B, heads, L, head_size), key and value: (B, H, L, head_size), each of whose H heads
+    serves a group -> (B, L, heads, head_size).
 
     Positions behind the last document come out as zeros.
     """
@@ -70,13 +71,18 @@ def attend(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **kwargs
         )
+    groups = query.shape[1] // key.shape[1]
+    # Only CUDA's kernel without a mask reads one head for several without copies of its own.
+    grouped = groups > 1 and query.is_cuda and not any(m is not None for m in document_masks)
+    if groups > 1 and not grouped:
+        key, value = (tensor.repeat_interleave(groups, dim=1) for tensor in (key, value))
     rest = query.shape[2] - sum(document_lengths)
     # Split, not sliced: the gradient of a split is one concatenation.
     sizes = [*document_lengths, rest]
     parts = zip(*(tensor.split(sizes, dim=2) for tensor in (query, key, value)), strict=True)
     out = [
         F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling
+            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=grouped
         )
         for (q, k, v), mask in zip(parts, document_masks, strict=False)  # the rest has no mask
     ]
