@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from fakes import generation
 from PIL import Image, ImageDraw
 
-from fakes import generation
 from seal.geometry import Box
 from seal.images import cut
 from seal.inference.answers.protocol import Cost, Generation
@@ -110,8 +110,8 @@ class SeeingModel:
             return "[]"
         across = 1 if self.unit is None else self.unit / image.width
         down = 1 if self.unit is None else self.unit / image.height
-        x0, x1 = (round(x * across, 3) for x in (box.x0, box.x1))
-        y0, y1 = (round(y * down, 3) for y in (box.y0, box.y1))
+        x0, x1 = (round(x * across, 6) for x in (box.x0, box.x1))
+        y0, y1 = (round(y * down, 6) for y in (box.y0, box.y1))
         return self.printed.format(x0=x0, y0=y0, x1=x1, y1=y1)
 
     def _count(self, memories: Sequence[VisualWorkingMemory]) -> None:

@@ -46,6 +46,10 @@ class ChatPictures:
         self._under_way: dict[str, Future[str]] = {}
         self._lock = threading.Lock()
 
+    def size(self, image: Image.Image) -> tuple[int, int]:
+        """(width, height) at which a picture is sent."""
+        return _within(image.size, self.max_pixels)
+
     def prepare(self, image: Image.Image) -> SentPicture:
         image = to_rgb(image)
         size = _within(image.size, self.max_pixels)

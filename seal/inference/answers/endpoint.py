@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from PIL.Image import Image
+
 from seal.endpoint.address import check_address, is_endpoint, is_openai, split_address
 from seal.endpoint.client import Endpoint
 from seal.endpoint.replies import Reply
@@ -179,6 +181,10 @@ class EndpointAnswerModel:
         except TooLongError:
             return False
         return (reply.tokens_read or 0) + (1 if options else max_new_tokens) <= self.context
+
+    def sent_size(self, image: Image) -> tuple[int, int]:
+        """(width, height) at which a picture is sent; the server may resize it further."""
+        return self._pictures.size(image)
 
     def settings(self) -> dict[str, Any]:
         """What answers depend on, for results; no key."""

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from seal.search.protocol import QueryKind
 from seal.text.quote import quoted
 
+_SEARCHED: frozenset[QueryKind] = frozenset(  # all that a guided search asks for
+    {"detect", "contextual_cue", "cue_heatmap", "target_heat"}
+)
 # What each guide answers. A class may not answer less; a test holds it to that.
 KINDS: dict[str, frozenset[QueryKind]] = {
-    "seal": frozenset({"detect", "contextual_cue", "cue_heatmap", "target_heat"}),
+    "seal": _SEARCHED,
     "owlv2": frozenset({"detect", "cue_heatmap", "target_heat"}),
     "grounding_dino": frozenset({"detect", "cue_heatmap", "target_heat"}),
-    "vlm_yes_no": frozenset({"existing", "latent", "answering"}),
-    "vlm_boxes": frozenset({"detect"}),
-    "value_similarity": frozenset({"cue_heatmap", "target_heat"}),
+    "vlm_yes_no": frozenset({*_SEARCHED, "existing", "latent", "answering"}),
+    "vlm_boxes": _SEARCHED,
+    "value_similarity": _SEARCHED,
     "retrieval": frozenset({"cue_heatmap", "target_heat"}),
     "ocr": frozenset({"detect"}),
 }

@@ -36,6 +36,7 @@ class YesNoGuide:
     contextual cue a generated sentence.
     """
 
+    name = "vlm_yes_no"
     kinds: frozenset[QueryKind] = frozenset(
         {
             "detect", "contextual_cue", "cue_heatmap", "target_heat",
@@ -126,7 +127,6 @@ class YesNoGuide:
     def settings(self) -> dict[str, Any]:
         """What belongs beside every result of this guide."""
         return {
-            "guide": "vlm_yes_no",
             "asking": self.asking,
             "show": self._asking.show,
             "model": self._asking.answer_model.settings(),

@@ -36,7 +36,7 @@ def test_a_part_that_is_not_named_is_the_detecting_guides_if_it_can_be():
     assert mixed.parts == {"detect": "owlv2", "cue": "seal", "heat": "owlv2", "expert": "owlv2"}
     assert mixed.names == ["owlv2", "seal"]
     assert mixed.kinds == {"detect", "contextual_cue", "cue_heatmap", "target_heat", "expert"}
-    assert GuideConfig.read("vlm_boxes").parts == {"detect": "vlm_boxes", "expert": "vlm_boxes"}
+    assert GuideConfig.read("ocr").parts == {"detect": "ocr", "expert": "ocr"}
 
 
 def test_every_kind_of_query_has_one_part():
@@ -54,7 +54,7 @@ def test_every_kind_of_query_has_one_part():
         ("detect=seal,cue", "'cue' sets no part"),
         ("cue=seal,cue=seal", "cue is set twice"),
         ("detect=seal,cue=owlv2", "owlv2 gives detect, heat; for cue take one of seal"),
-        ("detect=vlm_yes_no", "vlm_yes_no gives confidence; for detect take one of seal, owlv2"),
+        ("detect=retrieval", "retrieval gives heat; for detect take one of seal, owlv2"),
         ("expert=retrieval", "retrieval gives heat; for expert take one of seal, owlv2"),
         ("", "there is no such guide"),
     ],
