@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seal.files.whole import write_whole
+from seal.inference.guides.config import GUIDES, GuideConfig
 from seal.pipeline.planner import PLANNERS
 from seal.search.strategies import STRATEGIES, VICROP
+from seal.text.quote import quoted
 
 if TYPE_CHECKING:
     from seal.pipeline import Question, Seal
@@ -98,6 +100,16 @@ def _add_shared(parser: argparse.ArgumentParser, more: tuple[str, ...] = ()) -> 
     parser.add_argument("--vsm", default=RELEASED_VSM, help=_MODEL_HELP)
     parser.add_argument("--clip", help="CLIP for a search model that holds no tower (folder or id)")
     parser.add_argument(
+        "--guide", default="seal", metavar="NAME",
+        help=f"what a search asks: one of {', '.join(GUIDES)}, or part by part as in "
+        "detect=owlv2,cue=seal,heat=seal (%(default)s: the search model of --vsm)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--guide-model", action="append", default=[], metavar="NAME=MODEL",
+        help="the model of a guide, folder or hub id, as in owlv2=google/owlv2-base-patch16 "
+        "(repeat; those that ask a language model ask --vqa otherwise)",
+    )  # fmt: skip
+    parser.add_argument(
         "--search", default="guided", choices=searches, metavar="NAME",
         help="how to search; see below (%(default)s)",
     )  # fmt: skip
@@ -132,6 +144,7 @@ def _open(arguments: argparse.Namespace) -> Seal:
         arguments.vqa,
         arguments.vsm,
         search=arguments.search,
+        guide=_guide(arguments),
         quantization=arguments.quantization,
         dtype=arguments.dtype and getattr(torch, arguments.dtype),
         device=arguments.device,
@@ -141,6 +154,19 @@ def _open(arguments: argparse.Namespace) -> Seal:
         **_chosen_chat(arguments),
         tell=lambda line: print(line, file=sys.stderr),
     )
+
+
+def _guide(arguments: argparse.Namespace) -> GuideConfig:
+    models: dict[str, str] = {}
+    for given in arguments.guide_model:
+        name, equals, model = given.partition("=")
+        if not equals or not model:
+            raise ValueError(
+                f"--guide-model {quoted(given)} is not NAME=MODEL, as in "
+                "owlv2=google/owlv2-base-patch16"
+            )
+        models[name] = model
+    return GuideConfig.read(arguments.guide, models)
 
 
 def _chosen_chat(arguments: argparse.Namespace) -> dict[str, Any]:

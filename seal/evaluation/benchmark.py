@@ -11,6 +11,7 @@ from seal.evaluation.choices import (
     SearchNumbers,
     ViCropNumbers,
     check_constant_answer,
+    guide_settings,
 )
 from seal.evaluation.environment import environment
 from seal.evaluation.failures import FAILURES, write_failures
@@ -23,6 +24,8 @@ from seal.evaluation.task import Task
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.files.fingerprint import fingerprint
 from seal.inference.answers.chat_options import ChatOptions
+from seal.inference.build_locator import check_guide
+from seal.inference.guides.config import GuideConfig
 from seal.inference.hub import model_folder
 from seal.inference.vicrop.config import ViCropConfig
 from seal.pipeline import ProtocolConfig
@@ -33,8 +36,8 @@ TASKS = ("vstar_bench",)
 # Settings that change how a run is carried out, not one of its predictions. What the benchmark's
 # folder holds is compared question by question, wherever it lies.
 FREE = (
-    "out", "benchmark", "vqa", "vsm", "systems", "baseline", "limit", "batch", "max_batch",
-    "cache_mb", "device", "dry_run",
+    "out", "benchmark", "vqa", "vsm", "guide_models", "systems", "baseline", "limit", "batch",
+    "max_batch", "cache_mb", "device", "dry_run",
 )  # fmt: skip
 
 
@@ -53,6 +56,7 @@ class BenchmarkRun(ModelChoice):
     scoring: str = "likelihood"  # likelihood | letter | string: how an option is chosen
     targets: str = "model"  # model | annotated: who says what to search for
     planner: PlannerConfig = field(default_factory=PlannerConfig)  # who says what is missing
+    guide: GuideConfig = field(default_factory=GuideConfig)  # what searches ask
     search: SearchNumbers = field(default_factory=SearchNumbers)
     vicrop: ViCropNumbers = field(default_factory=ViCropNumbers)
     chat: ChatOptions = field(default_factory=ChatOptions)  # of an answer model that is not SEAL's
@@ -71,16 +75,24 @@ class BenchmarkRun(ModelChoice):
             raise ValueError(f"batch={self.batch} must be at least 1")
         check_systems(self.systems)
         ProtocolConfig.named(self.protocol)
-        if self.vsm is None and self.needs_search_model:
+        if self.needs_vsm and self.vsm is None and self.guide == GuideConfig():
             raise ValueError(
-                f"systems={self.systems} search with a model: set vsm=FOLDER, or choose from "
-                f"{', '.join(name for name in SEARCHES if name not in STRATEGIES)}"
+                f"systems={self.systems} search with a model: set vsm=FOLDER or another guide=, or "
+                f"choose from {', '.join(name for name in SEARCHES if name not in STRATEGIES)}"
             )
+        for name in self.systems:
+            check_guide(name, self.guide)
+        if self.needs_search_model:
+            self.guide.require_models(answers=True, vsm=self.vsm is not None)
         self.vicrop.applied_to(ViCropConfig())  # says what is wrong with it
 
     @property
     def needs_search_model(self) -> bool:
         return any(name in STRATEGIES for name in self.systems)
+
+    @property
+    def needs_vsm(self) -> bool:
+        return self.needs_search_model and "seal" in self.guide.names
 
     def build_task(self) -> Task:
         return VStarBenchConfig(folder=self.benchmark, limit=self.limit).build()
@@ -107,14 +119,17 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
             models = {"vqa": answer_model_identity(run.vqa, run.chat.revision)}
             if run.vsm is not None:
                 models["vsm"] = fingerprint(model_folder(run.vsm))
-            settings = asdict(run) | {"weights": models, "task_version": task.version}
+            guide = guide_settings(run.guide, used=run.needs_search_model)
+            guide["weights"] = models | guide["weights"]
+            settings = asdict(run) | guide | {"task_version": task.version}
             # A run without a search model knows nothing of the one that another run used.
-            settle(folder, settings, FREE, partial=["weights"])
+            settle(folder, settings, FREE, partial=["weights", "guide"])
         shard.wait()
         systems = load_systems(run, shard)
         if shard.rank == 0:
             made_with = environment(shard.device(run.device)) | {"seed": run.seed}
-            made_with |= {"answer_model": systems.settings} | _locate_answer(task, systems)
+            made_with |= {"answer_model": systems.settings} | systems.guide_settings
+            made_with |= _locate_answer(task, systems)
             write_json(folder / ENVIRONMENT, made_with)
         benchmark = Benchmark(
             task,
@@ -135,12 +150,13 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
 
 def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
     """Both models, each once."""
+    from seal.inference.named_guides import load_guide
     from seal.inference.named_models import load_named
 
     protocol = ProtocolConfig.named(run.protocol)
-    answer_model, search_model = load_named(
+    answer_model, own = load_named(
         run.vqa,
-        run.vsm if run.needs_search_model else None,
+        run.vsm if run.needs_vsm else None,
         no_search_image=protocol.no_search_image,
         token_policy=protocol.token_policy,
         cache_mb=run.cache_mb,
@@ -148,8 +164,15 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
         **run.options(shard),
     )
     assert answer_model is not None
-    config = None
-    if search_model is not None:
+    search_model = config = None
+    if run.needs_search_model:
+        search_model = load_guide(
+            run.guide,
+            answer_model=answer_model,
+            vsm=own,
+            cache_mb=run.cache_mb,
+            **run.guide_options(shard),
+        )
         config = run.search.applied_to(search_model.search_config(), seed=run.seed)
     return Systems(
         run.systems,

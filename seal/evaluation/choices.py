@@ -10,6 +10,7 @@ from typing import Any
 from seal.evaluation.shards import Shard
 from seal.geometry import Box
 from seal.images import open_image
+from seal.inference.guides.config import GuideConfig
 from seal.inference.vicrop.config import ViCropConfig
 from seal.search.config import SearchConfig
 from seal.search.protocol import Patch, Query, SearchModel
@@ -54,6 +55,11 @@ class ModelChoice:
             "tell": _say if shard.rank == 0 else _keep_silent,
         }
 
+    def guide_options(self, shard: Shard) -> dict[str, Any]:
+        """The same for guides, without what SEAL's own models alone take."""
+        own = ("clip", "offload")
+        return {name: value for name, value in self.options(shard).items() if name not in own}
+
 
 @dataclass(kw_only=True, slots=True)
 class SearchNumbers:
@@ -94,23 +100,43 @@ class ViCropNumbers:
         return replace(base, **{n: v for n, v in asdict(self).items() if v is not None})
 
 
+def guide_settings(guide: GuideConfig, *, used: bool = True) -> dict[str, Any]:
+    """What config.yaml says of a guide: its parts, where its models lie, and which they are.
+
+    used: whether the run asks the guide; what it does not ask is no part of its results.
+    """
+    from seal.inference.model_kinds import answer_model_identity
+
+    models = {name: guide.models[name] for name in guide.names if name in guide.models}
+    return {
+        "guide": {"parts": guide.parts} if used else {},
+        "guide_models": dict(guide.models),
+        "weights": {
+            f"guide.{name}": answer_model_identity(model) for name, model in models.items() if used
+        },
+    }
+
+
 def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[str, Any]:
     """Whether the search model says what `detect` takes for granted; for environment.json.
 
     A model that does not was trained otherwise, or not enough; the search goes on, but whoever
     reads the result must know.
     """
+    from seal.inference.guides.composed import ComposedGuide
     from seal.inference.guides.seal_vsm import NetworkSearchModel
 
-    if not isinstance(model, NetworkSearchModel):  # only a network answers in words
+    parts = model.parts.values() if isinstance(model, ComposedGuide) else (model,)
+    own = next((part for part in parts if isinstance(part, NetworkSearchModel)), None)
+    if own is None:  # no other guide answers in words
         return {"checked": False}
     try:
         opened = open_image(image)
     except ValueError:
         return {"checked": False}
     query = Query("detect", Patch(opened, Box(0, 0, *opened.size)), target)
-    said = model.check_constant_answer(query)
-    model.forget(opened)
+    said = own.check_constant_answer(query)
+    own.forget(opened)
     if said is not None:
         print(
             f"warning: asked to locate the {target}, the search model says {said!r}: its query "

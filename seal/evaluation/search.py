@@ -12,7 +12,12 @@ from PIL.Image import Image
 from tqdm import tqdm
 
 from seal.evaluation.benchmark import FREE
-from seal.evaluation.choices import ModelChoice, SearchNumbers, check_constant_answer
+from seal.evaluation.choices import (
+    ModelChoice,
+    SearchNumbers,
+    check_constant_answer,
+    guide_settings,
+)
 from seal.evaluation.environment import environment
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import (
@@ -29,6 +34,9 @@ from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, sear
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.files.fingerprint import fingerprint
 from seal.images import open_image
+from seal.inference.build_locator import check_guide
+from seal.inference.guides.composed import ComposedGuide
+from seal.inference.guides.config import GuideConfig
 from seal.inference.hub import model_folder
 from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
@@ -49,11 +57,12 @@ class SearchRun(ModelChoice):
     """conf/eval_search.yaml"""
 
     benchmark: str  # folder in V*Bench's form; its annotated targets are sought
-    vsm: str  # model folder or hub id of the search model
+    vsm: str | None = None  # folder or hub id of SEAL's search model, where the guide has it
     out: str  # where everything goes; the same command continues what is there
     strategies: list[str] = field(default_factory=lambda: list(STRATEGIES))
     reference: str = "guided"  # whose search length the others are compared with
     protocol: str = "default"  # default | as_released: the original's quirks
+    guide: GuideConfig = field(default_factory=GuideConfig)  # what the strategies ask
     search: SearchNumbers = field(default_factory=SearchNumbers)
     limit: int | None = None  # questions of each split; None: all
     batch: int = 8  # images at a time
@@ -67,6 +76,8 @@ class SearchRun(ModelChoice):
             raise ValueError(f"strategies={self.strategies} must name some, each once")
         for name in self.strategies:
             build_strategy(name)
+            check_guide(name, self.guide)
+        self.guide.require_models(answers=False, vsm=self.vsm is not None)
         ProtocolConfig.named(self.protocol)
         if self.batch < 1 or self.traces < 0:
             raise ValueError(
@@ -201,25 +212,25 @@ def search_key(line: Prediction) -> tuple[str, ...]:
 
 def run_search(run: SearchRun) -> dict[str, Any] | None:
     """Search, judge and write; the metrics, on the first process only."""
-    from seal.inference.load import load_search_model
-
     task, folder = run.build_task(), Path(run.out)
-    vsm = model_folder(run.vsm)
     with shard_of_run() as shard, shard.writes(folder):
         device = shard.device(run.device)
         if shard.rank == 0:
             require_own_folder(folder)
-            settings = asdict(run) | {"weights": fingerprint(vsm), "task_version": task.version}
+            guide = guide_settings(run.guide)
+            if run.vsm is not None and "seal" in run.guide.names:
+                guide["weights"]["vsm"] = fingerprint(model_folder(run.vsm))
+            settings = asdict(run) | guide | {"task_version": task.version}
             settle(folder, settings, (*FREE, "strategies", "reference", "traces"))
-            made_with = environment(device) | {"seed": run.seed}
-            write_json(folder / ENVIRONMENT, made_with)
         shard.wait()
-        model = load_search_model(vsm, cache_mb=run.cache_mb, **run.options(shard))
+        model = load_run_guide(run, shard)
+        made_with = environment(device) | {"seed": run.seed, "guide": model.settings()}
         targets = task.targets()
-        if shard.rank == 0 and targets:
-            first = targets[0]
-            locating = check_constant_answer(model, task.folder / first.image, first.target.name)
-            write_json(folder / ENVIRONMENT, made_with | {"locate_answer": locating})
+        if shard.rank == 0:
+            if targets:
+                image, name = task.folder / targets[0].image, targets[0].target.name
+                made_with["locate_answer"] = check_constant_answer(model, image, name)
+            write_json(folder / ENVIRONMENT, made_with)
         config = run.search.applied_to(model.search_config(), seed=run.seed)
         replay = StrategyReplay(task, folder, model, config, run.strategies, protocol=run.protocol)
         traced = [target.id for target in targets[: run.traces]]
@@ -230,6 +241,19 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
     write_json(folder / METRICS, metrics)
     write_traces(folder, task, lines, metrics["reference"], traced)
     return metrics
+
+
+def load_run_guide(run: SearchRun, shard: Shard) -> ComposedGuide:
+    """The guide of a run; SEAL's search model is read where a part is `seal`."""
+    from seal.inference.load import load_search_model
+    from seal.inference.named_guides import load_guide
+
+    own = None
+    if run.vsm is not None and "seal" in run.guide.names:
+        options = run.options(shard)
+        own = load_search_model(model_folder(run.vsm), cache_mb=run.cache_mb, **options)
+    options = run.guide_options(shard)
+    return load_guide(run.guide, vsm=own, cache_mb=run.cache_mb, **options)
 
 
 def write_traces(

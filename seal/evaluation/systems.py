@@ -201,6 +201,11 @@ class Systems:
         """What the answer model was loaded and is shown things with."""
         return self._answers.settings()
 
+    @property
+    def guide_settings(self) -> dict[str, Any]:
+        """`guide`: what searches ask, and how; nothing where none is asked."""
+        return {} if self._cached is None else {"guide": self._cached.settings()}
+
     def forget(self, images: Iterable[Image]) -> None:
         """Make room: these images are done."""
         self._answers.forget()

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.config import part_for
+from seal.inference.guides.config import GuideConfig, part_for, with_its_cues
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator
-from seal.search.locator import Locator
+from seal.search.locator import Locator, Strategy
 from seal.search.oracle import Known, OracleLocator
-from seal.search.protocol import SearchModel, answered_kinds
-from seal.search.strategies import SEARCHES, VICROP, build_strategy
+from seal.search.protocol import QueryKind, SearchModel, answered_kinds
+from seal.search.strategies import SEARCHES, STRATEGIES, VICROP, build_strategy
 
 if TYPE_CHECKING:
     from seal.inference.vicrop.config import ViCropConfig
@@ -67,10 +67,21 @@ def build_locator(
     if nms_iou is not None:
         config = replace(config, nms_iou=nms_iou)
     strategy = build_strategy(search, config)
-    if missing := sorted(strategy.needs - answered_kinds(model)):
+    _require(search, strategy, answered_kinds(model))
+    return SearchLocator(strategy, model, lookahead=lookahead, concurrency=concurrency)
+
+
+def check_guide(search: str, guide: GuideConfig) -> None:
+    """Refuse a guide that lacks what a search needs, before anything is loaded."""
+    if search in STRATEGIES:
+        config = with_its_cues(SearchConfig(), guide.kinds)
+        _require(search, build_strategy(search, config), guide.kinds)
+
+
+def _require(search: str, strategy: Strategy, kinds: frozenset[QueryKind]) -> None:
+    if missing := sorted(strategy.needs - kinds):
         parts = ", ".join(dict.fromkeys(f"guide.{part_for(kind)}=" for kind in missing))
         raise ValueError(
             f"search={search} asks its guide for {', '.join(missing)}, which this one does not "
             f"give: name a guide that does ({parts}), or choose another search"
         )
-    return SearchLocator(strategy, model, lookahead=lookahead, concurrency=concurrency)

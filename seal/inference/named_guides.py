@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from seal.endpoint.address import is_endpoint
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.guides.composed import ComposedGuide
-from seal.inference.guides.config import ASK_A_VLM, BRINGS_ITS_MODEL, GuideConfig
+from seal.inference.guides.config import ASK_A_VLM, GuideConfig
 from seal.inference.guides.guide import Guide
 from seal.inference.named_models import load_named
 
@@ -41,17 +42,19 @@ def load_guide(
     Raises:
         ValueError: a part lacks its model, with the key that names it; or see `load_named`.
     """
-    check_models(config, answers=answer_model is not None, vsm=vsm is not None)
+    config.require_models(answers=answer_model is not None, vsm=vsm is not None)
     options: dict[str, Any] = {"device": device, "dtype": dtype, "max_batch": max_batch}
     asked: dict[str, AnswerModel] = {}  # by name: two guides may ask one model
 
     def vlm(guide: str) -> AnswerModel:
         name = config.models.get(guide)
         if name is None:
-            assert answer_model is not None  # see `check_models`
+            assert answer_model is not None  # see `require_models`
             return answer_model
         if name not in asked:
-            found, _ = load_named(name, None, quantization=quantization, tell=tell, **options)
+            # A server loads its model itself, and refuses to be told how.
+            here = {} if is_endpoint(name) else {"quantization": quantization, **options}
+            found, _ = load_named(name, None, tell=tell, **here)
             assert found is not None
             asked[name] = found
         return asked[name]
@@ -65,29 +68,6 @@ def load_guide(
         else:
             guides[name] = _loaded(name, config.models.get(name), cache_mb=cache_mb, **options)
     return ComposedGuide(**{part: guides[name] for part, name in config.parts.items()})
-
-
-def check_models(config: GuideConfig, *, answers: bool, vsm: bool) -> None:
-    """Refuse a guide that lacks a model, before anything is loaded.
-
-    answers, vsm: whether there is an answer model, a search model.
-    """
-    for name in config.names:
-        part = next(part for part, guide in config.parts.items() if guide == name)
-        if name == "seal":
-            if not vsm:
-                raise ValueError(
-                    f"guide.{part}=seal needs SEAL's search model: give vsm=FOLDER, or another "
-                    "guide for that part"
-                )
-        elif name in config.models or name in BRINGS_ITS_MODEL or (name in ASK_A_VLM and answers):
-            continue
-        else:
-            or_vqa = " of an image-text model, or give vqa=" if name in ASK_A_VLM else ""
-            raise ValueError(
-                f"guide.{part}={name} needs a model: set guide.models.{name}= to a folder or hub id"
-                + or_vqa
-            )
 
 
 def _asking(name: str, model: AnswerModel, *, max_batch: int) -> Guide:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
 
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.build_locator import build_locator, check_search
+from seal.inference.build_locator import build_locator, check_guide, check_search
+from seal.inference.guides.config import GuideConfig
 from seal.pipeline.answer import Answer
 from seal.pipeline.pictures import Picture, picture
 from seal.pipeline.planner import PlannerConfig, default_planner
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from seal.inference.answers.chat_options import ChatOptions
+    from seal.inference.guides.seal_vsm import NetworkSearchModel
     from seal.inference.vicrop.config import ViCropConfig
 
 
@@ -65,6 +67,7 @@ class Seal:
         vsm: str | Path | None = None,
         *,
         search: str = "guided",
+        guide: str | GuideConfig | None = None,
         quantization: str | None = None,
         dtype: torch.dtype | None = None,
         device: str | None = None,
@@ -84,9 +87,11 @@ class Seal:
             vqa: what answers: SEAL's VQA LLM, any image-text model that transformers knows, or the
                 address of an OpenAI-compatible server, http://HOST:PORT/v1#MODEL; None leaves only
                 `locate`.
-            vsm: the search model; None needs a search that uses none.
+            vsm: SEAL's search model; None needs a guide without it, or a search that uses none.
             search: a strategy, "vicrop_rel_att" and its like (they read `vqa` itself), "none"
                 (answer from the whole image alone) or "oracle".
+            guide: what a strategy asks: a name ("owlv2"), parts ("detect=owlv2,cue=seal"), or a
+                `GuideConfig`, which also names the models; None: SEAL's search model.
             quantization: "int8" or "nf4".
             dtype: None is the files' own, float32 on a CPU.
             search_config: None is the published one, at the sizes the search model was made for.
@@ -110,14 +115,20 @@ class Seal:
             protocol = ProtocolConfig.named(protocol)
         check_search(search)
         _require_kinds(chat, vicrop)
+        from seal.inference.named_guides import load_guide
         from seal.inference.named_models import load_named
 
         searches = search in STRATEGIES
-        if searches and vsm is None:
+        guide = GuideConfig.read(guide) if isinstance(guide, str) else guide or GuideConfig()
+        needs_vsm = searches and "seal" in guide.names
+        if needs_vsm and vsm is None and guide == GuideConfig():
             raise ValueError(
-                f"search={search} needs a search model: give vsm=FOLDER, or choose search=none or "
-                f"one that reads the answer model itself ({', '.join(VICROP)})"
+                f"search={search} needs a search model: give vsm=FOLDER, name another guide=, or "
+                f"choose none or one that reads the answer model itself ({', '.join(VICROP)})"
             )
+        if searches:
+            check_guide(search, guide)
+            guide.require_models(answers=vqa is not None, vsm=vsm is not None)
         if search in VICROP and vqa is None:
             raise ValueError(f"search={search} reads the answer model: give vqa=")
         if search in VICROP and vqa is not None:
@@ -126,20 +137,25 @@ class Seal:
             check_readable(vqa)
         if search == "oracle" and known is None:
             build_locator(search, None)  # says what it lacks, before anything is loaded
-        answers, search_model = load_named(
-            vqa,
-            vsm if searches else None,
-            device=device,
-            dtype=dtype,
-            quantization=quantization,
-            chat=chat,
-            offload=offload,
-            clip=clip,
-            no_search_image=protocol.no_search_image,
-            token_policy=protocol.token_policy,
-            tell=tell,
-        )
-        if search_model is not None:
+        shared: dict[str, Any] = {
+            "device": device, "dtype": dtype, "quantization": quantization, "tell": tell,
+        }  # fmt: skip
+        answers: AnswerModel | None = None
+        own: NetworkSearchModel | None = None
+        if vqa is not None or needs_vsm:
+            answers, own = load_named(
+                vqa,
+                vsm if needs_vsm else None,
+                chat=chat,
+                offload=offload,
+                clip=clip,
+                no_search_image=protocol.no_search_image,
+                token_policy=protocol.token_policy,
+                **shared,
+            )
+        search_model = None
+        if searches:
+            search_model = load_guide(guide, answer_model=answers, vsm=own, **shared)
             search_config = search_config or search_model.search_config()
         locator = build_locator(
             search,

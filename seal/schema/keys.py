@@ -21,6 +21,7 @@ class Kind:
     hint: Any  # without `| None`
     optional: bool = False
     empty: bool = False  # an empty text is its default, so it may be written too
+    entry: bool = False  # of a table of texts by name, in which any name is new once
 
 
 class Keys:
@@ -91,7 +92,10 @@ def _kind(hint: Any, parts: list[str]) -> Kind | None:
                 return kind
         return None
     if get_origin(hint) is dict:
-        return _kind(get_args(hint)[1], parts[1:])
+        kind = _kind(get_args(hint)[1], parts[1:])
+        if kind is not None and kind.hint is str and len(parts) == 1:
+            kind.entry = True
+        return kind
     return Kind(hint=Any) if hint in (Any, dict) or get_origin(hint) is list else None
 
 

@@ -61,6 +61,8 @@ def _override(setting: Setting, keys: Keys, sweeping: bool) -> str:
     if value.strip() == "" and not kind.empty:
         none = f"; for none at all write {key}=null" if kind.optional else ""
         raise ValueError(f"{key}= is empty: is a variable behind it unset?{none}")
+    if kind.entry and setting.prefix == "":
+        start = f"++{start}"  # Hydra has no way to say: set it, whether it is there or not
     parsed, readable = _parsed(value)
     if sweeping and readable and isinstance(parsed, Sweep | Glob):
         return f"{start}{value}"

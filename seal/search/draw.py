@@ -202,11 +202,22 @@ def _subtitle(result: SearchResult, width: int) -> str:
     parts = [
         f"{visits} region{'s' if visits != 1 else ''} looked at",
         f"strategy {result.strategy}",
+        *guide_words(result),
         f"{result.image_size[0]} x {result.image_size[1]} pixels",
     ]
     if result.found:
         parts.insert(1, f"box from visit {result.num_steps}")
     return canvas.shorten(", ".join(parts), 13, width - 2 * MARGIN)
+
+
+def guide_words(result: SearchResult) -> list[str]:
+    """Who was asked, if the result says so: one name, or part by part where they differ."""
+    parts: dict[str, str] = result.guide.get("parts", {})
+    if not parts:
+        return []
+    first = parts.get("detect") or next(iter(parts.values()))
+    others = [f"{part} {name}" for part, name in parts.items() if name != first]
+    return [f"guide {first}" + (f" ({', '.join(others)})" if others else "")]
 
 
 def _captioned(frame: Image.Image, text: str) -> Image.Image:

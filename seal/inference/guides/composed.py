@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from seal.inference.guides.config import PARTS
+from seal.inference.guides.config import PARTS, with_its_cues
 from seal.search.config import SearchConfig
 from seal.search.protocol import (
     Cue,
@@ -100,15 +100,7 @@ class ComposedGuide:
                 cue_threshold_decay=of_heat.cue_threshold_decay,
                 cue_threshold_min=of_heat.cue_threshold_min,
             )
-        cue = {"contextual_cue", "cue_heatmap"} <= self.kinds
-        target = "target_heat" in self.kinds
-        if not cue and not target:
-            return config  # a strategy that is guided by either will say what it lacks
-        return replace(
-            config,
-            use_contextual_cue=config.use_contextual_cue and cue,
-            use_target_cue=config.use_target_cue and target,
-        )
+        return with_its_cues(config, self.kinds)
 
     def settings(self) -> dict[str, Any]:
         """`parts`: part -> guide; `models`: guide -> what it says of itself."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from seal.search.config import SearchConfig
 from seal.search.protocol import QueryKind
 from seal.text.quote import quoted
 
@@ -138,6 +139,44 @@ class GuideConfig:
         for part, guide in self.parts.items():
             answered |= {"expert"} if part == "expert" else PARTS[part] & KINDS[guide]
         return frozenset(answered)
+
+    def require_models(self, *, answers: bool, vsm: bool) -> None:
+        """Refuse a guide that lacks a model, before anything is loaded.
+
+        answers, vsm: whether there is an answer model, a search model.
+        """
+        for name in self.names:
+            part = next(part for part, guide in self.parts.items() if guide == name)
+            if name == "seal":
+                if not vsm:
+                    raise ValueError(
+                        f"guide.{part}=seal needs SEAL's search model: give vsm=FOLDER, or another "
+                        "guide for that part"
+                    )
+            elif not (
+                name in self.models or name in BRINGS_ITS_MODEL or (name in ASK_A_VLM and answers)
+            ):
+                or_vqa = " of an image-text model, or give vqa=" if name in ASK_A_VLM else ""
+                raise ValueError(
+                    f"guide.{part}={name} needs a model: set guide.models.{name}= to a folder or "
+                    f"hub id{or_vqa}"
+                )
+
+
+def with_its_cues(config: SearchConfig, kinds: frozenset[QueryKind]) -> SearchConfig:
+    """`config` without the cues that a guide of these kinds does not give.
+
+    Of one that gives neither, `config` itself: a strategy that is guided will say what it lacks.
+    """
+    contextual = {"contextual_cue", "cue_heatmap"} <= kinds
+    target = "target_heat" in kinds
+    if not contextual and not target:
+        return config
+    return replace(
+        config,
+        use_contextual_cue=config.use_contextual_cue and contextual,
+        use_target_cue=config.use_target_cue and target,
+    )
 
 
 def gives(guide: str, part: str) -> bool:

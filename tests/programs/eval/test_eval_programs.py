@@ -284,3 +284,34 @@ def test_wrong_names_are_told_before_any_model_is_read(place, tmp_path, capsys, 
     assert any_model(place, tmp_path, place / "vqa", *systems, setting) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("program", ["benchmark", "search"])
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["guide=owl2"], "guide"),
+        (["guide.heat=owl2"], "guide.heat='owl2': there is no such guide.*did you mean owlv2"),
+        (["guide.models.owl2=x"], "guide.models.owl2: there is no such guide.*did you mean owlv2"),
+        (["guide=owlv2"], "guide.detect=owlv2 needs a model: set guide.models.owlv2="),
+        (["guide=vlm_boxes", "guide.models.vlm_boxes=x"], r"\(guide.cue=, guide.heat=\)"),
+    ],
+)
+def test_a_wrong_guide_is_told_in_a_line(program, overrides, said):
+    name, schema, needed = {
+        "benchmark": ("eval", BenchmarkRun, ["vqa=a", "vsm=b"]),
+        "search": ("eval_search", SearchRun, ["vsm=b", "strategies=[guided]"]),
+    }[program]
+    with pytest.raises(ValueError, match=said) as error:
+        compose(CONF, name, schema, ["benchmark=x", "out=y", *needed, *overrides])
+    assert "\n" not in str(error.value)
+
+
+def test_a_guide_is_chosen_by_name_and_mended_part_by_part():
+    run = compose(
+        CONF, "eval_search", SearchRun,
+        ["benchmark=x", "out=y", "vsm=b", "guide=owlv2", "guide.cue=seal", "guide.heat=seal",
+         "guide.models.owlv2=google/owlv2-base-patch16"],
+    )  # fmt: skip
+    assert run.guide.parts == {"detect": "owlv2", "cue": "seal", "heat": "seal", "expert": "owlv2"}
+    assert run.guide.models == {"owlv2": "google/owlv2-base-patch16"}

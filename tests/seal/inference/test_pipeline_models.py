@@ -229,7 +229,8 @@ def test_no_image_is_kept_once_it_was_asked_about(seal):
     del image
     gc.collect()
     assert alive() is None
-    assert seal.locator.model._crops.num_bytes == 0 and not seal.answer_model._pictures
+    search_model = seal.locator.model.parts["detect"]
+    assert search_model._crops.num_bytes == 0 and not seal.answer_model._pictures
 
 
 def test_changed_pixels_of_the_same_image_give_another_answer(seal):
@@ -250,7 +251,8 @@ def test_images_are_forgotten_also_when_a_call_fails(seal, monkeypatch):
     monkeypatch.setattr(seal.answer_model, "loglikelihood", fail)
     with pytest.raises(FloatingPointError):
         seal.ask(noise(), "Where?", ["left", "right"], targets=["boat"])
-    assert seal.locator.model._crops.num_bytes == 0 and not seal.answer_model._pictures
+    search_model = seal.locator.model.parts["detect"]
+    assert search_model._crops.num_bytes == 0 and not seal.answer_model._pictures
 
 
 @needs_samples

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from seal.inference.guides.config import GUIDES, KINDS, PARTS, GuideConfig, part_for
-from seal.inference.named_guides import check_models
 
 CONF = Path(__file__).parents[4] / "conf" / "guide"
 
@@ -95,10 +94,10 @@ def test_no_part_at_all_is_no_guide():
 def test_a_part_without_its_model_is_refused_before_anything_is_loaded(text, said):
     config = GuideConfig.read(text, {"owlv2": "anywhere"})
     with pytest.raises(ValueError, match=said):
-        check_models(config, answers=False, vsm=False)
-    check_models(config, answers=True, vsm=True)
+        config.require_models(answers=False, vsm=False)
+    config.require_models(answers=True, vsm=True)
 
 
 def test_a_detector_is_named_whatever_else_there_is():
     with pytest.raises(ValueError, match=r"guide\.detect=owlv2 needs a model: set guide"):
-        check_models(GuideConfig.named("owlv2"), answers=True, vsm=True)
+        GuideConfig.named("owlv2").require_models(answers=True, vsm=True)
