@@ -3,14 +3,15 @@
     seal eval/convert source=craigwu/seal_vqa_7b out=models/vqa
     seal eval/convert source=craigwu/seal_vsm_7b clip=openai/clip-vit-large-patch14 out=models/vsm
     seal eval/convert source=runs/vsm_7b/model out=for_their_code to=authors
-    seal eval/convert model=vqa_7b llm=vicuna-7b-v1.3 clip=clip-vit-large-patch14 \\
+    seal eval/convert model=vqa_7b llm=vicuna-7b-v1.3 vision=clip-vit-large-patch14 \\
         tokenizer=vicuna-7b-v1.3 out=models/vqa_base_7b
     seal eval/convert model=vsm_7b check=keys.json
     seal eval/convert source=runs/vsm_7b/model upload=me/my-search-model
 
 `source` is a folder or a hub id; released checkpoints also load as they are, without conversion.
 The released search model holds no CLIP tower: `clip` names it. The fourth line makes what training
-begins from (a search model needs `detector` too, and a tokenizer with the added tokens). `check`
+begins from; `vision` is a tower of the family that model.vision names (CLIP, SigLIP, DINOv2). A
+search model needs `detector` too, and a tokenizer with the added tokens. `check`
 compares a JSON object of tensor names and shapes with the model, loads nothing, and fails unless
 each has exactly one home. `upload` puts a model folder of ours on the hub (`private=false` for
 everybody to see).
@@ -42,7 +43,8 @@ class ConvertRun:
     model: Any = None  # of conf/model, e.g. vqa_7b: the sizes of what parts make, or to check
     source: str | None = None  # the authors' folder or ours, or a hub id
     llm: str | None = None  # parts, instead of a source: LLaMA, Vicuna or LLaVA
-    clip: str | None = None
+    vision: str | None = None  # CLIP, SigLIP or DINOv2, as model.vision.family says
+    clip: str | None = None  # the tower of a released search model; with parts, another `vision`
     detector: str | None = None  # OWL-ViT
     tokenizer: str | None = None  # whose files go along; None: the source's
     out: str | None = None
@@ -65,6 +67,10 @@ class ConvertRun:
             raise ValueError("set out= to the folder to write, or upload= to a name on the hub")
         if (self.source is None) == (self.llm is None):
             raise ValueError("set either source= or llm= (with the other parts)")
+        if self.vision is not None and (self.clip is not None or self.llm is None):
+            raise ValueError(
+                f"vision={self.vision} is a part beside llm=, and clip= another name of it: set one"
+            )
 
     def sizes(self) -> VQAModelConfig | VSMModelConfig:
         kind = VSMModelConfig if "detector" in self.model else VQAModelConfig
@@ -87,22 +93,23 @@ def main(run: ConvertRun) -> None:
 
 def convert(run: ConvertRun, source: Path | None) -> None:
     assert run.out is not None
-    if source is None and run.clip is None:
-        raise ValueError("clip= names the folder of the CLIP tower, which parts need")
+    named_tower = run.vision or run.clip
+    if source is None and named_tower is None:
+        raise ValueError("vision= names the folder of the vision tower, which parts need")
     named = run.tokenizer or source or run.llm
     assert named is not None
     tokenizer = model_folder(named)
     load_tokenizer(tokenizer)  # what it lacks is told before anything large is read
-    clip = None if run.clip is None else model_folder(run.clip)
+    tower = None if named_tower is None else model_folder(named_tower)
     if source is not None:
-        model = load_model(source, keep_dtype=True, clip=clip)
+        model = load_model(source, keep_dtype=True, clip=tower)
         if run.to == "authors":
             write_authors(run.out, model, tokenizer)
         else:
             save_model(run.out, model, tokenizer)
     else:
-        assert run.llm is not None and clip is not None
-        parts = {"llm": model_folder(run.llm), "clip": clip}
+        assert run.llm is not None and tower is not None
+        parts = {"llm": model_folder(run.llm), "vision": tower}
         detector = None if run.detector is None else model_folder(run.detector)
         model = from_parts(run.sizes(), **parts, detector=detector, seed=run.seed)
         save_model(run.out, model, tokenizer)

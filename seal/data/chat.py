@@ -14,7 +14,14 @@ from torch import Tensor
 from seal.batch import Row, Sample, Visual
 from seal.data.length_index import LengthIndex
 from seal.data.record_set import Record, RecordSet
-from seal.images import BACKGROUND, context_crop, open_image, pad_to_square, resized_bytes
+from seal.images import (
+    BACKGROUND,
+    Color,
+    context_crop,
+    open_image,
+    pad_to_square,
+    resized_bytes,
+)
 from seal.text.conversation import TEMPLATES, Template, conversation_row
 from seal.text.prompts import object_phrase
 from seal.text.tokenize import Tokenizer
@@ -62,10 +69,19 @@ class ChatConfig:
         return "all" if self.object_slots == "padded" else "attended"
 
     def build(
-        self, records: RecordSet, tokenizer: Tokenizer, *, image_size: int, sizes: VisualSizes
+        self,
+        records: RecordSet,
+        tokenizer: Tokenizer,
+        *,
+        image_size: int,
+        sizes: VisualSizes,
+        background: Color = BACKGROUND,
     ) -> ChatDataset:
-        """`image_size` pixels a side and `sizes` tokens are the vision tower's and projectors'."""
-        return ChatDataset(records, tokenizer, self, image_size=image_size, sizes=sizes)
+        """`image_size` pixels a side, `sizes` tokens and the `background` of what is squared are
+        the vision tower's and projectors'."""
+        return ChatDataset(
+            records, tokenizer, self, image_size=image_size, sizes=sizes, background=background
+        )
 
 
 class ChatDataset:
@@ -79,11 +95,13 @@ class ChatDataset:
         *,
         image_size: int,
         sizes: VisualSizes,
+        background: Color = BACKGROUND,
     ) -> None:
         self.records = records
         self.tokenizer = tokenizer
         self.config = config
         self.image_size = image_size
+        self.background = background
         self.sizes = sizes
         self.index: LengthIndex | None = None
 
@@ -119,12 +137,13 @@ class ChatDataset:
         path = self.records.image_path(record)
         if path is not None:
             image = open_record_image(record, path)
-            pictures.append(picture(pad_to_square(image, "center")[0], self.image_size))
+            square, _ = pad_to_square(image, "center", self.background)
+            pictures.append(picture(square, self.image_size))
             for target in record.targets:
                 crop = context_crop(image, target.box, self.config.crop_scale)
                 pictures.append(picture(crop, self.image_size))
         if any(not visual.attended for visual in row.visuals):
-            pictures.append(blank_picture(self.image_size))
+            pictures.append(blank_picture(self.image_size, self.background))
         return Sample(record.id, (row,), tuple(pictures))
 
     def _row(self, record: Record) -> Row:
@@ -193,7 +212,7 @@ def picture(image: Image, size: int) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def blank_picture(size: int) -> Tensor:
+def blank_picture(size: int, color: Color = BACKGROUND) -> Tensor:
     """What dummy slots show: nothing attends to it. One object: a batch encodes it once."""
-    color = torch.tensor(BACKGROUND, dtype=torch.uint8)
-    return color[:, None, None].expand(3, size, size).contiguous()
+    channels = torch.tensor(color, dtype=torch.uint8)
+    return channels[:, None, None].expand(3, size, size).contiguous()

@@ -16,7 +16,7 @@ from seal.data.length_index import LengthIndex
 from seal.data.masks import rle_to_mask
 from seal.data.record_set import Expression, Record, RecordSet
 from seal.geometry import Box
-from seal.images import pad_to_square
+from seal.images import BACKGROUND, Color, pad_to_square
 from seal.text.conversation import VSM, conversation_row
 from seal.text.prompts import LOCATE_ANSWER, locate_question
 from seal.text.quote import quoted
@@ -63,11 +63,13 @@ class GroundingConfig:
         image_size: int,
         detector_size: int,
         sizes: VisualSizes,
+        background: Color = BACKGROUND,
         queries: Mapping[str, Tensor] | None = None,
     ) -> GroundingDataset:
-        """`image_size`, `detector_size`: pixels a side of the CLIP and the OWL-ViT input.
+        """`image_size`, `detector_size`: pixels a side of the tower's and the detector's input.
 
-        `queries`: by expression text, what `Target.query` is set to; a scaffold of the miniature.
+        `background`: what the tower's pictures are squared with. `queries`: by expression text,
+        what `Target.query` is set to; a scaffold of the miniature.
         """
         return GroundingDataset(
             records,
@@ -76,6 +78,7 @@ class GroundingConfig:
             image_size=image_size,
             detector_size=detector_size,
             sizes=sizes,
+            background=background,
             queries=queries,
         )
 
@@ -92,6 +95,7 @@ class GroundingDataset:
         image_size: int,
         detector_size: int,
         sizes: VisualSizes,
+        background: Color = BACKGROUND,
         queries: Mapping[str, Tensor] | None = None,
         seed: int = 0,
     ) -> None:
@@ -107,6 +111,7 @@ class GroundingDataset:
         self.image_size = image_size
         self.detector_size = detector_size
         self.sizes = sizes
+        self.background = background
         self.queries = queries or {}
         self.seed = seed
         self.index: LengthIndex | None = None
@@ -173,8 +178,8 @@ class GroundingDataset:
         if path is None:
             return Sample(record.id, rows)
         image = open_record_image(record, path)
-        # The search model's CLIP saw its images in the top left corner of the square.
-        square, _ = pad_to_square(image, "top_left")
+        # The search model's tower saw its images in the top left corner of the square.
+        square, _ = pad_to_square(image, "top_left", self.background)
         # OWL-ViT's is the whole picture, stretched.
         detector = picture(image, self.detector_size) if expressions else None
         return Sample(

@@ -13,8 +13,11 @@ from seal.images.files import (
 )
 from seal.images.pixels import (
     BACKGROUND,
+    CLIP_COLORS,
     CLIP_MEAN,
     CLIP_STD,
+    Color,
+    Normalization,
     byte_values,
     clip_pixels,
     context_box,
@@ -24,13 +27,17 @@ from seal.images.pixels import (
     owl_pixels,
     pad_to_square,
     resized_bytes,
+    tower_pixels,
 )
 
 __all__ = [
     "BACKGROUND",
+    "CLIP_COLORS",
     "CLIP_MEAN",
     "CLIP_STD",
     "MOST_PIXELS",
+    "Color",
+    "Normalization",
     "UnreadableImageError",
     "byte_values",
     "clip_pixels",
@@ -46,6 +53,7 @@ __all__ = [
     "resized_bytes",
     "stored_size",
     "to_rgb",
+    "tower_pixels",
     "upright",
     "upright_rgb",
 ]

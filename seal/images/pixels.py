@@ -6,6 +6,8 @@ Must agree bit for bit with the golden hashes of `preprocess` and the crop arith
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -15,36 +17,52 @@ from seal.geometry import Anchor, Box, square_padding
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-BACKGROUND = (122, 116, 104)  # CLIP's mean color in whole numbers: what padding is filled with
+Color = tuple[int, int, int]  # red, green, blue as bytes
 
 
-def _value_table() -> np.ndarray:
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """What was taken from the colors of a network's training pictures, of [0, 1]: a mean, a std."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @property
+    def background(self) -> Color:
+        """The mean color in whole numbers: what padding is filled with."""
+        red, green, blue = (int(255 * value) for value in self.mean)
+        return red, green, blue
+
+
+CLIP_COLORS = Normalization(CLIP_MEAN, CLIP_STD)
+BACKGROUND = CLIP_COLORS.background
+
+
+@lru_cache(maxsize=16)
+def _values(normalization: Normalization) -> np.ndarray:
     """(3, 256) float32: what each byte of each channel becomes.
 
     Scaled in float64, then rounded, then normalized in float32: the order fixes the last bit.
     """
     scaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
-    mean = np.array(CLIP_MEAN, np.float32)[:, None]
-    std = np.array(CLIP_STD, np.float32)[:, None]
+    mean = np.array(normalization.mean, np.float32)[:, None]
+    std = np.array(normalization.std, np.float32)[:, None]
     return (scaled - mean) / std
 
 
-_VALUES = _value_table()
-
-
-def byte_values() -> np.ndarray:
+def byte_values(normalization: Normalization = CLIP_COLORS) -> np.ndarray:
     """(3, 256) float32: what `normalize_bytes` makes of each byte of each channel."""
-    return _VALUES.copy()
+    return _values(normalization).copy()
 
 
 def pad_to_square(
-    image: Image.Image, anchor: Anchor = "center"
+    image: Image.Image, anchor: Anchor = "center", color: Color = BACKGROUND
 ) -> tuple[Image.Image, tuple[int, int]]:
-    """The image on a square of the padding color, and where its corner landed (dx, dy)."""
+    """The image on a square of `color`, and where its corner landed (dx, dy)."""
     side, dx, dy = square_padding(image.width, image.height, anchor)
     if image.width == image.height:
         return image, (0, 0)
-    square = Image.new("RGB", (side, side), BACKGROUND)
+    square = Image.new("RGB", (side, side), color)
     square.paste(image, (dx, dy))
     return square, (dx, dy)
 
@@ -88,15 +106,25 @@ def cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     return image.copy() if box == (0, 0, *image.size) else image.crop(box)
 
 
-def clip_pixels(
-    image: Image.Image, size: int, fit: Literal["stretch", "center_crop"] = "stretch"
+def tower_pixels(
+    image: Image.Image,
+    size: int,
+    normalization: Normalization,
+    fit: Literal["stretch", "center_crop"] = "stretch",
 ) -> np.ndarray:
-    """(3, size, size) float32, CLIP-normalized; `image` is squared by the caller or stretched.
+    """(3, size, size) float32, normalized; `image` is squared by the caller or stretched.
 
     `center_crop` fits the short side and cuts the rest off: what the original's no-search branch
     does to an image that was not padded.
     """
-    return normalize_bytes(resized_bytes(image, size, fit))
+    return normalize_bytes(resized_bytes(image, size, fit), normalization)
+
+
+def clip_pixels(
+    image: Image.Image, size: int, fit: Literal["stretch", "center_crop"] = "stretch"
+) -> np.ndarray:
+    """`tower_pixels` of CLIP."""
+    return tower_pixels(image, size, CLIP_COLORS, fit)
 
 
 def owl_pixels(image: Image.Image, size: int) -> np.ndarray:
@@ -107,7 +135,7 @@ def owl_pixels(image: Image.Image, size: int) -> np.ndarray:
 def resized_bytes(
     image: Image.Image, size: int, fit: Literal["stretch", "center_crop"] = "stretch"
 ) -> np.ndarray:
-    """(3, size, size) uint8: what `clip_pixels` looks up."""
+    """(3, size, size) uint8: what `tower_pixels` looks up."""
     if fit == "stretch":
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     else:
@@ -119,9 +147,9 @@ def resized_bytes(
     return np.asarray(image, dtype=np.uint8).transpose(2, 0, 1)
 
 
-def normalize_bytes(u8: np.ndarray) -> np.ndarray:
-    """(3, H, W) uint8 RGB -> the same shape in float32, CLIP-normalized."""
+def normalize_bytes(u8: np.ndarray, normalization: Normalization = CLIP_COLORS) -> np.ndarray:
+    """(3, H, W) uint8 RGB -> the same shape in float32, normalized."""
     pixels = np.empty(u8.shape, np.float32)
-    for values, channel, out in zip(_VALUES, u8, pixels, strict=True):
+    for values, channel, out in zip(_values(normalization), u8, pixels, strict=True):
         np.take(values, channel, out=out)
     return pixels

@@ -63,7 +63,8 @@ class VLM(nn.Module):
     def encode_images(self, pixels: Tensor) -> Tensor:
         """(N, 3, S, S) bytes, or normalized -> (N, T, C); the tower is frozen: no graph is kept."""
         with torch.no_grad():
-            return self.vision_tower(normalized(pixels).to(self.dtype))
+            colors = self.vision_tower.config.normalization
+            return self.vision_tower(normalized(pixels, colors).to(self.dtype))
 
     def embed(self, batch: Batch, features: Tensor | None = None) -> Tensor:
         """(B, L, D) input embeddings, visual ones in place.

@@ -142,7 +142,7 @@ def _tower_bytes(model: VQAModel | VSM, load: Load, size: int) -> float:
         return float(tokens * size * (7 * config.hidden_size + 2 * config.intermediate_size))
 
     vision = model.config.vision
-    most = load.images * working(vision, vision.num_tokens + 1)
+    most = load.images * working(vision, vision.num_tokens + vision.num_prefix_tokens)
     if isinstance(model, VSM):
         detector = model.config.detector
         most = max(most, load.detections * working(detector, detector.grid_size**2 + 1))

@@ -51,8 +51,9 @@ def arithmetic(model: VQAModel | VSM) -> Callable[..., float]:
     head = _Matrices(model.llm.lm_head)
     per_row = 2.0 * (2.0 * head.total + head.trained)
     vision = model.config.vision
-    layers = model.vision_tower.vision_model.encoder.layers[: vision.layers_run]
-    per_image = _tower_flops(layers, vision.layers_run, vision, vision.num_tokens + 1)
+    per_image = _tower_flops(
+        model.vision_tower.layers_run, vision.layers_run, vision, _tokens(vision)
+    )
     for projector in (model.image_projector, model.object_projector):
         if projector is not None:
             matrices = _Matrices(projector)
@@ -91,6 +92,10 @@ class _Matrices:
                 if layer.weight.requires_grad
             )
         )
+
+
+def _tokens(vision: VisionConfig) -> int:
+    return vision.num_tokens + vision.num_prefix_tokens
 
 
 def _tower_flops(

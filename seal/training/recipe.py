@@ -201,6 +201,7 @@ class VQARun(Run):
             tokenizer=tokenizer,
             image_size=config.vision.image_size,
             sizes=VisualSizes(config.vision.num_tokens, config.resampler.num_latents),
+            background=config.vision.normalization.background,
         )
         return open_data(
             self.data.train,
@@ -291,6 +292,7 @@ class VSMRun(Run):
             image_size=config.vision.image_size,
             detector_size=config.detector.image_size,
             sizes=VisualSizes(long=config.vision.num_tokens),
+            background=config.vision.normalization.background,
             queries=self._queries(),
         )
         return open_data(

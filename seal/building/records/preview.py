@@ -85,6 +85,7 @@ def _samples(
             tokenizer,
             image_size=sizes.vision.image_size,
             sizes=VisualSizes(sizes.vision.num_tokens, sizes.resampler.num_latents),
+            background=sizes.vision.normalization.background,
         )
         return [chat[index] for index in drawn], tokenizer
     if config.kind == "vqa":
@@ -95,6 +96,7 @@ def _samples(
         image_size=sizes.vision.image_size,
         detector_size=sizes.detector.image_size,
         sizes=VisualSizes(long=sizes.vision.num_tokens),
+        background=sizes.vision.normalization.background,
     )
     # A record's draw does not depend on which others are shown.
     rngs = [np.random.default_rng((config.seed, 1, index)) for index in drawn]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seal.batch import Batch, Row, Sample, Visual
 from seal.data.collate import collate
-from seal.images import clip_pixels, context_crop, pad_to_square
+from seal.images import context_crop, pad_to_square, tower_pixels
 from seal.inference.answers.first_tokens import first_ids
 from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.protocol import Cost, Generation
@@ -192,12 +192,13 @@ class NetworkAnswerModel:
         if memory.image is None:
             return Sample(name, (row,))
         cut = scoring and not memory.targets and self.no_search_image == "as_released"
-        size = self.model.config.vision.image_size
+        vision = self.model.config.vision
         pictures = [self._whole(memory.image, cut)]
         for target in memory.targets:
             for box in target.boxes:
-                crop = clip_pixels(context_crop(memory.image, box), size)
-                pictures.append(torch.from_numpy(crop))
+                crop = context_crop(memory.image, box)
+                pixels = tower_pixels(crop, vision.image_size, vision.normalization)
+                pictures.append(torch.from_numpy(pixels))
         return Sample(name, (row,), tuple(pictures))
 
     def _whole(self, image: Image, cut: bool) -> Tensor:
@@ -205,11 +206,13 @@ class NetworkAnswerModel:
         once however many rows show it."""
         key = id(image), cut
         if key not in self._pictures:
-            size = self.model.config.vision.image_size
+            vision = self.model.config.vision
+            size, colors = vision.image_size, vision.normalization
             if cut:
-                pixels = clip_pixels(image, size, "center_crop")
+                pixels = tower_pixels(image, size, colors, "center_crop")
             else:
-                pixels = clip_pixels(pad_to_square(image, "center")[0], size)
+                square, _ = pad_to_square(image, "center", colors.background)
+                pixels = tower_pixels(square, size, colors)
             self._pictures[key] = image, torch.from_numpy(pixels)  # kept alive: `id` is the key
         self._pictures.move_to_end(key)
         while len(self._pictures) > KEPT_PICTURES:

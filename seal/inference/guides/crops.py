@@ -14,7 +14,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.geometry import Box
-from seal.images import clip_pixels, owl_pixels, pad_to_square
+from seal.images import owl_pixels, pad_to_square, tower_pixels
 from seal.inference.prefix import Prefix
 from seal.models.vsm import VSM
 from seal.search.protocol import Patch
@@ -65,10 +65,7 @@ class CropCache:
         """Run the vision tower on the crops it has not seen."""
         new = _distinct(crop for crop in crops if crop.vision is None)
         if new:
-            size = self.model.config.vision.image_size
-            pixels = self._pixels(
-                new, lambda image: clip_pixels(pad_to_square(image, "top_left")[0], size)
-            )
+            pixels = self._pixels(new, self._squared)
             for crop, features in zip(new, self.model.encode_images(pixels), strict=True):
                 crop.vision = features.clone()  # not a view that keeps the whole batch
             self.num_encoded["vision"] += len(new)
@@ -107,6 +104,12 @@ class CropCache:
     def _count(self, crop: Crop) -> None:
         self.num_bytes += crop.num_bytes - crop.counted
         crop.counted = crop.num_bytes
+
+    def _squared(self, image: Image) -> np.ndarray:
+        """(3, S, S) of the vision tower, the picture in the top left corner of its square."""
+        vision = self.model.config.vision
+        square, _ = pad_to_square(image, "top_left", vision.normalization.background)
+        return tower_pixels(square, vision.image_size, vision.normalization)
 
     def _pixels(self, crops: Sequence[Crop], prepare: Callable[[Image], np.ndarray]) -> Tensor:
         """(N, 3, S, S) on the device; each picture is cut out and resized in a thread."""

@@ -17,6 +17,7 @@ from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.vicrop.layer_attention import reading
 from seal.inference.vicrop.prompt_source import Beginnings, PixelPass, SeenGrid
 from seal.models.parts.pixels import normalized
+from seal.models.parts.vision import VisionConfig
 from seal.models.vqa import VQAModel
 from seal.working_memory import VisualWorkingMemory
 
@@ -61,13 +62,13 @@ class SealSource:
                 position_ids=batch.position_ids[:, :length],
             )
         self._count_images(len(images), int(mask.sum()))
-        side = model.config.vision.image_size // model.config.vision.patch_size
-        positions = seen.nonzero().view(side, side)
+        vision = model.config.vision
+        positions = seen.nonzero().view(vision.grid_size, vision.grid_size)
         return Beginnings(
             cache,
             mask,
             batch.position_ids[:, length - 1] + 1,
-            [SeenGrid(positions, _view(image)) for image in images],
+            [SeenGrid(positions, _seen(image, vision)) for image in images],
         )
 
     def tail(self, question: str) -> list[int]:
@@ -80,16 +81,19 @@ class SealSource:
         model = self.answer_model.model
         batch = self.answer_model.batch([VisualWorkingMemory(question, image)])
         # A copy: what was prepared in inference mode can have no gradient.
-        pixels = normalized(batch.pixel_values).to(model.dtype).clone().requires_grad_()
+        colors = model.config.vision.normalization
+        pixels = normalized(batch.pixel_values, colors).to(model.dtype).clone().requires_grad_()
         states = model.hidden_states(batch, model.vision_tower(pixels))[0, -1]
+        vision = model.config.vision
+        seen = vision.grid_size * vision.patch_size  # pixels a side
         self._count_images(1, 0)
         self.count_read(calls=1, tokens=batch.input_ids.numel())
         return PixelPass(
             self.logits(states),
             pixels,
-            lambda gradient: gradient[0],
-            model.config.vision.patch_size,
-            _view(image),
+            lambda gradient: gradient[0, :, :seen, :seen],
+            vision.patch_size,
+            _seen(image, vision),
         )
 
     def count_read(self, *, calls: int, tokens: int) -> None:
@@ -110,3 +114,10 @@ def _view(image: Image) -> Box:
     """The square that holds the image, in image pixels."""
     side, dx, dy = square_padding(image.width, image.height, "center")
     return Box(-dx, -dy, side - dx, side - dy)
+
+
+def _seen(image: Image, vision: VisionConfig) -> Box:
+    """What of that square the grid covers: all of it, unless patches leave a remainder over."""
+    view = _view(image)
+    side = view.width * vision.grid_size * vision.patch_size / vision.image_size
+    return Box(view.x0, view.y0, view.x0 + side, view.y0 + side)

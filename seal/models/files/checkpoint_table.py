@@ -28,6 +28,11 @@ TOWER_NAMES = {"model.vision_tower.vision_tower.": "vision_tower."}
 # Public models that training begins from; keys that no rule covers (text encoders) are left out.
 LLM_NAMES = _LLAMA_NAMES  # LLaMA, Vicuna; the projector in LLaVA alone
 CLIP_NAMES = {"vision_model.": "vision_tower.vision_model."}
+TOWER_PREFIXES = {  # "": the tower saved alone
+    "clip": ("vision_model.", ""),
+    "siglip": ("vision_model.", ""),
+    "dinov2": ("dinov2.", "dinov2_with_registers.", ""),
+}
 OWLVIT_NAMES = {
     "owlvit.vision_model.": "detector.vision_model.",
     "layer_norm.": "detector.layer_norm.",

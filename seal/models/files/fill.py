@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seal.models.files.shards import StoredTensor, read_tensors
+from seal.models.files.tower_names import names_here
 from seal.models.fit.offload import offload_blocks, offloaded_blocks
 from seal.models.fit.quantize import pack, prepare_quantization
 from seal.models.parts.vision import VisionTower
@@ -26,6 +27,7 @@ def build_from(
         ValueError: `complaint`, then the keys that are missing, extra, of another shape or type.
     """
     model = _without_weights(config)
+    state = names_here(state, model.state_dict())
     _require_fit(model, {k: (t.shape, t.dtype) for k, t in state.items()}, complaint)
     return _filled(model, state.items(), torch.device("cpu"))
 
@@ -56,6 +58,7 @@ def build_from_stored(
         ValueError: as `build_from`.
     """
     model = _without_weights(config)
+    stored = names_here(stored, model.state_dict())
     found = {key: (tensor.shape, tensor.dtype) for key, tensor in stored.items()}
     _require_fit(model, found, complaint, without=_TOWER if tower is not None else None)
     if tower is not None:

@@ -6,36 +6,57 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seal.images import CLIP_MEAN, CLIP_STD
+from seal.images import CLIP_COLORS, Normalization
 from seal.models.files.model_config import read_json_object
+from seal.models.parts.vision import VisionConfig
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 
-CLIP_FILE = "preprocessor_config.json"
+TOWER_FILE = "preprocessor_config.json"
 DETECTOR_FILE = "owlvit_preprocessor_config.json"
+# DINOv2 was published with BiT's settings: resize, cut out, normalize.
+_TOWER_TYPES = {
+    "clip": "CLIPImageProcessor", "siglip": "SiglipImageProcessor", "dinov2": "BitImageProcessor",
+}  # fmt: skip
 
 
 def processor_files(config: VQAModelConfig | VSMModelConfig) -> dict[str, dict[str, Any]]:
     """What the image processors of a model folder say, by file."""
-    size = config.vision.image_size
-    shared = {"image_mean": CLIP_MEAN, "image_std": CLIP_STD, "rescale_factor": 1 / 255}
-    clip = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": size},
-        "crop_size": {"height": size, "width": size},
-        "resample": 3,
-        **shared,
-    }
-    processors = {CLIP_FILE: clip}
+    processors = {TOWER_FILE: _tower(config.vision)}
     if isinstance(config, VSMModelConfig):
         side = config.detector.image_size
         processors[DETECTOR_FILE] = {
             "image_processor_type": "OwlViTImageProcessor",
             "size": {"height": side, "width": side},
             "resample": 3,
-            **shared,
+            **_colors(CLIP_COLORS),
         }
     return processors
+
+
+def _tower(vision: VisionConfig) -> dict[str, Any]:
+    size = vision.image_size
+    square = {"height": size, "width": size}
+    # SigLIP's stretches to the square; the others' cut it out. Ours is square before.
+    sizes = (
+        {"size": square}
+        if vision.family == "siglip"
+        else {"size": {"shortest_edge": size}, "crop_size": square}
+    )
+    return {
+        "image_processor_type": _TOWER_TYPES[vision.family],
+        **sizes,
+        "resample": 3,
+        **_colors(vision.normalization),
+    }
+
+
+def _colors(normalization: Normalization) -> dict[str, Any]:
+    return {
+        "image_mean": normalization.mean,
+        "image_std": normalization.std,
+        "rescale_factor": 1 / 255,
+    }
 
 
 def check_processors(folder: Path, config: VQAModelConfig | VSMModelConfig) -> None:

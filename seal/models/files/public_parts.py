@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seal.models.files.checkpoint_table import CLIP_NAMES, LLM_NAMES, OWLVIT_NAMES, rename_part
+from seal.models.files.checkpoint_table import LLM_NAMES, OWLVIT_NAMES, rename_part
 from seal.models.files.fill import build_from
 from seal.models.files.model_config import CONFIG_FILE
 from seal.models.files.shards import list_tensors, read_tensors
+from seal.models.files.tower_part import tower_tensors
 from seal.models.vlm import EMBEDDINGS, HEAD, LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
@@ -27,13 +28,15 @@ def from_parts(
     config: VQAModelConfig | VSMModelConfig,
     *,
     llm: Path | str,
-    clip: Path | str,
+    vision: Path | str | None = None,
+    clip: Path | str | None = None,
     detector: Path | str | None = None,
     seed: int = 0,
 ) -> VQAModel | VSM:
     """What training begins from: public parts, the rest drawn from `seed`.
 
-    llm: a language model of any family here, or a LLaVA with its projector; clip: CLIP; detector:
+    llm: a language model of any family here, or a LLaVA with its projector; vision: the tower, of
+    the family that `config` names (clip: its name in earlier versions); detector:
     OWL-ViT (search model). Rows the vocabulary has in addition are the mean of those it had.
 
     Raises:
@@ -41,6 +44,8 @@ def from_parts(
             model's config.json tells of another family, other heads, norms or positions.
     """
     is_vsm = isinstance(config, VSMModelConfig)
+    if (tower := vision or clip) is None:
+        raise ValueError("vision= names the folder of the vision tower, which parts need")
     if is_vsm != (detector is not None):
         raise ValueError(
             "a search model needs a detector= to begin with"
@@ -54,7 +59,7 @@ def from_parts(
     for name in (EMBEDDINGS, HEAD):
         if name in state:
             state[name] = _with_rows(state[name], config.llm.vocab_size, f"{llm}: {name}")
-    state |= _part(clip, CLIP_NAMES)
+    state |= tower_tensors(tower, config.vision)
     if detector is not None:
         state |= _part(detector, OWLVIT_NAMES)
     covered = ("llm.", "vision_tower.", "detector.")

@@ -24,6 +24,7 @@ from seal.models.files.fill import build_from_drawn
 from seal.models.files.model_config import CONFIG_FILE, config_to_dict
 from seal.models.files.processors import processor_files
 from seal.models.files.save import INDEX_FILE
+from seal.models.files.tower_names import name_on_disk
 from seal.models.vlm import EMBEDDINGS, HEAD
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
@@ -62,7 +63,7 @@ def write_random_model(
     """
     with init_empty_weights():
         model = config.build()
-    shapes = {name: tensor.shape for name, tensor in model.stored_state().items()}
+    shapes = {name_on_disk(name): tensor.shape for name, tensor in model.stored_state().items()}
     sizes = config_to_dict(config)
     head = HEAD if HEAD in shapes else EMBEDDINGS  # tied
     made = {

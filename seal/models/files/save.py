@@ -26,7 +26,8 @@ from seal.models.files.model_config import (
     read_config_file,
     read_json_object,
 )
-from seal.models.files.processors import CLIP_FILE, DETECTOR_FILE, processor_files
+from seal.models.files.processors import DETECTOR_FILE, TOWER_FILE, processor_files
+from seal.models.files.tower_names import name_on_disk
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 from seal.text.tokenize import MODEL_FILE, TOKENIZER_FILES
@@ -117,7 +118,7 @@ def require_model_folder(folder: Path) -> None:
 def _foreign_files(folder: Path) -> list[str]:
     """What does not belong to a model folder; everything, if it is none."""
     ours = {
-        CONFIG_FILE, INDEX_FILE, TRAINING_FILE, CLIP_FILE, DETECTOR_FILE, *TOKENIZER_FILES
+        CONFIG_FILE, INDEX_FILE, TRAINING_FILE, TOWER_FILE, DETECTOR_FILE, *TOKENIZER_FILES
     }  # fmt: skip
     names = sorted(path.name for path in folder.iterdir())
     foreign = [
@@ -162,7 +163,9 @@ def _write_folder(
 ) -> None:
     from huggingface_hub import save_torch_state_dict
 
-    state = {name: tensor.detach().cpu() for name, tensor in model.stored_state().items()}
+    state = {
+        name_on_disk(name): tensor.detach().cpu() for name, tensor in model.stored_state().items()
+    }
     save_torch_state_dict(state, folder, max_shard_size=max_shard_size)
     for shard in folder.glob("*.safetensors"):
         follow_umask(shard)  # the library lets only the owner read them
