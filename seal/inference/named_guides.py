@@ -12,6 +12,7 @@ from seal.inference.answers.protocol import AnswerModel
 from seal.inference.guides.composed import ComposedGuide
 from seal.inference.guides.config import ASK_A_VLM, GuideConfig
 from seal.inference.guides.guide import Guide
+from seal.inference.guides.retrieval import load_retriever
 from seal.inference.named_models import load_named
 
 Tell = Callable[[str], None]
@@ -80,4 +81,7 @@ def _loaded(name: str, model: str | None, **options: Any) -> Guide:
 
     options: device, dtype, max_batch, cache_mb.
     """
+    if name == "retrieval":
+        assert model is not None  # see `require_models`
+        return load_retriever(model, **options)
     raise ValueError(f"guide {name}: cannot be built yet")

@@ -21,7 +21,7 @@ KINDS: dict[str, frozenset[QueryKind]] = {
     "vlm_yes_no": frozenset({*_SEARCHED, "existing", "latent", "answering"}),
     "vlm_boxes": _SEARCHED,
     "value_similarity": _SEARCHED,
-    "retrieval": frozenset({"cue_heatmap", "target_heat"}),
+    "retrieval": frozenset({"detect", "cue_heatmap", "target_heat"}),
     "ocr": frozenset({"detect"}),
 }
 GUIDES = tuple(KINDS)

@@ -53,8 +53,6 @@ def test_every_kind_of_query_has_one_part():
         ("detect=seal,cue", "'cue' sets no part"),
         ("cue=seal,cue=seal", "cue is set twice"),
         ("detect=seal,cue=owlv2", "owlv2 gives detect, heat; for cue take one of seal"),
-        ("detect=retrieval", "retrieval gives heat; for detect take one of seal, owlv2"),
-        ("expert=retrieval", "retrieval gives heat; for expert take one of seal, owlv2"),
         ("", "there is no such guide"),
     ],
 )
