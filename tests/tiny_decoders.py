@@ -1,4 +1,4 @@
-"""Tiny random decoders of every family the language model may be of, as Hugging Face makes them."""
+"""Tiny random decoders of every family, as Hugging Face makes them, and both models of each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from typing import Any
 
 import torch
 import transformers as hf
+from mixed_batches import CLIP, OWL, SHORT
+
+from seal.models.files.public_parts import from_parts
+from seal.models.parts.cue_decoder import CueDecoderConfig
+from seal.models.parts.projectors import ResamplerConfig
+from seal.models.vlm import LlmConfig
+from seal.models.vqa import VQAModelConfig
+from seal.models.vsm import VSMModelConfig
 
 SIZES: dict[str, Any] = {
     "vocab_size": 40,
@@ -82,11 +90,44 @@ def folder(name: str) -> Path:
 @functools.cache
 def clip_folder() -> Path:
     """A tower of the sizes of `mixed_batches.CLIP`."""
-    config = hf.CLIPVisionConfig(
-        hidden_size=12, intermediate_size=24, num_hidden_layers=3, num_attention_heads=2,
-        image_size=28, patch_size=14, hidden_act="quick_gelu", projection_dim=8,
-    )  # fmt: skip
+    config = hf.CLIPVisionConfig(**_vision(CLIP), hidden_act="quick_gelu", projection_dim=8)
     torch.manual_seed(1)
     place = Path(tempfile.mkdtemp(prefix="tiny-clip-"))
     hf.CLIPVisionModelWithProjection(config).save_pretrained(place)
     return place
+
+
+@functools.cache
+def owl_folder() -> Path:
+    """A detector of the sizes of `mixed_batches.OWL`."""
+    text = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "vocab_size": 9}
+    config = hf.OwlViTConfig(
+        text_config=text | {"intermediate_size": 8},
+        vision_config={**_vision(OWL), "hidden_act": "quick_gelu"},
+        projection_dim=OWL.query_size,
+    )
+    torch.manual_seed(2)
+    place = Path(tempfile.mkdtemp(prefix="tiny-owl-"))
+    hf.OwlViTForObjectDetection(config).save_pretrained(place)
+    return place
+
+
+def _vision(config: Any) -> dict[str, int]:
+    names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+    return {name: getattr(config, name) for name in (*names, "image_size", "patch_size")}
+
+
+def vqa_model(name: str) -> Any:
+    """The decoder in a VQA LLM, by the way a user's comes into one."""
+    resampler = ResamplerConfig(num_latents=SHORT, depth=1, num_heads=2, head_size=4)
+    llm = LlmConfig.of(folder(name))
+    config = VQAModelConfig(llm=llm, vision=CLIP, resampler=resampler)
+    return from_parts(config, llm=folder(name), clip=clip_folder()).eval()
+
+
+def vsm_model(name: str) -> Any:
+    """In a search model, whose image projector is new."""
+    cue = CueDecoderConfig(hidden_size=16, depth=1, num_heads=2, mlp_size=16)
+    llm = LlmConfig.of(folder(name))
+    config = VSMModelConfig(llm=llm, vision=CLIP, detector=OWL, cue_decoder=cue)
+    return from_parts(config, llm=folder(name), clip=clip_folder(), detector=owl_folder()).eval()

@@ -90,13 +90,19 @@ def count_activations(
 
 
 def _block_bytes(model: VQAModel | VSM, size: int) -> float:
-    """A position's activations in one block of a LLaMA, kept for the backward pass."""
-    config = model.llm.config
+    """A position's activations in one block of the language model, kept for the backward pass."""
+    config = model.config.llm
     width, inner = config.hidden_size, config.intermediate_size
+    queries = config.num_attention_heads * config.head_size
+    keys = config.num_key_value_heads * config.head_size
     # Two norms: what is squared, in float32, and what is scaled; the input of two matrices.
-    norms = 2 * width * (4 + 2 * size)
+    scaled = 4 if config.architecture == "olmo2" else size  # it scales in float32 as well
+    norms = 2 * width * (4 + scaled + size)
+    if hasattr(model.llm.model.layers[0].self_attn, "q_norm"):  # queries and keys have their own
+        norms += (queries + keys) * (4 + scaled)
     # Queries, keys, values, what each document attends to, and the input of the last matrix.
-    attention = 5 * width * size
+    # Expressions about one image share a row, under a mask: keys are then copied to all heads.
+    attention = (3 * queries + 2 * (queries if isinstance(model, VSM) else keys)) * size
     mlp = 4 * inner * size  # gate, its activation, up, their product
     total = float(norms + attention + mlp)
     for layer in model.llm.model.layers[0].modules():

@@ -59,4 +59,5 @@ def export_adapter(
         tokenizer_folder=run.tokenizer_folder,
         facts=training_facts(run, checkpoint)
         | {"base": base, "model": config_to_dict(model.config)},
+        tied=model.config.llm.tie_word_embeddings,
     )

@@ -7,7 +7,7 @@ import torch
 from seal.models.files.adapter import Adapter
 from seal.models.files.shards import read_tensors
 from seal.models.fit.lora import LoraConfig, add_lora
-from seal.models.vlm import VLM
+from seal.models.vlm import EMBEDDINGS, HEAD, VLM
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 
@@ -45,20 +45,21 @@ def put_adapter(model: VLM, adapter: Adapter, config: LoraConfig) -> None:
             f"lora.{key}={there[key]}".replace("'", "").replace(" ", "") for key in other
         )
         raise ValueError(f"{adapter.folder} holds adapters of another kind: {told}; set {way}")
-    places = dict(model.named_parameters())
+    places = dict(model.named_parameters())  # a tied LM head is not among them
+    stored = dict(adapter.stored)
+    if HEAD not in places and EMBEDDINGS in stored:
+        stored.pop(HEAD, None)  # peft keeps it a second time
     problems = [
         f"no place for {name}"
         if name not in places
         else f"{name} is {list(tensor.shape)} there, {list(places[name].shape)} here"
-        for name, tensor in adapter.stored.items()
+        for name, tensor in stored.items()
         if name not in places or tuple(places[name].shape) != tensor.shape
     ]
-    problems += [
-        f"{name} is missing" for name in places if ".lora_" in name and name not in adapter.stored
-    ]
+    problems += [f"{name} is missing" for name in places if ".lora_" in name and name not in stored]
     problems += [
         f"{name} is of type {tensor.dtype}"
-        for name, tensor in adapter.stored.items()
+        for name, tensor in stored.items()
         if not (isinstance(tensor.dtype, torch.dtype) and tensor.dtype.is_floating_point)
     ]
     if problems:
@@ -68,5 +69,5 @@ def put_adapter(model: VLM, adapter: Adapter, config: LoraConfig) -> None:
             "base model and the settings it was trained with"
         )
     with torch.no_grad():
-        for name, tensor in read_tensors(adapter.stored):
+        for name, tensor in read_tensors(stored):
             places[name].copy_(tensor)

@@ -25,6 +25,7 @@ from seal.models.files.save import copy_tokenizer, replace_folder, require_token
 from seal.models.files.shards import StoredTensor, list_file
 from seal.models.fit.lora import LoraConfig
 from seal.models.fit.quantize import quiet_bitsandbytes
+from seal.models.vlm import EMBEDDINGS, HEAD
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.text.tokenize import TOKENIZER_FILES
@@ -75,6 +76,7 @@ def write_adapter(
     base: str,
     tokenizer_folder: Path,
     facts: dict[str, Any],
+    tied: bool = False,
 ) -> None:
     """Write `folder` under a temporary name and rename it: it is complete or absent.
 
@@ -83,6 +85,7 @@ def write_adapter(
         base: the folder of the base model.
         facts: training.json; `base` says which content that folder has, `model` is config.json of
             the merged model.
+        tied: the LM head of the base model is its word embeddings.
 
     Raises:
         OSError: the disk is full or not writable.
@@ -113,6 +116,10 @@ def write_adapter(
         base_model_name_or_path=base,
         inference_mode=True,
     ).to_dict()
+    if tied and EMBEDDINGS in inside:
+        # As peft writes it; else it would put the embeddings beside the base model's head.
+        peft_config["ensure_weight_tying"] = True
+        inside[HEAD] = inside[EMBEDDINGS].clone()
 
     def write(new: Path) -> None:
         # A set has another order in every process; the same export has the same bytes.

@@ -17,6 +17,7 @@ from torch import Tensor
 from seal.models.vlm import VLM
 
 PACKAGE = "liger_kernel"
+_FAMILY = "llama"  # the only one here whose kernels were compared with the plain model
 _REPLACED = ("LlamaRMSNorm", "LlamaMLP", "apply_rotary_pos_emb")
 
 
@@ -27,10 +28,11 @@ def use_liger(model: VLM, choice: str, device: torch.device) -> bool:
     is not touched.
 
     Args:
-        choice: auto (where installed, on a CUDA device) | true | false.
+        choice: auto (of a LLaMA, where installed, on a CUDA device) | true | false.
 
     Raises:
-        ValueError: `true`, but the package is not installed or the device is not CUDA.
+        ValueError: `true`, but the package is not installed, the device is not CUDA or the language
+            model is no LLaMA.
     """
     installed = find_spec(PACKAGE) is not None
     if choice == "true" and not installed:
@@ -43,7 +45,13 @@ def use_liger(model: VLM, choice: str, device: torch.device) -> bool:
             f"train.liger=true needs a CUDA device, this one is {device.type}: its kernels run "
             "nowhere else; set train.liger=auto"
         )
-    if choice == "false" or not installed or device.type != "cuda":
+    kind = model.llm.config.model_type
+    if choice == "true" and kind != _FAMILY:
+        raise ValueError(
+            f"train.liger=true has kernels for language models of architecture {_FAMILY}, this "
+            f"one is {kind}: set train.liger=auto, which does without them"
+        )
+    if choice == "false" or not installed or device.type != "cuda" or kind != _FAMILY:
         return False
     _patch(model)
     return True

@@ -38,7 +38,11 @@ def add_lora(model: VLM, config: LoraConfig) -> None:
 
     They train instead of its blocks and final norm, which are frozen; whether embeddings, LM head
     and the other parts train stays as it was.
+
+    Raises:
+        ValueError: a target is no matrix of the language model.
     """
+    _require_targets(model, config)
     quiet_bitsandbytes()  # peft imports it
     from peft import LoraConfig as PeftLoraConfig
     from peft import inject_adapter_in_model
@@ -67,6 +71,19 @@ def add_lora(model: VLM, config: LoraConfig) -> None:
         down: Any = layer.lora_A["default"]
         nn.init.kaiming_uniform_(down.weight, a=math.sqrt(5))
     model.row_seeds = seeds
+
+
+def _require_targets(model: VLM, config: LoraConfig) -> None:
+    modules = model.llm.named_modules()
+    # Packed ones are linear layers as well.
+    names = [name for name, module in modules if isinstance(module, nn.Linear | nn.Embedding)]
+    for target in config.targets:
+        if not any(f".{name}".endswith(f".{target}") for name in names):
+            known = dict.fromkeys(name.rpartition(".")[2] for name in names)
+            raise ValueError(
+                f"lora.targets: {target} is no matrix of a {model.llm.config.model_type}; there "
+                f"are {', '.join(known)}"
+            )
 
 
 def merge_lora(model: VLM, dtype: torch.dtype | None = None) -> None:

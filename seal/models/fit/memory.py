@@ -165,7 +165,8 @@ def _question_bytes(
 ) -> int:
     """Of one question: keys and values, crops that are remembered, activations."""
     llm = config.llm
-    per_position = 2 * llm.num_hidden_layers * llm.hidden_size * setting.dtype.itemsize
+    size = llm.num_key_value_heads * llm.head_size * setting.dtype.itemsize
+    per_position = 2 * llm.num_hidden_layers * size
     workspace = WORKSPACE * min(1.0, (llm.hidden_size / 4096))
     if isinstance(config, VQAModelConfig):
         # The prompt is read once; then each option has a copy of what was read.

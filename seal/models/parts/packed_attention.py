@@ -71,23 +71,30 @@ def attend(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **kwargs
         )
-    groups = query.shape[1] // key.shape[1]
-    # Only CUDA's kernel without a mask reads one head for several without copies of its own.
-    grouped = groups > 1 and query.is_cuda and not any(m is not None for m in document_masks)
-    if groups > 1 and not grouped:
-        key, value = (tensor.repeat_interleave(groups, dim=1) for tensor in (key, value))
     rest = query.shape[2] - sum(document_lengths)
     # Split, not sliced: the gradient of a split is one concatenation.
     sizes = [*document_lengths, rest]
     parts = zip(*(tensor.split(sizes, dim=2) for tensor in (query, key, value)), strict=True)
     out = [
-        F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=grouped
-        )
+        _document(q, k, v, mask, scaling)
         for (q, k, v), mask in zip(parts, document_masks, strict=False)  # the rest has no mask
     ]
     out.append(torch.zeros_like(query[:, :, :rest]))
     return torch.cat(out, dim=2).transpose(1, 2), None
+
+
+def _document(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None
+) -> Tensor:
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1 and mask is not None:
+        # With a mask no fused kernel lets one head serve several: each gets a copy.
+        key, value = (tensor.repeat_interleave(groups, dim=1) for tensor in (key, value))
+        groups = 1
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling,
+        enable_gqa=groups > 1,
+    )  # fmt: skip
 
 
 AttentionInterface.register(ATTENTION, attend)

@@ -48,7 +48,8 @@ def recomputed_flops(model: VLM, train: TrainConfig) -> Callable[[Batch], float]
     linear = [module for module in layers.modules() if isinstance(module, nn.Linear)]
     matrices = share * sum(float(layer.in_features * layer.out_features) for layer in linear)
     config = model.llm.config
-    per_square = share * 2.0 * config.num_hidden_layers * config.hidden_size
+    width = config.num_attention_heads * config.head_dim
+    per_square = share * 2.0 * config.num_hidden_layers * width
 
     def flops(batch: Batch) -> float:
         lengths = batch.attention_mask.sum(1).double()

@@ -8,6 +8,7 @@ import torch
 from mixed_batches import CLIP
 from torch import Tensor, nn
 
+from seal.models.parts.llm import ARCHITECTURES
 from seal.models.parts.projectors import ResamplerConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
@@ -57,6 +58,26 @@ def test_what_the_blocks_keep_is_what_a_real_pass_keeps(dtype, checkpointing, ev
         model, Load(positions=POSITIONS, supervised=0), dtype=dtype,
         gradient_checkpointing=checkpointing, recompute_every=every,
     )  # fmt: skip
+    assert told.kept == pytest.approx(found, rel=0.10)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("architecture", list(ARCHITECTURES))
+def test_grouped_heads_and_norms_of_queries_are_counted(architecture, dtype):
+    llm = LlmConfig(
+        architecture=architecture, vocab_size=64, hidden_size=128, intermediate_size=352,
+        num_hidden_layers=2, num_attention_heads=8, num_key_value_heads=2,
+    )  # fmt: skip
+    model = VQAModelConfig(llm=llm, vision=CLIP, resampler=RESAMPLER).build().to(dtype)
+    model.set_trainable("instruct")
+    embeddings = torch.randn(1, POSITIONS, 128, dtype=dtype, requires_grad=True)
+    weights = {p.untyped_storage().data_ptr() for p in model.llm.parameters()}
+    found = kept_by(
+        lambda: model.llm.model.train()(inputs_embeds=embeddings, use_cache=False), weights
+    )
+    told = count_activations(
+        model, Load(positions=POSITIONS, supervised=0), dtype=dtype, gradient_checkpointing=False
+    )
     assert told.kept == pytest.approx(found, rel=0.10)
 
 

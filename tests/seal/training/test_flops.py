@@ -6,6 +6,7 @@ from plain_batches import plain_batch
 
 from seal.batch import Batch, Row, Sample
 from seal.data.collate import collate
+from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.training.flops import count_flops
 
@@ -62,3 +63,22 @@ def test_a_layer_of_the_tower_that_is_not_run_costs_nothing(vicuna):
     tokens, hidden = 257, 1024
     layer = 2 * tokens * 12 * hidden**2 + 4 * hidden * tokens**2
     assert with_all - needed == pytest.approx(layer)
+
+
+def test_attention_costs_what_its_heads_cost_and_a_tied_head_as_any():
+    """Squares are of queries times keys, 4 x 32 = 128 wide, whatever the 64 between blocks."""
+    sizes = dict(
+        architecture="qwen3", vocab_size=100, hidden_size=64, intermediate_size=96,
+        num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_size=32,
+    )  # fmt: skip
+
+    def needed(length: int, **more: bool) -> float:
+        with torch.device("meta"):
+            model = VQAModelConfig(llm=LlmConfig(**sizes, **more)).build()
+        model.set_trainable("instruct")
+        return count_flops(model)(text_batch(1, length))
+
+    a_token = 3 * (64 * 32 * (4 + 2 + 2) + 128 * 64 + 3 * 64 * 96) + 64 * 100
+    towers = needed(10) - 6 * a_token * 10 - 6 * 3 * 128 * 10**2
+    assert needed(50) == pytest.approx(6 * a_token * 50 + 6 * 3 * 128 * 50**2 + towers)
+    assert needed(50, tie_word_embeddings=True) == needed(50)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_decoders
 import torch
 from mixed_batches import vqa_model
 from record_sets import tiny_tokenizer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from seal.models.files.adapted import put_adapter
+from seal.models.files.adapted import put_adapter, with_adapter
 from seal.models.files.adapter import read_adapter, require_base, write_adapter
 from seal.models.fit.lora import LoraConfig, add_lora
 
@@ -103,6 +104,32 @@ def test_a_folder_that_peft_wrote_is_read(tmp_path: Path) -> None:
         assert torch.equal(value, expected)
     head = wrapped.base_model.model.lm_head.modules_to_save["default"].weight
     assert torch.equal(model.llm.lm_head.weight, head)
+
+
+def test_peft_puts_trained_word_embeddings_into_a_tied_head(
+    tmp_path: Path, tokenizer_folder: Path
+) -> None:
+    from peft import PeftModel
+
+    model = tiny_decoders.vqa_model("smollm2")
+    model.set_trainable("instruct")
+    model.llm.requires_grad_(False)
+    model.llm.get_input_embeddings().requires_grad_(True)
+    add_lora(model, CONFIG)
+    with torch.no_grad():
+        for parameter in trained(model).values():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    write_adapter(
+        tmp_path / "adapter", trained(model), CONFIG, base="base", facts={},
+        tokenizer_folder=tokenizer_folder, tied=True,
+    )  # fmt: skip
+    wrapped = PeftModel.from_pretrained(tiny_decoders.build("smollm2"), str(tmp_path / "adapter"))
+    ids = torch.tensor([[3, 4, 5]])
+    expected = model.eval().llm(input_ids=ids).logits
+    torch.testing.assert_close(wrapped.eval()(input_ids=ids).logits, expected)
+    other = tiny_decoders.vqa_model("smollm2")
+    with_adapter(other, read_adapter(tmp_path / "adapter"))
+    torch.testing.assert_close(other.llm(input_ids=ids).logits, expected)
 
 
 A = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"

@@ -6,6 +6,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import tiny_decoders
 import torch
 from fitted_models import deep_model, gradients, mixed_batch
 from transformers.models.llama import modeling_llama
@@ -91,3 +92,10 @@ def test_without_the_package_auto_does_without_and_true_says_how_to_get_it(absen
 def test_true_off_cuda_is_a_clear_error(liger):
     with pytest.raises(ValueError, match="needs a CUDA device, this one is cpu"):
         use_liger(deep_model("vqa"), "true", CPU)
+
+
+def test_the_kernels_are_for_llama_alone(liger):
+    model = tiny_decoders.vqa_model("qwen3")
+    assert not use_liger(model, "auto", CUDA) and liger == []
+    with pytest.raises(ValueError, match=r"architecture llama, this one is qwen3: .*liger=auto"):
+        use_liger(model, "true", CUDA)

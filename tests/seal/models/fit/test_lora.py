@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
+import tiny_decoders
 import torch
 from mixed_batches import CLIP, LLM, OWL, vqa_model, vsm_sample
 from plain_batches import named_sums
@@ -211,3 +212,11 @@ def test_impossible_settings_are_refused(wrong):
 def test_projections_that_the_model_does_not_have_are_an_error():
     with pytest.raises(ValueError, match="qq_proj"):
         add_lora(vsm_model(), LoraConfig(targets=["qq_proj"]))
+
+
+def test_a_target_that_the_family_does_not_have_is_told():
+    model = tiny_decoders.vqa_model("phi3")
+    with pytest.raises(ValueError, match=r"q_proj is no matrix of a phi3; .* o_proj, qkv_proj, "):
+        add_lora(model, CONFIG)
+    add_lora(model, replace(CONFIG, targets=["qkv_proj"]))
+    assert sum(".lora_A." in name for name, _ in model.named_parameters()) == 2

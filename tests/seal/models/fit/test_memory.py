@@ -5,16 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tiny_decoders
 import tiny_models
 import torch
 from torch import Tensor, nn
 
 from seal.models.files.load import load_model
 from seal.models.files.save import save_model
-from seal.models.fit.memory import GIB, Setting, expected_need, least_offload, need_lines
+from seal.models.fit.memory import (
+    GIB,
+    WORKSPACE,
+    Setting,
+    expected_need,
+    least_offload,
+    need_lines,
+)
 from seal.models.presets import vqa_preset, vsm_preset
+from seal.models.vlm import LlmConfig
+from seal.models.vqa import VQAModelConfig
 
-MODELS = {"vqa": tiny_models.vqa_model, "vsm": tiny_models.vsm_model}
+MODELS = {
+    "vqa": tiny_models.vqa_model,
+    "vsm": tiny_models.vsm_model,
+    "tied": lambda seed: tiny_decoders.vqa_model("qwen3"),
+}
 BOTH_7B = [vqa_preset("7b"), vsm_preset("7b")]
 
 
@@ -51,6 +65,18 @@ def test_the_weights_take_what_was_told_to_the_byte(folder, quantization, dtype)
     model = load_model(folder, dtype=dtype, quantization=quantization)
     need = expected_need([model.config], Setting(dtype, quantization))
     assert need.weights == held_bytes(model)
+
+
+def test_a_question_s_keys_and_values_are_of_the_heads_that_have_them():
+    sizes = {"hidden_size": 4096, "num_attention_heads": 32}
+    whole, grouped = (
+        expected_need(
+            [VQAModelConfig(llm=LlmConfig(**sizes, num_key_value_heads=heads))], Setting()
+        ).question
+        - WORKSPACE
+        for heads in (32, 8)
+    )
+    assert grouped == whole / 4 > 2**27
 
 
 def test_both_7b_models_fit_24_gib_in_8_and_4_bits_and_not_in_16():

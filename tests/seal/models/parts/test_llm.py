@@ -10,35 +10,23 @@ import pytest
 import tiny_decoders
 import tiny_models
 import torch
-from mixed_batches import CLIP, SHORT, vqa_sample
+from mixed_batches import CLIP, vqa_sample, vsm_sample
 from plain_batches import named_sums
 from safetensors.torch import load_file
+from tiny_decoders import vqa_model, vsm_model
 
 from seal.data.collate import collate
 from seal.inference.prefix import continue_greedily, pad_right, read_prefix
 from seal.losses.vqa import VQALoss
+from seal.losses.vsm import VSMLoss
 from seal.models.files.load import load_model
 from seal.models.files.public_parts import from_parts
 from seal.models.files.save import save_model
 from seal.models.parts.llm import ARCHITECTURES, LlmConfig
-from seal.models.parts.projectors import ResamplerConfig
-from seal.models.vqa import VQAModel, VQAModelConfig
+from seal.models.vqa import VQAModelConfig
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 families = pytest.mark.parametrize("name", list(tiny_decoders.CONFIGS))
-
-
-def vqa_model(name: str) -> VQAModel:
-    """The decoder in a VQA LLM, by the way a user's comes into one."""
-    folder = tiny_decoders.folder(name)
-    config = VQAModelConfig(
-        llm=LlmConfig.of(folder),
-        vision=CLIP,
-        resampler=ResamplerConfig(num_latents=SHORT, depth=1, num_heads=2, head_size=4),
-    )
-    model = from_parts(config, llm=folder, clip=tiny_decoders.clip_folder())
-    assert isinstance(model, VQAModel)
-    return model.eval()
 
 
 def drawn(lengths: list[int]) -> list[list[int]]:
@@ -62,6 +50,19 @@ def test_logits_are_those_of_the_family_s_own_model(name):
     assert theirs.std() > 0.5
     ours = model.llm.lm_head(model.llm.model(**inputs, use_cache=False).last_hidden_state)
     torch.testing.assert_close(ours[mask], theirs[mask], **CLOSE)
+
+
+@pytest.mark.parametrize("name", ["smollm2", "mistral", "qwen3", "olmo2"])
+def test_expressions_about_one_image_in_a_row_are_expressions_in_rows_of_their_own(name):
+    """Grouped heads under a mask."""
+    model = vsm_model(name)
+    sample = vsm_sample(8, torch.Generator().manual_seed(8))
+    sums = []
+    for pack in (True, False):
+        batch = collate([sample], pad_id=0, pack=pack)
+        assert not pack or batch.documents[0].branched
+        sums.append(torch.stack(list(named_sums(VSMLoss(), batch, model(batch)).values())))
+    torch.testing.assert_close(*sums, **CLOSE)
 
 
 @families
