@@ -8,48 +8,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
 from seal.text.quote import quoted
+from seal.text.template import PLAIN, TEMPLATES, VQA, VSM, Template
 from seal.text.tokenize import Tokenizer
-from seal.text.tokens import (
-    IMAGE_END_TOKEN,
-    IMAGE_PLACEHOLDER,
-    IMAGE_START_TOKEN,
-    LOC_TOKEN,
-    OBJECT_PLACEHOLDER,
-    VisualSizes,
-)
+from seal.text.tokens import IMAGE_PLACEHOLDER, LOC_TOKEN, OBJECT_PLACEHOLDER, VisualSizes
 
+__all__ = [
+    "IMAGE_SLOT",
+    "OBJECT_SLOT",
+    "PLAIN",
+    "TEMPLATES",
+    "VQA",
+    "VSM",
+    "Template",
+    "continuation_ids",
+    "conversation_row",
+    "conversation_text",
+    "encode_slots",
+    "move_image_to_front",
+    "prompt_row",
+    "prompt_text",
+]
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """How turns become text."""
-
-    name: str
-    system: str = ""
-    user: str = "USER:"
-    assistant: str = "ASSISTANT:"
-    stop: str = "</s>"
-    image: str = IMAGE_PLACEHOLDER  # what stands for `<image>`
-    plain: bool = False  # alignment: the image, the answer and `stop`, nothing else
-
-
-_SYSTEM = (
-    "A chat between a curious {who} and an artificial intelligence assistant. The assistant gives "
-    "helpful, detailed, and polite answers to the {who}'s questions."
-)
-VQA = Template("vqa", _SYSTEM.format(who="user"))
-VSM = Template(
-    "vsm",
-    _SYSTEM.format(who="human"),
-    image=f"{IMAGE_START_TOKEN}{IMAGE_PLACEHOLDER}{IMAGE_END_TOKEN}",
-)
-PLAIN = Template("plain", user="", assistant="", stop="\n", plain=True)
-TEMPLATES = {template.name: template for template in (VQA, VSM, PLAIN)}
 
 _PLACEHOLDER = re.compile(f"({IMAGE_PLACEHOLDER}|{OBJECT_PLACEHOLDER})")
 # Placeholders inside a token list, before they are expanded; no id of a vocabulary is negative.
@@ -89,17 +74,19 @@ def conversation_row(
     """
     if not turns:
         raise ValueError(f"{_named(record)}the conversation has no turn")
-    ids, learnt = [tokenizer.bos_id], [False]
-    for index, (question, answer) in enumerate(turns):
-        _check_answer(template, answer, record)
-        prompt = _prompt(template, question, index == 0, masked_loc, record)
-        answered = _answer_text(template, answer)
+    ids = _beginning(tokenizer, template)
+    learnt, start = [False] * len(ids), len(ids)
+    said = _checked(template, turns, None, masked_loc, record)
+    for index, (question, answer) in enumerate(said):
+        prompt = f"{template.opening(index == 0)}{question}{template.closing}"
+        answered = f"{template.lead}{answer}{template.stop}"
         prompt_ids, answer_ids = _continued(tokenizer, prompt, answered, record)
         ids += prompt_ids + answer_ids
         learnt += [False] * len(prompt_ids) + [True] * len(answer_ids)
     whole = len(ids) + len(dummies)
     cut = whole if max_text_tokens is None else max_text_tokens
-    row = _row(ids, learnt, image, objects, dummies, sizes or VisualSizes(), cut, record)
+    sizes = sizes or VisualSizes()
+    row = _row(ids, learnt, image, objects, dummies, sizes, cut, record, start)
     row = _with_loc(tokenizer, row, masked_loc=masked_loc, record=record)
     wants_loc = LOC_TOKEN in tokenizer and any(LOC_TOKEN in answer for _, answer in turns)
     if lost := _lost(row, len(objects) + (image is not None), wants_loc):
@@ -135,14 +122,14 @@ def prompt_row(
     """A row without labels that ends after `ASSISTANT:`, or after the forced `answer_prefix`."""
     if template.plain:
         raise ValueError("the plain template has no prompt to answer")
-    ids = [tokenizer.bos_id]
-    for index, (asked, answer) in enumerate(history):
-        _check_answer(template, answer, record)
-        prompt = _prompt(template, asked, index == 0, False, record)
-        ids += encode_slots(tokenizer, prompt + _answer_text(template, answer))
-    prompt = _prompt(template, question, not history, False, record)
+    ids = _beginning(tokenizer, template)
+    *said, (asked, _) = _checked(template, history, question, False, record)
+    for index, (earlier, answer) in enumerate(said):
+        ids += encode_slots(tokenizer, _turn_text(template, index == 0, earlier, answer))
+    prompt = f"{template.opening(not history)}{asked}{template.closing}"
     if answer_prefix:
-        prompt_ids, prefix_ids = _continued(tokenizer, prompt, " " + answer_prefix, record)
+        begun = template.lead + template.written(answer_prefix)
+        prompt_ids, prefix_ids = _continued(tokenizer, prompt, begun, record)
     else:
         prompt_ids, prefix_ids = encode_slots(tokenizer, prompt), []
     ids += prompt_ids
@@ -164,8 +151,8 @@ def continuation_ids(
     merge with what follows it.
     """
     _check_answer(template, answer, "")
-    text = " " + answer + (template.stop if stop else "")
-    return _continued(tokenizer, template.assistant, text, "")[1]
+    text = template.lead + template.written(answer) + (template.stop if stop else "")
+    return _continued(tokenizer, template.stands_before, text, "")[1]
 
 
 def move_image_to_front(question: str) -> str:
@@ -179,43 +166,71 @@ def move_image_to_front(question: str) -> str:
 def conversation_text(template: Template, turns: Sequence[tuple[str, str]]) -> str:
     """The whole conversation as text, placeholders not expanded."""
     return "".join(
-        _prompt(template, question, index == 0, False, "") + _answer_text(template, answer)
-        for index, (question, answer) in enumerate(turns)
+        _turn_text(template, index == 0, question, answer)
+        for index, (question, answer) in enumerate(_checked(template, turns, None, False, ""))
     )
 
 
 def prompt_text(template: Template, question: str) -> str:
     """The text a first question becomes, up to where the answer starts."""
-    return _prompt(template, question, True, False, "")
+    ((asked, _),) = _checked(template, (), question, False, "")
+    return f"{template.opening(True)}{asked}{template.closing}"
 
 
-def _prompt(template: Template, question: str, first: bool, masked_loc: bool, record: str) -> str:
-    """The text of one turn up to and including `ASSISTANT:`."""
+def _turn_text(template: Template, first: bool, question: str, answer: str) -> str:
+    prompt = f"{template.opening(first)}{question}{template.closing}"
+    return f"{prompt}{template.lead}{answer}{template.stop}"
+
+
+def _checked(
+    template: Template,
+    turns: Sequence[tuple[str, str]],
+    asked: str | None,
+    masked_loc: bool,
+    record: str,
+) -> list[tuple[str, str]]:
+    """Turns as they are written, images in front; `asked` comes last, with an empty answer."""
+    said = []
+    for index, (question, answer) in enumerate(turns):
+        _check_answer(template, answer, record)
+        written = _question(template, question, index == 0, masked_loc, record)
+        said.append((written, template.written(answer)))
+    last = None
+    if asked is not None:
+        last = _question(template, asked, not turns, masked_loc, record)
+    try:
+        template.check(said, last)
+    except ValueError as error:
+        raise ValueError(f"{_named(record)}{error}") from error
+    return said if last is None else [*said, (last, "")]
+
+
+def _question(template: Template, question: str, first: bool, masked_loc: bool, record: str) -> str:
+    """A question as it stands in its row."""
     if template.plain:
         if not first:
             raise ValueError(f"{_named(record)}the plain format has one turn")
         return IMAGE_PLACEHOLDER if IMAGE_PLACEHOLDER in question else ""
-    for mark in (template.stop, f"{template.assistant} "):
-        if mark in question:
-            raise ValueError(f"{_named(record)}a question contains {mark!r}: {quoted(question)}")
-    question = move_image_to_front(question)
+    if (mark := template.mark_in(question)) is not None:
+        raise ValueError(f"{_named(record)}a question contains {mark!r}: {quoted(question)}")
+    question = template.written(move_image_to_front(question))
     slot = LOC_TOKEN if masked_loc else ""
-    question = question.replace(IMAGE_PLACEHOLDER, template.image + slot)
-    system = f"{template.system} " if first else ""
-    return f"{system}{template.user} {question} {template.assistant}"
+    return question.replace(IMAGE_PLACEHOLDER, template.image + slot)
 
 
-def _answer_text(template: Template, answer: str) -> str:
-    return answer + template.stop if template.plain else f" {answer}{template.stop}"
+def _beginning(tokenizer: Tokenizer, template: Template) -> list[int]:
+    """What stands before the text of a row."""
+    return [] if template.writes_bos or tokenizer.bos_id is None else [tokenizer.bos_id]
 
 
 def _check_answer(template: Template, answer: str, record: str) -> None:
     if not answer.strip():
         raise ValueError(f"{_named(record)}an answer is empty")
-    marks = () if template.plain else (template.stop, f"{template.assistant} ")
-    for mark in (*marks, IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER):
-        if mark in answer:
-            raise ValueError(f"{_named(record)}an answer contains {mark!r}: {quoted(answer)}")
+    mark = template.mark_in(answer)
+    placeholders = (IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER)
+    mark = mark or next((each for each in placeholders if each in answer), None)
+    if mark is not None:
+        raise ValueError(f"{_named(record)}an answer contains {mark!r}: {quoted(answer)}")
 
 
 def encode_slots(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -242,9 +257,10 @@ def _continued(
             f"{_named(record)}labels do not line up: the tokenizer merges the end of "
             f"{prompt[-30:]!r} with the beginning of {text[:30]!r}"
         )
-    unknown = tokenizer.decode([tokenizer.unk_id], skip_special=False)
-    if tokenizer.unk_id in ids[len(prompt_ids) :] and unknown not in text:
-        raise ValueError(f"{_named(record)}the vocabulary cannot write {quoted(text)}")
+    if tokenizer.unk_id is not None and tokenizer.unk_id in ids[len(prompt_ids) :]:
+        unknown = tokenizer.decode([tokenizer.unk_id], skip_special=False)
+        if unknown not in text:
+            raise ValueError(f"{_named(record)}the vocabulary cannot write {quoted(text)}")
     return prompt_ids, ids[len(prompt_ids) :]
 
 
@@ -257,8 +273,12 @@ def _row(
     sizes: VisualSizes,
     cut: int,
     record: str,
+    start: int = 1,
 ) -> Row:
-    """Put the visuals in, cut, and expand every slot to its number of visual tokens."""
+    """Put the visuals in, cut, and expand every slot to its number of visual tokens.
+
+    start: where dummies stand in a row without an image.
+    """
     num_images, num_objects = ids.count(IMAGE_SLOT), ids.count(OBJECT_SLOT)
     if num_images != (image is not None) or num_objects != len(objects):
         raise ValueError(
@@ -266,7 +286,7 @@ def _row(
             f"{OBJECT_PLACEHOLDER}, but there are {int(image is not None)} images and "
             f"{len(objects)} targets for them (at most one image)"
         )
-    behind = ids.index(IMAGE_SLOT) + 1 if image is not None else 1
+    behind = ids.index(IMAGE_SLOT) + 1 if image is not None else start
     ids = ids[:behind] + [_DUMMY_SLOT] * len(dummies) + ids[behind:]
     learnt = learnt[:behind] + [False] * len(dummies) + learnt[behind:]
 

@@ -1,189 +1,98 @@
-"""Tokenize as the slow LLaMA tokenizer of transformers 4.31 did (legacy): released weights need it.
-
-Straight on sentencepiece, because later libraries changed what follows an added token: here the
-text on either side of one loses its whitespace and every stretch of text starts with a new dummy
-prefix. `<s> </s> <unk>` split the text as well but leave whitespace alone.
-"""
+"""Text to ids and back: what every tokenizer does, and which one a folder holds."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from sentencepiece import SentencePieceProcessor
-
-from seal.files.kind import foreign_kind
-
-MODEL_FILE = "tokenizer.model"
-# Everything that makes up a tokenizer folder; copied byte for byte beside a checkpoint.
-TOKENIZER_FILES = (
+from seal.text.json_tokenizer import load_json_tokenizer
+from seal.text.sentencepiece_tokenizer import load_sentencepiece_tokenizer
+from seal.text.tokenizer_files import (
+    JSON_FILE,
     MODEL_FILE,
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
+    TOKENIZER_FILES,
+    chat_template_in,
 )
 
+__all__ = ["JSON_FILE", "MODEL_FILE", "TOKENIZER_FILES", "Tokenizer", "load_tokenizer"]
 
-class Tokenizer:
-    """Text to ids and back. `folder` is where its files lie."""
 
-    def __init__(self, folder: Path, added: dict[str, int]) -> None:
-        """`added`: tokens beyond the sentencepiece vocabulary and their ids."""
-        self.folder = folder
-        self._pieces = _load_pieces(folder / MODEL_FILE)
-        self.bos_id: int = self._pieces.bos_id()
-        self.eos_id: int = self._pieces.eos_id()
-        self.unk_id: int = self._pieces.unk_id()
-        self.pad_id: int = self.unk_id  # released: padding is <unk>; only masks tell it apart
-        self._special = {
-            self._pieces.id_to_piece(i): i for i in (self.bos_id, self.eos_id, self.unk_id)
-        }
-        base = self._pieces.get_piece_size()
-        self._added = {token: i for token, i in added.items() if i >= base}
-        taken = set(self._added.values())
-        if len(taken) != len(self._added) or taken != set(range(base, base + len(taken))):
-            raise ValueError(
-                f"{folder}: added tokens must have the ids {base}, {base + 1}, ... behind the "
-                f"sentencepiece vocabulary, got {self._added}"
-            )
-        self._added_by_id = {i: token for token, i in self._added.items()}
-        self._special_by_id = {i: token for token, i in self._special.items()}
-        known = sorted((*self._special, *self._added), key=len, reverse=True)
-        self._splitter = re.compile("(" + "|".join(map(re.escape, known)) + ")")
+class Tokenizer(Protocol):
+    """Text to ids and back."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+
+    @property
+    def bos_id(self) -> int | None:
+        """What every text begins with; None: nothing."""
+
+    @property
+    def eos_id(self) -> int:
+        """The end of sequence."""
+
+    @property
+    def stop_ids(self) -> frozenset[int]:
+        """Whatever ends an answer: the end of sequence, of text, of a turn."""
+
+    @property
+    def unk_id(self) -> int | None:
+        """What stands for text the vocabulary cannot write; None: it can write every text."""
+
+    @property
+    def pad_id(self) -> int:
+        """Fills rows up; only masks tell it from text."""
 
     @property
     def vocab_size(self) -> int:
-        """Ids in use, added tokens included."""
-        return self._pieces.get_piece_size() + len(self._added)
+        """One more than the largest id, added tokens included."""
 
     @property
     def eos_token(self) -> str:
         """The end of sequence as text."""
-        return self._special_by_id[self.eos_id]
 
     @property
     def added_tokens(self) -> dict[str, int]:
-        """Tokens beyond the sentencepiece vocabulary."""
-        return dict(self._added)
+        """Tokens that stand for themselves wherever they are in a text, and their ids."""
 
-    def __contains__(self, token: str) -> bool:
-        return token in self._added or token in self._special
+    @property
+    def control_tokens(self) -> frozenset[str]:
+        """Added tokens that a model reads as a mark; no text of a person may hold them."""
+
+    @property
+    def chat_template(self) -> str | None:
+        """How the model's maker writes turns (Jinja); None: not told."""
+
+    def __contains__(self, token: str) -> bool: ...
 
     def token_id(self, token: str) -> int:
-        """The id of a special or added token, or of a piece of the vocabulary."""
-        if token in self._added:
-            return self._added[token]
-        piece: int = self._pieces.piece_to_id(token)
-        if piece == self.unk_id and token not in self._special:
-            raise ValueError(
-                f"{self.folder}: no token {token!r}; added tokens are {sorted(self._added)}"
-            )
-        return piece
+        """The id of an added token or of a piece of the vocabulary; ValueError: there is none."""
 
     def encode(self, text: str, bos: bool = True) -> list[int]:
         """The ids of `text`; placeholders of visual tokens mean nothing here."""
-        ids = [self.bos_id] if bos else []
-        parts = self._splitter.split(text)  # text at even, tokens at odd positions
-        for index, part in enumerate(parts):
-            if index % 2:
-                ids.append(self._added[part] if part in self._added else self._special[part])
-                continue
-            if index > 0 and parts[index - 1] in self._added:
-                part = part.lstrip()
-            if index + 1 < len(parts) and parts[index + 1] in self._added:
-                part = part.rstrip()
-            if part:
-                ids.extend(self._pieces.encode(part))
-        return ids
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
-        """The text of `ids`; added tokens stand between single spaces and are never skipped."""
-        runs: list[str] = []
-        pending: list[int] = []
-        for i in map(int, ids):
-            if i in self._added_by_id:
-                if pending:
-                    runs.append(self._decode_run(pending))
-                runs.append(self._added_by_id[i])
-                pending = []
-            elif not 0 <= i < self._pieces.get_piece_size():
-                raise ValueError(f"id {i} is outside the vocabulary of {self.vocab_size}")
-            elif not (skip_special and i in self._special_by_id):
-                pending.append(i)
-        if pending:
-            runs.append(self._decode_run(pending))
-        return " ".join(runs)
+        """The text of `ids`; control tokens are left out on demand, SEAL's own never are."""
 
-    def _decode_run(self, ids: Sequence[int]) -> str:
-        """Text without added tokens; a space goes before what follows text up to a special."""
-        text = ""
-        stretch: list[int] = []
-        for i in ids:
-            if i not in self._special_by_id:
-                stretch.append(i)
-                continue
-            if stretch:
-                text += " " + self._pieces.decode(stretch)
-                stretch = []
-            text += self._special_by_id[i]
-        return text + self._pieces.decode(stretch) if stretch else text
+    def render(self, messages: list[dict[str, str]], *, answer_next: bool) -> str:
+        """What the chat template writes; `answer_next`: up to where an answer would begin."""
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """The tokenizer in `folder`, whatever its config says about legacy behavior."""
+    """The tokenizer in `folder`.
+
+    A folder with both kinds of files is read by sentencepiece, as LLaMA and Vicuna were trained,
+    unless it has a chat template: that is written in the control tokens of `tokenizer.json`.
+    """
     folder = Path(folder)
-    if not (folder / MODEL_FILE).is_file():
+    pieces, plain = (folder / MODEL_FILE).is_file(), (folder / JSON_FILE).is_file()
+    if not pieces and not plain:
         raise ValueError(
-            f"{folder} has no {MODEL_FILE}: a tokenizer folder holds the sentencepiece model, "
-            "tokenizer_config.json and, for a search model, added_tokens.json"
+            f"{folder} has no {MODEL_FILE} and no {JSON_FILE}: a tokenizer folder holds one of "
+            "them, tokenizer_config.json and what else its tokenizer was published with"
         )
-    added: dict[str, int] = {}
-    config, file = _read_json(folder / "tokenizer_config.json"), folder / "added_tokens.json"
-    told = config.get("added_tokens_decoder", {})
-    try:
-        for index, token in told.items():
-            added[token["content"]] = int(index)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{folder / 'tokenizer_config.json'}: added_tokens_decoder is not an object of ids and "
-            "tokens with their content; fetch the file again"
-        ) from error
-    for token, number in _read_json(file).items():
-        if type(number) is not int:
-            raise ValueError(f"{file}: {token} has the id {str(number)[:40]!r}, not a whole number")
-        added[token] = number
-    return Tokenizer(folder, added)
-
-
-def _load_pieces(path: Path) -> SentencePieceProcessor:
-    try:
-        with path.open("rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    if not content:
-        raise ValueError(f"{path} is empty; fetch it again")
-    try:
-        return SentencePieceProcessor(model_proto=content)
-    except RuntimeError as error:  # nothing more is told by the library
-        why = foreign_kind(path) or " ".join(str(error).split())
-        raise ValueError(
-            f"{path} is no sentencepiece model, or a damaged one: {why}; fetch it again"
-        ) from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {foreign_kind(path) or error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected an object, found {type(content).__name__}")
-    return content
+    if plain and (not pieces or chat_template_in(folder) is not None):
+        return load_json_tokenizer(folder)
+    return load_sentencepiece_tokenizer(folder)
