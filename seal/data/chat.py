@@ -22,7 +22,8 @@ from seal.images import (
     pad_to_square,
     resized_bytes,
 )
-from seal.text.conversation import TEMPLATES, Template, conversation_row
+from seal.text.chat_template import choose_template
+from seal.text.conversation import PLAIN, conversation_row
 from seal.text.prompts import object_phrase
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import (
@@ -41,7 +42,7 @@ IMAGE_PROJECTORS = ("policy", "long", "short")
 class ChatConfig:
     """How VQA records become rows."""
 
-    template: str = "vqa"  # vqa | plain: captions for the alignment of a projector
+    template: str = "vqa"  # vqa: the model's | plain: captions for the alignment of a projector
     token_policy: str = "paper_training"  # which projector serves the image and its crops
     image_projector: str = "policy"  # policy | long | short: overrides it; alignment trains one
     object_slots: str = "none"  # none | padded: the released layout with three slots in every row
@@ -76,11 +77,18 @@ class ChatConfig:
         image_size: int,
         sizes: VisualSizes,
         background: Color = BACKGROUND,
+        prompt_style: str = "vicuna",
     ) -> ChatDataset:
         """`image_size` pixels a side, `sizes` tokens and the `background` of what is squared are
         the vision tower's and projectors'."""
         return ChatDataset(
-            records, tokenizer, self, image_size=image_size, sizes=sizes, background=background
+            records,
+            tokenizer,
+            self,
+            image_size=image_size,
+            sizes=sizes,
+            background=background,
+            prompt_style=prompt_style,
         )
 
 
@@ -96,6 +104,7 @@ class ChatDataset:
         image_size: int,
         sizes: VisualSizes,
         background: Color = BACKGROUND,
+        prompt_style: str = "vicuna",
     ) -> None:
         self.records = records
         self.tokenizer = tokenizer
@@ -103,6 +112,9 @@ class ChatDataset:
         self.image_size = image_size
         self.background = background
         self.sizes = sizes
+        self.prompt_style = prompt_style
+        plain = config.template == "plain"
+        self._template = PLAIN if plain else choose_template(tokenizer, "vqa", prompt_style)
         self.index: LengthIndex | None = None
 
     def __len__(self) -> int:
@@ -176,10 +188,6 @@ class ChatDataset:
             limit="data.chat.max_text_tokens",
             record=repr(record.id),
         )
-
-    @property
-    def _template(self) -> Template:
-        return TEMPLATES[self.config.template]
 
 
 def expanded_turns(record: Record) -> list[tuple[str, str]]:

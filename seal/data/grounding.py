@@ -17,7 +17,8 @@ from seal.data.masks import rle_to_mask
 from seal.data.record_set import Expression, Record, RecordSet
 from seal.geometry import Box
 from seal.images import BACKGROUND, Color, pad_to_square
-from seal.text.conversation import VSM, conversation_row
+from seal.text.chat_template import choose_template
+from seal.text.conversation import conversation_row
 from seal.text.prompts import LOCATE_ANSWER, locate_question
 from seal.text.quote import quoted
 from seal.text.tokenize import Tokenizer
@@ -65,6 +66,7 @@ class GroundingConfig:
         sizes: VisualSizes,
         background: Color = BACKGROUND,
         queries: Mapping[str, Tensor] | None = None,
+        prompt_style: str = "vicuna",
     ) -> GroundingDataset:
         """`image_size`, `detector_size`: pixels a side of the tower's and the detector's input.
 
@@ -80,6 +82,7 @@ class GroundingConfig:
             sizes=sizes,
             background=background,
             queries=queries,
+            prompt_style=prompt_style,
         )
 
 
@@ -98,6 +101,7 @@ class GroundingDataset:
         background: Color = BACKGROUND,
         queries: Mapping[str, Tensor] | None = None,
         seed: int = 0,
+        prompt_style: str = "vicuna",
     ) -> None:
         if LOC_TOKEN not in tokenizer:
             raise ValueError(f"{tokenizer.folder}: a search model's tokenizer needs {LOC_TOKEN}")
@@ -114,6 +118,8 @@ class GroundingDataset:
         self.background = background
         self.queries = queries or {}
         self.seed = seed
+        self.prompt_style = prompt_style
+        self._template = choose_template(tokenizer, "vsm", prompt_style)
         self.index: LengthIndex | None = None
         self._lengths: dict[tuple[str, bool], tuple[int, int]] = {}
 
@@ -217,7 +223,7 @@ class GroundingDataset:
         visual = self.sizes.long - 1 if shown else 0
         return conversation_row(
             self.tokenizer,
-            VSM,
+            self._template,
             turns,
             image=Visual(0, long=True) if shown else None,
             sizes=self.sizes,

@@ -15,12 +15,12 @@ from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.inference.hub import CLIP, model_folder
 from seal.models.files.load import has_tower, load_model, read_config, stored_dtype
 from seal.models.files.model_config import MODEL_CLASSES
+from seal.models.files.tokenizer_fit import require_tokenizer_fits
 from seal.models.fit.memory import GIB, Need, Setting, expected_need, least_offload, need_lines
 from seal.models.parts.vision import VisionTower
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import Tokenizer, load_tokenizer
-from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_START_TOKEN, LOC_TOKEN
 
 AUTO = "auto"  # offload just what does not fit
 Configs = Mapping[Path, VQAModelConfig | VSMModelConfig]
@@ -132,23 +132,9 @@ def share_tower(vqa: VQAModel, vsm: VSM) -> bool:
 
 
 def _tokenizer(folder: Path, model: VQAModel | VSM) -> Tokenizer:
-    """The tokenizer beside a model; refused if it is another model's, or a part of it is missing.
-
-    Without its added tokens it would spell them in pieces, and the answers would make no sense.
-    """
+    """The tokenizer beside a model, refused if it does not fit it."""
     tokenizer = load_tokenizer(folder)
-    rows = model.config.llm.vocab_size
-    if tokenizer.vocab_size > rows:
-        raise ValueError(
-            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {rows}; are "
-            "these files of one model?"
-        )
-    needed = (IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN) if isinstance(model, VSM) else ()
-    if lost := [token for token in needed if token not in tokenizer]:
-        raise ValueError(
-            f"{folder}: the tokenizer has no {', '.join(lost)}; the folder lacks "
-            "added_tokens.json or holds another model's: fetch it again"
-        )
+    require_tokenizer_fits(tokenizer, model.config)
     return tokenizer
 
 

@@ -91,10 +91,12 @@ def continue_greedily(
     *,
     max_new_tokens: int,
     stop_ids: frozenset[int] = frozenset(),
+    end_ids: frozenset[int] = frozenset(),
 ) -> list[list[int]]:
     """The likeliest tokens behind prefix and ids (B, L), without the end of sequence.
 
-    A row ends there, at an id of `stop_ids` (which is kept) or at the limit.
+    A row ends there, at another of `end_ids`, at an id of `stop_ids` (which is kept) or at the
+    limit.
     """
     cache = prefix.cache()
     rows = torch.arange(len(ids), device=ids.device)
@@ -106,6 +108,7 @@ def continue_greedily(
         prefix.next_position + mask.sum(1),
         max_new_tokens=max_new_tokens,
         stop_ids=stop_ids,
+        end_ids=end_ids,
     )
 
 

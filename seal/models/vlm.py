@@ -139,11 +139,13 @@ class VLM(nn.Module):
         *,
         features: Tensor | None = None,
         stop_ids: Collection[int] = (),
+        end_ids: Collection[int] = (),
     ) -> list[list[int]]:
         """Greedy continuation of each row, padded on either side, without what ended it.
 
-        A prefix the answer must begin with is the end of the row. A row ends at the end of sequence
-        or at an id of `stop_ids` (which is kept); the batch ends when every row has.
+        A prefix the answer must begin with is the end of the row. A row ends at the end of
+        sequence, at another of `end_ids` or at an id of `stop_ids` (which is kept); the batch ends
+        when every row has.
         """
         embeddings, mask, positions = pad_left(
             self.embed(batch, features), batch.attention_mask, batch.position_ids
@@ -154,7 +156,7 @@ class VLM(nn.Module):
         )[:, -1]
         return self.decode_greedily(
             hidden, cache, mask, positions[:, -1] + 1,
-            max_new_tokens=max_new_tokens, stop_ids=stop_ids,
+            max_new_tokens=max_new_tokens, stop_ids=stop_ids, end_ids=end_ids,
         )  # fmt: skip
 
     def read(self, cache: DynamicCache, **inputs: Tensor) -> Tensor:
@@ -176,6 +178,7 @@ class VLM(nn.Module):
         *,
         max_new_tokens: int,
         stop_ids: Collection[int] = (),
+        end_ids: Collection[int] = (),
     ) -> list[list[int]]:
         """The likeliest tokens behind what `cache` holds, which they are added to.
 
@@ -184,15 +187,15 @@ class VLM(nn.Module):
             mask: (B, L) bool, False at the padding of what `cache` holds.
             positions: (B,) of the first token.
         """
-        eos = self.llm.config.eos_token_id
+        ends = {self.llm.config.eos_token_id, *end_ids}
         answers: list[list[int]] = [[] for _ in mask]
         alive = [True] * len(answers)
         for step in range(max_new_tokens):
             chosen = self.llm.lm_head(hidden).argmax(-1)  # (B,)
             for i, token in enumerate(chosen.tolist()):
-                if alive[i] and token != eos:
+                if alive[i] and token not in ends:
                     answers[i].append(token)
-                alive[i] = alive[i] and token != eos and token not in stop_ids
+                alive[i] = alive[i] and token not in ends and token not in stop_ids
             if not any(alive) or step + 1 == max_new_tokens:
                 break
             mask = torch.cat([mask, mask.new_ones(len(answers), 1)], dim=1)

@@ -8,6 +8,7 @@ from seal.batch import Batch, VQAOutput
 from seal.models.parts.projectors import ResamplerConfig
 from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import VLM, LlmConfig
+from seal.text.template import require_prompt_style
 
 STAGES = ("align_linear", "align_resampler", "instruct")
 
@@ -20,6 +21,10 @@ class VQAModelConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     resampler: ResamplerConfig = field(default_factory=ResamplerConfig)
     token_policy: str = "paper_inference"  # which projector serves what (seal.text.tokens)
+    prompt_style: str = "vicuna"  # vicuna | chat: the tokenizer's own template (seal.text.template)
+
+    def __post_init__(self) -> None:
+        require_prompt_style(self.prompt_style)
 
     def build(self) -> VQAModel:
         return VQAModel(self)

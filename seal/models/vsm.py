@@ -14,6 +14,7 @@ from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.pixels import normalized
 from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import VLM, LlmConfig
+from seal.text.template import require_prompt_style
 
 
 @dataclass(kw_only=True, slots=True)
@@ -28,6 +29,10 @@ class VSMModelConfig:
     # The smallest region this model was made to look at; a search stops splitting there.
     search_min_size: int = 224
     search_min_size_scale: float = 4.0
+    prompt_style: str = "vicuna"  # vicuna | chat: the tokenizer's own template (seal.text.template)
+
+    def __post_init__(self) -> None:
+        require_prompt_style(self.prompt_style)
 
     def build(self) -> VSM:
         return VSM(self)

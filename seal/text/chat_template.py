@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from seal.text.quote import quoted
-from seal.text.template import PROMPT_STYLES, VQA, VSM, Template
+from seal.text.template import VQA, VSM, Template, require_prompt_style
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_START_TOKEN
 
@@ -101,8 +101,7 @@ def choose_template(tokenizer: Tokenizer, model: str, prompt_style: str) -> Temp
     Raises:
         ValueError: the tokenizer has no chat template, or one that cannot be taken apart.
     """
-    if prompt_style not in PROMPT_STYLES:
-        raise ValueError(f"prompt_style={prompt_style!r}; known: {', '.join(PROMPT_STYLES)}")
+    require_prompt_style(prompt_style)
     own = {"vqa": VQA, "vsm": VSM}[model]
     if prompt_style == "vicuna":
         return own if own.stop == tokenizer.eos_token else replace(own, stop=tokenizer.eos_token)

@@ -30,6 +30,7 @@ __all__ = [
     "conversation_row",
     "conversation_text",
     "encode_slots",
+    "end_ids",
     "move_image_to_front",
     "prompt_row",
     "prompt_text",
@@ -153,6 +154,11 @@ def continuation_ids(
     _check_answer(template, answer, "")
     text = template.lead + template.written(answer) + (template.stop if stop else "")
     return _continued(tokenizer, template.stands_before, text, "")[1]
+
+
+def end_ids(tokenizer: Tokenizer, template: Template) -> frozenset[int]:
+    """Any of these ends an answer."""
+    return tokenizer.stop_ids | {*tokenizer.encode(template.stop, bos=False)[-1:]}
 
 
 def move_image_to_front(question: str) -> str:

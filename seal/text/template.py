@@ -13,6 +13,12 @@ from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_PLACEHOLDER, IMAGE_START_TOK
 PROMPT_STYLES = ("vicuna", "chat")
 
 
+def require_prompt_style(value: str) -> None:
+    """Raise a ValueError unless there is such a style."""
+    if value not in PROMPT_STYLES:
+        raise ValueError(f"prompt_style={value!r} is none of {', '.join(PROMPT_STYLES)}")
+
+
 class Template(Protocol):
     """A row is, turn by turn: `opening`, question, `closing`, `lead`, answer, `stop`."""
 

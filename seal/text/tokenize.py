@@ -65,6 +65,8 @@ class Tokenizer(Protocol):
     def chat_template(self) -> str | None:
         """How the model's maker writes turns (Jinja); None: not told."""
 
+    def __hash__(self) -> int: ...
+
     def __contains__(self, token: str) -> bool: ...
 
     def token_id(self, token: str) -> int:

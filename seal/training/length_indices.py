@@ -32,6 +32,7 @@ def indexed(make: Make, folder: Path, tokenizer: Tokenizer, workers: int) -> Mak
             [shard["sha256"] for shard in records.description["shards"]],
             asdict(data.config),
             asdict(data.sizes),
+            data.prompt_style,
             [file_digest(path) for path in files if path.is_file()],
         ]
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -21,6 +21,7 @@ from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss, VSMLossConfig
 from seal.models.files.adapter import is_adapter, read_adapter, require_base
 from seal.models.files.load import load_model
+from seal.models.files.tokenizer_fit import require_tokenizer_fits
 from seal.models.fit.lora import LoraConfig
 from seal.models.vlm import VLM
 from seal.models.vqa import STAGES, VQAModel, VQAModelConfig
@@ -196,12 +197,14 @@ class VQARun(Run):
     def build_data(self, tokenizer: Tokenizer, *, index: bool = False) -> TrainingData:
         """Open the record sets; with `index`, make what tells the lengths of their records."""
         config = self.model_config()
+        require_tokenizer_fits(tokenizer, config)
         make = partial(
             self.data.chat.build,
             tokenizer=tokenizer,
             image_size=config.vision.image_size,
             sizes=VisualSizes(config.vision.num_tokens, config.resampler.num_latents),
             background=config.vision.normalization.background,
+            prompt_style=config.prompt_style,
         )
         return open_data(
             self.data.train,
@@ -286,6 +289,7 @@ class VSMRun(Run):
     def build_data(self, tokenizer: Tokenizer, *, index: bool = False) -> TrainingData:
         """Open the record sets; with `index`, make what tells the lengths of their records."""
         config = self.model_config()
+        require_tokenizer_fits(tokenizer, config)
         make = partial(
             self.data.grounding.build,
             tokenizer=tokenizer,
@@ -294,6 +298,7 @@ class VSMRun(Run):
             sizes=VisualSizes(long=config.vision.num_tokens),
             background=config.vision.normalization.background,
             queries=self._queries(),
+            prompt_style=config.prompt_style,
         )
         return open_data(
             self.data.train,

@@ -24,8 +24,10 @@ from seal.data.masks import rle_runs
 from seal.data.record import SCHEMA, Record
 from seal.data.record_set_writer import SET_FILE
 from seal.images import open_image
-from seal.text.conversation import VQA, VSM, conversation_row
+from seal.text.chat_template import choose_template
+from seal.text.conversation import conversation_row
 from seal.text.prompts import LOCATE_ANSWER, locate_question
+from seal.text.template import require_prompt_style
 from seal.text.tokenize import Tokenizer, load_tokenizer
 from seal.text.tokens import IMAGE_PLACEHOLDER, LOC_TOKEN
 
@@ -61,6 +63,7 @@ class CheckConfig:
     records: Any  # a set, a folder of sets, or a list of them
     images: bool = False  # read every image: it decodes and has the stated size
     tokenizer: str | None = None  # a model folder: label tokens are looked at with its tokenizer
+    prompt_style: str = "vicuna"  # of that model: vicuna | chat
     max_text_tokens: int = 2048  # where rows are cut for that
     counts: bool = False  # a set that is shorter or longer than the published one is a failure
     tolerance: float = 0.05  # share by which a count may differ
@@ -73,6 +76,7 @@ class CheckConfig:
         ):  # fmt: skip
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least {least}")
+        require_prompt_style(self.prompt_style)
         self.folders()
 
     def folders(self) -> list[Path]:
@@ -283,12 +287,13 @@ class _Reader:
             turns.append(expanded_turns(record))
         shown = Visual(0, long=True) if record.image is not None else None
         crops = [Visual(1 + place, long=False) for place in range(len(record.targets))]
+        model = "vsm" if has_loc and not record.targets else "vqa"
+        template = choose_template(self._tokenizer, model, self.config.prompt_style)
         for conversation in turns:
-            search = has_loc and not record.targets
             try:
                 conversation_row(
                     self._tokenizer,
-                    VSM if search else VQA,
+                    template,
                     conversation,
                     image=shown,
                     objects=crops,

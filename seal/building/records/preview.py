@@ -86,6 +86,7 @@ def _samples(
             image_size=sizes.vision.image_size,
             sizes=VisualSizes(sizes.vision.num_tokens, sizes.resampler.num_latents),
             background=sizes.vision.normalization.background,
+            prompt_style=sizes.prompt_style,
         )
         return [chat[index] for index in drawn], tokenizer
     if config.kind == "vqa":
@@ -97,6 +98,7 @@ def _samples(
         detector_size=sizes.detector.image_size,
         sizes=VisualSizes(long=sizes.vision.num_tokens),
         background=sizes.vision.normalization.background,
+        prompt_style=sizes.prompt_style,
     )
     # A record's draw does not depend on which others are shown.
     rngs = [np.random.default_rng((config.seed, 1, index)) for index in drawn]

@@ -20,7 +20,7 @@ from seal.inference.answers.protocol import Cost, Generation
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.search.protocol import Cue, Detections, Heat, Query
-from seal.text.conversation import VQA, continuation_ids
+from seal.text.conversation import continuation_ids
 from seal.text.prompts import cue_prefix, refusal
 from seal.working_memory import VisualWorkingMemory
 
@@ -56,7 +56,7 @@ class ScriptedAnswers:
         """`model` must never end by itself (`write_random_model(never=...)`)."""
         self.model = model
         self.first_text = refusal(TARGETS)
-        self.first_tokens = len(continuation_ids(model.tokenizer, VQA, self.first_text))
+        self.first_tokens = len(continuation_ids(model.tokenizer, model.template, self.first_text))
 
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]

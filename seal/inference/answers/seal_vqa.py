@@ -20,8 +20,8 @@ from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.protocol import Cost, Generation
 from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
 from seal.models.vqa import VQAModel
-from seal.text.conversation import VQA as TEMPLATE
-from seal.text.conversation import continuation_ids, prompt_row, prompt_text
+from seal.text.chat_template import choose_template
+from seal.text.conversation import continuation_ids, end_ids, prompt_row, prompt_text
 from seal.text.quote import quoted
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import VisualSizes, choose_tokens
@@ -54,6 +54,8 @@ class NetworkAnswerModel:
             )
         self.model = model.eval()
         self.tokenizer = tokenizer
+        self.template = choose_template(tokenizer, "vqa", model.config.prompt_style)
+        self._end_ids = end_ids(tokenizer, self.template)
         self.token_policy = token_policy or model.config.token_policy
         self.no_search_image = no_search_image
         self.max_batch = max_batch
@@ -106,7 +108,7 @@ class NetworkAnswerModel:
             part = requests[start : start + self.max_batch]
             batch = self.batch(part)
             self._count_read(part, batch)
-            for ids in self.model.generate(batch, max_new_tokens):
+            for ids in self.model.generate(batch, max_new_tokens, end_ids=self._end_ids):
                 finished = len(ids) < max_new_tokens
                 self.cost.tokens_written += len(ids) + finished
                 text = self.tokenizer.decode(ids).strip()
@@ -139,7 +141,7 @@ class NetworkAnswerModel:
 
     def prompt(self, memory: VisualWorkingMemory) -> str:
         """The whole prompt as text, placeholders not expanded."""
-        return prompt_text(TEMPLATE, memory_question(memory))
+        return prompt_text(self.template, memory_question(memory))
 
     def batch(self, memories: Sequence[VisualWorkingMemory], *, scoring: bool = False) -> Batch:
         """Left-padded prompts; `scoring`: options follow, to which `no_search_image` applies."""
@@ -151,7 +153,7 @@ class NetworkAnswerModel:
         image_long, objects_long = choose_tokens(self.token_policy, memory.num_crops)
         return prompt_row(
             self.tokenizer,
-            TEMPLATE,
+            self.template,
             memory_question(memory),
             image=Visual(0, image_long) if memory.image is not None else None,
             objects=[Visual(1 + i, objects_long) for i in range(memory.num_crops)],
@@ -171,10 +173,12 @@ class NetworkAnswerModel:
         self.cost.pixels += shown * self.model.config.vision.image_size**2
 
     def _first_id(self, word: str) -> int:
-        return continuation_ids(self.tokenizer, TEMPLATE, word, stop=False)[0]
+        return continuation_ids(self.tokenizer, self.template, word, stop=False)[0]
 
     def _longest(self, options: Sequence[str]) -> int:
-        lengths = (len(continuation_ids(self.tokenizer, TEMPLATE, option)) for option in options)
+        lengths = (
+            len(continuation_ids(self.tokenizer, self.template, option)) for option in options
+        )
         return max(lengths, default=0)
 
     def _require_room(self, memory: VisualWorkingMemory, answer: int) -> None:
@@ -250,7 +254,7 @@ class NetworkAnswerModel:
         self, prefix: Prefix, last: Tensor, pairs: Sequence[tuple[int, str]]
     ) -> list[float]:
         """Mean cross-entropy of options, each behind the row of `prefix` it is paired with."""
-        rows = [continuation_ids(self.tokenizer, TEMPLATE, option) for _, option in pairs]
+        rows = [continuation_ids(self.tokenizer, self.template, option) for _, option in pairs]
         self.cost.tokens_read += sum(map(len, rows))
         ids, mask = pad_right(rows, last.device)  # (B, L)
         owner = torch.tensor([i for i, _ in pairs], device=last.device)

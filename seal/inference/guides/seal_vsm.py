@@ -26,8 +26,8 @@ from seal.models.vsm import VSM
 from seal.ops.boxes import box_cxcywh_to_xyxy
 from seal.search.config import SearchConfig
 from seal.search.protocol import Cue, Detections, Heat, Query, QueryKind
-from seal.text.conversation import VSM as TEMPLATE
-from seal.text.conversation import continuation_ids, prompt_row
+from seal.text.chat_template import choose_template
+from seal.text.conversation import continuation_ids, end_ids, prompt_row
 from seal.text.phrases import extract_phrase
 from seal.text.prompts import (
     LOCATE_ANSWER,
@@ -77,6 +77,8 @@ class NetworkSearchModel:
         """
         self.model = model.eval()
         self.tokenizer = tokenizer
+        self.template = choose_template(tokenizer, "vsm", model.config.prompt_style)
+        self._end_ids = end_ids(tokenizer, self.template)
         self.max_batch = max_batch
         self.sizes = VisualSizes(long=model.config.vision.num_tokens)
         self.max_cue_tokens = MAX_CUE_TOKENS  # at which an answer is cut that has no end before
@@ -119,7 +121,9 @@ class NetworkSearchModel:
         """
         crops = self._read([query])
         ids, mask, _ = self._questions([(locate_question(_name(query)), "")])
-        (said,) = continue_greedily(self.model, _prefixes(crops), ids, mask, max_new_tokens=16)
+        (said,) = continue_greedily(
+            self.model, _prefixes(crops), ids, mask, max_new_tokens=16, end_ids=self._end_ids
+        )
         text = self.tokenizer.decode(said)
         # Added tokens are decoded between spaces.
         return None if "".join(text.split()) == "".join(LOCATE_ANSWER.split()) else text
@@ -177,12 +181,13 @@ class NetworkSearchModel:
             mask,
             max_new_tokens=self.max_cue_tokens,
             stop_ids=self._periods(),
+            end_ids=self._end_ids,
         )
         self.cost.tokens_generated += sum(map(len, decoded))
         cues = []
         for query, (_, begun), said in zip(queries, asked, decoded, strict=True):
             # Decoded together: a continuation may go on with the last word of the prefix.
-            begun_ids = continuation_ids(self.tokenizer, TEMPLATE, begun, stop=False)
+            begun_ids = continuation_ids(self.tokenizer, self.template, begun, stop=False)
             answer = self.tokenizer.decode(begun_ids + said).strip()
             phrase, extractor = extract_phrase(answer, _name(query))
             cues.append(Cue(answer, phrase, extractor))
@@ -238,7 +243,7 @@ class NetworkSearchModel:
     def _row(self, question: str, answer_prefix: str) -> Row:
         return prompt_row(
             self.tokenizer,
-            TEMPLATE,
+            self.template,
             f"{IMAGE_PLACEHOLDER}\n{question}",
             answer_prefix=answer_prefix,
             image=Visual(0, long=True),

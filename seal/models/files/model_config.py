@@ -16,8 +16,6 @@ from seal.models.presets import preset_name
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
-from seal.text.conversation import VQA as VQA_TEMPLATE
-from seal.text.conversation import VSM as VSM_TEMPLATE
 from seal.version import __version__
 
 CONFIG_FILE = "config.json"
@@ -38,7 +36,6 @@ def config_to_dict(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
     return {
         "model_class": "VQAModel" if is_vqa else "VSM",
         "preset": preset_name(config),
-        "prompt_style": (VQA_TEMPLATE if is_vqa else VSM_TEMPLATE).name,
         "seal_version": __version__,
         **dataclasses.asdict(config),
     }
@@ -47,10 +44,12 @@ def config_to_dict(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
 def config_from_dict(content: dict[str, Any], where: Path | str) -> VQAModelConfig | VSMModelConfig:
     """The configuration that `config_to_dict` made `content` of; errors begin with `where`."""
     # These follow from the rest.
-    told = ("preset", "prompt_style", "seal_version")
+    told = ("preset", "seal_version")
     sizes = {key: value for key, value in content.items() if key not in told}
     if "clip" in sizes and "vision" not in sizes:  # its name in earlier files, when all were CLIP
         sizes["vision"] = sizes.pop("clip")
+    if sizes.get("prompt_style") in ("vqa", "vsm"):  # likewise, when there was no other
+        sizes["prompt_style"] = "vicuna"
     name = sizes.pop("model_class", None)
     if not isinstance(name, str) or name not in MODEL_CLASSES:
         raise ValueError(f"{where}: model_class={name!r}; known: {', '.join(MODEL_CLASSES)}")

@@ -30,7 +30,7 @@ from seal.models.files.processors import DETECTOR_FILE, TOWER_FILE, processor_fi
 from seal.models.files.tower_names import name_on_disk
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
-from seal.text.tokenize import MODEL_FILE, TOKENIZER_FILES
+from seal.text.tokenizer_files import JSON_FILE, MODEL_FILE, TOKENIZER_FILES
 
 INDEX_FILE = "model.safetensors.index.json"
 
@@ -179,8 +179,10 @@ def _write_folder(
 
 def require_tokenizer(source: Path) -> None:
     """Raise a ValueError if there is no tokenizer to copy."""
-    if not (source / MODEL_FILE).is_file():
-        raise ValueError(f"{source} has no {MODEL_FILE}: a model folder carries its tokenizer")
+    if not any((source / name).is_file() for name in (MODEL_FILE, JSON_FILE)):
+        raise ValueError(
+            f"{source} has no {MODEL_FILE} and no {JSON_FILE}: a model folder carries its tokenizer"
+        )
 
 
 def copy_tokenizer(source: Path, folder: Path) -> None:

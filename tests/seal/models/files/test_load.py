@@ -86,7 +86,7 @@ def test_the_configuration_names_class_prompt_style_and_preset(model, tmp_path, 
     save_model(tmp_path / "model", model, tokenizer_folder)
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert config["model_class"] == type(model).__name__
-    assert config["prompt_style"] == ("vsm" if isinstance(model, VSM) else "vqa")
+    assert config["prompt_style"] == "vicuna"
     assert config["preset"] is None
     assert read_config(tmp_path / "model") == model.config
 
