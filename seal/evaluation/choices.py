@@ -10,7 +10,7 @@ from typing import Any
 from seal.evaluation.shards import Shard
 from seal.geometry import Box
 from seal.images import open_image
-from seal.inference.guides.config import GuideConfig
+from seal.inference.guides.config import ASK_A_VLM, GuideConfig
 from seal.inference.vicrop.config import ViCropConfig
 from seal.search.config import SearchConfig
 from seal.search.protocol import Patch, Query, SearchModel
@@ -109,12 +109,17 @@ def guide_settings(guide: GuideConfig, *, used: bool = True) -> dict[str, Any]:
 
     models = {name: guide.models[name] for name in guide.names if name in guide.models}
     return {
-        "guide": {"parts": guide.parts} if used else {},
+        "guide": {"parts": guide.parts, "ask": _asked(guide)} if used else {},
         "guide_models": dict(guide.models),
         "weights": {
             f"guide.{name}": answer_model_identity(model) for name, model in models.items() if used
         },
     }
+
+
+def _asked(guide: GuideConfig) -> dict[str, Any]:
+    """How the guides that ask a language model ask it."""
+    return {name: guide.ask.of(name) for name in guide.names if name in ASK_A_VLM}
 
 
 def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[
 
     parts = model.parts.values() if isinstance(model, ComposedGuide) else (model,)
     own = next((part for part in parts if isinstance(part, NetworkSearchModel)), None)
-    if own is None:  # no other guide answers in words
+    if own is None:  # no other guide says that sentence
         return {"checked": False}
     try:
         opened = open_image(image)

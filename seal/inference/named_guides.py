@@ -13,6 +13,7 @@ from seal.inference.guides.composed import ComposedGuide
 from seal.inference.guides.config import ASK_A_VLM, GuideConfig
 from seal.inference.guides.guide import Guide
 from seal.inference.guides.retrieval import load_retriever
+from seal.inference.guides.value_source import check_values
 from seal.inference.named_models import load_named
 
 Tell = Callable[[str], None]
@@ -52,6 +53,8 @@ def load_guide(
         if name is None:
             assert answer_model is not None  # see `require_models`
             return answer_model
+        if guide == "value_similarity":
+            check_values(name)
         if name not in asked:
             # A server loads its model itself, and refuses to be told how.
             here = {} if is_endpoint(name) else {"quantization": quantization, **options}
@@ -65,15 +68,10 @@ def load_guide(
         if name == "seal":
             guides[name] = vsm
         elif name in ASK_A_VLM:
-            guides[name] = _asking(name, vlm(name), max_batch=max_batch)
+            guides[name] = config.ask.build(name, vlm(name))
         else:
             guides[name] = _loaded(name, config.models.get(name), cache_mb=cache_mb, **options)
     return ComposedGuide(**{part: guides[name] for part, name in config.parts.items()})
-
-
-def _asking(name: str, model: AnswerModel, *, max_batch: int) -> Guide:
-    """The guide that puts its questions to an answer model."""
-    raise ValueError(f"guide {name}: cannot be built yet")
 
 
 def _loaded(name: str, model: str | None, **options: Any) -> Guide:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from seal.inference.guides.asked_config import AskedConfigs
 from seal.search.config import SearchConfig
 from seal.search.protocol import QueryKind
 from seal.text.quote import quoted
@@ -52,6 +54,7 @@ class GuideConfig:
     expert: str | None = None  # one look at the whole image before any search
     # Guide -> folder, hub id, or for those that ask a language model a server's address.
     models: dict[str, str] = field(default_factory=dict)
+    ask: AskedConfigs = field(default_factory=AskedConfigs)  # of those that ask a language model
 
     def __post_init__(self) -> None:
         for part in PARTS:
@@ -87,7 +90,7 @@ class GuideConfig:
         if name not in KINDS:
             raise ValueError(f"guide={quoted(name)}: {_no_guide(name)}")
         detects = gives(name, "detect")
-        parts = {} if detects else dict.fromkeys(parts_of(name), name)
+        parts: dict[str, Any] = {} if detects else dict.fromkeys(parts_of(name), name)
         return cls(detect=name if detects else None, **parts, models=dict(models or {}))
 
     @classmethod
@@ -99,7 +102,7 @@ class GuideConfig:
         """
         if "=" not in text:
             return cls.named(text, models)
-        chosen: dict[str, str] = {}
+        chosen: dict[str, Any] = {}
         for word in text.split(","):
             part, equals, name = (piece.strip() for piece in word.partition("="))
             if part not in PARTS or not equals:

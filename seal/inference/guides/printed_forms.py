@@ -10,16 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from seal.inference.answers.endpoint import EndpointAnswerModel
-from seal.inference.answers.hf import HFAnswerModel
-from seal.inference.answers.protocol import AnswerModel
-from seal.inference.hf.picture_size import resized_size
 from seal.text.printed_boxes import ORDERS, Frame
 from seal.text.prompts import without_article
-from seal.working_memory import VisualWorkingMemory
 
 COORDINATES = ("fraction", "thousand", "pixels")
-QWEN_UNIT = 28  # pixels along a side of a token of Qwen2.5-VL, to which it resizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +78,9 @@ _FAMILIES = {
 }
 
 
-def default_form(answer_model: AnswerModel) -> str:
-    """The name of the form that a model's family prints."""
-    if isinstance(answer_model, HFAnswerModel):
-        return _FAMILIES.get(answer_model.hf.model_type, "json")
-    return "json"
+def form_of(model_type: str) -> str:
+    """The name of the form that a family prints; "json" for what no family is known of."""
+    return _FAMILIES.get(model_type, "json")
 
 
 def printed_form(
@@ -112,23 +104,3 @@ def printed_form(
             )
     form = FORMS[name]
     return replace(form, coordinates=coordinates or form.coordinates, order=order or form.order)
-
-
-def given_size(
-    answer_model: AnswerModel, memory: VisualWorkingMemory, form: str
-) -> tuple[int, int]:
-    """(width, height) at which a model is given the one picture of a memory.
-
-    A server is known only by what it is sent; Qwen2.5-VL's is taken to round that to whole tokens,
-    as it does within its own limits: set max_pixels below the server's.
-    """
-    assert memory.image is not None
-    if isinstance(answer_model, HFAnswerModel):
-        return resized_size(answer_model.hf, answer_model.row(memory))
-    size = memory.image.size
-    if isinstance(answer_model, EndpointAnswerModel):
-        size = answer_model.sent_size(memory.image)
-        if form == "qwen2_5_vl":
-            width, height = (max(QWEN_UNIT, round(s / QWEN_UNIT) * QWEN_UNIT) for s in size)
-            return width, height
-    return size

@@ -15,19 +15,16 @@ from PIL.Image import Image
 from scipy.ndimage import gaussian_filter
 
 from seal.geometry import Box
-from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.answers.seal_vqa import NetworkAnswerModel
-from seal.inference.guides.asking import AskedCost, Asking
+from seal.inference.guides.asking import Asking
 from seal.inference.guides.value_maps import relevance, target_span
 from seal.inference.guides.value_proposals import ProposalConfig, propose
+from seal.inference.guides.value_source import value_source
 from seal.inference.guides.vlm_yes_no import YesNoGuide
 from seal.inference.vicrop.branches import pack
-from seal.inference.vicrop.hf_source import HFSource
 from seal.inference.vicrop.layer_attention import may_end_early, reading
 from seal.inference.vicrop.place import PlacedMap
-from seal.inference.vicrop.prompt_source import PromptSource, read_behind
-from seal.inference.vicrop.seal_source import SealSource
+from seal.inference.vicrop.prompt_source import read_behind
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
 from seal.search.protocol import Cue, Detections, Heat, Patch, Query, QueryKind
@@ -77,7 +74,7 @@ class ValueSimilarity:
         Raises:
             ValueError: the model's values cannot be read, or it has no such layers.
         """
-        self._source = _source(answer_model)
+        self._source = value_source(answer_model)
         depth = len(self._source.decoder.layers)
         if layers is None:
             layers = FIRST_LAYERS.get((self._source.family, depth), depth // 2), depth
@@ -91,11 +88,8 @@ class ValueSimilarity:
         self.layers, self.sigma = layers, sigma
         self.proposals = proposals or ProposalConfig()
         self._asking = Asking(answer_model)
+        self.cost = self._asking.cost
         self._judge = YesNoGuide(answer_model)
-
-    @property
-    def cost(self) -> AskedCost:
-        return self._asking.cost
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         """Regions around the peaks of the target's map, with their existing confidences.
@@ -222,31 +216,6 @@ class ValueSimilarity:
         """A map over what the model was given, smoothed and laid over the picture itself."""
         smooth = gaussian_filter(grid, self.sigma, mode="nearest") if self.sigma else grid
         return PlacedMap(smooth, view).over(Box(0, 0, *size))
-
-
-def _source(answer_model: AnswerModel) -> PromptSource:
-    """What reads the answer model, as for ViCrop.
-
-    Raises:
-        ValueError: it keeps no values of single image tokens that could be read.
-    """
-    if isinstance(answer_model, NetworkAnswerModel):
-        return SealSource(answer_model)
-    if isinstance(answer_model, HFAnswerModel):
-        hf = answer_model.hf
-        linear = "linear_attention" in (getattr(hf.text_config, "layer_types", None) or ())
-        if hf.model_type == "instructblip" or linear:
-            why = "looks at an image with queries" if not linear else "has layers without values"
-            raise ValueError(
-                f"value_similarity compares the values of image and text tokens, and {hf.name} "
-                f"{why}: take another model (guide.models.value_similarity=) or another guide"
-            )
-        return HFSource(hf, answer_model.cost, max_batch=answer_model.max_batch)
-    raise ValueError(
-        f"value_similarity reads a model's own values, which {type(answer_model).__name__} does "
-        "not show (an endpoint never does): load the model here, for example "
-        "guide.models.value_similarity=Qwen/Qwen2.5-VL-7B-Instruct, or choose another guide"
-    )
 
 
 def _heat(grid: np.ndarray, patch: Patch) -> GridHeat:

@@ -10,9 +10,10 @@ from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.asking import AskedCost, Asking
+from seal.inference.guides.asking import Asking
 from seal.inference.guides.box_heat import box_heat
-from seal.inference.guides.printed_forms import default_form, given_size, printed_form
+from seal.inference.guides.given_picture import default_form, given_size
+from seal.inference.guides.printed_forms import printed_form
 from seal.inference.guides.vlm_yes_no import YesNoGuide
 from seal.search.config import SearchConfig
 from seal.search.protocol import Cue, Detections, Heat, Patch, Query, QueryKind
@@ -74,11 +75,8 @@ class PrintedBoxes:
         self.scores, self.fixed_score = scores, fixed_score
         self.max_boxes, self.max_new_tokens = max_boxes, max_new_tokens
         self._asking = Asking(answer_model)
+        self.cost = self._asking.cost
         self._judge = YesNoGuide(answer_model)
-
-    @property
-    def cost(self) -> AskedCost:
-        return self._asking.cost
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         """The printed boxes, in their order, and their heat.

@@ -15,7 +15,7 @@ import numpy as np
 from PIL.Image import Image
 
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.asking import AskedCost, Asking, with_article
+from seal.inference.guides.asking import Asking, with_article
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
 from seal.search.protocol import Cue, Detections, Heat, Patch, Query, QueryKind
@@ -69,10 +69,7 @@ class YesNoGuide:
             )
         self.asking = asking
         self._asking = Asking(answer_model, show)
-
-    @property
-    def cost(self) -> AskedCost:
-        return self._asking.cost
+        self.cost = self._asking.cost
 
     def existing(self, queries: Sequence[Query]) -> list[float]:
         """That `text` can be seen in the patch.

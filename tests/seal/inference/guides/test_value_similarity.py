@@ -18,6 +18,7 @@ from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.value_maps import relevance, target_span
 from seal.inference.guides.value_proposals import ProposalConfig, propose
 from seal.inference.guides.value_similarity import QUESTION, ValueSimilarity
+from seal.inference.guides.value_source import check_values
 from seal.inference.hf.encode import encode, user
 from seal.inference.hf.image_tokens import token_grids
 from seal.search.config import SearchConfig
@@ -284,16 +285,23 @@ def test_seals_own_vqa_llm_is_read_as_well():
         np.testing.assert_allclose(grid, guide._maps([one])[0], atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("family", "said"),
-    [
-        ("qwen3_5", "has layers without values: take another model"),
-        ("instructblip", "looks at an image with queries: take another model"),
-    ],
-)
-def test_a_model_without_values_of_image_tokens_is_refused(family, said):
+@pytest.mark.parametrize("family", ["qwen3_5", "instructblip", "gemma3"])
+def test_a_model_without_values_of_image_tokens_is_refused_before_it_is_loaded(family):
+    said = f"value_similarity cannot read models of type {family}: .*; name another model"
+    with pytest.raises(ValueError, match=said):
+        check_values(tiny_families.folder(family))
     with pytest.raises(ValueError, match=said):
         ValueSimilarity(answers(family))
+
+
+def test_a_server_is_refused_before_it_is_asked():
+    with pytest.raises(ValueError, match="for a server never does: load a model here"):
+        check_values("http://localhost:8000/v1#some")
+
+
+def test_names_whose_values_can_be_read_pass():
+    for family in FAMILIES:
+        check_values(tiny_families.folder(family))
 
 
 def test_a_model_that_shows_no_values_is_refused():

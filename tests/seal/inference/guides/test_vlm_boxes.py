@@ -11,7 +11,8 @@ from seeing_model import SeeingModel, red_box, scene
 from seal.geometry import Box
 from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.guides.box_heat import box_heat
-from seal.inference.guides.printed_forms import FORMS, default_form, printed_form
+from seal.inference.guides.given_picture import default_form
+from seal.inference.guides.printed_forms import FORMS, printed_form
 from seal.inference.guides.vlm_boxes import PrintedBoxes
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
