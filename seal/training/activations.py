@@ -93,8 +93,8 @@ def _block_bytes(model: VQAModel | VSM, size: int) -> float:
     """A position's activations in one block of the language model, kept for the backward pass."""
     config = model.config.llm
     width, inner = config.hidden_size, config.intermediate_size
-    queries = config.num_attention_heads * config.head_size
-    keys = config.num_key_value_heads * config.head_size
+    queries = config.num_attention_heads * config.head_width
+    keys = config.key_value_heads * config.head_width
     # Two norms: what is squared, in float32, and what is scaled; the input of two matrices.
     scaled = 4 if config.architecture == "olmo2" else size  # it scales in float32 as well
     norms = 2 * width * (4 + scaled + size)

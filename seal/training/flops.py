@@ -47,7 +47,7 @@ def arithmetic(model: VQAModel | VSM) -> Callable[..., float]:
     # Backward: once more for the input's gradient, and once more for what is trained.
     blocks = _Matrices(model.llm.model.layers)
     per_token = 2.0 * (2.0 * blocks.total + blocks.trained)
-    per_square = 3.0 * 2.0 * llm.num_hidden_layers * llm.num_attention_heads * llm.head_size
+    per_square = 3.0 * 2.0 * llm.num_hidden_layers * llm.num_attention_heads * llm.head_width
     head = _Matrices(model.llm.lm_head)
     per_row = 2.0 * (2.0 * head.total + head.trained)
     vision = model.config.vision

@@ -165,7 +165,7 @@ def _question_bytes(
 ) -> int:
     """Of one question: keys and values, crops that are remembered, activations."""
     llm = config.llm
-    size = llm.num_key_value_heads * llm.head_size * setting.dtype.itemsize
+    size = llm.key_value_heads * llm.head_width * setting.dtype.itemsize
     per_position = 2 * llm.num_hidden_layers * size
     workspace = WORKSPACE * min(1.0, (llm.hidden_size / 4096))
     if isinstance(config, VQAModelConfig):

@@ -26,7 +26,15 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 _BIASED = ("llama", "qwen3", "smollm3", "olmo2")  # whose configuration has attention_bias
 # Kinds whose frequencies do not depend on what else is in the batch, as "dynamic" ones do.
-_ROPE_TYPES = ("default", "linear", "llama3", "yarn")
+# Each with the settings it needs.
+_ROPE_TYPES = {
+    "default": (),
+    "linear": ("factor",),
+    "llama3": (
+        "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"
+    ),
+    "yarn": ("factor",),
+}  # fmt: skip
 # Settings of a family that change what is computed and have no field here: the family's own value.
 _FIXED = ("hidden_act", "mlp_bias", "attention_bias", "no_rope_layers", "num_key_value_heads")
 
@@ -64,17 +72,48 @@ class LlmConfig:
                 f"attention_bias=true is of {', '.join(_BIASED)}, not of {self.architecture}: set "
                 "it to false"
             )
+        groups = "num_key_value_heads" if self.num_key_value_heads else "num_attention_heads"
+        require_multiple(self, "num_attention_heads", groups)
         if not self.head_size:
             require_multiple(self, "hidden_size", "num_attention_heads")
-            self.head_size = self.hidden_size // self.num_attention_heads
-        self.num_key_value_heads = self.num_key_value_heads or self.num_attention_heads
-        require_multiple(self, "num_attention_heads", "num_key_value_heads")
-        kind = (self.rope_scaling or {}).get("rope_type", "default")
-        if kind not in _ROPE_TYPES:
+        if self.head_width % 2:
             raise ValueError(
-                f"rope_scaling.rope_type={kind!r} is none of {', '.join(_ROPE_TYPES)}: one row "
-                "would depend on the length of the others"
+                f"head_size={self.head_width} is odd: positions turn pairs of features"
             )
+        # One way to write each: what follows from the rest stays open, so that it goes on to.
+        if self.num_key_value_heads == self.num_attention_heads:
+            self.num_key_value_heads = 0
+        if self.head_size * self.num_attention_heads == self.hidden_size:
+            self.head_size = 0
+        self._check_rope()
+
+    def _check_rope(self) -> None:
+        scaling = self.rope_scaling
+        if scaling is None:
+            return
+        if not isinstance(scaling, dict):
+            raise ValueError(f"rope_scaling is {str(scaling)[:100]!r}, not settings, or null")
+        kind = scaling.get("rope_type", "default")
+        if not isinstance(kind, str) or kind not in _ROPE_TYPES:
+            raise ValueError(
+                f"rope_scaling.rope_type={str(kind)[:100]!r} is none of {', '.join(_ROPE_TYPES)}: "
+                "one row would depend on the length of the others"
+            )
+        for key in (*_ROPE_TYPES[kind], *(key for key in scaling if key != "rope_type")):
+            if not isinstance(scaling.get(key), int | float):
+                raise ValueError(
+                    f"rope_scaling.{key}={scaling.get(key)!r} of rope_type={kind}: not a number"
+                )
+
+    @property
+    def key_value_heads(self) -> int:
+        """Heads that have keys and values."""
+        return self.num_key_value_heads or self.num_attention_heads
+
+    @property
+    def head_width(self) -> int:
+        """Features of a head."""
+        return self.head_size or self.hidden_size // self.num_attention_heads
 
     @classmethod
     def of(cls, folder: Path | str) -> LlmConfig:
@@ -114,8 +153,8 @@ class LlmConfig:
             intermediate_size=self.intermediate_size,
             num_hidden_layers=self.num_hidden_layers,
             num_attention_heads=self.num_attention_heads,
-            num_key_value_heads=self.num_key_value_heads,
-            head_dim=self.head_size,
+            num_key_value_heads=self.key_value_heads,
+            head_dim=self.head_width,
             max_position_embeddings=self.max_position_embeddings,
             rms_norm_eps=self.rms_norm_eps,
             rope_parameters={

@@ -20,6 +20,7 @@ from seal.inference.prefix import continue_greedily, pad_right, read_prefix
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss
 from seal.models.files.load import load_model
+from seal.models.files.model_config import config_from_dict, config_to_dict
 from seal.models.files.public_parts import from_parts
 from seal.models.files.save import save_model
 from seal.models.parts.llm import ARCHITECTURES, LlmConfig
@@ -153,7 +154,7 @@ def test_the_sizes_of_a_hub_s_config_are_read(tmp_path):
         )
     )  # fmt: skip
     assert (large.rope_theta, large.rope_scaling) == (5e5, scaling)
-    assert (large.eos_token_id, large.num_key_value_heads, large.head_size) == (128001, 8, 128)
+    assert (large.eos_token_id, large.key_value_heads, large.head_width) == (128001, 8, 128)
 
 
 def test_a_window_limits_the_positions(tmp_path):
@@ -188,6 +189,42 @@ def test_what_a_family_does_not_have_is_told():
         LlmConfig(architecture="bert")
     with pytest.raises(ValueError, match=r"attention_bias=true is of llama, .* not of mistral"):
         LlmConfig(architecture="mistral", attention_bias=True)
+    with pytest.raises(ValueError, match="head_size=3 is odd"):
+        LlmConfig(hidden_size=12, num_attention_heads=4)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        ({"rope_type": "llama3", "factor": 8.0}, "low_freq_factor=None of rope_type=llama3: not a"),
+        ({"rope_type": "linear", "factor": "four"}, "factor='four' of rope_type=linear"),
+        ({"rope_type": ["yarn"]}, "rope_type=.*yarn.* is none of default, linear"),
+        ("linear", "rope_scaling is 'linear', not settings, or null"),
+    ],
+)
+def test_wrong_settings_of_positions_are_told(scaling, message):
+    content = config_to_dict(VQAModelConfig())
+    content["llm"]["rope_scaling"] = scaling
+    with pytest.raises(ValueError, match=f"config.json: .*{message}"):
+        config_from_dict(content, "config.json")
+
+
+def test_what_follows_from_other_sizes_goes_on_to():
+    """So that a configuration that changes the others need not name it."""
+    written = LlmConfig(num_key_value_heads=32, head_size=128)
+    assert written == LlmConfig()
+    narrow = dataclasses.replace(written, hidden_size=64, num_attention_heads=4)
+    assert (narrow.key_value_heads, narrow.head_width) == (4, 16)
+    own = LlmConfig(num_key_value_heads=8, head_size=64)
+    assert (own.num_key_value_heads, own.head_size) == (own.key_value_heads, own.head_width)
+
+
+def test_a_config_of_before_there_were_other_families_is_that_of_vicuna():
+    content = config_to_dict(VQAModelConfig())
+    for key in ("architecture", "num_key_value_heads", "head_size", "rope_theta", "rope_scaling",
+                "attention_bias", "tie_word_embeddings"):  # fmt: skip
+        del content["llm"][key]
+    assert config_from_dict(content, "config.json") == VQAModelConfig()
 
 
 def test_an_untied_decoder_is_not_taken_for_a_tied_one():
