@@ -54,11 +54,27 @@ class RandomModel:
         self.batches.append(("cue_heatmap", len(queries)))
         return [self._heat(self._generator(query), query, 5.0) for query in queries]
 
+    def existing(self, queries):
+        return self._confidences("existing", queries)
+
+    def latent(self, queries):
+        return self._confidences("latent", queries)
+
+    def answering(self, queries):
+        return self._confidences("answering", queries)
+
+    def _confidences(self, kind, queries):
+        self.batches.append((kind, len(queries)))
+        return [float(self._generator(query).random() * self.confidence) for query in queries]
+
 
 def visits(result):
     """What must be the same however a search is driven."""
     return (
-        [(n.box, n.depth, n.score, n.confidence, n.cue_kind, n.child_shares) for n in result.path],
+        [
+            (n.box, n.depth, n.score, n.confidence, n.cue_kind, n.child_shares, n.confidences)
+            for n in result.path
+        ],
         result.found,
         result.boxes,
         result.scores,

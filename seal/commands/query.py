@@ -29,6 +29,8 @@ _WORDS = {
     "random_bfs": "as sequential_bfs, each size in any order",
     "random_dfs": "as sequential_dfs, parts in any order",
     "whole_image_detector": "one look at the whole image",
+    "expert_first": "nothing if the answer is sure, else one look, else guided",
+    "zoom_eye": "best first, by how sure it is to see, to find or to answer",
     "vicrop_rel_att": "one crop, where the answer model attends more than for a general question",
     "vicrop_grad_att": "one crop, where its attention would change its first word most",
     "vicrop_pure_grad": "one crop, where the pixels would",
@@ -246,6 +248,8 @@ def locate(arguments: argparse.Namespace) -> int:
 def _summary(result: Any) -> str:
     visits = f"{len(result.path)} region{'s' if len(result.path) != 1 else ''} looked at"
     name = result.target or "what the question is about"  # of ViCrop, which needs no name
+    if result.settled:
+        return f"{name}: not searched for, the whole image answers the question"
     if not result.found:
         return f"{name}: not found ({visits})"
     boxes = "; ".join(

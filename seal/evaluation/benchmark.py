@@ -81,7 +81,7 @@ class BenchmarkRun(ModelChoice):
                 f"choose from {', '.join(name for name in SEARCHES if name not in STRATEGIES)}"
             )
         for name in self.systems:
-            check_guide(name, self.guide)
+            check_guide(name, self.guide, answers=True)
         if self.needs_search_model:
             self.guide.require_models(answers=True, vsm=self.vsm is not None)
         self.vicrop.applied_to(ViCropConfig())  # says what is wrong with it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from seal.geometry import Box
 from seal.images import open_image
 from seal.inference.guides.config import ASK_A_VLM, GuideConfig
 from seal.inference.vicrop.config import ViCropConfig
-from seal.search.config import SearchConfig
+from seal.search.config import ExpertFirstConfig, SearchConfig
 from seal.search.protocol import Patch, Query, SearchModel
+from seal.search.zoom_eye_config import ZoomEyeConfig
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -76,10 +77,13 @@ class SearchNumbers:
     use_contextual_cue: bool | None = None
     min_size: int | None = None
     min_size_scale: float | None = None
+    expert_first: ExpertFirstConfig = field(default_factory=ExpertFirstConfig)
+    zoom_eye: ZoomEyeConfig = field(default_factory=ZoomEyeConfig)
 
     def applied_to(self, base: SearchConfig, *, seed: int = 0) -> SearchConfig:
         """`base` with what is set here."""
-        chosen = {name: value for name, value in asdict(self).items() if value is not None}
+        names = (each.name for each in fields(self))
+        chosen = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(base, **chosen, seed=seed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, sear
 from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.files.fingerprint import fingerprint
 from seal.images import open_image
-from seal.inference.build_locator import check_guide
+from seal.inference.build_locator import build_locator, check_guide
 from seal.inference.guides.composed import ComposedGuide
 from seal.inference.guides.config import GuideConfig
 from seal.inference.hub import model_folder
@@ -42,10 +42,9 @@ from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
-from seal.search.driver import SearchLocator
-from seal.search.locator import LocateRequest
+from seal.search.locator import LocateRequest, Locator
 from seal.search.protocol import SearchModel
-from seal.search.strategies import STRATEGIES, build_strategy
+from seal.search.strategies import BY_TARGET, build_strategy
 from seal.search.trace import from_dict, to_dict
 
 TRACES = "traces"
@@ -59,7 +58,7 @@ class SearchRun(ModelChoice):
     benchmark: str  # folder in V*Bench's form; its annotated targets are sought
     vsm: str | None = None  # folder or hub id of SEAL's search model, where the guide has it
     out: str  # where everything goes; the same command continues what is there
-    strategies: list[str] = field(default_factory=lambda: list(STRATEGIES))
+    strategies: list[str] = field(default_factory=lambda: list(BY_TARGET))
     reference: str = "guided"  # whose search length the others are compared with
     protocol: str = "default"  # default | as_released: the original's quirks
     guide: GuideConfig = field(default_factory=GuideConfig)  # what the strategies ask
@@ -76,7 +75,7 @@ class SearchRun(ModelChoice):
             raise ValueError(f"strategies={self.strategies} must name some, each once")
         for name in self.strategies:
             build_strategy(name)
-            check_guide(name, self.guide)
+            check_guide(name, self.guide, answers=False)
         self.guide.require_models(answers=False, vsm=self.vsm is not None)
         ProtocolConfig.named(self.protocol)
         if self.batch < 1 or self.traces < 0:
@@ -105,11 +104,11 @@ class StrategyReplay:
         self.task, self.folder, self.protocol = task, folder, protocol
         self.model, self.cached = model, CachedModel(model)
         nms_iou = ProtocolConfig.named(protocol).nms_iou
-        if nms_iou is not None:
-            config = replace(config, nms_iou=nms_iou)
-        self.locators = {
-            name: SearchLocator(build_strategy(name, config), self.cached) for name in strategies
-        }
+        self.locators: dict[str, Locator] = {}
+        for name in strategies:
+            locator = build_locator(name, self.cached, config, nms_iou=nms_iou)
+            assert locator is not None
+            self.locators[name] = locator
 
     def predict(
         self, *, batch: int = 8, shard: Shard | None = None, traced: Sequence[str] = ()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seal.inference.answers.protocol import AnswerModel
+from seal.inference.guides.added_confidences import AddedConfidences, added_kinds
 from seal.inference.guides.config import GuideConfig, part_for, with_its_cues
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator
@@ -39,7 +40,8 @@ def build_locator(
 ) -> Locator | None:
     """What `search` names: None for "none", known boxes for "oracle", else a strategy's driver.
 
-    `answer_model`, `vicrop`: what ViCrop reads, and how; its method is that of the name, and
+    `answer_model`: what says whether a question can be answered, where a search asks that and its
+    guide does not tell; what ViCrop reads. `vicrop`: how; its method is that of the name, and
     `protocol` its numbers where `vicrop` is None.
 
     Raises:
@@ -66,16 +68,30 @@ def build_locator(
     config = config or SearchConfig()
     if nms_iou is not None:
         config = replace(config, nms_iou=nms_iou)
-    strategy = build_strategy(search, config)
+    strategy = _strategy(search, config, answered_kinds(model), answer_model is not None)
+    if not strategy.needs <= answered_kinds(model):
+        model = AddedConfidences(model, answer_model, config)
     _require(search, strategy, answered_kinds(model))
     return SearchLocator(strategy, model, lookahead=lookahead, concurrency=concurrency)
 
 
-def check_guide(search: str, guide: GuideConfig) -> None:
-    """Refuse a guide that lacks what a search needs, before anything is loaded."""
+def check_guide(search: str, guide: GuideConfig, *, answers: bool) -> None:
+    """Refuse a guide that lacks what a search needs, before anything is loaded.
+
+    answers: whether there is an answer model.
+    """
     if search in STRATEGIES:
         config = with_its_cues(SearchConfig(), guide.kinds)
-        _require(search, build_strategy(search, config), guide.kinds)
+        strategy = _strategy(search, config, guide.kinds, answers)
+        _require(search, strategy, guide.kinds | added_kinds(guide.kinds, answers=answers))
+
+
+def _strategy(
+    search: str, config: SearchConfig, answered: frozenset[QueryKind], answers: bool
+) -> Strategy:
+    """With questions put only where something can say whether they can be answered."""
+    asks = answers or "answering" in answered
+    return build_strategy(search, config, asks=asks, answered=answered)
 
 
 def _require(search: str, strategy: Strategy, kinds: frozenset[QueryKind]) -> None:

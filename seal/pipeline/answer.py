@@ -33,7 +33,11 @@ class Answer:
     @property
     def not_found(self) -> list[str]:
         """Targets that were searched for in vain."""
-        return [result.target for result in self.searches if result.target and not result.found]
+        return [
+            result.target
+            for result in self.searches
+            if result.target and not result.found and not result.settled
+        ]
 
     def to_dict(self, *, heat_cells: int = 0) -> dict[str, Any]:
         """JSON-able, with the trace of every search."""

@@ -127,7 +127,7 @@ class Seal:
                 f"choose none or one that reads the answer model itself ({', '.join(VICROP)})"
             )
         if searches:
-            check_guide(search, guide)
+            check_guide(search, guide, answers=vqa is not None)
             guide.require_models(answers=vqa is not None, vsm=vsm is not None)
         if search in VICROP and vqa is None:
             raise ValueError(f"search={search} reads the answer model: give vqa=")

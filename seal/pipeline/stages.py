@@ -99,13 +99,15 @@ class ShowSearchTell:
             if image is not None:
                 names = answers[i].missing or self._nameless(question, answers[i])
                 owners += [i] * len(names)
-                requests += [LocateRequest(image, name, question.text) for name in names]
+                requests += [
+                    LocateRequest(image, name, question.text, len(names)) for name in names
+                ]
         for i, result in zip(owners, self.locator.locate(requests), strict=True):
             answers[i].searches.append(result)
         for i in dict.fromkeys(owners):
             targets = tuple(
                 target
-                for target in map(self._target, answers[i].searches)
+                for target in map(self._target, _sought(answers[i]))
                 if target.name or target.boxes  # of what has no name, nothing can be said to lack
             )
             answers[i].memory = VisualWorkingMemory(
@@ -184,7 +186,7 @@ class ShowSearchTell:
         One of each target stays: none would say that it is not there.
         """
         shown = [list(target.boxes) for target in _memory(answer).targets]
-        scores = [list(result.scores) for result in answer.searches]
+        scores = [list(result.scores) for result in _sought(answer)]
         while any(len(boxes) > 1 for boxes in shown) and not self.answer_model.fits(
             _memory(answer), question.options, max_new_tokens=MAX_ANSWER_TOKENS
         ):
@@ -206,6 +208,11 @@ class ShowSearchTell:
 def _image(question: Question) -> Image | None:
     assert question.image is None or isinstance(question.image, Image)  # `Seal` opens the others
     return question.image
+
+
+def _sought(answer: Answer) -> list[SearchResult]:
+    """The searches with an outcome: of what the whole image settles, nothing is lacking."""
+    return [result for result in answer.searches if not result.settled]
 
 
 def _memory(answer: Answer) -> VisualWorkingMemory:

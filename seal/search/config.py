@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from seal.geometry import Box
+from seal.search.zoom_eye_config import ZoomEyeConfig
+
+
+@dataclass(kw_only=True, slots=True)
+class ExpertFirstConfig:
+    """Of `ExpertFirst`."""
+
+    sure_above: float = 0.5  # from this confidence on the whole image answers the question
+    expert_above: float | None = None  # least score of what the expert sees; None: as of the search
+
+    def __post_init__(self) -> None:
+        for name in ("sure_above", "expert_above"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"expert_first: {name}={value} is not in [0, 1]")
 
 
 @dataclass(kw_only=True, slots=True)  # not frozen: OmegaConf would make it read-only
@@ -24,6 +40,8 @@ class SearchConfig:
     min_size: int = 224  # a region whose short side is at most this is not split,
     min_size_scale: float = 4.0  # nor one at most the image's short side over this
     seed: int = 0  # of the random strategies
+    expert_first: ExpertFirstConfig = field(default_factory=ExpertFirstConfig)
+    zoom_eye: ZoomEyeConfig = field(default_factory=ZoomEyeConfig)
 
     def __post_init__(self) -> None:
         if not 0 <= self.confidence_low <= self.confidence_high <= 1:
@@ -47,6 +65,12 @@ class SearchConfig:
                 "use_target_cue and use_contextual_cue are both off: nothing would guide the "
                 "search; use the strategy sequential_bfs or random_bfs instead"
             )
+
+    def numbers(self) -> dict[str, Any]:
+        """Without those that only one strategy reads."""
+        named = asdict(self)
+        del named["expert_first"], named["zoom_eye"]
+        return named
 
     def cue_threshold_at(self, depth: int) -> float:
         """The peak a target's heat must exceed to guide from a node of this depth (root 1)."""

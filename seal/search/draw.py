@@ -129,7 +129,7 @@ def _draw_verdict(
         name = "crop" if from_map(result) else f"{result.target} {score:.2f}"
         text = canvas.shorten(name, 15, frame.width)
         canvas.label_box(draw, _scaled(box, scale), text, canvas.FOUND, 15, frame)
-    if not result.found and result.best_box is not None:
+    if not result.found and not result.settled and result.best_box is not None:
         text = f"best guess {result.best_score:.2f}"
         canvas.label_box(draw, _scaled(result.best_box, scale), text, canvas.DOUBT, 15, frame)
 
@@ -173,7 +173,10 @@ def _shown(result: SearchResult, limit: int) -> list[int]:
 
 def _lines(node: SearchNode) -> tuple[str, str]:
     """Two lines about a visit: how sure the detector was, and what it was guided by next."""
+    sure = [f"{kind} {value:.2f}" for kind, value in sorted(node.confidences.items())]
     seen = f"confidence {node.confidence:.2f}" if node.best_box else "nothing detected"
+    if sure and node.cue_kind is None:
+        return (seen, ", ".join(sure)) if node.best_box else (sure[0], ", ".join(sure[1:]))
     if node.cue_kind == "contextual" and node.cue is not None:
         return seen, f'likely at "{node.cue.phrase}"'
     return seen, "guided by the target cue" if node.cue_kind == "target" else ""
@@ -193,7 +196,7 @@ def _headline(result: SearchResult, width: int) -> str:
         many = f" ({len(result.boxes)} instances)" if len(result.boxes) > 1 else ""
         verdict = f"found{many}, confidence {max(result.scores):.2f}"
     else:
-        verdict = "not found"
+        verdict = "the whole image answers the question" if result.settled else "not found"
     return canvas.shorten(f"{result.target}: {verdict}", 20, width - 2 * MARGIN)
 
 

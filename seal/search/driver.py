@@ -15,6 +15,7 @@ from seal.geometry import Box
 from seal.search.locator import LocateRequest, Search, Strategy
 from seal.search.protocol import (
     Ask,
+    AskAll,
     Detections,
     Query,
     QueryKind,
@@ -31,7 +32,7 @@ class _Run:
 
     index: int
     search: Search
-    ask: Ask | None = None
+    ask: Ask | AskAll | None = None
     result: SearchResult | None = None
     calls: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -54,7 +55,7 @@ class _Run:
             self.result.evaluated_ahead = self.num_ahead
 
     def _known(self) -> Detections | None:
-        if self.ask is None or self.ask.query.kind != "detect":
+        if not isinstance(self.ask, Ask) or self.ask.query.kind != "detect":
             return None
         return self.ahead.pop(self.ask.query.patch.box, None)
 
@@ -99,10 +100,10 @@ def run_searches(
 
 def _step(runs: list[_Run], model: SearchModel, lookahead: int, max_batch: int | None) -> None:
     """Answer the kind of query that most searches wait for."""
-    by_kind: dict[QueryKind, list[tuple[_Run, Ask]]] = defaultdict(list)
+    by_kind: dict[QueryKind, list[tuple[_Run, Ask | AskAll]]] = defaultdict(list)
     for run in runs:
         if run.ask is not None:
-            by_kind[run.ask.query.kind].append((run, run.ask))
+            by_kind[run.ask.queries[0].kind].append((run, run.ask))
     if not by_kind:
         return
     kind = max(by_kind, key=lambda kind: len(by_kind[kind]))
@@ -110,21 +111,28 @@ def _step(runs: list[_Run], model: SearchModel, lookahead: int, max_batch: int |
     early: list[tuple[_Run, Query]] = []
     if kind == "detect":
         for run, ask in due:
+            if not isinstance(ask, Ask):
+                continue
             for patch in ask.upcoming[:lookahead]:
                 if patch.box not in run.ahead:
                     early.append((run, Query("detect", patch, ask.query.text)))
-    queries = [ask.query for _, ask in due] + [query for _, query in early]
+    queries = [query for _, ask in due for query in ask.queries]
+    num_due = len(queries)
+    queries += [query for _, query in early]
     started = time.perf_counter()
     answers = _answer(model, kind, queries, max_batch)
     each = (time.perf_counter() - started) / len(queries)
-    for (run, query), answer in zip(early, answers[len(due) :], strict=True):
+    for (run, query), answer in zip(early, answers[num_due:], strict=True):
         run.ahead[query.patch.box] = answer
         run.num_ahead += 1
         run.seconds[kind] += each
-    for (run, _), answer in zip(due, answers, strict=False):
-        run.calls[kind] += 1
-        run.seconds[kind] += each
-        run.advance(answer)
+    start = 0
+    for run, ask in due:
+        given = answers[start : start + len(ask.queries)]
+        start += len(given)
+        run.calls[kind] += len(given)
+        run.seconds[kind] += each * len(given)
+        run.advance(given[0] if isinstance(ask, Ask) else given)
 
 
 def _answer(
@@ -161,7 +169,9 @@ class SearchLocator:
         """Search each image for its target, all of them side by side."""
         results = run_searches(
             (
-                self.strategy.explore(request.image, request.target, request.question)
+                self.strategy.explore(
+                    request.image, request.target, request.question, request.num_targets
+                )
                 for request in requests
             ),
             self.model,

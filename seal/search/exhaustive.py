@@ -36,7 +36,9 @@ class ExhaustiveSearch:
         self.order, self.shuffle = order, shuffle
         self.name = f"{'random' if shuffle else 'sequential'}_{order}"
 
-    def explore(self, image: Image, target: str, question: str = "") -> Search:
+    def explore(
+        self, image: Image, target: str, question: str = "", num_targets: int = 1
+    ) -> Search:
         """Search `image` for `target` by detection alone."""
         visits = Visits(image, target, self.config, self.name)
         rng = _rng(self.config.seed, image, target) if self.shuffle else None
@@ -65,7 +67,9 @@ class WholeImageDetector:
     def __init__(self, config: SearchConfig | None = None) -> None:
         self.config = config or SearchConfig()
 
-    def explore(self, image: Image, target: str, question: str = "") -> Search:
+    def explore(
+        self, image: Image, target: str, question: str = "", num_targets: int = 1
+    ) -> Search:
         visits = Visits(image, target, self.config, self.name)
         result, _ = yield from visits.look(visits.root())
         return result or visits.exhausted()

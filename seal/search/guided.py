@@ -30,7 +30,9 @@ class GuidedSearch:
         if self.config.use_target_cue or not self.config.use_contextual_cue:
             self.needs |= {"target_heat"}
 
-    def explore(self, image: Image, target: str, question: str = "") -> Search:
+    def explore(
+        self, image: Image, target: str, question: str = "", num_targets: int = 1
+    ) -> Search:
         """Search `image` for `target`: yields asks, is sent answers, returns the result."""
         visits = Visits(image, target, self.config, self.name)
         frontier = [visits.root()]

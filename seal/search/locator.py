@@ -8,19 +8,23 @@ from typing import Any, Protocol, TypeAlias
 
 from PIL.Image import Image
 
-from seal.search.protocol import Ask, QueryKind
+from seal.search.protocol import Ask, AskAll, QueryKind
 from seal.search.result import SearchResult
 
-Search: TypeAlias = Generator[Ask, Any, SearchResult]
+Search: TypeAlias = Generator[Ask | AskAll, Any, SearchResult]
 
 
 class Strategy(Protocol):
-    """A way to explore: yields `Ask`, is sent the answers, returns the result."""
+    """A way to explore: yields what it asks, is sent the answers, returns the result."""
 
     needs: frozenset[QueryKind]  # the kinds it may ask for
 
-    def explore(self, image: Image, target: str, question: str = "") -> Search:
-        """`question`: what the target is wanted for; "" if nobody asked."""
+    def explore(
+        self, image: Image, target: str, question: str = "", num_targets: int = 1
+    ) -> Search:
+        """`question`: what the target is wanted for; "" if nobody asked. `num_targets`: how many
+        things it names, this one among them.
+        """
         ...
 
 
@@ -31,6 +35,7 @@ class LocateRequest:
     image: Image
     target: str
     question: str = ""  # what it is wanted for; "" if nobody asked
+    num_targets: int = 1  # that are wanted for it, this one among them
 
 
 class Locator(Protocol):

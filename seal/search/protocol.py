@@ -79,6 +79,21 @@ class Ask:
     query: Query
     upcoming: tuple[Patch, ...] = ()
 
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        return (self.query,)
+
+
+@dataclass(frozen=True, slots=True)
+class AskAll:
+    """Queries of one kind whose answers are needed together; they are sent back as a list."""
+
+    queries: tuple[Query, ...]
+
+    def __post_init__(self) -> None:
+        kinds = {query.kind for query in self.queries}
+        assert len(kinds) == 1, f"queries of the kinds {sorted(kinds)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Cue:
@@ -142,6 +157,14 @@ class Confidences(Protocol):
 
     def answering(self, queries: Sequence[Query]) -> list[float]:
         """That `text`, a question, can be answered from the patch."""
+        ...
+
+
+class Expert(Protocol):
+    """A specialist that looks once, at the whole image, before anything is searched."""
+
+    def expert(self, queries: Sequence[Query]) -> list[Detections]:
+        """Find `text`, the target, in the patch."""
         ...
 
 

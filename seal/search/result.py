@@ -14,7 +14,8 @@ class SearchResult:
     """The outcome of one search. Boxes are in image pixels.
 
     When nothing was good enough, `found` is False and `boxes` is empty: whoever wants to go on
-    with the best guess has to say so by reading `best_box`.
+    with the best guess has to say so by reading `best_box`. The same when the search was `settled`,
+    but then nothing is missing.
     """
 
     target: str
@@ -25,6 +26,7 @@ class SearchResult:
     best_box: Box | None = None  # best detection seen, accepted or not
     best_score: float = 0.0
     num_steps: int = 0  # search length: visits up to the one that gave the best box
+    settled: bool = False  # nothing to search for: the whole image answers the question
     path: list[SearchNode] = field(default_factory=list)  # every visit, in order; holds the maps
     image_size: tuple[int, int] = (0, 0)  # width, height
     config: dict[str, Any] = field(default_factory=dict)  # of the search

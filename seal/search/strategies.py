@@ -6,10 +6,14 @@ from dataclasses import replace
 
 from seal.search.config import SearchConfig
 from seal.search.exhaustive import ExhaustiveSearch, WholeImageDetector
+from seal.search.expert_first import ExpertFirst
 from seal.search.guided import GuidedSearch
 from seal.search.locator import Strategy
+from seal.search.protocol import QueryKind
+from seal.search.zoom_eye import ZoomEye
 
-STRATEGIES = (
+# A target's name alone decides what these look at.
+BY_TARGET = (
     "guided",
     "no_target_cue",
     "no_contextual_cue",
@@ -19,6 +23,8 @@ STRATEGIES = (
     "random_dfs",
     "whole_image_detector",
 )
+# The question that is asked decides too.
+STRATEGIES = (*BY_TARGET, "expert_first", "zoom_eye")
 # Read from the answer model's own attention or gradients, for the question itself (ViCrop).
 VICROP = ("vicrop_rel_att", "vicrop_grad_att", "vicrop_pure_grad")
 # Not a matter of the search model alone: no search at all, the true boxes (`oracle`), recorded eye
@@ -28,8 +34,17 @@ NOT_STRATEGIES = (*VICROP, "none", "oracle", "human_prior")
 SEARCHES = (*STRATEGIES, *VICROP, "none", "oracle")
 
 
-def build_strategy(name: str, config: SearchConfig | None = None) -> Strategy:
+def build_strategy(
+    name: str,
+    config: SearchConfig | None = None,
+    *,
+    asks: bool = True,
+    answered: frozenset[QueryKind] = frozenset(),
+) -> Strategy:
     """The strategy called `name`, with the numbers of `config`.
+
+    `asks=False`: no question is ever asked, or nothing can say whether it can be answered.
+    `answered`: the kinds that the model answers, of which some are asked for only if they are.
 
     Raises:
         ValueError: there is no such strategy.
@@ -54,6 +69,10 @@ def build_strategy(name: str, config: SearchConfig | None = None) -> Strategy:
             return ExhaustiveSearch(config, order="dfs", shuffle=name.startswith("random"))
         case "whole_image_detector":
             return WholeImageDetector(config)
+        case "expert_first":
+            return ExpertFirst(config, asks=asks, expert="expert" in answered)
+        case "zoom_eye":
+            return ZoomEye(config, asks=asks)
     if name in NOT_STRATEGIES:
         raise ValueError(
             f"search={name} is not run by a search model alone; the pipeline and the evaluation "

@@ -33,6 +33,7 @@ def to_dict(result: SearchResult, *, heat_cells: int = 0) -> dict[str, Any]:
         "best_box": _edges(result.best_box) if result.best_box else None,
         "best_score": result.best_score,
         "num_steps": result.num_steps,
+        "settled": result.settled,
         "image_size": list(result.image_size),
         "extractors": result.extractors,
         "calls": dict(result.calls),
@@ -75,6 +76,7 @@ def _read(trace: dict[str, Any]) -> SearchResult:
         best_box=Box(*trace["best_box"]) if trace["best_box"] else None,
         best_score=trace["best_score"],
         num_steps=trace["num_steps"],
+        settled=trace.get("settled", False),
         path=path,
         image_size=(width, height),
         config=dict(trace["config"]),
@@ -99,6 +101,7 @@ def _node_to_dict(node: SearchNode, index: dict[int, int], heat_cells: int) -> d
         "cue_answer": node.cue.answer if node.cue else None,
         "extractor": node.cue.extractor if node.cue else None,
         "child_shares": node.child_shares,
+        "confidences": dict(node.confidences),
     }
     if heat_cells and node.heat is not None:
         grid = heat_grid(node.heat, node.box.width, node.box.height, heat_cells)
@@ -127,6 +130,7 @@ def _node_from_dict(entry: dict[str, Any], path: list[SearchNode]) -> SearchNode
         cue=cue,
         heat=heat,
         child_shares=entry["child_shares"],
+        confidences=dict(entry.get("confidences", {})),  # of older traces there are none
     )
 
 

@@ -20,12 +20,16 @@ class SearchNode:
     depth: int = 1
     score: float = 0.0  # priority: higher is visited sooner
     parent: SearchNode | None = field(default=None, repr=False)
-    confidence: float = 0.0  # of the best detection here; 0 if there was none
+    confidence: float = 0.0  # of the best detection here (0: none), or of what else ends a search
     best_box: Box | None = None  # image pixels
     cue_kind: Literal["target", "contextual"] | None = None  # what ranked the children
     cue: Cue | None = None  # the contextual cue, where one was asked for
     heat: Heat | None = field(default=None, repr=False)  # what ranked the children, patch pixels
     child_shares: list[float] | None = None  # of `heat`, one per child in raster order
+    # By kind of query: how sure the model was that the target is here (existing), would be found
+    # closer by (latent), that the question can be answered from here (answering); `expert`: the
+    # score of its best detection.
+    confidences: dict[str, float] = field(default_factory=dict)
 
     def __lt__(self, other: SearchNode) -> bool:
         # By score alone: equal scores then leave the heap in the original's order.

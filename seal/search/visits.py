@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.search.config import SearchConfig
-from seal.search.protocol import Ask, Detections, Heat, Patch, Query
+from seal.search.protocol import Ask, Detections, Heat, Patch, Query, QueryKind
 from seal.search.result import SearchResult
 from seal.search.tree import SearchNode
 
@@ -32,14 +31,14 @@ class Visits:
         return self.config.is_leaf(node.box, *self.image.size)
 
     def look(
-        self, node: SearchNode, upcoming: Sequence[Box] = ()
+        self, node: SearchNode, upcoming: Sequence[Box] = (), kind: QueryKind = "detect"
     ) -> Generator[Ask, Any, tuple[SearchResult | None, Heat | None]]:
         """Detect the target in a region: the result if that ends the search, and the heat if the
-        detections came with it.
+        detections came with it. `kind`: "detect", or "expert" if that one looks.
         """
         self.path.append(node)
         patches = tuple(Patch(self.image, box) for box in upcoming)
-        query = Query("detect", Patch(self.image, node.box), self.target)
+        query = Query(kind, Patch(self.image, node.box), self.target)
         detections: Detections = yield Ask(query, patches)
         node.observe(detections)
         if node.confidence <= self.config.confidence_high:
@@ -47,16 +46,22 @@ class Visits:
         boxes, scores = [node.best_box], [node.confidence]
         if len(self.path) == 1:
             boxes, scores = self._instances(node, detections) or (boxes, scores)
-        return self._result(node, boxes, scores), detections.heat
+        return self.result(node, boxes, scores), detections.heat
 
     def exhausted(self) -> SearchResult:
         """Nothing is left to visit: the best detection, if it is good enough."""
         best = max(self.path, key=lambda node: node.confidence)  # the earliest, among equals
         if best.best_box is None or best.confidence == 0:
-            return self._result(None, [], [])  # no detection at all: not found
+            return self.result(None, [], [])  # no detection at all: not found
         if best.confidence < self.config.confidence_low:
-            return self._result(best, [], [])
-        return self._result(best, [best.best_box], [best.confidence])
+            return self.result(best, [], [])
+        return self.result(best, [best.best_box], [best.confidence])
+
+    def settled(self, root: SearchNode) -> SearchResult:
+        """Nothing needs to be found: the whole image is enough."""
+        result = self.result(None, [], [])
+        result.settled, result.num_steps = True, self.path.index(root) + 1
+        return result
 
     def _instances(
         self, node: SearchNode, detections: Detections
@@ -78,9 +83,10 @@ class Visits:
             return None
         return [boxes[i] for i in keep], [float(detections.scores[i]) for i in keep]
 
-    def _result(
+    def result(
         self, node: SearchNode | None, boxes: list[Box | None], scores: list[float]
     ) -> SearchResult:
+        """What the visits so far come to: these boxes, the best of them seen at `node`."""
         return SearchResult(
             target=self.target,
             strategy=self.strategy,
@@ -92,5 +98,5 @@ class Visits:
             num_steps=self.path.index(node) + 1 if node else len(self.path),
             path=self.path,
             image_size=self.image.size,
-            config=asdict(self.config),
+            config=self.config.numbers(),
         )

@@ -21,7 +21,7 @@ from seal.pages.table import markdown
 from seal.search.config import SearchConfig
 from seal.search.driver import run_searches
 from seal.search.guided import GuidedSearch
-from seal.search.strategies import STRATEGIES
+from seal.search.strategies import BY_TARGET
 
 BOXES = {
     "mug": [Box.from_xywh(*MUG)], "boat": [Box.from_xywh(*BOAT)], "sign": [Box.from_xywh(*SIGN)],
@@ -35,7 +35,7 @@ def task(tmp_path):
     return VisualSearch(folder, VStarBenchConfig(folder=str(folder)).build().questions())
 
 
-def replay(task, folder, model, strategies=STRATEGIES):
+def replay(task, folder, model, strategies=BY_TARGET):
     return StrategyReplay(task, folder, model, CONFIG, strategies)
 
 
@@ -70,10 +70,10 @@ def test_all_strategies_find_the_targets_and_guided_looks_at_fewest_regions(task
     metrics = search_metrics(lines)
     of = metrics["strategies"]
     assert {name: of[name]["hit"]["value"] for name in of} == {
-        **dict.fromkeys(STRATEGIES, 1.0), "whole_image_detector": 0.0,
+        **dict.fromkeys(BY_TARGET, 1.0), "whole_image_detector": 0.0,
     }  # fmt: skip
     common = metrics["search_length"]["common"]
-    assert set(common) == set(STRATEGIES) - {"whole_image_detector"}
+    assert set(common) == set(BY_TARGET) - {"whole_image_detector"}
     assert {metric["n"] for metric in common.values()} == {5}
     assert all(common["guided"]["value"] <= metric["value"] for metric in common.values())
     assert metrics["search_length"]["difference"]["sequential_dfs"]["value"] > 0

@@ -176,3 +176,69 @@ def test_what_was_planned_stands_in_the_answer():
     assert stored["by"] == "ask" and stored["targets"] == ["mug"] and stored["sure"] is False
     assert stored["confidence"] == pytest.approx(0.3)
     assert [each["answered"] for each in stored["said"]] == ["No", '["mug"]']
+
+
+class Settling(ByQuestion):
+    """Says of the first target alone that the whole image is enough."""
+
+    by_question = False
+
+    def locate(self, requests):
+        results = super().locate(requests)
+        for result in results[:1]:
+            result.settled, result.found, result.boxes, result.scores = True, False, [], []
+            result.best_box = PART
+        return results
+
+
+@pytest.mark.parametrize("on_not_found", ["say_so", "use_best_box"])
+def test_what_the_whole_image_settles_is_neither_lacking_nor_cropped(on_not_found):
+    model, locator = chat(), Settling()
+    protocol = ProtocolConfig(on_not_found=on_not_found)
+    (answer,) = ShowSearchTell(model, locator, protocol)([Question(PICTURE, COLOR)])
+    assert answer.missing == ["mug"] and answer.not_found == []
+    assert answer.memory.targets == () and answer.text == "red"
+    assert answer.to_dict()["searches"][0]["settled"] is True
+
+
+def test_what_is_left_out_belongs_to_the_targets_that_are_shown():
+    model = FakeChatModel({SIDE: 0.1}, {SIDE: '["mug", "boat"]'})
+    model.max_crops = 1
+
+    class Several(Settling):
+        def locate(self, requests):
+            settled, sought = super().locate(requests)
+            sought.boxes, sought.scores = [PART, MUG, PART], [0.6, 0.9, 0.7]
+            return [settled, sought]
+
+    (answer,) = ShowSearchTell(model, Several(), ProtocolConfig())([Question(PICTURE, SIDE)])
+    assert [(target.name, target.boxes) for target in answer.memory.targets] == [("boat", (MUG,))]
+    assert answer.left_out == 2
+
+
+def test_a_locator_is_told_how_many_things_a_question_names():
+    locator = ByQuestion()
+    locator.by_question = False
+    model = FakeChatModel({SIDE: 0.1, COLOR: 0.3}, {SIDE: '["mug", "boat"]', COLOR: '["mug"]'})
+    ShowSearchTell(model, locator, ProtocolConfig())(
+        [Question(PICTURE, SIDE), Question(PICTURE, COLOR)]
+    )
+    assert [(r.target, r.num_targets) for r in locator.requests] == [
+        ("mug", 2), ("boat", 2), ("mug", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("search", ["expert_first", "zoom_eye"])
+def test_a_sure_answer_model_settles_the_search(search):
+    class Sure(FakeAnswerModel):
+        def next_word(self, requests):
+            self._count([memory for memory, _ in requests])
+            return [[5.0 for _ in words] for _, words in requests]  # hardly ever Sorry
+
+    model = Sure({COLOR: ["mug"]}, {COLOR: "red"})
+    locator = build_locator(search, FakeSearchModel({"mug": [MUG]}), answer_model=model)
+    (answer,) = ShowSearchTell(model, locator, ProtocolConfig())([Question(PICTURE, COLOR)])
+    (result,) = answer.searches
+    assert result.settled and result.calls == {"answering": 1}
+    assert answer.memory.targets == ()
+    assert answer.cost["calls"] == {"answering": 1} and answer.cost["visits"] == 1

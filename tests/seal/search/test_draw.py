@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from random_search import RandomModel
+from scripted_confidences import ScriptedConfidences
 
 from seal.geometry import Box
 from seal.search import canvas
 from seal.search.config import SearchConfig
-from seal.search.draw import draw_frames, draw_path, save_animation
+from seal.search.draw import _headline, _lines, draw_frames, draw_path, save_animation
 from seal.search.driver import run_searches
 from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleLocator, OracleModel, always
@@ -110,3 +111,29 @@ def test_long_text_is_cut_to_its_width():
     assert text.endswith("...")
     assert canvas.font(14).getlength(text) <= 200
     assert canvas.shorten("short", 14, 200) == "short"
+
+
+@pytest.mark.parametrize("strategy", ["expert_first", "zoom_eye"])
+def test_a_search_by_confidences_is_drawn_with_them(strategy, tmp_path):
+    image = Image.new("RGB", (240, 200), "gray")
+    search = build_strategy(strategy, CONFIG).explore(image, "a mug", "what color?")
+    (result,) = run_searches([search], RandomModel(5, 0.45))
+    back = from_dict(to_dict(result))
+    words = [_lines(node) for node in back.path]
+    assert words == [_lines(node) for node in result.path] and all(seen for seen, _ in words)
+    if strategy == "zoom_eye":
+        sure = back.path[1].confidences
+        expected = [f"{kind} {sure[kind]:.2f}" for kind in ("answering", "existing", "latent")]
+        assert words[1] == (expected[0], ", ".join(expected[1:]))
+    assert draw_path(image, back).width == 1024
+    save_animation(tmp_path / "path.gif", image, back)
+
+
+def test_a_settled_search_says_that_nothing_was_missing():
+    image = Image.new("RGB", (240, 200), "gray")
+    search = build_strategy("zoom_eye", CONFIG).explore(image, "a mug", "what color?")
+    sure = ScriptedConfidences(answering={(0, 0, 240, 200): 0.93})
+    (result,) = run_searches([search], sure)
+    assert _headline(result, 2000) == "a mug: the whole image answers the question"
+    assert _lines(result.path[0]) == ("answering 0.93", "")
+    assert not has_color(draw_path(image, result), canvas.DOUBT)

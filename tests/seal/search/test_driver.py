@@ -13,7 +13,10 @@ from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator, run_searches
 from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleModel, always
+from seal.search.protocol import Ask, AskAll, Patch, Query
+from seal.search.result import SearchResult
 from seal.search.strategies import STRATEGIES, build_strategy
+from seal.search.tree import split
 
 CONFIG = SearchConfig(min_size=40, min_size_scale=16)
 SIZES = [(640, 480), (300, 220), (500, 200), (96, 320), (40, 40), (641, 479)]
@@ -114,3 +117,24 @@ def test_a_locator_answers_in_the_order_of_its_requests():
     requests = [(image, target) for image in images for target in ("mug", "cat")]
     results = locator.locate([LocateRequest(*request) for request in requests])
     assert [(r.image_size, r.target) for r in results] == [(i.size, t) for i, t in requests]
+
+
+def test_queries_that_belong_together_are_one_batch_and_come_back_as_a_list():
+    box = Box(0, 0, 640, 480)
+    patches = [Patch(images[0], part) for part in split(box)]
+
+    def together():
+        answers = yield AskAll(tuple(Query("latent", patch, "mug") for patch in patches))
+        one = yield Ask(Query("latent", patches[2], "mug"))
+        return SearchResult(
+            target="mug", strategy="", found=False, boxes=[], scores=[*answers, one]
+        )
+
+    model = RandomModel(4, 0.9)
+    results = run_searches([together(), together(), explore("sequential_bfs", images[1])], model)
+    assert model.batches[:1] == [("latent", 8)]
+    for result in results[:2]:
+        assert result.scores[4] == result.scores[2]
+        assert len(set(result.scores)) == 4
+        assert result.calls == {"latent": 5}
+        assert result.seconds["latent"] > 0

@@ -12,7 +12,7 @@ from seal.geometry import Box
 from seal.search.config import SearchConfig
 from seal.search.driver import run_searches
 from seal.search.oracle import OracleModel, always
-from seal.search.strategies import STRATEGIES, build_strategy
+from seal.search.strategies import BY_TARGET, build_strategy
 from seal.search.tree import split
 
 CONFIG = SearchConfig(min_size=60, min_size_scale=16)
@@ -30,7 +30,7 @@ def whole_tree(box, size):
     return [box] + [b for child in split(box) for b in whole_tree(child, size)]
 
 
-@pytest.mark.parametrize("strategy", [s for s in STRATEGIES if s != "whole_image_detector"])
+@pytest.mark.parametrize("strategy", [s for s in BY_TARGET if s != "whole_image_detector"])
 @given(width=st.integers(20, 400), height=st.integers(20, 400))
 @settings(max_examples=12, deadline=None)
 def test_every_region_is_visited_exactly_once_when_nothing_is_found(strategy, width, height):
@@ -75,7 +75,7 @@ def test_random_bfs_still_goes_level_by_level():
     assert depths == sorted(depths)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", BY_TARGET)
 def test_every_strategy_finds_and_stops(strategy):
     target = Box(10, 10, 60, 60)  # large enough to be seen on the whole image
     result = search(strategy, model=OracleModel(always(target)))
@@ -83,10 +83,10 @@ def test_every_strategy_finds_and_stops(strategy):
     assert result.strategy == strategy
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", BY_TARGET)
 def test_only_guided_searches_ask_more_than_detections(strategy):
     calls = search(strategy).calls
-    assert (set(calls) == {"detect"}) == (strategy not in STRATEGIES[:2]), calls
+    assert (set(calls) == {"detect"}) == (strategy not in BY_TARGET[:2]), calls
 
 
 def test_the_whole_image_detector_looks_once():

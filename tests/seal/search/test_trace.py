@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from random_search import RandomModel, visits
 
-from seal.search.config import SearchConfig
+from seal.search.config import ExpertFirstConfig, SearchConfig
 from seal.search.driver import run_searches
 from seal.search.strategies import STRATEGIES, build_strategy
 from seal.search.trace import from_dict, to_dict
@@ -82,3 +82,20 @@ def test_a_trace_without_a_key_is_refused_by_name():
     del trace["path"]
     with pytest.raises(ValueError, match="lacks the key 'path'"):
         from_dict(trace)
+
+
+def test_a_settled_search_comes_back_with_its_confidences():
+    config = SearchConfig(expert_first=ExpertFirstConfig(sure_above=0.0))
+    strategy = build_strategy("expert_first", config)
+    image = Image.new("L", (240, 200))
+    (result,) = run_searches([strategy.explore(image, "mug", "what?")], RandomModel(5, 0.9))
+    back = through_json(result)
+    assert back.settled and not back.found
+    assert back.path[0].confidences == result.path[0].confidences != {}
+
+
+def test_a_trace_from_before_confidences_reads():
+    trace = to_dict(search())
+    del trace["settled"], trace["path"][0]["confidences"]
+    back = from_dict(trace)
+    assert not back.settled and back.path[0].confidences == {}
