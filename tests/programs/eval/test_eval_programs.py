@@ -294,7 +294,9 @@ def test_wrong_names_are_told_before_any_model_is_read(place, tmp_path, capsys, 
         (["guide.heat=owl2"], "guide.heat='owl2': there is no such guide.*did you mean owlv2"),
         (["guide.models.owl2=x"], "guide.models.owl2: there is no such guide.*did you mean owlv2"),
         (["guide=owlv2"], "guide.detect=owlv2 needs a model: set guide.models.owlv2="),
-        (["guide=vlm_boxes", "guide.models.vlm_boxes=x"], r"\(guide.cue=, guide.heat=\)"),
+        (["guide=ocr"], r"\(guide.cue=, guide.heat=\)"),
+        (["guide=vlm_boxes", "guide.ask.boxes.form=yolo"], "form='yolo' is none of qwen2_vl"),
+        (["guide=vlm_boxes", "guide.ask.boxes.frm=json"], "frm"),
     ],
 )
 def test_a_wrong_guide_is_told_in_a_line(program, overrides, said):
@@ -315,3 +317,13 @@ def test_a_guide_is_chosen_by_name_and_mended_part_by_part():
     )  # fmt: skip
     assert run.guide.parts == {"detect": "owlv2", "cue": "seal", "heat": "seal", "expert": "owlv2"}
     assert run.guide.models == {"owlv2": "google/owlv2-base-patch16"}
+
+
+def test_how_a_language_model_is_asked_is_chosen_too():
+    run = compose(
+        CONF, "eval_search", SearchRun,
+        ["benchmark=x", "out=y", "guide=value_similarity", "guide.models.value_similarity=m",
+         "guide.ask.values.layers=[14,32]", "guide.ask.yes_no.asking=yes_no"],
+    )  # fmt: skip
+    assert run.guide.ask.of("value_similarity")["layers"] == [14, 32]
+    assert run.guide.ask.yes_no.asking == "yes_no"
