@@ -6,7 +6,7 @@ from pathlib import Path
 
 # What CLIP tower the released search model, which holds none, was trained with.
 CLIP = "openai/clip-vit-large-patch14"
-_WANTED = ["*.json", "*.model"]  # and weights, of one kind
+_WANTED = ["*.json", "*.model", "*.txt"]  # the last: merges and vocabularies; weights of one kind
 
 
 def is_hub_id(name: str | Path) -> bool:

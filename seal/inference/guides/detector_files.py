@@ -1,0 +1,117 @@
+"""Open-vocabulary detectors from their folders: weights by safetensors, no image library asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForZeroShotObjectDetection, AutoTokenizer
+
+from seal.inference.device import existing_device
+from seal.inference.guides.detector import Detector, DetectorNetwork
+from seal.inference.guides.grounding_dino import LONG, SHORT, GroundingDino
+from seal.inference.guides.owl import Owl
+from seal.inference.hub import model_folder
+
+# Guide -> the model types of transformers that it runs.
+TYPES = {
+    "owlv2": ("owlvit", "owlv2"),
+    "grounding_dino": ("grounding-dino", "mm-grounding-dino"),
+}
+
+
+def load_detector(
+    guide: str,
+    name: str,
+    *,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+    max_batch: int = 16,
+    cache_mb: int = 4096,
+    tell: Callable[[str], None] | None = None,
+) -> Detector:
+    """The detector `name` (folder or hub id) for one of the guides in `TYPES`.
+
+    Args:
+        device: None is the first GPU if there is one.
+        dtype: None is float32, in which these families are published.
+
+    Raises:
+        ValueError: it is no such model, or lacks weights or its tokenizer; in one line.
+    """
+    device = existing_device(device)
+    folder = model_folder(name)
+    config = _config(guide, folder)
+    try:
+        read: Any = AutoModelForZeroShotObjectDetection.from_pretrained(
+            folder, config=config, dtype=dtype or torch.float32, use_safetensors=True,
+            output_loading_info=True, local_files_only=True,
+        )  # fmt: skip
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        raise ValueError(
+            f"{folder}: its weights cannot be read ({_first(error)}); they must be whole and "
+            "in *.safetensors files: fetch it again, or convert it"
+        ) from error
+    model, told = read
+    if lost := sorted(told["missing_keys"]):  # they would be random numbers
+        raise ValueError(
+            f"{folder}: {len(lost)} of the model's weights are in none of its files, for example "
+            f"{lost[0]}; fetch it again"
+        )
+    model = model.to(device).eval()
+    if tell is not None:
+        held = sum(parameter.nbytes for parameter in model.parameters())
+        tell(f"{guide} ({config.model_type}): {held / 2**30:.2f} GiB of weights")
+    network = _network(guide, model, _tokenizer(folder), folder, str(name))
+    return Detector(
+        network, device=device, dtype=model.dtype, max_batch=max_batch, cache_mb=cache_mb
+    )
+
+
+def _network(guide: str, model: Any, tokenizer: Any, folder: Path, name: str) -> DetectorNetwork:
+    if guide == "owlv2":
+        return Owl(model, tokenizer, model_name=name)
+    short, long = _sides(folder)
+    return GroundingDino(model, tokenizer, model_name=name, short=short, long=long)
+
+
+def _config(guide: str, folder: Path) -> Any:
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ValueError(f"{folder} is no model folder of Hugging Face: {_first(error)}") from error
+    if config.model_type not in TYPES[guide]:
+        other = next((g for g, types in TYPES.items() if config.model_type in types), None)
+        way = f"use it as guide.models.{other}=" if other else "name a model of that kind"
+        raise ValueError(
+            f"guide.models.{guide}={folder} holds a {config.model_type} model, not "
+            f"{' or '.join(TYPES[guide])}: {way}"
+        )
+    return config
+
+
+def _tokenizer(folder: Path) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        raise ValueError(
+            f"{folder}: its tokenizer cannot be loaded ({_first(error)}); fetch the folder again"
+        ) from error
+
+
+def _sides(folder: Path) -> tuple[int, int]:
+    """The short and the longest side of `preprocessor_config.json`, else the family's."""
+    path = folder / "preprocessor_config.json"
+    size = json.loads(path.read_text("utf-8")).get("size", {}) if path.is_file() else {}
+    if not isinstance(size, dict):
+        return SHORT, LONG
+    return int(size.get("shortest_edge", SHORT)), int(size.get("longest_edge", LONG))
+
+
+def _first(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

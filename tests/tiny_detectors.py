@@ -1,0 +1,103 @@
+"""Detectors of each family with tiny random weights, in the folders they are published in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    GroundingDinoConfig,
+    GroundingDinoForObjectDetection,
+    Owlv2Config,
+    Owlv2ForObjectDetection,
+    OwlViTConfig,
+    OwlViTForObjectDetection,
+    PreTrainedTokenizerFast,
+    SwinConfig,
+)
+
+TEXT = "a photo of the red blue small large mug boat cat sign table water region near on , it"
+WORDS = TEXT.split()
+GRID = 6
+PATCH = 16
+
+
+def owl_folder(folder: Path, family: str = "owlv2", seed: int = 0) -> Path:
+    """A grid of 6 x 6 cells of 16 pixels; 12 tokens of text."""
+    tower = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }  # fmt: skip
+    kind, build = {
+        "owlv2": (Owlv2Config, Owlv2ForObjectDetection),
+        "owlvit": (OwlViTConfig, OwlViTForObjectDetection),
+    }[family]
+    config = kind(
+        text_config={
+            **tower,
+            "vocab_size": 64,
+            "max_position_embeddings": 12,
+            "bos_token_id": 2,
+            "eos_token_id": 63,
+        },
+        vision_config={**tower, "image_size": GRID * PATCH, "patch_size": PATCH},
+        projection_dim=32,
+    )
+    _save(build, config, folder, seed, 0.01)
+    # The end of a text is its highest id.
+    tokens = ["!", "<unk>", "<start>", *WORDS]
+    vocabulary = {token: i for i, token in enumerate(tokens)} | {"<end>": 63}
+    _tokenizer(vocabulary, "<start>", "<end>", pad="!", unknown="<unk>").save_pretrained(folder)
+    return folder
+
+
+def dino_folder(folder: Path, seed: int = 0, short: int = 96, long: int = 160) -> Path:
+    """20 queries over a Swin of three levels; its marks have BERT's ids, which the model knows."""
+    config = GroundingDinoConfig(
+        backbone_config=SwinConfig(
+            image_size=64, patch_size=4, embed_dim=16, depths=[1, 1, 1, 1], num_heads=[2, 2, 2, 2],
+            window_size=4, out_features=["stage2", "stage3", "stage4"],
+        ),
+        text_config=BertConfig(
+            vocab_size=1100, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+            intermediate_size=64, max_position_embeddings=64,
+        ),
+        num_queries=20, d_model=32, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=64,
+        decoder_ffn_dim=64, encoder_attention_heads=4, decoder_attention_heads=4, max_text_len=32,
+    )  # fmt: skip
+    _save(GroundingDinoForObjectDetection, config, folder, seed, 0.1)
+    vocabulary = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
+    vocabulary |= {word: 200 + i for i, word in enumerate(WORDS)}
+    _tokenizer(vocabulary, "[CLS]", "[SEP]", pad="[PAD]", unknown="[UNK]").save_pretrained(folder)
+    size = {"size": {"shortest_edge": short, "longest_edge": long}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(size))
+    return folder
+
+
+def _save(build, config, folder: Path, seed: int, noise: float) -> None:
+    torch.manual_seed(seed)
+    model = build(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():  # as they start, all boxes are alike
+            parameter.add_(torch.randn_like(parameter) * noise)
+    model.save_pretrained(folder)
+
+
+def _tokenizer(
+    vocabulary: dict[str, int], start: str, end: str, *, pad: str, unknown: str
+) -> PreTrainedTokenizerFast:
+    """Words between a start and an end; marks are words."""
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
+    made.normalizer = normalizers.Lowercase()
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{start} $A {end}",
+        special_tokens=[(start, vocabulary[start]), (end, vocabulary[end])],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token=start, eos_token=end, pad_token=pad, unk_token=unknown,
+        cls_token=start, sep_token=end,
+    )  # fmt: skip
