@@ -11,6 +11,7 @@ from seal.endpoint.address import is_endpoint
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.guides.composed import ComposedGuide
 from seal.inference.guides.config import ASK_A_VLM, GuideConfig
+from seal.inference.guides.detector_files import TYPES, load_detector
 from seal.inference.guides.guide import Guide
 from seal.inference.guides.retrieval import load_retriever
 from seal.inference.guides.value_source import check_values
@@ -82,4 +83,7 @@ def _loaded(name: str, model: str | None, **options: Any) -> Guide:
     if name == "retrieval":
         assert model is not None  # see `require_models`
         return load_retriever(model, **options)
+    if name in TYPES:
+        assert model is not None
+        return load_detector(name, model, **options)
     raise ValueError(f"guide {name}: cannot be built yet")

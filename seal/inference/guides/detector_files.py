@@ -62,11 +62,12 @@ def load_detector(
             f"{folder}: {len(lost)} of the model's weights are in none of its files, for example "
             f"{lost[0]}; fetch it again"
         )
+    tokenizer = _tokenizer(folder, model)
     model = model.to(device).eval()
     if tell is not None:
         held = sum(parameter.nbytes for parameter in model.parameters())
         tell(f"{guide} ({config.model_type}): {held / 2**30:.2f} GiB of weights")
-    network = _network(guide, model, _tokenizer(folder), folder, str(name))
+    network = _network(guide, model, tokenizer, folder, str(name))
     return Detector(
         network, device=device, dtype=model.dtype, max_batch=max_batch, cache_mb=cache_mb
     )
@@ -94,13 +95,33 @@ def _config(guide: str, folder: Path) -> Any:
     return config
 
 
-def _tokenizer(folder: Path) -> Any:
+def _tokenizer(folder: Path, model: Any) -> Any:
+    """The tokenizer beside the model; without files there would be one that knows no word."""
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "vocab.txt")):
+        raise ValueError(
+            f"{folder} holds no tokenizer (tokenizer.json, vocab.json or vocab.txt): fetch it again"
+        )
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise ValueError(
             f"{folder}: its tokenizer cannot be loaded ({_first(error)}); fetch the folder again"
         ) from error
+    ids = tokenizer.get_vocab()
+    if isinstance(
+        marks := getattr(getattr(model, "model", None), "special_tokens", None), torch.Tensor
+    ):
+        # Where a phrase begins and ends is told by ids that stand in the model's code.
+        named = [tokenizer.cls_token, tokenizer.sep_token, ".", "?"]
+        right = {ids.get(mark) for mark in named} == set(marks.tolist())
+    else:
+        # A text is read off where its highest id stands, which must be its end.
+        right = tokenizer.eos_token_id == max(ids.values())
+    if not right or max(ids.values()) >= model.config.text_config.vocab_size:
+        raise ValueError(
+            f"{folder}: this is not the tokenizer this model was trained with; fetch it again"
+        )
+    return tokenizer
 
 
 def _sides(folder: Path) -> tuple[int, int]:
