@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import tiny_families
 import tiny_models
+from chat_server import ChatServer
+from PIL import Image
 from seeing_model import SeeingModel, red_box, scene
 
 from seal.geometry import Box
+from seal.inference.answers.endpoint import EndpointAnswerModel
+from seal.inference.answers.endpoint_config import EndpointConfig
 from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.guides.box_heat import box_heat
 from seal.inference.guides.given_picture import default_form
@@ -181,6 +187,33 @@ def test_pixels_are_those_of_the_picture_as_the_processor_resized_it(form, size)
     resized = [answers.row(guide._asked(query(image))[0]) for image in images]
     grids = [row.pixels["image_grid_thw"][0].tolist() for row in resized]
     assert [(14 * w, 14 * h) for _, h, w in grids] != [image.size for image in images]
+
+
+@pytest.mark.parametrize(
+    ("form", "sent", "frame"),
+    [
+        ("qwen2_5_vl", (640, 480), (644, 476)),  # rounded to whole tokens by the server
+        ("json", (640, 480), (640, 480)),
+        ("qwen2_5_vl", (346, 259), (336, 252)),  # within max_pixels first
+        ("json", (346, 259), (346, 259)),
+    ],
+)
+def test_pixels_of_a_server_are_those_of_the_picture_that_is_sent(
+    monkeypatch, tmp_path, form, sent, frame
+):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("SEAL_CACHE", str(tmp_path))
+    told = f"[{frame[0] // 4}, {frame[1] // 2}, {frame[0] // 2}, {frame[1]}]"
+    most = None if sent == (640, 480) else 90_000
+    config = EndpointConfig(max_pixels=most, check_vision=False)
+    coordinates = "pixels" if form == "json" else None
+    with ChatServer(say=lambda asked: told) as server:
+        model = EndpointAnswerModel.from_address(f"{server.url}#m", config, tell=lambda line: None)
+        guide = PrintedBoxes(model, form=form, coordinates=coordinates, scores="fixed")
+        (found,) = guide.detect([query(scene(640, 480, None))])
+    (picture,) = server.pictures
+    assert Image.open(io.BytesIO(picture)).size == sent
+    np.testing.assert_allclose(found.boxes, [[160, 240, 320, 480]], atol=1.5)
 
 
 def test_questions_ask_in_the_models_own_form():

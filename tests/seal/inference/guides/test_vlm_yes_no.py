@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import tiny_families
 import tiny_models
+from chat_server import ChatServer
 from seeing_model import SeeingModel, scene
 
 from seal.geometry import Box
+from seal.inference.answers.endpoint import EndpointAnswerModel
+from seal.inference.answers.endpoint_config import EndpointConfig
 from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.vlm_yes_no import YesNoGuide, yes_share
@@ -21,6 +24,7 @@ from seal.search.guided import GuidedSearch
 from seal.search.protocol import Patch, Query, answered_kinds
 from seal.search.trace import from_dict, to_dict
 from seal.search.tree import split
+from seal.search.zoom_eye import ZoomEye
 from seal.working_memory import VisualWorkingMemory
 
 IMAGE = scene(800, 600, Box(640, 60, 680, 100))
@@ -149,6 +153,24 @@ def test_a_whole_search_goes_where_the_answers_point_and_can_be_drawn():
     assert draw_path(IMAGE, result).width > 100
 
 
+@pytest.mark.parametrize("show", ["patch", "both"])
+def test_a_zooming_search_ends_where_the_question_can_be_answered(show):
+    model = SeeingModel()
+    guide = YesNoGuide(model, show=show)
+    strategy = ZoomEye(SearchConfig(min_size=100))
+    assert strategy.needs <= answered_kinds(guide)
+    search = strategy.explore(IMAGE, "the mug", "What color is the mug?")
+    (result,) = run_searches([search], guide)
+    assert result.found and result.boxes == [Box(600, 0, 800, 150)]
+    assert len(result.path) == 3
+    # Two confidences of each child of the two regions that were split, one of each visit.
+    assert guide.cost.queries == {"answering": 3, "existing": 8, "latent": 8}
+    assert guide.cost.asked.calls == 19 and sum(model.batches) == 19
+    assert max(model.batches) == 4
+    assert draw_path(IMAGE, result).width > 100
+    assert from_dict(to_dict(result)).boxes == result.boxes
+
+
 def test_costs_are_those_of_the_guide_alone():
     model = SeeingModel()
     guide = YesNoGuide(model)
@@ -164,6 +186,46 @@ def test_an_image_that_is_forgotten_is_forgotten_by_the_model_too():
     guide.existing(queries("existing", [WHOLE, Box(600, 0, 800, 150)]))
     guide.forget(IMAGE)
     assert model.forgotten[0] is IMAGE and model.forgotten[1].size == (200, 150)
+
+
+@pytest.fixture
+def served(monkeypatch, tmp_path):
+    """An endpoint's model by its server."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("SEAL_CACHE", str(tmp_path))
+    config = EndpointConfig(backoff=0.01, check_vision=False)
+    return lambda server: EndpointAnswerModel.from_address(f"{server.url}#tiny", config)
+
+
+def test_a_server_is_asked_for_the_first_token(served):
+    def first(asked):
+        yes = 0.9 if "closer" in asked else 0.2
+        return {"Yes": math.log(yes * 0.8), "No": math.log((1 - yes) * 0.8), "Well": math.log(0.2)}
+
+    with ChatServer(first=first) as server:
+        guide = YesNoGuide(served(server))
+        boxes = split(WHOLE)
+        assert guide.existing(queries("existing", boxes)) == pytest.approx([0.2] * 4)
+        assert guide.latent(queries("latent", boxes)) == pytest.approx([0.9] * 4)
+    assert {body["max_tokens"] for body in server.bodies} == {1}
+    assert len(server.pictures) == 4  # three of the children look alike: equal requests go once
+    assert guide.settings()["asking"] == "yes_no"
+
+
+def test_a_server_without_logprobs_is_refused_with_the_way_out(served):
+    with (
+        ChatServer() as server,
+        pytest.raises(ValueError, match="gives no top_logprobs=20 of an answer's first token"),
+    ):
+        YesNoGuide(served(server)).existing(queries("existing", [WHOLE]))
+
+
+def test_a_server_that_begins_with_neither_word_is_refused_with_the_way_out(served):
+    with (
+        ChatServer(first=lambda asked: {"Well": -0.1}) as server,
+        pytest.raises(ValueError, match="neither Yes nor No"),
+    ):
+        YesNoGuide(served(server)).existing(queries("existing", [WHOLE]))
 
 
 class _Silent(SeeingModel):
