@@ -3,6 +3,7 @@
     seal eval/benchmark task=vstar_bench benchmark=FOLDER vqa=runs/vqa/model vsm=runs/vsm/model \\
         systems=[none,guided,oracle] out=runs/vstar
     torchrun --nproc-per-node 8 eval/benchmark.py ...      # questions are shared out among GPUs
+    seal eval/benchmark ... systems=[none,guided,expert_first,zoom_eye] search.zoom_eye.max_depth=3
     seal eval/benchmark ... protocol=as_released           # as the paper's numbers were made
     seal eval/benchmark ... vqa=Qwen/Qwen3-VL-8B-Instruct systems=[none,guided,vicrop_rel_att] \\
         chat.max_pixels=1003520                            # any image-text model answers

@@ -21,7 +21,7 @@ def benchmark_table(metrics: Mapping[str, Any]) -> Table:
         row = [name, *(percent(by_split[split]["accuracy"]) for split in splits)]
         row.append(str(by_split[splits[-1]]["ties"]))
         if baselines:
-            row.append(_difference(compared.get(name, {}).get("overall")))
+            row.append(difference(compared.get(name, {}).get("overall")))
         rows.append(tuple(row))
     n = metrics["num_questions"]
     title = (
@@ -127,7 +127,8 @@ def _scaled(
     return f"{text} [{low}, {high}]"
 
 
-def _difference(comparison: Mapping[str, Any] | None) -> str:
+def difference(comparison: Mapping[str, Any] | None) -> str:
+    """What a paired comparison says: points of percent with their interval, and p."""
     if comparison is None:
         return ""
     metric = {k: v for k, v in comparison["difference"].items()}

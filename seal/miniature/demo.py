@@ -15,11 +15,11 @@ from pathlib import Path
 from seal.evaluation.tasks.visual_search import NOT_SEARCHES
 from seal.files.lock import LOCK_FILE, WriterLock
 from seal.miniature.stages import Stage, StageRunner
-from seal.miniature.summary import summarize
-from seal.search.strategies import STRATEGIES
+from seal.miniature.summary import WAYS, summarize
+from seal.search.strategies import BY_TARGET
 
 # Looking once at the whole image is no search to compare lengths with.
-SEARCHES = tuple(name for name in STRATEGIES if name not in NOT_SEARCHES)
+SEARCHES = tuple(name for name in BY_TARGET if name not in NOT_SEARCHES)
 # What a demo writes to its folder; nothing else there is touched.
 OWN = (
     "stages", "logs", "data", "runs", "results", "vqa", "vsm", "metrics.json", "report.html"
@@ -169,9 +169,9 @@ class Demo:
         vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
         return [
             self._evaluate(
-                "eval/benchmark", "benchmark", 145, ("vqa_instruct", "vsm"),
+                "eval/benchmark", "benchmark", 175, ("vqa_instruct", "vsm"),
                 f"benchmark={self.data / 'benchmark'}", f"vqa={vqa}", f"vsm={vsm}",
-                "systems=[none,guided,vicrop_rel_att,oracle]",
+                f"systems=[none,{','.join(WAYS)},vicrop_rel_att,oracle]", "search=by_sight",
             ),
             self._evaluate(
                 "eval/benchmark", "benchmark_no_crops", 15, ("vqa_no_crops",),

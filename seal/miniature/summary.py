@@ -11,7 +11,13 @@ from PIL import Image
 
 from seal.evaluation.costs import cost_table
 from seal.evaluation.judging import choose
-from seal.evaluation.result_tables import benchmark_table, number, percent, search_table
+from seal.evaluation.result_tables import (
+    benchmark_table,
+    difference,
+    number,
+    percent,
+    search_table,
+)
 from seal.evaluation.task import TaskQuestion
 from seal.files.whole import write_whole
 from seal.metrics.paired import compare
@@ -21,6 +27,8 @@ from seal.pages.table import Table
 from seal.training.log import read_metrics
 
 SPLITS = ("attribute", "spatial", "overall")
+# Systems that are compared as ways to find, with the first.
+WAYS = ("guided", "expert_first", "zoom_eye", "whole_image_detector")
 
 
 def summarize(
@@ -34,7 +42,11 @@ def summarize(
     }
     cue = _read(results / "cue_reading.json")
     baseline = compare_runs(results / "benchmark", "guided", results / "benchmark_no_crops", "none")
-    metrics = collect(found, cue, baseline) | {
+    ways = {
+        f"{name}_vs_{WAYS[0]}": compare_runs(results / "benchmark", name, None, WAYS[0])
+        for name in WAYS[1:]
+    }
+    metrics = collect(found, cue, baseline, ways) | {
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "peak_memory_mb": round(peak_memory_mb),
     }
@@ -44,9 +56,12 @@ def summarize(
     return out / "report.html"
 
 
-def compare_runs(first: Path, system: str, second: Path, other: str) -> dict[str, Any]:
-    """Two systems of two runs on the questions they share, paired: by split, and overall."""
-    right = [_outcomes(first, system), _outcomes(second, other)]
+def compare_runs(first: Path, system: str, second: Path | None, other: str) -> dict[str, Any]:
+    """Two systems of two runs on the questions they share, paired: by split, and overall.
+
+    `second=None`: of the same run.
+    """
+    right = [_outcomes(first, system), _outcomes(second or first, other)]
     shared = [question for question in right[0] if question in right[1]]
     by_split = {split: [q for q in shared if q[0] == split] for split in SPLITS[:2]}
     by_split["overall"] = by_split["attribute"] + by_split["spatial"]
@@ -70,7 +85,10 @@ def _outcomes(folder: Path, system: str) -> dict[tuple[str, str], bool]:
 
 
 def collect(
-    found: Mapping[str, Any], cue: Mapping[str, Any], baseline: Mapping[str, Any]
+    found: Mapping[str, Any],
+    cue: Mapping[str, Any],
+    baseline: Mapping[str, Any],
+    ways: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The demo's numbers in one document, from the metrics of its evaluations."""
     systems = dict(found["benchmark"]["systems"])
@@ -81,7 +99,9 @@ def collect(
             name: {split: of[split]["accuracy"] for split in SPLITS if split in of}
             for name, of in systems.items()
         },
-        "paired": found["benchmark"]["paired"] | {"guided_vs_no_crops": dict(baseline)},
+        "paired": found["benchmark"]["paired"]
+        | {"guided_vs_no_crops": dict(baseline)}
+        | dict(ways),
         "protocol": found["benchmark"]["protocol"],
         # How often the first answer asked to search: free running, nothing forced.
         "searched": {
@@ -131,6 +151,13 @@ def build_page(
         f"Guided search against it: {percent(gain['difference'])} points overall, "
         f"exact McNemar p = {gain['p_value']:.1e}."
     )
+    page.heading("Ways to find")
+    page.table(_ways(metrics))
+    page.note(
+        "zoom_eye ends where the search model sees the target (search=by_sight): the VQA LLM of "
+        "the miniature was shown whole scenes alone, and what it says of itself about parts of "
+        "them tells little. What systems share is computed once and charged to the first."
+    )
     page.heading("Search")
     page.table(search_table(found["search"]))
     page.table(_groups(found["search"]))
@@ -177,6 +204,27 @@ def build_page(
         with Image.open(path) as picture:
             page.picture(picture, path.stem)
     return page
+
+
+def _ways(metrics: Mapping[str, Any]) -> Table:
+    """Accuracy, cost and paired test of each way to find what a question needs."""
+    rows = []
+    for name in WAYS:
+        against = metrics["paired"].get(f"{name}_vs_{WAYS[0]}", {})
+        cost = metrics["costs"][name]
+        costs = (cost[part]["value"] for part in ("steps", "search_calls", "calls", "seconds"))
+        rows.append((
+            name,
+            percent(metrics["accuracy"][name]["overall"]),
+            *("" if value is None else f"{value:,.3g}" for value in costs),
+            difference(against.get("overall")),
+        ))  # fmt: skip
+    head = (
+        "way", "accuracy", "steps", "calls of the guide", "calls of the VQA LLM", "seconds",
+        f"vs {WAYS[0]} (p)",
+    )  # fmt: skip
+    title = "ways to find what a question needs (costs: means of a question)"
+    return Table(title, head, tuple(rows))
 
 
 def _groups(search: Mapping[str, Any]) -> Table:

@@ -149,7 +149,9 @@ class ComposedGuide:
     def _kinds(self, part: str) -> frozenset[QueryKind]:
         answered = answered_kinds(self.parts[part])
         if part == "expert":
-            return frozenset({"expert"}) if "detect" in answered else frozenset()
+            # What detects is no expert apart: the whole image need not be looked at twice.
+            apart = self.parts["expert"] is not self.parts.get("detect")
+            return frozenset({"expert"}) if apart and "detect" in answered else frozenset()
         return PARTS[part] & answered
 
     def _names(self) -> dict[int, str]:

@@ -147,6 +147,53 @@ def test_strategies_are_compared_and_drawn(place, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "traces").iterdir()} == {"000.json", "000.png"}
 
 
+def test_searches_that_ask_the_question_run_without_another_guide(place, tmp_path):
+    out = tmp_path / "asked"
+    code = benchmark(
+        place, out, "systems=[expert_first,zoom_eye]", "targets=annotated", "limit=1",
+        "search.expert_first.sure_above=1", "search.zoom_eye.steps_per_level=1",
+        "search.zoom_eye.stop_threshold=1", "search.zoom_eye.target_question=Is the {target} red?",
+    )  # fmt: skip
+    assert code == 0
+    lines = [json.loads(x) for x in (out / "predictions.jsonl").read_text().splitlines()]
+    searches = {
+        (line["system"], line["question"]["split"]): line["answer"]["searches"] for line in lines
+    }
+    for (system, split), of in searches.items():
+        asked = {
+            "expert_first": {"answering", "detect"}, "zoom_eye": {"answering", "existing", "latent"}
+        }[system]  # fmt: skip
+        for result in of:
+            assert asked <= set(result["calls"])
+            assert "expert" not in result["calls"]  # it is the part that detects
+            root = result["path"][0]
+            assert 0 <= root["confidences"]["answering"] <= 1
+            if system == "zoom_eye":
+                question = result["config"]["question"]
+                assert (question == f"Is the {result['target']} red?") == (split == "spatial")
+                assert len(result["path"]) <= result["config"]["max_steps"]
+                assert result["guide"]["confidences_added"] == ["answering", "existing", "latent"]
+
+
+def test_zooming_in_can_be_ended_by_what_is_seen(place, tmp_path):
+    code = run_program(
+        "eval/search", f"benchmark={place / 'bench'}", f"vsm={place / 'vsm'}", f"out={tmp_path}",
+        "strategies=[zoom_eye,expert_first]", "reference=zoom_eye", "traces=1", "limit=1",
+        "device=cpu", "search=by_sight",
+    )  # fmt: skip
+    assert code == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["reference"] == "zoom_eye"
+    lines = [json.loads(x) for x in (tmp_path / "predictions.jsonl").read_text().splitlines()]
+    for line in lines:
+        calls, config = line["result"]["calls"], line["result"]["config"]
+        assert "answering" not in calls  # there is no question here
+        if line["strategy"] == "zoom_eye":
+            assert calls["existing"] >= 1 and calls["detect"] == 1
+            assert (config["stop_threshold"], config["box"]) == (0.5, "detect")
+    assert (tmp_path / "traces" / "000.png").exists()
+
+
 def test_tables_show_what_was_measured_beside_what_was_published(done, capsys):
     overrides = ["table=vstar_bench", f"table.rows.SEAL.run={done}"]
     assert run_program("eval/tables", *overrides) == 0
@@ -168,6 +215,8 @@ def test_tables_show_what_was_measured_beside_what_was_published(done, capsys):
         ("benchmark", ["vqa=nowhere"], "nowhere: no such model folder"),
         ("benchmark", ["limt=3"], "unknown configuration key limt; nearest: limit"),
         ("search", ["search.min_sise=3"], "unknown configuration key search.min_sise; nearest"),
+        ("search", ["search.zoom_eye.boks=3"], "key search.zoom_eye.boks; nearest"),
+        ("search", ["search.zoom_eye.max_depth=0"], "zoom_eye: max_depth=0 must be at least 1"),
         ("search", ["strategies=[oracle]"], "search=oracle is not run by a search model alone"),
         ("search", ["vsm=${vqa}"], "vqa"),
         ("tables", [], "say which table="),

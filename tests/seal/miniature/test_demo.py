@@ -12,7 +12,7 @@ from seal.files.lock import InUseError, WriterLock
 from seal.miniature import demo as demo_module
 from seal.miniature.demo import SEARCHES, Demo, run_demo
 from seal.miniature.stages import StageRunner
-from seal.miniature.summary import summarize
+from seal.miniature.summary import WAYS, summarize
 from seal.schema import compose
 from seal.training.recipe import VQARun, VSMRun
 
@@ -132,15 +132,22 @@ def prediction(system, number, loss_of_truth):
 def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     results = tmp_path / "results"
     for name, content in {
-        "benchmark": benchmark_results(["none", "guided", "oracle"]),
+        "benchmark": benchmark_results(["none", *WAYS, "oracle"]),
         "benchmark_no_crops": benchmark_results(["none"]),
         "search": search_results(SEARCHES),
         "search_shuffled": search_results(SEARCHES),
     }.items():
         (results / name).mkdir(parents=True)
         (results / name / "metrics.json").write_text(json.dumps(content))
-    for name, system, loss in (("benchmark", "guided", 0.1), ("benchmark_no_crops", "none", 0.9)):
-        lines = [json.dumps(prediction(system, number, loss)) for number in range(8)]
+    for name, right in (
+        ("benchmark", {"guided": 0.1, "expert_first": 0.1, "zoom_eye": 0.9}),
+        ("benchmark_no_crops", {"none": 0.9}),
+    ):
+        lines = [
+            json.dumps(prediction(system, number, loss))
+            for system, loss in right.items()
+            for number in range(8)
+        ]
         (results / name / "predictions.jsonl").write_text("\n".join(lines) + "\n")
     (results / "cue_reading.json").write_text(json.dumps({"before": METRIC, "after": METRIC}))
     run = tmp_path / "runs" / "vsm"
@@ -167,4 +174,9 @@ def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     assert against["overall"]["difference"]["value"] == 1.0
     assert (against["overall"]["only_first"], against["overall"]["only_second"]) == (8, 0)
     assert against["overall"]["p_value"] < 0.01 < against["spatial"]["p_value"]
+    same, worse = (metrics["paired"][f"{w}_vs_guided"] for w in ("expert_first", "zoom_eye"))
+    assert (same["overall"]["difference"]["value"], same["overall"]["p_value"]) == (0.0, 1.0)
+    assert worse["overall"]["only_second"] == 8 and worse["overall"]["p_value"] < 0.01
+    page = report.read_text()
+    assert "ways to find what a question needs" in page and "-100.0 [-100.0, -100.0]" in page
     assert "SEAL in miniature" in report.read_text()

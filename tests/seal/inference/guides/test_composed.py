@@ -246,3 +246,16 @@ def test_each_part_forgets_once():
 def test_a_guide_has_a_part():
     with pytest.raises(ValueError, match="at least one of its parts"):
         ComposedGuide()
+
+
+def test_a_part_that_detects_is_no_expert_apart():
+    one = FakeSearchModel(BOXES)
+    assert "expert" not in ComposedGuide(detect=one, expert=one).kinds
+    locator = build_locator("expert_first", ComposedGuide(one, one, one, expert=one), CONFIG)
+    (result,) = locator.locate([LocateRequest(Image.new("RGB", (400, 300)), "mug")])
+    assert "expert" not in result.calls and one.batches[0] == ("detect", 1)
+    apart = ComposedGuide(one, one, one, expert=FakeSearchModel(BOXES))
+    (result,) = build_locator("expert_first", apart, CONFIG).locate(
+        [LocateRequest(Image.new("RGB", (400, 300)), "mug")]
+    )
+    assert result.calls["expert"] == 1
