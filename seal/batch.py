@@ -46,10 +46,13 @@ class Mask:
 class Target:
     """What is known about one expression on one image. `None` means not annotated."""
 
-    boxes: Tensor | None  # (n, 4) cxcywh in [0, 1] of the image; n = 0: the thing is absent
-    mask: Mask | None  # of any resolution; None: no mask supervision
+    # (n, 4) cxcywh in [0, 1] of the detector's square; n = 0: the thing is absent
+    boxes: Tensor | None
+    mask: Mask | None  # of the image, of any resolution; None: no mask supervision
     # (K,) embedding the box decoder's query is pulled to; a scaffold (VSMLossConfig), else unused
     query: Tensor | None = None
+    # How much of the square's width and height the image takes; the rest is padding.
+    extent: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Sample:
     id: str
     rows: tuple[Row, ...]
     images: tuple[Tensor, ...] = ()  # of the tower, each (3, S, S): bytes, or normalized float32
-    detector_image: Tensor | None = None  # of OWL-ViT (3, D, D): bytes, or normalized float32
+    detector_image: Tensor | None = None  # (3, D, D): bytes, or normalized float32
     targets: tuple[Target, ...] = ()  # one per row that has a `[LOC]`, in order
     source: str = ""  # the mixture's name of the record set it is from
     replaced: tuple[str, ...] = ()  # unreadable samples it stands for, and what is wrong with them
@@ -147,6 +150,7 @@ class Batch:
                 None if t.boxes is None else move(t.boxes),
                 None if t.mask is None else replace(t.mask, bits=move(t.mask.bits)),
                 None if t.query is None else move(t.query),
+                t.extent,
             )
             for t in self.targets
         ]

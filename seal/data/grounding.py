@@ -16,7 +16,14 @@ from seal.data.length_index import LengthIndex
 from seal.data.masks import rle_to_mask
 from seal.data.record_set import Expression, Record, RecordSet
 from seal.geometry import Box
-from seal.images import BACKGROUND, Color, pad_to_square
+from seal.images import (
+    BACKGROUND,
+    Color,
+    DetectorFit,
+    detector_bytes,
+    detector_frame,
+    pad_to_square,
+)
 from seal.text.chat_template import choose_template
 from seal.text.conversation import conversation_row
 from seal.text.prompts import LOCATE_ANSWER, locate_question
@@ -65,12 +72,14 @@ class GroundingConfig:
         detector_size: int,
         sizes: VisualSizes,
         background: Color = BACKGROUND,
+        detector_fit: DetectorFit = "stretch",
         queries: Mapping[str, Tensor] | None = None,
         prompt_style: str = "vicuna",
     ) -> GroundingDataset:
         """`image_size`, `detector_size`: pixels a side of the tower's and the detector's input.
 
-        `background`: what the tower's pictures are squared with. `queries`: by expression text,
+        `background`: what the tower's pictures are squared with; `detector_fit`: how the
+        detector's are. `queries`: by expression text,
         what `Target.query` is set to; a scaffold of the miniature.
         """
         return GroundingDataset(
@@ -81,6 +90,7 @@ class GroundingConfig:
             detector_size=detector_size,
             sizes=sizes,
             background=background,
+            detector_fit=detector_fit,
             queries=queries,
             prompt_style=prompt_style,
         )
@@ -99,6 +109,7 @@ class GroundingDataset:
         detector_size: int,
         sizes: VisualSizes,
         background: Color = BACKGROUND,
+        detector_fit: DetectorFit = "stretch",
         queries: Mapping[str, Tensor] | None = None,
         seed: int = 0,
         prompt_style: str = "vicuna",
@@ -116,6 +127,7 @@ class GroundingDataset:
         self.detector_size = detector_size
         self.sizes = sizes
         self.background = background
+        self.detector_fit = detector_fit
         self.queries = queries or {}
         self.seed = seed
         self.prompt_style = prompt_style
@@ -186,8 +198,10 @@ class GroundingDataset:
         image = open_record_image(record, path)
         # The search model's tower saw its images in the top left corner of the square.
         square, _ = pad_to_square(image, "top_left", self.background)
-        # OWL-ViT's is the whole picture, stretched.
-        detector = picture(image, self.detector_size) if expressions else None
+        detector = None
+        if expressions:
+            pixels = detector_bytes(image, self.detector_size, self.detector_fit)
+            detector = torch.from_numpy(pixels.copy())
         return Sample(
             record.id,
             rows,
@@ -247,16 +261,24 @@ class GroundingDataset:
             if self.config.min_mask_pixels:
                 pixels = self._dilated(pixels, expression)
             mask = Mask.pack(pixels)
+        width, height = self._frame(record.width, record.height)
+        extent = record.width / width, record.height / height
         return Target(
-            None if boxes is None else boxes_cxcywh(boxes, record.width, record.height),
+            None if boxes is None else boxes_cxcywh(boxes, width, height, extent),
             mask,
             self.queries.get(expression.text),
+            extent,
         )
 
+    def _frame(self, width: int, height: int) -> tuple[int, int]:
+        """What the detector's square shows of an image of this size, padding included."""
+        return detector_frame(width, height, self.detector_fit)
+
     def _can_be_seen(self, box: Box, record: Record) -> bool:
-        """Whether some side is long enough on the detector's input, which is stretched."""
-        width = box.width / record.width * self.detector_size
-        height = box.height / record.height * self.detector_size
+        """Whether some side is long enough on the detector's input."""
+        frame_width, frame_height = self._frame(record.width, record.height)
+        width = box.width / frame_width * self.detector_size
+        height = box.height / frame_height * self.detector_size
         return max(width, height) >= self.config.min_box_pixels
 
     def _dilated(self, mask: NDArray[np.uint8], expression: Expression) -> NDArray[np.uint8]:
@@ -266,7 +288,7 @@ class GroundingDataset:
         """
         if not mask.any():
             return mask
-        height, width = mask.shape
+        width, height = self._frame(mask.shape[1], mask.shape[0])
         least_width = self.config.min_mask_pixels / self.config.mask_size * width
         least_height = self.config.min_mask_pixels / self.config.mask_size * height
         mask = mask.copy()
@@ -288,13 +310,17 @@ def _image_end(row: Row) -> int:
     return int(visual[-1]) + 1 if len(visual) else 0
 
 
-def boxes_cxcywh(boxes: tuple[Box, ...], width: int, height: int) -> Tensor:
-    """(n, 4) cxcywh in [0, 1] of pixel boxes of a width x height image, cut at its border."""
+def boxes_cxcywh(
+    boxes: tuple[Box, ...], width: int, height: int, extent: tuple[float, float] = (1.0, 1.0)
+) -> Tensor:
+    """(n, 4) cxcywh in [0, 1] of pixel boxes of a width x height frame, cut at the border of the
+    image, which takes `extent` of it from the top left corner."""
     corners = torch.tensor(
         [(box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height) for box in boxes],
         dtype=torch.float32,
     ).reshape(-1, 4)
-    low, high = corners.clamp(0, 1).split(2, dim=1)
+    border = torch.tensor([*extent, *extent], dtype=torch.float32)
+    low, high = torch.minimum(corners.clamp(min=0), border).split(2, dim=1)
     return torch.cat([(low + high) / 2, high - low], dim=1)
 
 

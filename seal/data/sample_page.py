@@ -82,10 +82,12 @@ def _detector_image(sample: Sample) -> Image.Image:
     image = _clip_image(sample.detector_image)
     for place, target in enumerate(sample.targets):
         if target.mask is not None:
-            # Of the photo's form; the detector's picture is stretched to a square.
+            # Of the photo's form; the detector's picture is a square.
+            across, down = target.extent
+            size = round(image.width * across), round(image.height * down)
             alpha = Image.fromarray((target.mask.unpack().numpy() * 110).astype(np.uint8))
-            tint = Image.new("RGB", image.size, color(place))
-            image = Image.composite(tint, image, alpha.resize(image.size))
+            tint = Image.new("RGB", size, color(place))
+            image.paste(tint, (0, 0), alpha.resize(size))
     pen = ImageDraw.Draw(image)
     for place, target in enumerate(sample.targets):
         for cx, cy, w, h in [] if target.boxes is None else target.boxes.tolist():

@@ -1,5 +1,11 @@
 """Images: any picture file as upright RGB, and the pixels that the models were trained on."""
 
+from seal.images.detector_pixels import (
+    DetectorFit,
+    detector_bytes,
+    detector_frame,
+    owl_pixels,
+)
 from seal.images.files import (
     MOST_PIXELS,
     UnreadableImageError,
@@ -24,7 +30,6 @@ from seal.images.pixels import (
     context_crop,
     cut,
     normalize_bytes,
-    owl_pixels,
     pad_to_square,
     resized_bytes,
     tower_pixels,
@@ -37,6 +42,7 @@ __all__ = [
     "CLIP_STD",
     "MOST_PIXELS",
     "Color",
+    "DetectorFit",
     "Normalization",
     "UnreadableImageError",
     "byte_values",
@@ -44,6 +50,8 @@ __all__ = [
     "context_box",
     "context_crop",
     "cut",
+    "detector_bytes",
+    "detector_frame",
     "image_file_size",
     "normalize_bytes",
     "open_image",

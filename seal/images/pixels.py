@@ -127,11 +127,6 @@ def clip_pixels(
     return tower_pixels(image, size, CLIP_COLORS, fit)
 
 
-def owl_pixels(image: Image.Image, size: int) -> np.ndarray:
-    """(3, size, size) float32: the whole patch stretched to OWL-ViT's square, CLIP-normalized."""
-    return clip_pixels(image, size)
-
-
 def resized_bytes(
     image: Image.Image, size: int, fit: Literal["stretch", "center_crop"] = "stretch"
 ) -> np.ndarray:

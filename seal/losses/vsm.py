@@ -17,6 +17,7 @@ from seal.losses.detection import focal_loss, giou_loss, l1_loss
 from seal.losses.masks import bce_loss, dice_loss
 from seal.losses.matcher import match_all
 from seal.losses.vqa import LABEL_LOSSES, label_losses
+from seal.ops.maps import resized_map
 
 GIOU_REDUCTIONS = ("matched", "as_released")
 FOCAL_REDUCTIONS = ("as_released", "supervised")
@@ -159,7 +160,8 @@ def mask_losses(
 ) -> tuple[Tensor, Tensor]:
     """BCE and Dice, each summed over the masks that count for it.
 
-    pred_masks: (E, h, w). The logits are resized (bilinear) to each mask's own height x width.
+    pred_masks: (E, h, w). The logits are resized (bilinear) to each mask's own height x width; what
+    lies over padding does not count.
     `dice_of_empty=False` leaves masks without a pixel out of the Dice.
     """
     # The first term is the zero that keeps the gradient alive where there is no mask.
@@ -168,9 +170,7 @@ def mask_losses(
         if target.mask is None:
             continue
         mask = target.mask.unpack()[None].to(logits.dtype)
-        resized = F.interpolate(
-            logits[None, None], size=mask.shape[1:], mode="bilinear", align_corners=False
-        )[0]
+        resized = resized_map(logits, target.mask.height, target.mask.width, target.extent)[None]
         bce.append(bce_loss(resized, mask)[0])
         if dice_of_empty or target.mask.area:
             dice.append(dice_loss(resized, mask)[0])

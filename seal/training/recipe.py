@@ -295,6 +295,7 @@ class VSMRun(Run):
             tokenizer=tokenizer,
             image_size=config.vision.image_size,
             detector_size=config.detector.image_size,
+            detector_fit=config.detector.fit,
             sizes=VisualSizes(long=config.vision.num_tokens),
             background=config.vision.normalization.background,
             queries=self._queries(),

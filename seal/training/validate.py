@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor
 
 from seal.batch import Batch, Sample, VSMOutput
@@ -12,6 +12,7 @@ from seal.losses.vqa import LABEL_LOSSES
 from seal.metrics.boxes import HIT_IOU
 from seal.metrics.masks import overlap
 from seal.ops.boxes import box_cxcywh_to_xyxy, box_iou
+from seal.ops.maps import resized_map
 from seal.training.assemble import TrainingData
 from seal.training.config import TrainConfig
 from seal.training.engine import Engine
@@ -121,27 +122,27 @@ def search_sums(batch: Batch, output: VSMOutput) -> Sums:
     for index, target in enumerate(batch.targets):
         if target.mask is not None and target.mask.area:
             mask = target.mask.unpack()
-            predicted = predicted_mask(output.pred_masks[index], mask)
+            predicted = predicted_mask(output.pred_masks[index], mask, target.extent)
             intersection, union = overlap(predicted.cpu().numpy(), mask.cpu().numpy())
             sums["intersection"] += intersection
             sums["union"] += union
             sums["iou"] += intersection / union
             sums["masks"] += 1
         if target.boxes is not None and len(target.boxes):
-            best = output.pred_boxes[index, output.pred_logits[index].argmax()].float()
+            scores, boxes = output.pred_logits[index], output.pred_boxes[index]
+            padding = (boxes[:, :2] > boxes.new_tensor(target.extent)).any(-1)
+            best = boxes[scores.masked_fill(padding, -torch.inf).argmax()].float()
             ious = box_iou(box_cxcywh_to_xyxy(best[None]), box_cxcywh_to_xyxy(target.boxes.float()))
             sums["hits"] += float(ious.max() > HIT_IOU)
             sums["boxes"] += 1
     return sums
 
 
-def predicted_mask(logits: Tensor, mask: Tensor) -> Tensor:
-    """(h, w) logits -> (H, W) bool, of the size of `mask`."""
-    size = (mask.shape[-2], mask.shape[-1])
-    resized = F.interpolate(
-        logits[None, None].float(), size=size, mode="bilinear", align_corners=False
-    )
-    return resized[0, 0] > 0
+def predicted_mask(
+    logits: Tensor, mask: Tensor, extent: tuple[float, float] = (1.0, 1.0)
+) -> Tensor:
+    """(h, w) logits -> (H, W) bool, of the size of `mask`; `extent` as of a `Target`."""
+    return resized_map(logits.float(), mask.shape[-2], mask.shape[-1], extent) > 0
 
 
 def search_metrics(sums: Sums) -> dict[str, float]:

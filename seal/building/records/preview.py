@@ -96,6 +96,7 @@ def _samples(
         tokenizer,
         image_size=sizes.vision.image_size,
         detector_size=sizes.detector.image_size,
+        detector_fit=sizes.detector.fit,
         sizes=VisualSizes(long=sizes.vision.num_tokens),
         background=sizes.vision.normalization.background,
         prompt_style=sizes.prompt_style,

@@ -216,7 +216,12 @@ def _is_ours(folder: Path) -> bool:
 
 def _own_tower(folder: Path) -> CLIPVisionModel:
     """The tower of a VQA LLM or search model; of the shards, only its tensors are read."""
-    tower = read_config(folder).vision.build()
+    vision = read_config(folder).vision
+    if vision.family != "clip":
+        raise ValueError(
+            f"clip={folder}: its vision tower is {vision.family}; name a CLIP, or a model with one"
+        )
+    tower = vision.build()
     state: dict[str, Tensor] = {}
     try:
         for shard in sorted(folder.glob("*.safetensors")):

@@ -74,8 +74,10 @@ class CropCache:
         """Run the detector's backbone on the crops it has not seen."""
         new = _distinct(crop for crop in crops if crop.detector is None)
         if new:
-            size = self.model.config.detector.image_size
-            pixels = self._pixels(new, lambda image: owl_pixels(image, size))
+            detector = self.model.config.detector
+            pixels = self._pixels(
+                new, lambda image: owl_pixels(image, detector.image_size, detector.fit)
+            )
             for crop, features in zip(new, self.model.encode_detector(pixels), strict=True):
                 crop.detector = features.clone()
             self.num_encoded["detector"] += len(new)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from seal.geometry import Box
+from seal.ops.maps import resized_map
 
 
 class DeviceHeat:
@@ -24,11 +24,19 @@ class DeviceHeat:
     megabytes: only the logits stay, and what `Maps` has room for.
     """
 
-    def __init__(self, logits: Tensor, width: int, height: int, maps: Maps | None = None) -> None:
-        """logits: (h, w) of a patch of width x height pixels."""
+    def __init__(
+        self,
+        logits: Tensor,
+        width: int,
+        height: int,
+        maps: Maps | None = None,
+        extent: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
+        """logits: (h, w) of a square of which a patch of width x height pixels takes `extent`."""
         self._logits = logits.float()
         self._dtype = logits.dtype  # of the model
         self.width, self.height = width, height
+        self._extent = extent
         self._maps = maps or Maps()
         self._measured: tuple[float, float, float] | None = None
 
@@ -52,8 +60,9 @@ class DeviceHeat:
 
     def resized(self) -> Tensor:
         """(height, width) float32 on the device, >= 0."""
-        size = (self.height, self.width)
-        resized = F.interpolate(self._logits[None, None], size, mode="bilinear")[0, 0]
+        resized = resized_map(self._logits, self.height, self.width, self._extent)
+        if self._extent != (1.0, 1.0):
+            resized = resized.clone()  # or the padding that was cut off stays in memory
         return resized.clamp_(min=0)
 
     def _measure(self) -> tuple[float, float, float]:

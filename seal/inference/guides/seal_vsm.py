@@ -18,6 +18,7 @@ from torch import Tensor
 
 from seal.batch import VISUAL_TOKEN, Row, Sample, Visual
 from seal.data.collate import collate
+from seal.images import detector_frame
 from seal.inference.guides.config import KINDS
 from seal.inference.guides.crops import Crop, CropCache
 from seal.inference.guides.device_heat import DeviceHeat, Maps
@@ -149,9 +150,11 @@ class NetworkSearchModel:
         states, features, index = self._states(queries, crops)
         logits, boxes = self.model.decode_boxes(features, states, index)
         heats = self._heats(queries, self.model.decode_masks(features, states, index))
-        sizes = boxes.new_tensor([_size(query) * 2 for query in queries], dtype=torch.float32)
-        boxes_xyxy = box_cxcywh_to_xyxy(boxes.float()) * sizes[:, None]  # (E, Q, 4) patch pixels
+        frames = boxes.new_tensor([self._frame(q) * 2 for q in queries], dtype=torch.float32)
+        boxes_xyxy = box_cxcywh_to_xyxy(boxes.float()) * frames[:, None]  # (E, Q, 4) patch pixels
         scores = logits.float().sigmoid()  # (E, Q)
+        if self.model.config.detector.fit == "pad":
+            boxes_xyxy, scores = _without_padding(boxes_xyxy, scores, queries)
         both = torch.cat([boxes_xyxy, scores[..., None]], dim=-1).cpu().numpy()  # one transfer
         self._check_finite(both)
         return [
@@ -167,9 +170,18 @@ class NetworkSearchModel:
         """masks: (E, h, w) logits."""
         # Copies: a view would keep the logits of the whole batch as long as any one of them.
         return [
-            DeviceHeat(mask.clone(), *_size(query), maps=self._maps)
+            DeviceHeat(mask.clone(), *_size(query), maps=self._maps, extent=self._extent(query))
             for mask, query in zip(masks, queries, strict=True)
         ]
+
+    def _frame(self, query: Query) -> tuple[int, int]:
+        """What the detector's square shows, in pixels of the patch."""
+        return detector_frame(*_size(query), self.model.config.detector.fit)
+
+    def _extent(self, query: Query) -> tuple[float, float]:
+        """How much of that is the patch."""
+        (width, height), (across, down) = _size(query), self._frame(query)
+        return width / across, height / down
 
     def _cue(self, queries: Sequence[Query], crops: list[Crop]) -> list[Cue]:
         asked = [(cue_question(_name(query)), cue_prefix(_name(query))) for query in queries]
@@ -274,6 +286,20 @@ def sentence_ends(tokenizer: Tokenizer) -> frozenset[int]:
     """Tokens that end with a period."""
     ids = range(tokenizer.vocab_size)
     return frozenset(i for i in ids if tokenizer.decode([i]).endswith("."))
+
+
+def _without_padding(
+    boxes_xyxy: Tensor, scores: Tensor, queries: Sequence[Query]
+) -> tuple[Tensor, Tensor]:
+    """Boxes cut at the border of the patch; what has its center beyond it has no score.
+
+    boxes_xyxy: (E, Q, 4) patch pixels, scores: (E, Q) -> the same.
+    """
+    sizes = boxes_xyxy.new_tensor([_size(query) for query in queries])[:, None]  # (E, 1, 2)
+    low, high = boxes_xyxy.split(2, dim=-1)
+    outside = ((low + high) / 2 >= sizes).any(-1)
+    cut = torch.cat([torch.minimum(low, sizes), torch.minimum(high, sizes)], dim=-1)
+    return cut, scores.masked_fill(outside, 0.0)
 
 
 def _prefixes(crops: Sequence[Crop]) -> Prefix:

@@ -265,6 +265,25 @@ def write_authors(folder: Path | str, model: VQAModel | VSM, tokenizer_folder: P
         ) from error
 
 
+def _require_released_parts(config: VQAModelConfig | VSMModelConfig) -> None:
+    """Their code builds a CLIP and an OWL-ViT, of any size, and nothing else."""
+    other = [
+        f"vision.{name}={value}"
+        for name, value, theirs in (
+            ("family", config.vision.family, "clip"),
+            ("pretrained_size", config.vision.position_size, config.vision.image_size),
+            ("hidden_act", config.vision.activation, "quick_gelu"),
+        )
+        if value != theirs
+    ]
+    if isinstance(config, VSMModelConfig) and config.detector.family != "owlvit":
+        other.append(f"detector.family={config.detector.family}")
+    if other:
+        raise ValueError(
+            f"the authors' code has no place for {', '.join(other)}: write our layout (to=ours)"
+        )
+
+
 def authors_config(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
     """config.json as their code reads it.
 
@@ -276,6 +295,7 @@ def authors_config(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
     if other := [f for f in _NOT_THEIRS if getattr(config.llm, f) != getattr(plain, f)]:
         told = ", ".join(f"{key}={getattr(config.llm, key)}" for key in other)
         raise ValueError(f"the authors' code has no place for {told}: write our layout (to=ours)")
+    _require_released_parts(config)
     shared = {
         **llm,
         "num_key_value_heads": config.llm.num_attention_heads,

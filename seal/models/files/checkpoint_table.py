@@ -33,8 +33,7 @@ TOWER_PREFIXES = {  # "": the tower saved alone
     "siglip": ("vision_model.", ""),
     "dinov2": ("dinov2.", "dinov2_with_registers.", ""),
 }
-OWLVIT_NAMES = {
-    "owlvit.vision_model.": "detector.vision_model.",
+DETECTOR_NAMES = {  # behind what the family's backbone is called
     "layer_norm.": "detector.layer_norm.",
     "class_head.": "detector.class_head.",
     "box_head.": "detector.box_head.",

@@ -24,11 +24,11 @@ def processor_files(config: VQAModelConfig | VSMModelConfig) -> dict[str, dict[s
     """What the image processors of a model folder say, by file."""
     processors = {TOWER_FILE: _tower(config.vision)}
     if isinstance(config, VSMModelConfig):
-        side = config.detector.image_size
+        side, padded = config.detector.image_size, config.detector.fit == "pad"
         processors[DETECTOR_FILE] = {
-            "image_processor_type": "OwlViTImageProcessor",
+            "image_processor_type": "Owlv2ImageProcessor" if padded else "OwlViTImageProcessor",
             "size": {"height": side, "width": side},
-            "resample": 3,
+            **({"do_pad": True, "resample": 2} if padded else {"resample": 3}),
             **_colors(CLIP_COLORS),
         }
     return processors

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seal.models.files.checkpoint_table import LLM_NAMES, OWLVIT_NAMES, rename_part
+from seal.models.files.checkpoint_table import DETECTOR_NAMES, LLM_NAMES, rename_part
 from seal.models.files.fill import build_from
 from seal.models.files.model_config import CONFIG_FILE
 from seal.models.files.shards import list_tensors, read_tensors
 from seal.models.files.tower_part import tower_tensors
+from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.vlm import EMBEDDINGS, HEAD, LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
@@ -36,8 +37,8 @@ def from_parts(
     """What training begins from: public parts, the rest drawn from `seed`.
 
     llm: a language model of any family here, or a LLaVA with its projector; vision: the tower, of
-    the family that `config` names (clip: its name in earlier versions); detector:
-    OWL-ViT (search model). Rows the vocabulary has in addition are the mean of those it had.
+    the family that `config` names (clip: its name in earlier versions); detector: OWL-ViT or
+    OWLv2 (search model). Rows the vocabulary has in addition are the mean of those it had.
 
     Raises:
         ValueError: a part has other tensors or shapes than `config`, or is missing; the language
@@ -61,7 +62,8 @@ def from_parts(
             state[name] = _with_rows(state[name], config.llm.vocab_size, f"{llm}: {name}")
     state |= tower_tensors(tower, config.vision)
     if detector is not None:
-        state |= _part(detector, OWLVIT_NAMES)
+        assert isinstance(config, VSMModelConfig)
+        state |= _detector(Path(detector), config.detector)
     covered = ("llm.", "vision_tower.", "detector.")
     for key, tensor in _new_tensors(config, seed).items():
         if not key.startswith(covered):
@@ -82,6 +84,17 @@ def _require_same_llm(folder: Path, config: LlmConfig) -> None:
                 f"{path}: {key}={there}, but the model has {here}; take another language model, "
                 "or other sizes with model.llm.*="
             )
+
+
+def _detector(folder: Path, config: OwlViTConfig) -> dict[str, Tensor]:
+    backbone = f"{config.family}.vision_model."
+    state = _part(folder, {backbone: "detector.vision_model.", **DETECTOR_NAMES})
+    if not any(key.startswith("detector.vision_model.") for key in state):
+        raise ValueError(
+            f"{folder} holds no {config.family} detector: model.detector.family= sets the model's "
+            "own, detector= another folder"
+        )
+    return state
 
 
 def _part(folder: Path | str, names: dict[str, str]) -> dict[str, Tensor]:

@@ -80,7 +80,7 @@ def expected_need(
                 host += on_host
             elif name == "vision_tower":
                 if place == 0 or not shared_tower:
-                    parts[f"{label}: CLIP tower"] = _bytes(child, setting.dtype)
+                    parts[f"{label}: vision tower"] = _bytes(child, setting.dtype)
             else:
                 key = f"{label}: projectors, heads and decoders"
                 parts[key] = parts.get(key, 0) + _bytes(child, setting.dtype)

@@ -1,33 +1,55 @@
-"""The OWL-ViT detector (D_tl): frozen backbone, query-conditioned class head, box head."""
+"""The OWL detectors (D_tl): frozen backbone, query-conditioned class head, box head.
+
+OWLv2 is OWL-ViT's network on padded pictures; its objectness head, which finds things nobody asked
+for, is left out.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import OwlViTVisionConfig
+from transformers import Owlv2VisionConfig, OwlViTVisionConfig
+from transformers.models.owlv2.modeling_owlv2 import Owlv2VisionTransformer
 from transformers.models.owlvit.modeling_owlvit import OwlViTVisionTransformer
 
+from seal.images import DetectorFit
 from seal.models.parts.sizes import require_multiple
+
+FAMILIES: dict[str, tuple[Any, Any]] = {
+    "owlvit": (OwlViTVisionTransformer, OwlViTVisionConfig),
+    "owlv2": (Owlv2VisionTransformer, Owlv2VisionConfig),
+}
 
 
 @dataclass(kw_only=True, slots=True)
 class OwlViTConfig:
-    """Sizes of the detector; the defaults are OWL-ViT B/16 at 768 px."""
+    """Kind and sizes of the detector; the defaults are OWL-ViT B/16 at 768 px."""
 
+    family: str = "owlvit"  # owlvit | owlv2
     hidden_size: int = 768
     intermediate_size: int = 3072
     num_hidden_layers: int = 12
     num_attention_heads: int = 12
-    image_size: int = 768  # pixels; patches are resized to this square
+    image_size: int = 768  # pixels; what is looked at is brought to this square
     patch_size: int = 16
     query_size: int = 512  # width of the query the class head compares with
 
     def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise ValueError(
+                f"family={self.family!r} is no detector known here; known: {', '.join(FAMILIES)}"
+            )
         require_multiple(self, "image_size", "patch_size")
         require_multiple(self, "hidden_size", "num_attention_heads")
+
+    @property
+    def fit(self) -> DetectorFit:
+        """How a picture lies in the square that is looked at."""
+        return "pad" if self.family == "owlv2" else "stretch"
 
     @property
     def grid_size(self) -> int:
@@ -45,8 +67,9 @@ class OwlViT(nn.Module):
         super().__init__()
         self.config = config
         # A fresh HF config for every model: they are shared by reference otherwise.
-        self.vision_model = OwlViTVisionTransformer(
-            OwlViTVisionConfig(
+        transformer, sizes = FAMILIES[config.family]
+        self.vision_model = transformer(
+            sizes(
                 hidden_size=config.hidden_size,
                 intermediate_size=config.intermediate_size,
                 num_hidden_layers=config.num_hidden_layers,

@@ -17,6 +17,7 @@ from golden_files import (
 from PIL import Image
 
 from seal.geometry import Box, square_padding
+from seal.images import owl_pixels
 from seal.images import pixels as images
 from seal.images.files import open_image
 
@@ -63,7 +64,7 @@ def test_public_functions_give_those_pixels(case):
     made = {
         "clip_raw": images.clip_pixels(image, size["clip_raw"], "center_crop"),
         "clip_centered": images.clip_pixels(square, size["clip_centered"]),
-        "owl": images.owl_pixels(image, size["owl"]),
+        "owl": owl_pixels(image, size["owl"]),
     }
     for output, pixels in made.items():
         assert sha256(pixels) == case["outputs"][output]["sha256_float32"], output

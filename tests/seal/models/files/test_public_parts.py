@@ -16,6 +16,8 @@ from transformers import (
     CLIPVisionModelWithProjection,
     LlamaConfig,
     LlamaForCausalLM,
+    Owlv2Config,
+    Owlv2ForObjectDetection,
     OwlViTConfig,
     OwlViTForObjectDetection,
 )
@@ -40,10 +42,12 @@ def parts(tmp_path_factory) -> dict[str, Path]:
     text = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "vocab_size": 9}
     seen = dict(vision, image_size=32, patch_size=8, num_hidden_layers=2)
     owl = OwlViTConfig(text_config=text, vision_config=seen, projection_dim=8)
+    owlv2 = Owlv2Config(text_config=text, vision_config=seen, projection_dim=8)
     for name, model in {
         "llm": LlamaForCausalLM(llama),
         "clip": CLIPVisionModelWithProjection(clip),
         "detector": OwlViTForObjectDetection(owl),
+        "owlv2": Owlv2ForObjectDetection(owlv2),
     }.items():
         model.save_pretrained(folder / name)
     return {name: folder / name for name in ("llm", "clip", "detector")}
@@ -125,3 +129,47 @@ def test_a_llama_that_no_shape_tells_apart_is_refused(parts, tmp_path, key, valu
     path.write_text(json.dumps(told | {key: value}))
     with pytest.raises(ValueError, match=f"config.json: {key}="):
         from_parts(vsm_config(), **parts | {"llm": tmp_path / "llm"})
+
+
+def with_detector(family: str):
+    config = vsm_config()
+    return dataclasses.replace(config, detector=dataclasses.replace(config.detector, family=family))
+
+
+@pytest.mark.parametrize(
+    ("family", "folder", "kind"),
+    [("owlvit", "detector", OwlViTForObjectDetection), ("owlv2", "owlv2", Owlv2ForObjectDetection)],
+)
+@torch.no_grad()
+def test_a_public_detector_scores_and_places_as_it_did(parts, family, folder, kind):
+    theirs = kind.from_pretrained(parts["detector"].parent / folder).eval()
+    model = from_parts(
+        with_detector(family), **parts | {"detector": parts["detector"].parent / folder}
+    ).eval()
+    assert not any("objectness" in key for key in model.state_dict())
+    pixels = torch.randn(2, 3, 32, 32)
+    ids = torch.tensor([[1, 2, 3], [1, 4, 3]])
+    wanted = theirs(input_ids=ids, pixel_values=pixels, attention_mask=torch.ones_like(ids))
+    features = model.detector.encode(pixels)
+    torch.testing.assert_close(features, wanted.image_embeds, atol=1e-6, rtol=0)
+    scores = model.detector.predict_logits(features, wanted.text_embeds[:, 0])
+    torch.testing.assert_close(scores, wanted.logits[..., 0], atol=1e-5, rtol=1e-5)
+    boxes = model.detector.predict_boxes(features)
+    torch.testing.assert_close(boxes, wanted.pred_boxes, atol=1e-6, rtol=0)
+
+
+def test_a_detector_of_another_family_is_told_with_the_way_out(parts):
+    with pytest.raises(ValueError, match=r"holds no owlv2 detector: model\.detector\.family="):
+        from_parts(with_detector("owlv2"), **parts)
+
+
+def test_parts_need_a_tower_which_goes_by_either_name(parts):
+    config = vsm_config()
+    both = [
+        from_parts(config, llm=parts["llm"], detector=parts["detector"], **{name: parts["clip"]})
+        for name in ("vision", "clip")
+    ]
+    ours, theirs = (model.vision_tower.state_dict() for model in both)
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    with pytest.raises(ValueError, match="vision= names the folder"):
+        from_parts(config, llm=parts["llm"], detector=parts["detector"])

@@ -108,7 +108,7 @@ def test_blocks_move_to_the_host_until_the_rest_fits():
 
 def test_the_table_names_every_part_and_what_is_free():
     text = "\n".join(need_lines(expected_need(BOTH_7B, Setting()), Setting(), 24 * GIB))
-    for part in ("VQA LLM: language model", "search model: CLIP tower", "one question", "in all"):
+    for part in ("VQA LLM: language model", "search model: vision tower", "one question", "in all"):
         assert part in text
     assert "bfloat16), GiB" in text and "24.00" in text
 

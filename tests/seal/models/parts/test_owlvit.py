@@ -9,6 +9,10 @@ from golden_models import golden_detector_pixels, golden_vsm, stored_stride
 
 from seal.models.parts.owlvit import OwlViTConfig, box_bias
 
+LARGE = {
+    "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
+    "num_attention_heads": 16, "query_size": 768,
+}  # fmt: skip
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 TINY = {
     "hidden_size": 16,
@@ -19,6 +23,31 @@ TINY = {
     "patch_size": 8,
     "query_size": 6,
 }
+
+
+@pytest.mark.parametrize(
+    ("own", "grid"),
+    [
+        ({}, 48),
+        ({"family": "owlv2", "image_size": 960}, 60),
+        ({"family": "owlv2", "image_size": 1008, "patch_size": 14} | LARGE, 72),
+        ({"image_size": 840, "patch_size": 14} | LARGE, 60),
+    ],
+    ids=str,
+)
+def test_published_sizes_build_without_memory(own, grid):
+    config = OwlViTConfig(**own)
+    with torch.device("meta"):
+        detector = config.build()
+    assert config.grid_size == grid and len(box_bias(grid)) == grid**2
+    assert config.fit == ("pad" if config.family == "owlv2" else "stretch")
+    positions = detector.vision_model.embeddings.position_embedding.weight
+    assert positions.shape == (grid**2 + 1, config.hidden_size)
+
+
+def test_a_detector_of_no_known_family_is_told():
+    with pytest.raises(ValueError, match="family='yolo' is no detector known here; known: owlvit"):
+        OwlViTConfig(family="yolo")
 
 
 @pytest.mark.goldens("vsm_cases")
