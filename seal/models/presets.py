@@ -13,18 +13,19 @@ from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 
+LLAMA3_PIECES = 128256
 # Pieces of the vocabulary, then <im_patch> <im_start> <im_end> [LOC] in a search model.
 RELEASED_PIECES, MINIATURE_PIECES, NUM_ADDED_TOKENS = 32000, 640, 4
 _Config = TypeVar("_Config")
 
 
 def vqa_preset(size: str) -> VQAModelConfig:
-    """Every size of the VQA LLM: 7b, 13b, miniature or small."""
+    """Every size of the VQA LLM; see `VQA_PRESETS`."""
     return _choose(VQA_PRESETS, size)
 
 
 def vsm_preset(size: str) -> VSMModelConfig:
-    """Every size of the search model: 7b, 13b, miniature or small."""
+    """Every size of the search model; see `VSM_PRESETS`."""
     return _choose(VSM_PRESETS, size)
 
 
@@ -51,6 +52,49 @@ def _llm_13b(vocab_size: int) -> LlmConfig:
         num_hidden_layers=40,
         num_attention_heads=40,
     )
+
+
+# Rows of Qwen3's table that no token of its tokenizer has; the added tokens take some of them.
+def _llm_qwen3_4b() -> LlmConfig:
+    return LlmConfig(
+        architecture="qwen3",
+        vocab_size=151936,
+        hidden_size=2560,
+        intermediate_size=9728,
+        num_hidden_layers=36,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        head_size=128,
+        max_position_embeddings=40960,
+        rope_theta=1e6,
+        tie_word_embeddings=True,
+        bos_token_id=151643,
+        eos_token_id=151645,
+    )
+
+
+def _llm_llama3_8b(vocab_size: int) -> LlmConfig:
+    return LlmConfig(
+        vocab_size=vocab_size,
+        intermediate_size=14336,
+        num_key_value_heads=8,
+        max_position_embeddings=131072,
+        rms_norm_eps=1e-5,
+        rope_theta=5e5,
+        rope_scaling={
+            "rope_type": "llama3",
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192,
+        },
+        bos_token_id=128000,
+        eos_token_id=128009,
+    )
+
+
+def _vision_336() -> VisionConfig:
+    return VisionConfig(image_size=336)
 
 
 def _llm_miniature(vocab_size: int, num_hidden_layers: int) -> LlmConfig:
@@ -153,6 +197,8 @@ def _vision_small() -> VisionConfig:
 VQA_PRESETS: dict[str, Callable[[], VQAModelConfig]] = {
     "7b": VQAModelConfig,
     "13b": lambda: VQAModelConfig(llm=_llm_13b(RELEASED_PIECES)),
+    "qwen3_4b": lambda: VQAModelConfig(llm=_llm_qwen3_4b(), vision=_vision_336()),
+    "llama3_8b": lambda: VQAModelConfig(llm=_llm_llama3_8b(LLAMA3_PIECES), vision=_vision_336()),
     "miniature": _vqa_miniature,
     # Published numbers of tokens, narrow enough to train on a CPU: what sharing and packing save
     # depends on lengths.
@@ -161,6 +207,11 @@ VQA_PRESETS: dict[str, Callable[[], VQAModelConfig]] = {
 VSM_PRESETS: dict[str, Callable[[], VSMModelConfig]] = {
     "7b": VSMModelConfig,
     "13b": lambda: VSMModelConfig(llm=_llm_13b(RELEASED_PIECES + NUM_ADDED_TOKENS)),
+    "qwen3_4b": lambda: VSMModelConfig(llm=_llm_qwen3_4b(), vision=_vision_336()),
+    "llama3_8b": lambda: VSMModelConfig(
+        llm=_llm_llama3_8b(LLAMA3_PIECES + NUM_ADDED_TOKENS),
+        vision=_vision_336(),
+    ),
     "miniature": _vsm_miniature,
     "small": _vsm_small,
 }

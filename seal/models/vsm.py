@@ -111,8 +111,13 @@ class VSM(VLM):
         chosen = features if image is None else features[image]
         return self.mask_head(chosen, self.mask_query(states))
 
-    def set_trainable(self, *, train_box_head: bool = False) -> None:
-        """Freeze what the paper freezes; LoRA is added separately (models.md section 2)."""
+    def set_trainable(
+        self, *, train_box_head: bool = False, train_image_projector: bool = False
+    ) -> None:
+        """Freeze what the paper freezes; LoRA is added separately (models.md section 2).
+
+        train_image_projector: of a language model that has not learnt to see, as LLaVA has.
+        """
         self.requires_grad_(False)
         self.llm.get_input_embeddings().requires_grad_(True)
         self.llm.lm_head.requires_grad_(True)
@@ -125,6 +130,8 @@ class VSM(VLM):
         decoder.mask_decoder.freeze_unused()
         if train_box_head:
             self.detector.box_head.requires_grad_(True)
+        if train_image_projector:
+            self.image_projector.requires_grad_(True)
 
 
 def _query_mlp(size: int, out: int) -> nn.Sequential:

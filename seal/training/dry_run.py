@@ -39,7 +39,9 @@ def preview(run: VQARun | VSMRun) -> None:
         data = run.build_data(tokenizer)
     except ValueError as error:
         kind = run.stage if isinstance(run, VQARun) else "vsm"
-        _print_tables(model, run, PAPER[kind])
+        latents = model.config.resampler.num_latents if isinstance(model, VQAModel) else 0
+        work = PAPER[kind].with_tokens(model.config.vision.num_tokens, latents)
+        _print_tables(model, run, work)
         print(f"\nno batch is shown, for the data cannot be opened: {error}")
         return
     _print_tables(model, run, workload_of(data.train, data.collate, run.train.micro_batch_size))

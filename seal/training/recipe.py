@@ -237,6 +237,8 @@ class VSMRun(Run):
     data: VSMDataConfig
     loss: VSMLossConfig = field(default_factory=VSMLossConfig)
     train_box_head: bool = False  # the paper freezes it; L1 and GIoU then train nothing
+    # The paper freezes it, for LLaVA's is trained; that of a model made of a bare LLM is new.
+    train_image_projector: bool = False
     query_table: str | None = None  # file of init_from with the vectors of loss.query_alignment
 
     def __post_init__(self) -> None:
@@ -269,7 +271,10 @@ class VSMRun(Run):
 
         def mark(model: VLM) -> None:
             assert isinstance(model, VSM)
-            model.set_trainable(train_box_head=self.train_box_head)
+            model.set_trainable(
+                train_box_head=self.train_box_head,
+                train_image_projector=self.train_image_projector,
+            )
 
         model = build_with_adapters(
             self.load_base if weights and self.init_from is not None else self.model_config().build,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seal.batch import Batch, Sample
@@ -30,6 +31,20 @@ class Workload:
         """Mean over samples of the squares of their documents' lengths, about."""
         return _SQUARES * self.mean.positions**2
 
+    def with_tokens(self, long: int, short: int) -> Workload:
+        """The same samples in a model whose projectors make other numbers of tokens of an image.
+
+        To be asked of `PAPER`, which is of the published numbers.
+        """
+        mean = self.mean
+        more_long, more_short = long - _LONG, short - _SHORT
+        # The longest sample shows an image and a crop through the linear projector.
+        most = min(2, math.ceil(mean.images)) if mean.long else 0
+        positions = mean.positions + mean.long * more_long + mean.short * more_short
+        return replace(
+            self, mean=replace(mean, positions=positions), longest=self.longest + most * more_long
+        )
+
     def micro_batch(self, size: int) -> Load:
         """The largest one of `size` samples on average."""
         mean = self.mean
@@ -52,6 +67,7 @@ class Workload:
         return train.steps(self.records or 0)
 
 
+_LONG, _SHORT = 256, 32
 # Means over training.md's length distribution (log-normal texts); visual tokens are 256 through the
 # linear projector and 32 through the resampler. Numbers of records are the paper's, the spatial
 # relations twice.

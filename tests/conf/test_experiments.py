@@ -13,6 +13,7 @@ from programs_here import ROOT
 from seal.evaluation.benchmark import BenchmarkRun
 from seal.evaluation.search import SearchRun
 from seal.models.fit.memory import GIB
+from seal.models.presets import vqa_preset, vsm_preset
 from seal.pipeline import ProtocolConfig
 from seal.schema import compose
 from seal.training.devices import DEVICES
@@ -23,6 +24,7 @@ from seal.training.workload import PAPER
 CONF = ROOT / "conf"
 STAGES = ("vqa_align_linear", "vqa_align_resampler", "vqa_instruct", "vsm")
 SIZES = ("7b", "13b", "miniature", "smoke")
+NEWER = ("qwen3_4b", "llama3_8b")
 # Parameters of the published networks, less what is not stored in their checkpoints.
 LLAMA = {"7b": 6_738_415_616, "13b": 13_015_864_320}
 
@@ -32,7 +34,7 @@ def composed(name: str, *overrides: str) -> VQARun | VSMRun:
     return compose(CONF, f"train_{kind}", schema, [f"experiment={name}", *overrides])
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", (*SIZES, *NEWER))
 @pytest.mark.parametrize("stage", STAGES)
 def test_an_experiment_composes_and_names_its_run(stage, size):
     run = composed(f"{stage}_{size}")
@@ -42,7 +44,7 @@ def test_an_experiment_composes_and_names_its_run(stage, size):
         assert f"vqa_{run.stage}" == stage
 
 
-@pytest.mark.parametrize("size", LLAMA)
+@pytest.mark.parametrize("size", (*LLAMA, *NEWER))
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_big_experiment_builds_on_the_meta_device_and_trains_what_the_paper_trains(stage, size):
     run = composed(f"{stage}_{size}")
@@ -59,6 +61,10 @@ def test_a_big_experiment_builds_on_the_meta_device_and_trains_what_the_paper_tr
             "vsm": {"llm", "detector", "detection_query", "mask_query", "mask_head"},
         }[stage]
     )
+    if size not in LLAMA:  # its preset counts them
+        preset = vsm_preset(size) if stage == "vsm" else vqa_preset(size)
+        assert run.model == preset
+        return
     llm = sum(p.numel() for name, p in model.llm.named_parameters() if ".lora_" not in name)
     added = model.llm.config.vocab_size - 32000  # rows of embedding and head
     assert llm == LLAMA[size] + 2 * added * model.llm.config.hidden_size

@@ -26,7 +26,8 @@ VQA_NAMES = _LLAMA_NAMES | {"model.mm_projector_object.": "object_projector."}
 # In the released VQA file, not in the released search model's: there CLIP is fetched apart.
 TOWER_NAMES = {"model.vision_tower.vision_tower.": "vision_tower."}
 # Public models that training begins from; keys that no rule covers (text encoders) are left out.
-LLM_NAMES = _LLAMA_NAMES  # LLaMA, Vicuna; the projector in LLaVA alone
+LLM_NAMES = _LLAMA_NAMES  # of every family; the projector in LLaVA alone
+ALIGNED_NAMES = {"llm.": "llm.", "image_projector.": "image_projector."}  # of a model of ours
 CLIP_NAMES = {"vision_model.": "vision_tower.vision_model."}
 TOWER_PREFIXES = {  # "": the tower saved alone
     "clip": ("vision_model.", ""),

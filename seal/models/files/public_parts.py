@@ -9,9 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seal.models.files.checkpoint_table import DETECTOR_NAMES, LLM_NAMES, rename_part
+from seal.models.files.checkpoint_table import (
+    ALIGNED_NAMES,
+    DETECTOR_NAMES,
+    LLM_NAMES,
+    rename_part,
+)
 from seal.models.files.fill import build_from
-from seal.models.files.model_config import CONFIG_FILE
+from seal.models.files.model_config import CONFIG_FILE, config_from_dict, read_json_object
 from seal.models.files.shards import list_tensors, read_tensors
 from seal.models.files.tower_part import tower_tensors
 from seal.models.parts.owlvit import OwlViTConfig
@@ -36,13 +41,15 @@ def from_parts(
 ) -> VQAModel | VSM:
     """What training begins from: public parts, the rest drawn from `seed`.
 
-    llm: a language model of any family here, or a LLaVA with its projector; vision: the tower, of
-    the family that `config` names (clip: its name in earlier versions); detector: OWL-ViT or
-    OWLv2 (search model). Rows the vocabulary has in addition are the mean of those it had.
+    llm: a language model of any family here; or one with its image projector, as a LLaVA or a
+    model folder of ours, of the same tower; vision: the tower, of the family that `config` names
+    (clip: its name in earlier versions); detector: OWL-ViT or OWLv2 (search model). Rows the
+    vocabulary has in addition are the mean of those it had.
 
     Raises:
         ValueError: a part has other tensors or shapes than `config`, or is missing; the language
-            model's config.json tells of another family, other heads, norms or positions.
+            model's config.json tells of another family, other heads, norms or positions, or of a
+            projector made for another tower.
     """
     is_vsm = isinstance(config, VSMModelConfig)
     if (tower := vision or clip) is None:
@@ -53,8 +60,7 @@ def from_parts(
             if is_vsm
             else f"the VQA LLM has no detector, but detector={detector}"
         )
-    _require_same_llm(Path(llm), config.llm)
-    state = _part(llm, LLM_NAMES)
+    state = _llm_part(Path(llm), config)
     if config.llm.tie_word_embeddings:
         state.pop(HEAD, None)  # some files hold it twice
     for name in (EMBEDDINGS, HEAD):
@@ -71,19 +77,30 @@ def from_parts(
     return build_from(config, _one_dtype(state), "the parts do not fit the model")
 
 
-def _require_same_llm(folder: Path, config: LlmConfig) -> None:
-    """Compare what no shape tells with config.json, where the folder has one."""
+def _llm_part(folder: Path, config: VQAModelConfig | VSMModelConfig) -> dict[str, Tensor]:
+    """The language model, and the image projector if there is one.
+
+    What no shape tells is compared with config.json, where the folder has one.
+    """
     path = folder / CONFIG_FILE
     if not path.is_file():
-        return
-    told = LlmConfig.of(folder)
+        return _part(folder, LLM_NAMES)
+    content = read_json_object(path)
+    ours = config_from_dict(content, path) if "model_class" in content else None
+    told = LlmConfig.of(folder) if ours is None else ours.llm
     for key in _NOT_IN_SHAPES:
-        there, here = getattr(told, key), getattr(config, key)
+        there, here = getattr(told, key), getattr(config.llm, key)
         if there != here:
             raise ValueError(
                 f"{path}: {key}={there}, but the model has {here}; take another language model, "
                 "or other sizes with model.llm.*="
             )
+    if ours is not None and ours.vision != config.vision:
+        raise ValueError(
+            f"{path}: its image projector reads {ours.vision}, but the model has {config.vision}; "
+            "set model.vision.* to those"
+        )
+    return _part(folder, LLM_NAMES if ours is None else ALIGNED_NAMES)
 
 
 def _detector(folder: Path, config: OwlViTConfig) -> dict[str, Tensor]:

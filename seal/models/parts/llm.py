@@ -207,7 +207,7 @@ def _from_hf(kind: type[LlmConfig], told: Any) -> LlmConfig:
     )
     ours = config.hf_config()
     for key in _FIXED:
-        if getattr(told, key, None) != getattr(ours, key, None):
+        if hasattr(ours, key) and getattr(told, key) != getattr(ours, key):
             raise ValueError(
                 f"{key}={getattr(told, key)} is not supported, {getattr(ours, key)} is: take "
                 "another language model"

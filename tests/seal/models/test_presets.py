@@ -35,6 +35,17 @@ def test_the_language_model_has_as_many_parameters_as_its_name_says(preset, size
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(("size", "billions"), [("qwen3_4b", 4.022), ("llama3_8b", 8.030)])
+@pytest.mark.parametrize("preset", [vqa_preset, vsm_preset])
+def test_today_s_language_models_have_the_parameters_of_their_cards(preset, size, billions):
+    """A tied table counts once; four rows, in Llama's two tables, are the search model's own."""
+    config = preset(size)
+    parts = counts(config)
+    assert parts["llm"] / 1e9 == pytest.approx(billions, abs=0.001)
+    assert config.vision.num_tokens == 576
+    assert parts["image_projector"] == 1025 * config.llm.hidden_size
+
+
 @pytest.mark.parametrize(
     ("size", "layers", "width", "inner"), [("7b", 32, 4096, 11008), ("13b", 40, 5120, 13824)]
 )
@@ -81,5 +92,5 @@ def test_other_sizes_are_no_preset():
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="7b, 13b, miniature"):
+    with pytest.raises(ValueError, match="7b, 13b, qwen3_4b, llama3_8b, miniature"):
         vqa_preset("70b")

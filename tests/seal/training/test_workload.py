@@ -21,3 +21,15 @@ def test_the_papers_samples_are_as_long_as_those_that_throughput_draws(kind, pro
     assert work.mean.positions == pytest.approx(lengths.mean(), rel=0.05)
     assert work.longest >= lengths.max()
     assert work.squares == pytest.approx((lengths**2).mean(), rel=0.15)
+
+
+def test_a_tower_of_more_tokens_makes_longer_samples():
+    """576 tokens an image instead of 256, as of CLIP at 336 pixels."""
+    work = PAPER["instruct"]
+    assert work.with_tokens(256, 32) == work
+    larger = work.with_tokens(576, 32)
+    assert larger.mean.positions == work.mean.positions + 320
+    assert larger.longest == work.longest + 640
+    resampled = PAPER["align_resampler"]
+    assert resampled.with_tokens(576, 64).mean.positions == resampled.mean.positions + 32
+    assert resampled.with_tokens(576, 64).longest == resampled.longest

@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from seal.models.files.public_parts import from_parts
+from seal.models.files.save import save_model
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +174,28 @@ def test_parts_need_a_tower_which_goes_by_either_name(parts):
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     with pytest.raises(ValueError, match="vision= names the folder"):
         from_parts(config, llm=parts["llm"], detector=parts["detector"])
+
+
+def test_a_search_model_begins_with_the_projector_that_a_vqa_llm_was_aligned_with(parts, tmp_path):
+    config = tiny_models.vqa_model().config
+    config = dataclasses.replace(config, llm=dataclasses.replace(config.llm, vocab_size=40))
+    aligned = from_parts(config, llm=parts["llm"], clip=parts["clip"], seed=3)
+    save_model(tmp_path / "aligned", aligned, tiny_models.tokenizer().folder)
+    model = from_parts(vsm_config(), **parts | {"llm": tmp_path / "aligned"}, seed=1)
+    for name in ("image_projector.weight", "llm.model.layers.1.mlp.up_proj.weight"):
+        assert torch.equal(model.get_parameter(name), aligned.get_parameter(name))
+    other = vsm_config()
+    other.vision = dataclasses.replace(other.vision, feature_layer=-1)
+    with pytest.raises(ValueError, match=r"its image projector reads .*feature_layer=-2.* set mod"):
+        from_parts(other, **parts | {"llm": tmp_path / "aligned"})
+
+
+def test_a_decoder_of_another_architecture_is_told_with_the_way_out(parts, tmp_path):
+    shutil.copytree(parts["llm"], tmp_path / "llm")
+    path = tmp_path / "llm" / "config.json"
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps(told | {"model_type": "qwen3", "head_dim": 8}))
+    with pytest.raises(
+        ValueError, match=r"architecture=qwen3, but the model has llama; .*model\.llm"
+    ):
+        from_parts(vsm_config(), **parts | {"llm": tmp_path / "llm"})
