@@ -51,6 +51,7 @@ class Detections:
     boxes: np.ndarray  # (N, 4) xyxy float32
     scores: np.ndarray  # (N,) float32 in [0, 1]
     heat: Heat | None = None
+    said: str | None = None  # of a model that says what it read or wrote, for the trace
 
 
 QueryKind: TypeAlias = Literal[

@@ -103,6 +103,8 @@ def _node_to_dict(node: SearchNode, index: dict[int, int], heat_cells: int) -> d
         "child_shares": node.child_shares,
         "confidences": dict(node.confidences),
     }
+    if node.said is not None:
+        entry["said"] = node.said
     if heat_cells and node.heat is not None:
         grid = heat_grid(node.heat, node.box.width, node.box.height, heat_cells)
         entry["heat_peak"] = node.heat.peak()
@@ -126,6 +128,7 @@ def _node_from_dict(entry: dict[str, Any], path: list[SearchNode]) -> SearchNode
         parent=None if entry["parent"] is None else path[entry["parent"]],
         confidence=entry["confidence"],
         best_box=Box(*entry["best_box"]) if entry["best_box"] else None,
+        said=entry.get("said"),
         cue_kind=entry["cue_kind"],
         cue=cue,
         heat=heat,

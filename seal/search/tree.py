@@ -22,6 +22,7 @@ class SearchNode:
     parent: SearchNode | None = field(default=None, repr=False)
     confidence: float = 0.0  # of the best detection here (0: none), or of what else ends a search
     best_box: Box | None = None  # image pixels
+    said: str | None = None  # what the detector read or wrote here, if it says so
     cue_kind: Literal["target", "contextual"] | None = None  # what ranked the children
     cue: Cue | None = None  # the contextual cue, where one was asked for
     heat: Heat | None = field(default=None, repr=False)  # what ranked the children, patch pixels
@@ -37,6 +38,7 @@ class SearchNode:
 
     def observe(self, detections: Detections) -> None:
         """Keep the best detection; the rest is not needed after the visit."""
+        self.said = detections.said
         if len(detections.scores):
             best = int(detections.scores.argmax())
             self.confidence = float(detections.scores[best])

@@ -24,7 +24,7 @@ KINDS: dict[str, frozenset[QueryKind]] = {
     "vlm_boxes": _SEARCHED,
     "value_similarity": _SEARCHED,
     "retrieval": frozenset({"detect", "cue_heatmap", "target_heat"}),
-    "ocr": frozenset({"detect"}),
+    "ocr": frozenset({"detect", "cue_heatmap", "target_heat"}),
 }
 GUIDES = tuple(KINDS)
 # Those that ask a language model: the answer model, unless guide.models names another.
