@@ -13,6 +13,7 @@ from seal.inference.guides.composed import ComposedGuide
 from seal.inference.guides.config import ASK_A_VLM, GuideConfig
 from seal.inference.guides.detector_files import TYPES, load_detector
 from seal.inference.guides.guide import Guide
+from seal.inference.guides.ocr import load_text_reader
 from seal.inference.guides.retrieval import load_retriever
 from seal.inference.guides.value_source import check_values
 from seal.inference.named_models import load_named
@@ -86,4 +87,5 @@ def _loaded(name: str, model: str | None, **options: Any) -> Guide:
     if name in TYPES:
         assert model is not None
         return load_detector(name, model, **options)
-    raise ValueError(f"guide {name}: cannot be built yet")
+    assert name == "ocr", f"guide {name} cannot be built"
+    return load_text_reader(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -24,11 +25,33 @@ def find_fuzzy(text: str, line: str) -> Match:
     letters = _letters(line)
     if not wanted or not letters:
         return Match(0.0, 0, 0)
-    # Column by column of the line: (edits, where the part began) for each beginning of `wanted`.
-    column = [(i, 0) for i in range(len(wanted) + 1)]
     best = (len(wanted), 0, 0)
+    # A part is dearer if it begins inside a word, so the two kinds of beginning are kept apart.
+    for inside in (False, True):
+        starts = [j for j in range(len(letters)) if _goes_on(letters, line, j) == inside]
+        for edits, began, ended in _nearest(wanted, letters, starts):
+            dearer = inside or (ended < len(letters) and _goes_on(letters, line, ended))
+            best = min(best, (edits + dearer, began, ended))
+    edits, began, ended = best
+    if ended <= began:
+        return Match(0.0, 0, 0)
+    score = max(0.0, 1 - edits / len(wanted))
+    return Match(score, letters[began][1], letters[ended - 1][1] + 1)
+
+
+def _nearest(
+    wanted: list[str], letters: list[tuple[str, int]], starts: list[int]
+) -> Iterator[tuple[int, int, int]]:
+    """For each end in the line: edits to the nearest part from one of `starts`, its begin and end.
+
+    Of equally near parts the shortest.
+    """
+    far = len(wanted) + len(letters)
+    allowed = set(starts)
+    # Of each beginning of `wanted`: (edits, minus where the part began).
+    column = [(i if 0 in allowed else far, 0) for i in range(len(wanted) + 1)]
     for j, (letter, _) in enumerate(letters, start=1):
-        before, column = column, [(0, j)]
+        before, column = column, [(0 if j in allowed else far, -j)]
         for i, own in enumerate(wanted, start=1):
             column.append(
                 min(
@@ -38,21 +61,13 @@ def find_fuzzy(text: str, line: str) -> Match:
                 )
             )
         edits, began = column[-1]
-        best = min(best, (edits + _within_word(letters, line, began, j), began, j))
-    edits, began, ended = best
-    if ended <= began:
-        return Match(0.0, 0, 0)
-    score = max(0.0, 1 - edits / len(wanted))
-    return Match(score, letters[began][1], letters[ended - 1][1] + 1)
+        yield edits, -began, j
 
 
-def _within_word(letters: list[tuple[str, int]], line: str, began: int, ended: int) -> int:
-    """1 if the part begins or ends inside a word."""
-    if ended <= began:
-        return 1
-    first, last = letters[began][1], letters[ended - 1][1]
-    inside = first > 0 and line[first - 1].isalnum()
-    return int(inside or (last + 1 < len(line) and line[last + 1].isalnum()))
+def _goes_on(letters: list[tuple[str, int]], line: str, place: int) -> bool:
+    """Whether the letter before this one belongs to the same word."""
+    start = letters[place][1]
+    return start > 0 and line[start - 1].isalnum()
 
 
 def _letters(text: str) -> list[tuple[str, int]]:

@@ -207,13 +207,15 @@ class TextReader:
         return "reads: " + " | ".join(shown[:_MOST_TOLD]) + more
 
 
-def load_text_reader(config: TextReaderConfig | None = None, *, threads: int = -1) -> TextReader:
-    """The guide on RapidOCR.
+def load_text_reader(
+    models: str | None = None, config: TextReaderConfig | None = None, *, threads: int = -1
+) -> TextReader:
+    """The guide on RapidOCR; `models`: a folder of other networks for it, see `RapidReader`.
 
     Raises:
-        ValueError: the package is not installed, with what to install.
+        ValueError: the package is not installed, with what to install; or the folder lacks a file.
     """
-    return TextReader(RapidReader(threads=threads), config)
+    return TextReader(RapidReader(models, threads=threads), config)
 
 
 def _places(text: str, lines: Sequence[Line]) -> Iterator[_Place]:

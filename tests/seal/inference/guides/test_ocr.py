@@ -151,6 +151,21 @@ def test_without_the_package_the_way_to_install_it_is_told(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (None, "guide.models.ocr=.*: no such folder; leave it out"),
+        (["a_det.onnx"], r"holds 0 files \*rec\*.onnx; give one of a kind"),
+        (["a_det.onnx", "b_det.onnx", "rec.onnx"], r"holds 2 files \*det\*.onnx; give one"),
+    ],
+)
+def test_a_folder_of_other_networks_that_lacks_one_is_refused(tmp_path, files, message):
+    for file in files or []:
+        (tmp_path / file).touch()
+    with pytest.raises(ValueError, match=message):
+        load_text_reader(str(tmp_path if files else tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"tile_size": 32}, "tile_size=32: tiles of at least 64 pixels"),
