@@ -92,10 +92,12 @@ class AddedConfidences:
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""
-        for holder in (self.model, getattr(self.model, "model", None), self._answers):
-            forget = getattr(holder, "forget", None)
-            if forget is not None:
-                forget(image)
+        for cached in (self.model, self._answers):
+            for holder in (cached, getattr(cached, "model", None)):
+                # Only what keeps something has something to forget.
+                forget = getattr(holder, "forget", None)
+                if forget is not None:
+                    forget(image)
 
     def _heats(self, queries: Sequence[Query]) -> list[Heat]:
         """The heat that came with the detections, where it did."""

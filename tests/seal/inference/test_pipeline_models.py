@@ -21,8 +21,9 @@ from seal.models.files.save import save_model
 from seal.models.fit.memory import Need, expected_need
 from seal.pipeline import Question, Seal
 from seal.pipeline.planner import PlannerConfig, ask
-from seal.search.config import SearchConfig
+from seal.search.config import ExpertFirstConfig, SearchConfig
 from seal.search.trace import to_dict
+from seal.search.zoom_eye_config import ZoomEyeConfig
 from seal.working_memory import VisualWorkingMemory
 
 
@@ -211,6 +212,38 @@ def test_half_of_the_pipeline_works_alone(folders):
     speaker = Seal.from_pretrained(folders / "vqa", None, search="none", device="cpu")
     answer = speaker.ask(noise(), "Is it red?", ["yes", "no"])
     assert len(answer.losses) == 2 and answer.searches == []
+
+
+@pytest.mark.parametrize("search", ["expert_first", "zoom_eye"])
+def test_a_search_that_asks_the_question_is_batched_and_keeps_no_image(folders, search):
+    config = SearchConfig(
+        min_size=60, min_size_scale=8, confidence_high=1, confidence_low=0,
+        use_contextual_cue=False,
+        expert_first=ExpertFirstConfig(sure_above=1.0), zoom_eye=ZoomEyeConfig(stop_threshold=1.0),
+    )  # fmt: skip
+    asking = Seal.from_pretrained(
+        folders / "vqa", folders / "vsm", device="cpu", search=search, search_config=config
+    )
+    together = asking.ask_many(questions()[:3])
+    for question, answer in zip(questions()[:3], together, strict=True):
+        (alone,) = asking.ask_many([question])
+        assert answer.losses == pytest.approx(alone.losses, abs=1e-4)
+        for one, other in zip(answer.searches, alone.searches, strict=True):
+            assert [node.box for node in one.path] == [node.box for node in other.path]
+            assert one.calls == other.calls and one.calls["answering"] >= 1
+            for node, same in zip(one.path, other.path, strict=True):
+                assert node.confidences == pytest.approx(same.confidences, abs=1e-5)
+    # Without a question, and without anything to put it to.
+    result = Seal.from_pretrained(
+        None, folders / "vsm", device="cpu", search=search, search_config=config
+    ).locate(noise(), "boat")
+    assert "answering" not in result.calls and result.path
+    image = noise()
+    alive = weakref.ref(image)
+    asking.ask(image, "Where?", ["left", "right"], targets=["boat", "mug"])
+    del image
+    gc.collect()
+    assert alive() is None
 
 
 def test_half_precision_goes_through_the_whole_pipeline(folders):

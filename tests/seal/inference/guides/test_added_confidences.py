@@ -9,8 +9,9 @@ from PIL import Image
 from seeing_model import SeeingModel, scene
 
 from seal.geometry import Box
-from seal.inference.build_locator import build_locator
+from seal.inference.build_locator import build_locator, check_guide
 from seal.inference.guides.added_confidences import AddedConfidences, added_kinds
+from seal.inference.guides.config import GuideConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
@@ -154,6 +155,15 @@ class _Refusing(FakeAnswerModel):
     def next_word(self, requests):
         self._count([memory for memory, _ in requests])
         return [[-np.log(0.75) for _ in words] for _, words in requests]
+
+
+def test_what_cannot_be_made_is_told_before_anything_is_loaded():
+    check_guide("zoom_eye", GuideConfig(), answers=False)  # targets alone are sought
+    check_guide("expert_first", GuideConfig.named("owlv2"), answers=True)
+    boxes = GuideConfig(detect="ocr")
+    with pytest.raises(ValueError, match=r"latent, .*name a guide that does \(guide.confidence=\)"):
+        check_guide("zoom_eye", boxes, answers=True)
+    check_guide("zoom_eye", GuideConfig(detect="ocr", confidence="vlm_yes_no"), answers=True)
 
 
 def test_a_guide_that_lacks_what_cannot_be_made_is_refused():
