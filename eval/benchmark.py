@@ -7,6 +7,8 @@
     seal eval/benchmark ... protocol=as_released           # as the paper's numbers were made
     seal eval/benchmark ... vqa=Qwen/Qwen3-VL-8B-Instruct systems=[none,guided,vicrop_rel_att] \\
         chat.max_pixels=1003520                            # any image-text model answers
+    seal eval/benchmark ... guide=owlv2 guide.models.owlv2=google/owlv2-base-patch16-ensemble
+    seal eval/benchmark ... guide=owlv2 guide.cue=seal guide.heat=seal   # part by part
     seal eval/benchmark ... vqa=http://127.0.0.1:8000/v1#NAME scoring=letter    # or a server
 
 `none` answers from the whole image, `oracle` is given the annotated boxes, every search strategy

@@ -3,6 +3,7 @@
     seal eval/search benchmark=FOLDER vsm=runs/vsm/model out=runs/search
     seal eval/search ... strategies=[guided,no_target_cue,sequential_bfs] limit=20 traces=12
     seal eval/search ... strategies=[guided,zoom_eye] search=by_sight  # no question: ends when seen
+    seal eval/search ... guide=grounding_dino guide.models.grounding_dino=FOLDER    # without vsm=
 
 `benchmark` is a folder in V*Bench's form. Every question that any strategy puts to the model is
 answered once and replayed for the others. Writes OUT/: predictions.jsonl (a line per target and

@@ -142,6 +142,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
         lines = benchmark.predict(systems, batch=run.batch, shard=shard)
         if shard.rank > 0:
             return None
+        write_json(folder / ENVIRONMENT, made_with | systems.guide_cost)
     metrics = benchmark_metrics(task, lines, baseline=run.baseline, seed=run.seed)
     write_metrics(folder, metrics)
     write_failures(folder, task, lines)

@@ -236,6 +236,7 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
         lines = replay.predict(batch=run.batch, shard=shard, traced=traced)
         if shard.rank > 0:
             return None
+        write_json(folder / ENVIRONMENT, made_with | {"guide_cost": model.cost})
     metrics = search_metrics(lines, reference=run.reference, seed=run.seed)
     write_json(folder / METRICS, metrics)
     write_traces(folder, task, lines, metrics["reference"], traced)

@@ -206,6 +206,12 @@ class Systems:
         """`guide`: what searches ask, and how; nothing where none is asked."""
         return {} if self._cached is None else {"guide": self._cached.settings()}
 
+    @property
+    def guide_cost(self) -> dict[str, Any]:
+        """`guide_cost`: what the guide was asked by this process and did for it, part by part."""
+        cost = getattr(self.search_model, "cost", None)
+        return {"guide_cost": cost} if isinstance(cost, dict) else {}
+
     def forget(self, images: Iterable[Image]) -> None:
         """Make room: these images are done."""
         self._answers.forget()

@@ -100,6 +100,8 @@ class ComposedGuide:
                 cue_threshold_decay=of_heat.cue_threshold_decay,
                 cue_threshold_min=of_heat.cue_threshold_min,
             )
+        # What a part would do without is decided by what all parts together give.
+        config = replace(config, use_contextual_cue=True, use_target_cue=True)
         return with_its_cues(config, self.kinds)
 
     def settings(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -91,11 +90,11 @@ class Detector:
         return [_heat(found) for found in self._answer("target_heat", queries)]
 
     def search_config(self) -> SearchConfig:
-        """Thresholds in the family's own scores; no contextual cue.
+        """Thresholds in the family's own scores.
 
         They follow what demos of the family use, and were never set on data here.
         """
-        return replace(self.network.search_config(), use_contextual_cue=False)
+        return self.network.search_config()
 
     def settings(self) -> dict[str, Any]:
         dtype = str(self.dtype).removeprefix("torch.")

@@ -1,13 +1,10 @@
-"""Cue heat out of what a detector says: of its grid of class scores, or of its scored boxes."""
+"""Cue heat out of class scores that stand on a grid over the picture a detector was shown."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from seal.search.heatmap import GridHeat
-
-CELLS = 32  # along the longer side of a map made of boxes
-MOST_BOXES = 200  # the surest that a map is made of
 
 
 def grid_heat(
@@ -23,24 +20,6 @@ def grid_heat(
     return GridHeat(cut, width, height, peak=float(cut.max()))
 
 
-def box_heat(boxes: np.ndarray, scores: np.ndarray, width: int, height: int) -> GridHeat:
-    """Heat of a patch from boxes in patch pixels: a cell has the best score of a box over it, less
-    where the box covers only a part of the cell.
-
-    boxes: (N, 4) xyxy. scores: (N,) in [0, 1].
-    """
-    longest = max(width, height)
-    rows = max(1, round(CELLS * height / longest))
-    columns = max(1, round(CELLS * width / longest))
-    if not len(boxes):
-        return GridHeat(np.zeros((rows, columns)), width, height)
-    best = np.argsort(-scores, kind="stable")[:MOST_BOXES]
-    across = _covered(boxes[best, 0], boxes[best, 2], width, columns)  # (N, columns)
-    down = _covered(boxes[best, 1], boxes[best, 3], height, rows)  # (N, rows)
-    heat = (scores[best, None, None] * down[:, :, None] * across[:, None, :]).max(0)
-    return GridHeat(heat, width, height, peak=float(scores.max()))
-
-
 def _cut(grid: np.ndarray, share: float) -> np.ndarray:
     """The upper `share` of the rows, as whole rows again: each the mean of what lies under it."""
     if share >= 1:
@@ -52,11 +31,3 @@ def _cut(grid: np.ndarray, share: float) -> np.ndarray:
     weights = np.clip(high - low, 0, None)  # (rows made, rows given)
     mean: np.ndarray = weights @ grid / weights.sum(1, keepdims=True)
     return mean
-
-
-def _covered(low: np.ndarray, high: np.ndarray, length: int, cells: int) -> np.ndarray:
-    """(N, cells): the share of each of `cells` equal parts of a length inside [low, high]."""
-    edges = np.linspace(0, length, cells + 1)
-    inside = np.minimum(high[:, None], edges[1:]) - np.maximum(low[:, None], edges[:-1])
-    covered: np.ndarray = np.clip(inside, 0, None) * cells / length
-    return covered

@@ -11,12 +11,14 @@ import torch.nn.functional as F
 from PIL.Image import Resampling
 from torch import Tensor, nn
 
-from seal.inference.guides.detector_heat import box_heat
+from seal.geometry import Box
+from seal.inference.guides.box_heat import box_heat
 from seal.inference.guides.detector_pixels import IMAGENET_MEAN, IMAGENET_STD, Fit
 from seal.inference.guides.features import Features
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
 
+MOST_BOXES = 200  # the surest, of which a map is made
 SHORT, LONG = 800, 1333  # pixels of the sides it was trained with
 
 
@@ -83,7 +85,10 @@ class GroundingDino:
     ) -> GridHeat:
         """Its queries have no place of their own; their boxes do."""
         boxes, inside = self.fit.to_patch(boxes_cxcywh, width, height)
-        return box_heat(boxes, scores[inside], width, height)
+        scores = scores[inside]
+        best = np.argsort(-scores, kind="stable")[:MOST_BOXES]
+        surest = [Box(*map(float, boxes[i])) for i in best]
+        return box_heat(surest, scores[best].tolist(), width, height)
 
     def search_config(self) -> SearchConfig:
         """Its demos keep boxes of 0.25 to 0.4."""

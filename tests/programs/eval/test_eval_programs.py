@@ -11,6 +11,7 @@ import pytest
 import yaml
 from chat_server import ChatServer
 from programs_here import ROOT, run_program
+from tiny_detectors import owl_folder
 from tiny_families import folder, missing
 from tiny_models import tokenizer, vqa_model, vsm_model
 from vstar_folder import write_bench
@@ -376,3 +377,51 @@ def test_how_a_language_model_is_asked_is_chosen_too():
     )  # fmt: skip
     assert run.guide.ask.of("value_similarity")["layers"] == [14, 32]
     assert run.guide.ask.yes_no.asking == "yes_no"
+
+
+def test_a_detector_is_evaluated_without_a_search_model(place, tmp_path, capsys):
+    """Named with its weights, settings and cost; another does not continue its folder."""
+    owl = owl_folder(tmp_path / "owl")
+    one = [
+        f"benchmark={place / 'bench'}", f"out={tmp_path / 'out'}", "device=cpu", "limit=1",
+        "guide=owlv2", "search.min_size=200",
+    ]  # fmt: skip
+    search = ["strategies=[guided,whole_image_detector]", "traces=1"]
+    assert run_program("eval/search", *one, *search, f"guide.models.owlv2={owl}") == 0
+    out = tmp_path / "out"
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert config["guide"]["parts"] == {"detect": "owlv2", "heat": "owlv2", "expert": "owlv2"}
+    assert config["guide_models"] == {"owlv2": str(owl)} and "guide.owlv2" in config["weights"]
+    made_with = json.loads((out / "environment.json").read_text())
+    assert made_with["guide"]["models"]["owlv2"]["model_type"] == "owlv2"
+    assert made_with["locate_answer"] == {"checked": False}
+    cost = made_with["guide_cost"]
+    assert set(cost["queries"]["detect"]) == {"detect"}
+    # Three targets in two images, each encoded once for all of them and for both strategies.
+    assert cost["models"]["owlv2"]["crops_encoded"] == 2 < cost["queries"]["detect"]["detect"] == 3
+    lines = [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+    assert all(line["result"]["guide"] == made_with["guide"] for line in lines)
+    assert {path.suffix for path in (out / "traces").iterdir()} == {".json", ".png"}
+    assert "| guided" in capsys.readouterr().out
+    other = owl_folder(tmp_path / "other", seed=1)
+    assert run_program("eval/search", *one, *search, f"guide.models.owlv2={other}") == 2
+    assert "made with weights=" in capsys.readouterr().err
+
+
+def test_questions_are_answered_with_a_guide_of_two_parts(place, tmp_path):
+    owl = owl_folder(tmp_path / "owl")
+    more = ["guide=owlv2", "guide.cue=seal", "guide.heat=seal", f"guide.models.owlv2={owl}"]
+    out = tmp_path / "out"
+    assert benchmark(place, out, "systems=[guided]", "targets=annotated", "limit=1", *more) == 0
+    weights = yaml.safe_load((out / "config.yaml").read_text())["weights"]
+    assert set(weights) == {"vqa", "vsm", "guide.owlv2"}
+    made_with = json.loads((out / "environment.json").read_text())
+    assert made_with["guide"]["parts"]["heat"] == "seal" and made_with["locate_answer"]["checked"]
+    lines = [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+    guides = [each["guide"] for line in lines for each in line["answer"]["searches"]]
+    assert guides and all(guide == made_with["guide"] for guide in guides)
+    asked = made_with["guide_cost"]["queries"]
+    assert set(asked["detect"]) == {"detect"} and set(asked["heat"]) <= {
+        "target_heat",
+        "cue_heatmap",
+    }

@@ -10,6 +10,7 @@ import pytest
 import torch
 from fakes import FakeAnswerModel, FakeSearchModel
 from PIL import Image
+from tiny_detectors import owl_folder
 from tiny_models import noise, tokenizer, vqa_model, vsm_model
 
 from seal.cli import main
@@ -223,6 +224,55 @@ def test_the_place_of_pictures_is_checked_before_a_model_is_loaded(no_model, pla
     photo = str(place / "photo.png")
     assert main(["locate", photo, "boat", "--save-path", f"{photo}/found"]) == 2
     assert "--save-path" in (said := capsys.readouterr().err) and "cannot be made" in said
+
+
+def test_a_detector_guides_without_a_search_model(tmp_path, place, capsys):
+    """Drawn, traced, and named in both."""
+    folder = owl_folder(tmp_path / "owl")
+    capsys.readouterr()  # of libraries that write a folder
+    photo = str(place / "photo.png")
+    flags = ["--guide", "owlv2", "--guide-model", f"owlv2={folder}", "--device", "cpu"]
+    code = main(["locate", photo, "boat", *flags, "--save-path", str(tmp_path), "--json"])
+    result = json.loads(capsys.readouterr().out)
+    assert code == (0 if result["found"] else 3)
+    assert result["guide"]["parts"] == {"detect": "owlv2", "heat": "owlv2", "expert": "owlv2"}
+    assert result["guide"]["models"]["owlv2"]["model"] == str(folder)
+    assert "use_contextual_cue" in result["config"] and not result["config"]["use_contextual_cue"]
+    trace = json.loads((tmp_path / "photo-0.json").read_text())
+    assert trace["guide"] == result["guide"] and (tmp_path / "photo-0.png").is_file()
+
+
+def test_a_guide_of_parts_has_heat_and_cues_from_the_search_model(tmp_path, place, capsys):
+    folder = owl_folder(tmp_path / "owl")
+    capsys.readouterr()  # of libraries that write a folder
+    flags = ["--guide", "detect=owlv2,cue=seal,heat=seal", "--guide-model", f"owlv2={folder}"]
+    locate(place, "blind", *flags, "--json")
+    result = json.loads(capsys.readouterr().out)
+    assert list(result["guide"]["models"]) == ["owlv2", "seal"]
+    assert result["config"]["use_contextual_cue"]
+    assert result["found"] or result["calls"]["target_heat"] > 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--guide", "owl2"], "did you mean owlv2?"),
+        (["--guide", "detect=owlv2,cues=seal"], "'cues=seal' sets no part"),
+        (["--guide", "detect=seal,cue=owlv2"], "for cue take one of seal"),
+        (["--guide", "owlv2"], "guide.detect=owlv2 needs a model: set guide.models.owlv2="),
+        (["--guide", "owlv2", "--guide-model", "owlv2"], "is not NAME=MODEL"),
+        (["--guide", "owlv2", "--guide-model", "owlv2=none/here/at/all"], "no such model folder"),
+        (
+            ["--guide", "owlv2", "--guide-model", "owlv2=x", "--search", "no_target_cue"],
+            "asks its guide for contextual_cue, which this one does not give: name a guide that "
+            "does (guide.cue=)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_guide_is_told_in_a_line(place, capsys, flags, says):
+    assert main(["locate", str(place / "photo.png"), "boat", *flags, "--device", "cpu"]) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", [["ask", "a.png", "What?"], ["locate", "a.png", "boat"]])

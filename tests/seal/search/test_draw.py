@@ -11,7 +11,7 @@ from scripted_confidences import ScriptedConfidences
 from seal.geometry import Box
 from seal.search import canvas
 from seal.search.config import SearchConfig
-from seal.search.draw import _headline, _lines, draw_frames, draw_path, save_animation
+from seal.search.draw import _headline, _lines, _subtitle, draw_frames, draw_path, save_animation
 from seal.search.driver import run_searches
 from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleLocator, OracleModel, always
@@ -137,3 +137,12 @@ def test_a_settled_search_says_that_nothing_was_missing():
     assert _headline(result, 2000) == "a mug: the whole image answers the question"
     assert _lines(result.path[0]) == ("answering 0.93", "")
     assert not has_color(draw_path(image, result), canvas.DOUBT)
+
+
+def test_the_sheet_says_who_guided():
+    result = search(Image.new("RGB", (240, 200)), RandomModel(1, 0.25))
+    assert "guide " not in _subtitle(result, 2000)
+    result.guide = {"parts": {"detect": "owlv2", "cue": "seal", "heat": "seal"}}
+    assert "strategy guided, guide owlv2 (cue seal, heat seal)" in _subtitle(result, 2000)
+    result.guide = {"parts": {"confidence": "vlm_yes_no"}}
+    assert ", guide vlm_yes_no, " in _subtitle(result, 2000)

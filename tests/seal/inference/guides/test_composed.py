@@ -169,6 +169,8 @@ def test_the_numbers_of_a_search_come_from_the_parts_they_are_about():
     config = ComposedGuide(detector, heat, heat).search_config()
     assert config == SearchConfig(**sizes, cue_threshold=0.7, cue_threshold_min=0.5)
     assert ComposedGuide(confidence=Sure()).search_config() == SearchConfig()
+    alone = Numbered("alone", use_contextual_cue=False)  # as a detector is by itself
+    assert ComposedGuide(alone, heat, heat).search_config().use_contextual_cue
 
 
 def test_a_cue_that_no_part_gives_is_not_asked_for():

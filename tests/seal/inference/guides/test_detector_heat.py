@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seal.geometry import Box
-from seal.inference.guides.detector_heat import box_heat, grid_heat
+from seal.inference.guides.detector_heat import grid_heat
 
 
 def test_scores_on_a_grid_are_the_heat_of_its_cells():
@@ -42,25 +42,3 @@ def test_rows_that_the_edge_cuts_through_keep_their_part():
     last = (5 / 12 * 0.4 + 6 / 12 * 0.5) / (11 / 12)
     made = heat.grid[:, 0] * heat.peak()
     assert made[[0, 1, 5]] == pytest.approx([first, second, last], abs=1e-6)
-
-
-def test_a_cell_has_the_best_score_of_what_covers_it():
-    boxes = np.array([[0, 0, 64, 64], [0, 0, 3, 64]], np.float32)
-    heat = box_heat(boxes, np.array([0.2, 0.8], np.float32), 64, 64)
-    assert heat.grid.shape == (32, 32) and heat.peak() == pytest.approx(0.8)
-    row = heat.grid[5] * heat.peak()
-    # Cells of 2 pixels: the narrow box covers the first, and half of the second.
-    assert row[:3] == pytest.approx([0.8, 0.4, 0.2])
-
-
-def test_heat_of_boxes_is_as_wide_as_the_patch():
-    boxes = np.array([[150, 20, 190, 40]], np.float32)
-    heat = box_heat(boxes, np.array([0.5], np.float32), 200, 50)
-    assert heat.grid.shape == (8, 32)
-    assert heat.shares([Box(150, 20, 190, 40)])[0] > 0.75
-    assert heat.shares([Box(0, 0, 140, 50)]) == [0]
-
-
-def test_nothing_detected_is_no_heat():
-    heat = box_heat(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 30, 20)
-    assert heat.peak() == 0 and heat.shares([Box(0, 0, 30, 20)]) == [0]
