@@ -37,10 +37,10 @@ def relevance(layers: Sequence[Tensor], image: Tensor, target: Tensor, others: T
     shares = torch.zeros(len(target), len(image), device=image.device)
     for values in layers:
         normal = F.normalize(values.float(), dim=-1)
-        alike = torch.einsum("gsd,gtd->st", normal[:, target], normal) / len(normal)  # (S, T)
-        alike = alike.clamp(min=0) * others
-        rows = alike[:, image] / (alike.sum(-1, keepdim=True) + 1)  # 1: the residual connection
-        shares += rows.to(shares.device)
+        words = normal[:, target.to(normal.device)]
+        alike = torch.einsum("gsd,gtd->st", words, normal) / len(normal)  # (S, T)
+        alike = alike.to(shares.device).clamp(min=0) * others  # layers may lie on several devices
+        shares += alike[:, image] / (alike.sum(-1, keepdim=True) + 1)  # 1: the residual connection
     shares = shares / shares.sum(-1, keepdim=True).clamp(min=torch.finfo(shares.dtype).tiny)
     together = shares.clamp(min=_FLOOR / len(image)).log().mean(0).exp()
     return together / together.mean()
