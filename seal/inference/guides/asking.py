@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
+from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel, Cost
 from seal.inference.guides.patch_pictures import PatchPictures
 from seal.search.protocol import Cue, Patch, Query, QueryKind
@@ -15,6 +17,9 @@ from seal.text.phrases import MARKER, extract_phrase, location_text
 from seal.text.prompts import cue_prefix, cue_question, without_article
 from seal.text.thinking import without_thinking
 from seal.working_memory import MemoryTarget, VisualWorkingMemory
+
+if TYPE_CHECKING:
+    from seal.inference.guides.given_picture import Seen
 
 SHOWN = ("patch", "both")  # a patch by itself, or the whole image and the patch
 MAX_CUE_TOKENS = 64
@@ -56,7 +61,17 @@ class Asking:
             part = MemoryTarget("", (patch.box,))
             only = "Look only at the closer view of a part of the picture."
             return VisualWorkingMemory(f"{only} {question}", patch.image, (part,))
-        return VisualWorkingMemory(question, self._pictures.get(patch))
+        pad = self._seen(patch).pad
+        return VisualWorkingMemory(question, self._pictures.get(patch, square=pad))
+
+    def picture(self, patch: Patch) -> Image:
+        """The patch as it is."""
+        return self._pictures.get(patch)
+
+    def view(self, patch: Patch) -> Box:
+        """What the model sees of a patch that is shown by itself, in pixels of the patch; over its
+        border where it is padded."""
+        return self._seen(patch).view
 
     def cues(self, queries: Sequence[Query]) -> list[Cue]:
         """Where the model says each target most likely is, one generated sentence a query.
@@ -75,6 +90,12 @@ class Asking:
             cues.append(Cue(answer, phrase, extractor))
         return cues
 
+    def _seen(self, patch: Patch) -> Seen:
+        # Loads the network libraries, which a guide's configuration must not.
+        from seal.inference.guides.given_picture import seen_part
+
+        return seen_part(self.answer_model, *patch_size(patch))
+
     def forget(self, image: Image) -> None:
         """Drop what is known about an image, here and in the answer model."""
         dropped = self._pictures.forget(image)
@@ -82,6 +103,12 @@ class Asking:
         if forget is not None:
             for picture in (image, *dropped):
                 forget(picture)
+
+
+def patch_size(patch: Patch) -> tuple[int, int]:
+    """(width, height) of what `Patch.crop` cuts out."""
+    x0, y0, x1, y1 = patch.box.as_ints()
+    return x1 - x0, y1 - y0
 
 
 def with_article(target: str) -> str:

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.asking import Asking
+from seal.inference.guides.asking import Asking, patch_size
 from seal.inference.guides.value_maps import relevance, target_span
 from seal.inference.guides.value_proposals import ProposalConfig, propose
 from seal.inference.guides.value_source import value_source
@@ -172,8 +172,7 @@ class ValueSimilarity:
         """The pictures, each once."""
         known: dict[int, _Shown] = {}
         for i, query in enumerate(queries):
-            picture = self._asking.memory(query.patch, "").image
-            assert picture is not None
+            picture = self._asking.picture(query.patch)
             one = known.setdefault(id(picture), _Shown(picture))
             text = without_article(query.text).strip()
             if text not in one.texts:
@@ -219,12 +218,12 @@ class ValueSimilarity:
 
 
 def _heat(grid: np.ndarray, patch: Patch) -> GridHeat:
-    return GridHeat(grid, *_size(patch), peak=float(grid.max() / grid.mean()))
+    return GridHeat(grid, *patch_size(patch), peak=float(grid.max() / grid.mean()))
 
 
 def _boxes(grid: np.ndarray, patch: Patch, config: ProposalConfig) -> list[Box]:
     """The proposed regions in pixels of the patch."""
-    width, height = _size(patch)
+    width, height = patch_size(patch)
     across, down = width / grid.shape[1], height / grid.shape[0]
     return [
         Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down)
@@ -237,9 +236,3 @@ def _in_image(patch: Patch, box: Box) -> Box:
     moved = box.shift(int(patch.box.x0), int(patch.box.y0))
     x0, y0 = int(moved.x0), int(moved.y0)
     return Box(x0, y0, max(round(moved.x1), x0 + 1), max(round(moved.y1), y0 + 1))
-
-
-def _size(patch: Patch) -> tuple[int, int]:
-    """(width, height) of what `Patch.crop` cuts out."""
-    x0, y0, x1, y1 = patch.box.as_ints()
-    return x1 - x0, y1 - y0

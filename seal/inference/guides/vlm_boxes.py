@@ -10,14 +10,14 @@ from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.asking import Asking
+from seal.inference.guides.asking import Asking, patch_size
 from seal.inference.guides.box_heat import box_heat
 from seal.inference.guides.given_picture import default_form, given_size
 from seal.inference.guides.printed_forms import printed_form
 from seal.inference.guides.vlm_yes_no import YesNoGuide
 from seal.search.config import SearchConfig
 from seal.search.protocol import Cue, Detections, Heat, Patch, Query, QueryKind
-from seal.text.printed_boxes import Frame, boxes_of, parse_boxes
+from seal.text.printed_boxes import Frame, PrintedBox, boxes_of, parse_boxes
 from seal.working_memory import VisualWorkingMemory
 
 SCORES = ("existence", "fixed")
@@ -95,7 +95,7 @@ class PrintedBoxes:
                 Detections(
                     np.array(edges, np.float32).reshape(-1, 4),
                     np.array(sure, np.float32),
-                    box_heat(boxes, sure, *_size(query.patch)),
+                    box_heat(boxes, sure, *patch_size(query.patch)),
                 )
             )
         return found
@@ -109,7 +109,7 @@ class PrintedBoxes:
         with self._asking.counting("cue_heatmap", queries):
             printed = self._printed(queries)
         return [
-            box_heat(boxes, [1.0] * len(boxes), *_size(query.patch))
+            box_heat(boxes, [1.0] * len(boxes), *patch_size(query.patch))
             for query, boxes in zip(queries, printed, strict=True)
         ]
 
@@ -146,21 +146,33 @@ class PrintedBoxes:
             said = self._asking.answer_model.generate(memories, max_new_tokens=self.max_new_tokens)
             for query, frame, each in zip(part, frames, said, strict=True):
                 printed = boxes_of(parse_boxes(each.text), query.text)
-                boxes = [frame.to_pixels(box, *_size(query.patch)) for box in printed]
+                boxes = [self._in_patch(box, frame, query.patch) for box in printed]
                 found.append([box for box in boxes if box is not None][: self.max_boxes])
         return found
 
     def _asked(self, query: Query) -> tuple[VisualWorkingMemory, Frame]:
         """The question, and what the numbers of its answer mean."""
-        size = _size(query.patch)
+        view = self._asking.view(query.patch)
+        size = round(view.width), round(view.height)
         memory = self._asking.memory(query.patch, self._form.ask(query.text, size))
         if self._form.coordinates == "pixels":
-            given = given_size(self._asking.answer_model, memory, self.form)
+            given = given_size(self._asking.answer_model, memory, self.form) or size
             if given != size:
                 size = given
                 # Only a form that tells the size asks something else now.
                 memory = self._asking.memory(query.patch, self._form.ask(query.text, size))
         return memory, self._form.frame(size)
+
+    def _in_patch(self, printed: PrintedBox, frame: Frame, patch: Patch) -> Box | None:
+        """In pixels of the patch, cut at its border; None: nothing of it lies inside."""
+        view = self._asking.view(patch)
+        box = frame.to_pixels(printed, view.width, view.height)
+        if box is None:
+            return None
+        width, height = patch_size(patch)
+        x0, x1 = (min(max(x + view.x0, 0.0), width) for x in (box.x0, box.x1))
+        y0, y1 = (min(max(y + view.y0, 0.0), height) for y in (box.y0, box.y1))
+        return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
     def _scores(
         self, queries: Sequence[Query], printed: Sequence[Sequence[Box]]
@@ -188,9 +200,3 @@ def _around(patch: Patch, box: Box) -> Box:
         edges.append((first, max(first + 1, min(int(middle + side / 2), limit))))
     (x0, x1), (y0, y1) = edges
     return Box(x0, y0, x1, y1)
-
-
-def _size(patch: Patch) -> tuple[int, int]:
-    """(width, height) of what `Patch.crop` cuts out."""
-    x0, y0, x1, y1 = patch.box.as_ints()
-    return x1 - x0, y1 - y0

@@ -15,7 +15,7 @@ import numpy as np
 from PIL.Image import Image
 
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.asking import Asking, with_article
+from seal.inference.guides.asking import Asking, patch_size, with_article
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
 from seal.search.protocol import Cue, Detections, Heat, Patch, Query, QueryKind
@@ -98,7 +98,8 @@ class YesNoGuide:
             sure = self._existing(queries)
         return [
             Detections(
-                np.array([[0, 0, *_size(query.patch)]], np.float32), np.array([score], np.float32)
+                np.array([[0, 0, *patch_size(query.patch)]], np.float32),
+                np.array([score], np.float32),
             )
             for query, score in zip(queries, sure, strict=True)
         ]
@@ -156,7 +157,7 @@ class YesNoGuide:
         for query, boxes in zip(queries, regions, strict=True):
             columns = len({box.x0 for box in boxes})
             grid = np.array([next(sure) for _ in boxes]).reshape(-1, columns)
-            heats.append(GridHeat(grid, *_size(query.patch), peak=float(grid.max())))
+            heats.append(GridHeat(grid, *patch_size(query.patch), peak=float(grid.max())))
         return heats
 
     def _yes(self, asked: Sequence[tuple[Patch, str]]) -> list[float]:
@@ -172,6 +173,11 @@ class YesNoGuide:
         memories = [self._asking.memory(patch, text) for patch, text in asked]
         losses = self._asking.answer_model.next_word([(memory, sorry) for memory in memories])
         return [1.0 - min(math.exp(-loss), 1.0) for (loss,) in losses]
+
+
+def _whole(patch: Patch) -> np.ndarray:
+    """(1, 4) float32: all of a patch, in its pixels."""
+    return np.array([[0, 0, *patch_size(patch)]], np.float32)
 
 
 def yes_share(yes: float, no: float, question: str = "") -> float:
@@ -206,9 +212,3 @@ def _whether(question: str) -> str:
 def _about(target: str) -> str:
     """A question about a target that is answered once the target is seen, and refused before."""
     return f"What is the color of the {without_article(target)}?"
-
-
-def _size(patch: Patch) -> tuple[int, int]:
-    """(width, height) of what `Patch.crop` cuts out."""
-    x0, y0, x1, y1 = patch.box.as_ints()
-    return x1 - x0, y1 - y0

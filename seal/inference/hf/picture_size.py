@@ -6,15 +6,15 @@ from seal.inference.hf.encode import Row
 from seal.inference.hf.model import HFModel
 
 
-def resized_size(hf: HFModel, row: Row, index: int = 0) -> tuple[int, int]:
-    """(width, height) of picture `index` of a row behind the processor, if it keeps its shape.
+def resized_size(hf: HFModel, row: Row, index: int = 0) -> tuple[int, int] | None:
+    """(width, height) of picture `index` of a row behind a processor that keeps its shape.
 
-    Processors that stretch, cut or tile a picture leave it its own size: what a model prints about
-    such a picture can only be relative to the whole.
+    None: the processor stretches, cuts or tiles a picture, so that what its model prints can only
+    be relative to the whole.
     """
     grids = row.pixels.get("image_grid_thw")
     if grids is None:
-        return row.pictures[index].size
+        return None
     _, rows, columns = (int(n) for n in grids[index])
     patch = int(hf.processor.image_processor.patch_size)
     return columns * patch, rows * patch

@@ -112,7 +112,7 @@ def test_maps_equal_those_from_hooks_on_the_value_projections(family):
     flat = 0.0
     for one, grid in zip(QUERIES, guide._maps(QUERIES), strict=True):
         text = one.text.removeprefix("the ")
-        picture, moved = guide._source._shown(guide._asking.memory(one.patch, "").image)
+        picture, moved = guide._source._shown(guide._asking.picture(one.patch))
         values, encoded = hooked(family, picture, text)
         (grids,) = token_grids(answers(family).hf, encoded, 0)
         finest = max(grids, key=lambda each: each.positions.size)

@@ -9,13 +9,16 @@ import pytest
 import tiny_families
 import tiny_models
 from chat_server import ChatServer
+from fakes import generation
 from PIL import Image
 from seeing_model import SeeingModel, red_box, scene
 
 from seal.geometry import Box
+from seal.images import pad_to_square
 from seal.inference.answers.endpoint import EndpointAnswerModel
 from seal.inference.answers.endpoint_config import EndpointConfig
 from seal.inference.answers.hf import HFAnswerModel
+from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.box_heat import box_heat
 from seal.inference.guides.given_picture import default_form
 from seal.inference.guides.printed_forms import FORMS, printed_form
@@ -161,8 +164,6 @@ class _Printing(HFAnswerModel):
     """A real model as far as pictures go, which prints where the red is in what it was given."""
 
     def generate(self, requests, *, max_new_tokens=200):
-        from fakes import generation
-
         said = []
         for memory in requests:
             _, rows, columns = self.row(memory).pixels["image_grid_thw"][0].tolist()
@@ -172,6 +173,52 @@ class _Printing(HFAnswerModel):
             edges = [box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down]
             said.append(generation(f"[{', '.join(f'{edge:.2f}' for edge in edges)}]"))
         return said
+
+
+class _PrintingWhatItSees(HFAnswerModel):
+    """LLaVA, which prints fractions of what its processor gives it: the middle of the picture."""
+
+    def generate(self, requests, *, max_new_tokens=200):
+        said = []
+        for memory in requests:
+            image = memory.image
+            side = min(image.size)
+            left, top = (image.width - side) // 2, (image.height - side) // 2
+            box = red_box(image.crop((left, top, left + side, top + side)))
+            edges = () if box is None else (box.x0, box.y0, box.x1, box.y1)
+            said.append(generation(str([round(edge / side, 4) for edge in edges])))
+        return said
+
+
+@pytest.mark.parametrize("size", [(400, 300), (123, 211), (90, 90)], ids=str)
+def test_a_model_whose_processor_cuts_is_shown_all_of_a_patch(size):
+    answers = _PrintingWhatItSees.from_pretrained(tiny_families.folder("llava"), device="cpu")
+    guide = PrintedBoxes(answers, scores="fixed")
+    drawn = Box(2, 5, 30, 41)  # near a border: cut off, were the patch not padded first
+    (found,) = guide.detect([query(scene(*size, drawn))])
+    np.testing.assert_allclose(found.boxes, [[2, 5, 30, 41]], atol=0.05)
+
+
+class _PrintingItsSquare(NetworkAnswerModel):
+    """SEAL's VQA LLM, which prints fractions of the square that it pads a picture to."""
+
+    def generate(self, requests, *, max_new_tokens=200):
+        boxes = [red_box(pad_to_square(memory.image, "center")[0]) for memory in requests]
+        sides = [max(memory.image.size) for memory in requests]
+        return [
+            generation(f"[{b.x0 / s}, {b.y0 / s}, {b.x1 / s}, {b.y1 / s}]")
+            for b, s in zip(boxes, sides, strict=True)
+        ]
+
+
+def test_seals_vqa_llm_counts_in_the_square_that_it_sees():
+    model = _PrintingItsSquare(tiny_models.vqa_model(), tiny_models.tokenizer())
+    guide = PrintedBoxes(model, scores="fixed")
+    image = scene(640, 300, Box(500, 20, 560, 90))
+    boxes = [None, Box(480, 0, 640, 300)]
+    whole, part = guide.detect([query(image, box) for box in boxes])
+    np.testing.assert_allclose(whole.boxes, [[500, 20, 560, 90]], atol=0.01)
+    np.testing.assert_allclose(part.boxes, [[20, 20, 80, 90]], atol=0.01)
 
 
 @pytest.mark.parametrize("size", [(400, 300), (123, 211), (60, 50)], ids=str)
