@@ -197,8 +197,12 @@ def _vision_small() -> VisionConfig:
 VQA_PRESETS: dict[str, Callable[[], VQAModelConfig]] = {
     "7b": VQAModelConfig,
     "13b": lambda: VQAModelConfig(llm=_llm_13b(RELEASED_PIECES)),
-    "qwen3_4b": lambda: VQAModelConfig(llm=_llm_qwen3_4b(), vision=_vision_336()),
-    "llama3_8b": lambda: VQAModelConfig(llm=_llm_llama3_8b(LLAMA3_PIECES), vision=_vision_336()),
+    "qwen3_4b": lambda: VQAModelConfig(
+        llm=_llm_qwen3_4b(), vision=_vision_336(), prompt_style="chat"
+    ),
+    "llama3_8b": lambda: VQAModelConfig(
+        llm=_llm_llama3_8b(LLAMA3_PIECES), vision=_vision_336(), prompt_style="chat"
+    ),
     "miniature": _vqa_miniature,
     # Published numbers of tokens, narrow enough to train on a CPU: what sharing and packing save
     # depends on lengths.
@@ -207,10 +211,13 @@ VQA_PRESETS: dict[str, Callable[[], VQAModelConfig]] = {
 VSM_PRESETS: dict[str, Callable[[], VSMModelConfig]] = {
     "7b": VSMModelConfig,
     "13b": lambda: VSMModelConfig(llm=_llm_13b(RELEASED_PIECES + NUM_ADDED_TOKENS)),
-    "qwen3_4b": lambda: VSMModelConfig(llm=_llm_qwen3_4b(), vision=_vision_336()),
+    "qwen3_4b": lambda: VSMModelConfig(
+        llm=_llm_qwen3_4b(), vision=_vision_336(), prompt_style="chat"
+    ),
     "llama3_8b": lambda: VSMModelConfig(
         llm=_llm_llama3_8b(LLAMA3_PIECES + NUM_ADDED_TOKENS),
         vision=_vision_336(),
+        prompt_style="chat",
     ),
     "miniature": _vsm_miniature,
     "small": _vsm_small,
