@@ -11,16 +11,18 @@
 `source` is a folder or a hub id; released checkpoints also load as they are, without conversion.
 The released search model holds no CLIP tower: `clip` names it. The fourth line makes what training
 begins from; `vision` is a tower of the family that model.vision names (CLIP, SigLIP, DINOv2). A
-search model needs `detector` too, and a tokenizer with the added tokens. `check`
-compares a JSON object of tensor names and shapes with the model, loads nothing, and fails unless
-each has exactly one home. `upload` puts a model folder of ours on the hub (`private=false` for
-everybody to see).
+search model needs `detector` too; its tokenizer gets `[LOC]` and the marks around an image. With
+`model.prompt_style=chat` turns are written as the tokenizer's own chat template has it, or the one
+in the file `chat_template`. `check` compares a JSON object of tensor names and shapes with the
+model, loads nothing, and fails unless each has exactly one home. `upload` puts a model folder of
+ours on the hub (`private=false` for everybody to see).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -32,10 +34,14 @@ from seal.models.files.authors import KeyReport, compare_keys, write_authors
 from seal.models.files.load import load_model, parameter_table
 from seal.models.files.public_parts import from_parts
 from seal.models.files.save import save_model
+from seal.models.files.tokenizer_fit import require_tokenizer_fits
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.schema import from_dict, program
+from seal.text.chat_template import choose_template
+from seal.text.extend_tokenizer import extend_tokenizer
 from seal.text.tokenize import load_tokenizer
+from seal.text.tokens import SEARCH_TOKENS
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,6 +53,7 @@ class ConvertRun:
     clip: str | None = None  # the tower of a released search model; with parts, another `vision`
     detector: str | None = None  # OWL-ViT
     tokenizer: str | None = None  # whose files go along; None: the source's
+    chat_template: str | None = None  # a file (Jinja) that goes along with parts
     out: str | None = None
     to: str = "ours"  # ours | authors
     check: str | None = None  # a JSON file of tensor names and shapes
@@ -65,6 +72,8 @@ class ConvertRun:
             return
         if self.out is None and self.upload is None:
             raise ValueError("set out= to the folder to write, or upload= to a name on the hub")
+        if self.chat_template is not None and self.llm is None:
+            raise ValueError(f"chat_template={self.chat_template} goes with parts: set llm=")
         if (self.source is None) == (self.llm is None):
             raise ValueError("set either source= or llm= (with the other parts)")
         if self.vision is not None and (self.clip is not None or self.llm is None):
@@ -99,7 +108,9 @@ def convert(run: ConvertRun, source: Path | None) -> None:
     named = run.tokenizer or source or run.llm
     assert named is not None
     tokenizer = model_folder(named)
-    load_tokenizer(tokenizer)  # what it lacks is told before anything large is read
+    # What it lacks is told before anything large is read.
+    if source is not None:
+        load_tokenizer(tokenizer)
     tower = None if named_tower is None else model_folder(named_tower)
     if source is not None:
         model = load_model(source, keep_dtype=True, clip=tower)
@@ -111,8 +122,22 @@ def convert(run: ConvertRun, source: Path | None) -> None:
         assert run.llm is not None and tower is not None
         parts = {"llm": model_folder(run.llm), "vision": tower}
         detector = None if run.detector is None else model_folder(run.detector)
-        model = from_parts(run.sizes(), **parts, detector=detector, seed=run.seed)
-        save_model(run.out, model, tokenizer)
+        with TemporaryDirectory() as made:
+            new = _tokenizer(run, tokenizer, Path(made))
+            model = from_parts(run.sizes(), **parts, detector=detector, seed=run.seed)
+            save_model(run.out, model, new)
+
+
+def _tokenizer(run: ConvertRun, source: Path, out: Path) -> Path:
+    """The tokenizer of a model of parts: what it needs is added, what does not fit is told."""
+    sizes = run.sizes()
+    is_vsm = isinstance(sizes, VSMModelConfig)
+    tokenizer = extend_tokenizer(
+        source, out, SEARCH_TOKENS if is_vsm else (), chat_template=run.chat_template
+    )
+    require_tokenizer_fits(tokenizer, sizes)
+    choose_template(tokenizer, "vsm" if is_vsm else "vqa", sizes.prompt_style)
+    return out
 
 
 def check(config: VQAModelConfig | VSMModelConfig, path: Path) -> None:

@@ -6,7 +6,6 @@ in silence (an empty answer, a `</s>` in the text, a cut that leaves nothing), t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,7 +36,6 @@ __all__ = [
 ]
 
 
-_PLACEHOLDER = re.compile(f"({IMAGE_PLACEHOLDER}|{OBJECT_PLACEHOLDER})")
 # Placeholders inside a token list, before they are expanded; no id of a vocabulary is negative.
 IMAGE_SLOT, OBJECT_SLOT = -1, -2
 _DUMMY_SLOT = -3
@@ -242,14 +240,12 @@ def _check_answer(template: Template, answer: str, record: str) -> None:
 def encode_slots(tokenizer: Tokenizer, text: str) -> list[int]:
     """Ids of `text` without BOS; a placeholder is `IMAGE_SLOT` or `OBJECT_SLOT`.
 
-    Each of them starts a new stretch of text, with its own dummy prefix. The original took the
-    first placeholder of a text for the image whatever it said; here the text decides.
+    The original took the first placeholder of a text for the image whatever it said; here the
+    text decides.
     """
-    slots = {IMAGE_PLACEHOLDER: IMAGE_SLOT, OBJECT_PLACEHOLDER: OBJECT_SLOT}
-    ids: list[int] = []
-    for part in _PLACEHOLDER.split(text):
-        ids.extend([slots[part]] if part in slots else tokenizer.encode(part, bos=False))
-    return ids
+    return tokenizer.encode_slots(
+        text, {IMAGE_PLACEHOLDER: IMAGE_SLOT, OBJECT_PLACEHOLDER: OBJECT_SLOT}
+    )
 
 
 def _continued(

@@ -6,19 +6,24 @@ text first, and what stands between them is split and merged by its rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from functools import cached_property
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
+from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from seal.files.kind import foreign_kind
 from seal.text.quote import quoted
+from seal.text.render_chat import render_chat
 from seal.text.tokenizer_files import CONFIG_FILE, JSON_FILE, chat_template_in, read_object
-from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_START_TOKEN, LOC_TOKEN
+from seal.text.tokens import (
+    IMAGE_END_TOKEN,
+    IMAGE_PLACEHOLDER,
+    IMAGE_START_TOKEN,
+    LOC_TOKEN,
+    OBJECT_PLACEHOLDER,
+)
 
 # Never left out of what a model said, whatever the file calls them.
 _OURS = frozenset({LOC_TOKEN, IMAGE_START_TOKEN, IMAGE_END_TOKEN})
@@ -27,8 +32,6 @@ _ENDS = (
     "<|endoftext|>", "<|im_end|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>",
     "<|end|>", "</s>",
 )  # fmt: skip
-# Templates that write today's date would write another prompt every day.
-_TODAY = datetime(2024, 7, 26)  # what Llama 3.1's falls back to
 _ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
@@ -68,6 +71,10 @@ class JsonTokenizer:
         self.control_tokens = frozenset(special - _OURS)
         self._skipped = frozenset(self._added[token] for token in self.control_tokens)
         self.vocab_size: int = 1 + max(backend.get_vocab(with_added_tokens=True).values())
+        # Known to the library alone, and last of all: they split a text, but have no ids of ours.
+        marks = (IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER)
+        backend.add_tokens([AddedToken(mark, normalized=False) for mark in marks])
+        self._placeholders = {mark: backend.token_to_id(mark) for mark in marks}
 
     @property
     def added_tokens(self) -> dict[str, int]:
@@ -87,18 +94,29 @@ class JsonTokenizer:
         return found
 
     def encode(self, text: str, bos: bool = True) -> list[int]:
-        """The ids of `text`; placeholders of visual tokens mean nothing here."""
-        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
+        """The ids of `text`, in which no placeholder of visual tokens may stand."""
+        ids = self.encode_slots(text, {})
         return [self.bos_id, *ids] if bos and self.bos_id is not None else ids
 
+    def encode_slots(self, text: str, slots: Mapping[str, int]) -> list[int]:
+        """The ids of `text` without BOS, each placeholder in it the id that `slots` has for it.
+
+        In one piece: some tokenizers write the very beginning of a text otherwise.
+        """
+        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
+        own = {self._placeholders[mark]: slot for mark, slot in slots.items()}
+        for mark, i in self._placeholders.items():
+            if i in ids and i not in own:
+                raise ValueError(f"a text without pictures contains {mark}: {quoted(text)}")
+        return [own.get(i, i) for i in ids]
+
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
-        """The text of `ids`, nothing inserted; control tokens are left out on demand."""
-        kept = []
-        for i in map(int, ids):
-            if not 0 <= i < self.vocab_size:
-                raise ValueError(f"id {i} is outside the vocabulary of {self.vocab_size}")
-            if not (skip_special and i in self._skipped):
-                kept.append(i)
+        """The text of `ids`, nothing inserted; control tokens are left out on demand.
+
+        Ids behind the vocabulary, for which some models keep rows in reserve, stand for nothing.
+        """
+        left_out = self._skipped if skip_special else frozenset()
+        kept = [i for i in map(int, ids) if 0 <= i < self.vocab_size and i not in left_out]
         text: str = self._backend.decode(kept, skip_special_tokens=False)
         return text
 
@@ -110,31 +128,11 @@ class JsonTokenizer:
         """
         if self.chat_template is None:
             raise ValueError(f"{self.folder} has no chat template")
+        names = {role: name for role, name in self._names.items() if name is not None}
         try:
-            text: str = self._renderer.apply_chat_template(
-                messages,
-                tokenize=False,
-                add_generation_prompt=answer_next,
-                enable_thinking=False,
-                date_string=_TODAY.strftime("%d %b %Y"),
-                strftime_now=_TODAY.strftime,
-            )
-        except TemplateError as error:
-            raise ValueError(
-                f"{self.folder}: its chat template cannot be used ({quoted(str(error))}); use "
-                "prompt_style=vicuna, or another template"
-            ) from error
-        return text
-
-    @cached_property
-    def _renderer(self) -> Any:
-        # Imported here: it takes seconds, and only a chat template needs it.
-        from transformers import PreTrainedTokenizerFast
-
-        named = {role: name for role, name in self._names.items() if name is not None}
-        return PreTrainedTokenizerFast(
-            tokenizer_object=self._backend, chat_template=self.chat_template, **named
-        )
+            return render_chat(self.chat_template, messages, answer_next=answer_next, names=names)
+        except ValueError as error:
+            raise ValueError(f"{self.folder}: {error}") from error
 
     def _first_id(self, bos: int | None, wanted: object) -> int | None:
         """What the file puts in front of every text, if that is the beginning of sequence."""

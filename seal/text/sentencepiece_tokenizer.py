@@ -8,13 +8,13 @@ prefix. `<s> </s> <unk>` split the text as well but leave whitespace alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
 from seal.files.kind import foreign_kind
-from seal.text.tokenizer_files import CONFIG_FILE, MODEL_FILE, read_object
+from seal.text.tokenizer_files import ADDED_FILE, CONFIG_FILE, MODEL_FILE, read_object
 
 
 class SentencePieceTokenizer:
@@ -101,6 +101,18 @@ class SentencePieceTokenizer:
                 ids.extend(self._pieces.encode(part))
         return ids
 
+    def encode_slots(self, text: str, slots: Mapping[str, int]) -> list[int]:
+        """The ids of `text` without BOS, each key of `slots` in it the id given for it.
+
+        Each of them starts a new stretch of text, with its own dummy prefix.
+        """
+        if not slots:
+            return self.encode(text, bos=False)
+        ids: list[int] = []
+        for part in re.split("(" + "|".join(map(re.escape, slots)) + ")", text):
+            ids.extend([slots[part]] if part in slots else self.encode(part, bos=False))
+        return ids
+
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
         """The text of `ids`; added tokens stand between single spaces and are never skipped."""
         runs: list[str] = []
@@ -137,7 +149,7 @@ class SentencePieceTokenizer:
 def load_sentencepiece_tokenizer(folder: Path) -> SentencePieceTokenizer:
     """The tokenizer in `folder`, whatever its config says about legacy behavior."""
     added: dict[str, int] = {}
-    config, file = read_object(folder / CONFIG_FILE), folder / "added_tokens.json"
+    config, file = read_object(folder / CONFIG_FILE), folder / ADDED_FILE
     told = config.get("added_tokens_decoder", {})
     try:
         for index, token in told.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -74,6 +74,9 @@ class Tokenizer(Protocol):
 
     def encode(self, text: str, bos: bool = True) -> list[int]:
         """The ids of `text`; placeholders of visual tokens mean nothing here."""
+
+    def encode_slots(self, text: str, slots: Mapping[str, int]) -> list[int]:
+        """The ids of `text` without BOS, each key of `slots` in it the id given for it."""
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
         """The text of `ids`; control tokens are left out on demand, SEAL's own never are."""

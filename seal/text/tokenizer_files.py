@@ -11,6 +11,7 @@ from seal.files.kind import foreign_kind
 MODEL_FILE = "tokenizer.model"  # sentencepiece
 JSON_FILE = "tokenizer.json"  # the library `tokenizers`
 CONFIG_FILE = "tokenizer_config.json"
+ADDED_FILE = "added_tokens.json"
 CHAT_FILE = "chat_template.jinja"
 # Everything that makes up a tokenizer folder; copied byte for byte beside a checkpoint.
 TOKENIZER_FILES = (
@@ -18,7 +19,7 @@ TOKENIZER_FILES = (
     JSON_FILE,
     CONFIG_FILE,
     "special_tokens_map.json",
-    "added_tokens.json",
+    ADDED_FILE,
     CHAT_FILE,
 )
 

@@ -9,6 +9,8 @@ OBJECT_PLACEHOLDER = "<object>"
 LOC_TOKEN = "[LOC]"
 IMAGE_START_TOKEN = "<im_start>"
 IMAGE_END_TOKEN = "<im_end>"
+# What a search model's tokenizer needs, in the order of the released one's ids.
+SEARCH_TOKENS = ("<im_patch>", IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN)
 
 # Which crops the linear projector serves (long) and which the resampler (short). The paper's text
 # (1 or 2 crops: long) and its training code (exactly 1: long) differ; `consistent` is the same in

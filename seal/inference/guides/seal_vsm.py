@@ -1,6 +1,6 @@
 """The search model behind the search's protocol: batched, no decoding where none is needed.
 
-The answer to "Please locate ..." is constant, so reading the prompt and `Sure,` gives the query.
+The answer to "Please locate ..." is constant, so reading it up to its `[LOC]` gives the query.
 The image comes first in every prompt, so all questions about a crop, of any kind and target, share
 the keys and values of what precedes them.
 """
@@ -32,7 +32,6 @@ from seal.text.conversation import continuation_ids, end_ids, prompt_row
 from seal.text.phrases import extract_phrase
 from seal.text.prompts import (
     LOCATE_ANSWER,
-    LOCATE_PREFIX,
     cue_prefix,
     cue_question,
     locate_question,
@@ -209,7 +208,7 @@ class NetworkSearchModel:
         """(E, D) query states, (M, G, G, C) features of the distinct crops, (E,) which is whose."""
         self._crops.need_detector(crops)
         ids, mask, last = self._questions(
-            [(locate_question(_name(query)), LOCATE_PREFIX) for query in queries]
+            [(locate_question(_name(query)), LOCATE_ANSWER) for query in queries]
         )
         hidden = extend(self.model, _prefixes(crops), ids, mask)
         distinct = {id(crop): crop for crop in crops}
@@ -253,7 +252,8 @@ class NetworkSearchModel:
         return ids, mask, mask.sum(1) - 1
 
     def _row(self, question: str, answer_prefix: str) -> Row:
-        return prompt_row(
+        """The prompt and the beginning of its answer, which ends before a `[LOC]`."""
+        row = prompt_row(
             self.tokenizer,
             self.template,
             f"{IMAGE_PLACEHOLDER}\n{question}",
@@ -261,6 +261,8 @@ class NetworkSearchModel:
             image=Visual(0, long=True),
             sizes=self.sizes,
         )
+        # `Sure,` alone would not do: some tokenizers have a piece for the space behind it.
+        return Row(row.input_ids[: row.loc_position], row.labels[: row.loc_position], row.visuals)
 
     def _shared_row(self) -> Row:
         """What every prompt begins with: everything up to the image's last token."""

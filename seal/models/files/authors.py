@@ -278,6 +278,8 @@ def _require_released_parts(config: VQAModelConfig | VSMModelConfig) -> None:
     ]
     if isinstance(config, VSMModelConfig) and config.detector.family != "owlvit":
         other.append(f"detector.family={config.detector.family}")
+    if config.prompt_style != "vicuna":
+        other.append(f"prompt_style={config.prompt_style}")
     if other:
         raise ValueError(
             f"the authors' code has no place for {', '.join(other)}: write our layout (to=ours)"
