@@ -7,6 +7,7 @@ They scale the probability to [-1, 1]; here it is P(Yes) / (P(Yes) + P(No)), fro
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from seal.text.quote import quoted
 
 YES_NO = ("Yes", "No")
 ASKINGS = ("yes_no", "refusal")
+_LEAST_MASS = 0.01  # of both words together, below which it is told
 _ONE_WORD = "Answer with one word, Yes or No."
 
 
@@ -68,6 +70,7 @@ class YesNoGuide:
                 "VQA LLM was: leave it out, or say asking=yes_no"
             )
         self.asking = asking
+        self._warned = False
         self._asking = Asking(answer_model, show)
         self.cost = self._asking.cost
 
@@ -163,10 +166,26 @@ class YesNoGuide:
     def _yes(self, asked: Sequence[tuple[Patch, str]]) -> list[float]:
         memories = [self._asking.memory(patch, f"{text} {_ONE_WORD}") for patch, text in asked]
         losses = self._asking.answer_model.next_word([(memory, YES_NO) for memory in memories])
-        return [
+        shares = [
             yes_share(yes, no, memory.question)
             for (yes, no), memory in zip(losses, memories, strict=True)
         ]
+        self._warn(losses)
+        return shares
+
+    def _warn(self, losses: Sequence[Sequence[float]]) -> None:
+        """Say once that a model begins its answers otherwise: what is left for the two says little.
+
+        A model that thinks first does, and one that answers in sentences.
+        """
+        most = max((sum(math.exp(-loss) for loss in pair) for pair in losses), default=1.0)
+        if most < _LEAST_MASS and not self._warned:
+            self._warned = True
+            logging.getLogger(__name__).warning(
+                "vlm_yes_no: the model begins an answer with Yes or No with a probability of "
+                f"{most:.2g} at most, so its confidences mean little; tell a model that thinks "
+                "first not to, or choose another guide"
+            )
 
     def _not_refused(self, asked: Sequence[tuple[Patch, str]]) -> list[float]:
         sorry = (REFUSAL.split()[0],)

@@ -228,6 +228,21 @@ def test_a_server_that_begins_with_neither_word_is_refused_with_the_way_out(serv
         YesNoGuide(served(server)).existing(queries("existing", [WHOLE]))
 
 
+class _Thinking(SeeingModel):
+    def next_word(self, requests):
+        return [[loss + 9 for loss in pair] for pair in super().next_word(requests)]
+
+
+def test_a_model_that_begins_otherwise_is_told_of_once(caplog):
+    guide = YesNoGuide(_Thinking())
+    for _ in range(2):
+        assert guide.existing(queries("existing", split(WHOLE))) == pytest.approx([0.1] * 4)
+    (record,) = caplog.records
+    assert "a probability of 0.00011 at most" in record.message
+    YesNoGuide(SeeingModel()).existing(queries("existing", [WHOLE]))
+    assert len(caplog.records) == 1
+
+
 class _Silent(SeeingModel):
     def next_word(self, requests):
         return [[math.inf, math.inf] for _ in requests]
