@@ -101,10 +101,13 @@ class BenchmarkRun(ModelChoice):
 def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     """Predict, judge and write; the metrics, on the first process only."""
     from seal.inference.model_kinds import answer_model_identity, model_kind
+    from seal.inference.named_guides import check_read
     from seal.inference.vicrop.readable import check_readable
 
     if any(name in VICROP for name in run.systems):
         check_readable(run.vqa)
+    if run.needs_search_model:
+        check_read(run.guide, run.vqa)
     if run.scoring == "likelihood" and model_kind(run.vqa) == "endpoint":
         raise ValueError(
             f"scoring=likelihood, but {run.vqa} is a server, which does not tell how likely given "

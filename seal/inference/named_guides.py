@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,18 @@ from seal.inference.guides.value_source import check_values
 from seal.inference.named_models import load_named
 
 Tell = Callable[[str], None]
+
+
+def check_read(guide: GuideConfig, vqa: str | Path | None) -> None:
+    """Refuse a model that a guide will read and cannot, before it is loaded: one that the guide
+    names, or the answer model `vqa`.
+
+    Raises:
+        ValueError: see above.
+    """
+    name = guide.models.get("value_similarity", vqa)
+    if "value_similarity" in guide.names and name is not None:
+        check_values(name)
 
 
 def load_guide(

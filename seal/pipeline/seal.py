@@ -115,7 +115,7 @@ class Seal:
             protocol = ProtocolConfig.named(protocol)
         check_search(search)
         _require_kinds(chat, vicrop)
-        from seal.inference.named_guides import load_guide
+        from seal.inference.named_guides import check_read, load_guide
         from seal.inference.named_models import load_named
 
         searches = search in STRATEGIES
@@ -129,6 +129,7 @@ class Seal:
         if searches:
             check_guide(search, guide, answers=vqa is not None)
             guide.require_models(answers=vqa is not None, vsm=vsm is not None)
+            check_read(guide, vqa)
         if search in VICROP and vqa is None:
             raise ValueError(f"search={search} reads the answer model: give vqa=")
         if search in VICROP and vqa is not None:

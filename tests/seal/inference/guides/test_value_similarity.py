@@ -15,12 +15,14 @@ from seeing_model import SeeingModel
 from seal.geometry import Box
 from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
+from seal.inference.guides.config import GuideConfig
 from seal.inference.guides.value_maps import relevance, target_span
 from seal.inference.guides.value_proposals import ProposalConfig, propose
 from seal.inference.guides.value_similarity import QUESTION, ValueSimilarity
 from seal.inference.guides.value_source import check_values
 from seal.inference.hf.encode import encode, user
 from seal.inference.hf.image_tokens import token_grids
+from seal.inference.named_guides import check_read
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
 from seal.search.driver import run_searches
@@ -297,6 +299,17 @@ def test_a_model_without_values_of_image_tokens_is_refused_before_it_is_loaded(f
 def test_a_server_is_refused_before_it_is_asked():
     with pytest.raises(ValueError, match="for a server never does: load a model here"):
         check_values("http://localhost:8000/v1#some")
+
+
+def test_what_a_guide_will_read_is_checked_by_its_name():
+    server, fine = "http://localhost:8000/v1#some", tiny_families.folder("llava")
+    values = GuideConfig.named("value_similarity")
+    with pytest.raises(ValueError, match="for a server never does"):
+        check_read(values, server)
+    check_read(values, fine)
+    check_read(values, None)  # another check says that it has no model
+    check_read(GuideConfig.named("value_similarity", {"value_similarity": str(fine)}), server)
+    check_read(GuideConfig.named("vlm_yes_no"), server)
 
 
 def test_names_whose_values_can_be_read_pass():
