@@ -11,11 +11,11 @@
 `source` is a folder or a hub id; released checkpoints also load as they are, without conversion.
 The released search model holds no CLIP tower: `clip` names it. The fourth line makes what training
 begins from; `vision` is a tower of the family that model.vision names (CLIP, SigLIP, DINOv2). A
-search model needs `detector` too; its tokenizer gets `[LOC]` and the marks around an image. With
-`model.prompt_style=chat` turns are written as the tokenizer's own chat template has it, or the one
-in the file `chat_template`. `check` compares a JSON object of tensor names and shapes with the
-model, loads nothing, and fails unless each has exactly one home. `upload` puts a model folder of
-ours on the hub (`private=false` for everybody to see).
+search model needs `detector` too; its tokenizer gets `[LOC]` and the marks around an image. Where
+the sizes have `prompt_style: chat`, turns are written as the tokenizer's own chat template has it,
+or the one in the file `chat_template`. `check` compares a JSON object of tensor names and shapes
+with the model, loads nothing, and fails unless each has exactly one home. `upload` puts a model
+folder of ours on the hub (`private=false` for everybody to see).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 from seal.files.digest import file_digest
 
 TRAINING_FILE = "training.json"  # of a model folder: what it was trained on
-SUFFIXES = (".safetensors", ".json", ".model", ".bin")
+SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".bin")
 # Of training.json; the rest (git revision, versions, settings that change no weight) is rewritten
 # when a finished run is exported again, with the same weights.
 TRAINED_ON = ("experiment", "steps", "samples", "seed", "records", "initialized_from")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 # What CLIP tower the released search model, which holds none, was trained with.
 CLIP = "openai/clip-vit-large-patch14"
-_WANTED = ["*.json", "*.model", "*.txt"]  # the last: merges and vocabularies; weights of one kind
+# Chat templates are *.jinja, merges and vocabularies *.txt; weights of one kind.
+WANTED = ["*.json", "*.model", "*.jinja", "*.txt"]
 
 
 def is_hub_id(name: str | Path) -> bool:
@@ -28,9 +29,9 @@ def model_folder(name: str | Path) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        folder = Path(snapshot_download(str(name), allow_patterns=[*_WANTED, "*.safetensors"]))
+        folder = Path(snapshot_download(str(name), allow_patterns=[*WANTED, "*.safetensors"]))
         if not any(folder.glob("*.safetensors")):  # else they hold the same weights once more
-            folder = Path(snapshot_download(str(name), allow_patterns=[*_WANTED, "*.bin"]))
+            folder = Path(snapshot_download(str(name), allow_patterns=[*WANTED, "*.bin"]))
     except Exception as error:  # of a connection: those of the client's HTTP library, which varies
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(

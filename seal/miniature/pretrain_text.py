@@ -18,11 +18,9 @@ from seal.models.vlm import LlmConfig
 from seal.text.conversation import VQA, VSM, Template, conversation_row, conversation_text
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import (
-    IMAGE_END_TOKEN,
     IMAGE_PLACEHOLDER,
-    IMAGE_START_TOKEN,
-    LOC_TOKEN,
     OBJECT_PLACEHOLDER,
+    SEARCH_TOKENS,
     VisualSizes,
 )
 from seal.text.train_tokenizer import train_tokenizer
@@ -30,7 +28,6 @@ from seal.text.train_tokenizer import train_tokenizer
 NUM_PIECES = 640  # 256 bytes and 3 controls included: every word of the world is one piece
 MOST_VISUAL_TOKENS = 64  # of a picture
 NO_PICTURE = torch.zeros(3, 1, 1)  # stands for all of them: nothing looks at it
-ADDED_TOKENS = ("<im_patch>", IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN)
 
 
 def make_tokenizers(folder: Path, seed: int) -> tuple[Tokenizer, Tokenizer]:
@@ -38,7 +35,7 @@ def make_tokenizers(folder: Path, seed: int) -> tuple[Tokenizer, Tokenizer]:
     texts = vocabulary(seed)
     texts += [conversation_text(template, [("Is it?", "Yes.")]) for template in (VQA, VSM)] * 300
     vqa = train_tokenizer(texts, NUM_PIECES, folder / "vqa")
-    return vqa, train_tokenizer(texts, NUM_PIECES, folder / "vsm", ADDED_TOKENS)
+    return vqa, train_tokenizer(texts, NUM_PIECES, folder / "vsm", SEARCH_TOKENS)
 
 
 def pretrain_text(

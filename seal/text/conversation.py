@@ -76,6 +76,8 @@ def conversation_row(
     ids = _beginning(tokenizer, template)
     learnt, start = [False] * len(ids), len(ids)
     said = _checked(template, turns, None, masked_loc, record)
+    if template.plain:
+        _check_caption(tokenizer, said[0][1], record)
     for index, (question, answer) in enumerate(said):
         prompt = f"{template.opening(index == 0)}{question}{template.closing}"
         answered = f"{template.lead}{answer}{template.stop}"
@@ -233,6 +235,13 @@ def _check_answer(template: Template, answer: str, record: str) -> None:
     mark = template.mark_in(answer)
     placeholders = (IMAGE_PLACEHOLDER, OBJECT_PLACEHOLDER)
     mark = mark or next((each for each in placeholders if each in answer), None)
+    if mark is not None:
+        raise ValueError(f"{_named(record)}an answer contains {mark!r}: {quoted(answer)}")
+
+
+def _check_caption(tokenizer: Tokenizer, answer: str, record: str) -> None:
+    """A caption has no marks of turns to look for, but it may not end itself either."""
+    mark = next((mark for mark in sorted(tokenizer.control_tokens) if mark in answer), None)
     if mark is not None:
         raise ValueError(f"{_named(record)}an answer contains {mark!r}: {quoted(answer)}")
 

@@ -14,11 +14,9 @@ from seal.text.conversation import PLAIN, VQA, VSM, conversation_text
 from seal.text.prompts import focused_question, locate_question, refusal
 from seal.text.tokenize import load_tokenizer
 from seal.text.tokens import (
-    IMAGE_END_TOKEN,
     IMAGE_PLACEHOLDER,
-    IMAGE_START_TOKEN,
-    LOC_TOKEN,
     OBJECT_PLACEHOLDER,
+    SEARCH_TOKENS,
 )
 from seal.text.train_tokenizer import train_tokenizer
 
@@ -27,14 +25,13 @@ SHAPES = ("square", "disc")
 WIDTH, HEIGHT = 64, 48  # pixels
 SETS = ("captions", "instruct", "grounding")
 VOCABULARY = 340  # pieces, without the tokens below
-ADDED_TOKENS = ("<im_patch>", IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN)
 SIZES = {"train": 24, "validation": 6}  # records
 
 
 def write_smoke_data(folder: Path) -> None:
     """Write `folder`/{tokenizer, SET/train, SET/validation} as far as they are not there."""
     if not (folder / "tokenizer" / "tokenizer.model").exists():
-        train_tokenizer(_texts(), VOCABULARY, folder / "tokenizer", ADDED_TOKENS)
+        train_tokenizer(_texts(), VOCABULARY, folder / "tokenizer", SEARCH_TOKENS)
         load_tokenizer(folder / "tokenizer")
     for name in SETS:
         for part, count in SIZES.items():

@@ -20,10 +20,9 @@ from seal.models.presets import NUM_ADDED_TOKENS, vqa_preset, vsm_preset
 from seal.text.conversation import VQA, VSM
 from seal.text.prompts import cue_prefix, cue_question, focus_sentence, locate_question, refusal
 from seal.text.tokenize import Tokenizer
-from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_START_TOKEN, LOC_TOKEN
+from seal.text.tokens import SEARCH_TOKENS
 from seal.text.train_tokenizer import train_tokenizer
 
-ADDED_TOKENS = ("<im_patch>", IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN)
 _WORD = 9  # letters of a made-up word
 _SENTENCES = 400  # times each sentence is read: enough that its words become pieces of their own
 
@@ -58,7 +57,7 @@ def make_models(config: SpeedConfig, device: str) -> None:
     vqa_folder, vsm_folder = model_folders(config)
     with tempfile.TemporaryDirectory() as made:
         plain = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vqa", ())
-        added = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vsm", ADDED_TOKENS)
+        added = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vsm", SEARCH_TOKENS)
         # They go on until they are stopped: an answer has as many tokens as the script says.
         write_random_model(
             vqa_folder, vqa, plain.folder, seed=config.seed, never={plain.eos_id}, device=device

@@ -24,7 +24,7 @@ from seal.models.presets import vsm_preset
 from seal.text.conversation import VSM, conversation_text
 from seal.text.prompts import locate_question
 from seal.text.tokenize import Tokenizer
-from seal.text.tokens import IMAGE_END_TOKEN, IMAGE_START_TOKEN, LOC_TOKEN, VisualSizes
+from seal.text.tokens import SEARCH_TOKENS, VisualSizes
 from seal.text.train_tokenizer import train_tokenizer
 
 WIDTH, HEIGHT = 640, 480  # pixels of a photo
@@ -100,8 +100,7 @@ def batch_bytes(batch: Batch) -> int:
 
 def _tokenizer(folder: Path) -> Tokenizer:
     texts = [conversation_text(VSM, [(locate_question(name), "Sure, .")]) for name in NAMES] * 4
-    added = ("<im_patch>", IMAGE_START_TOKEN, IMAGE_END_TOKEN, LOC_TOKEN)
-    return train_tokenizer(texts, VOCABULARY, folder, added)
+    return train_tokenizer(texts, VOCABULARY, folder, SEARCH_TOKENS)
 
 
 def _write_records(folder: Path, seed: int) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 
+import numpy as np
 import pytest
 import tiny_models
+import tiny_tokenizers
 import torch
+import transformers as hf
 from programs_here import ROOT, run_program
 from safetensors.torch import save_file
 
+from seal.geometry import Box
+from seal.inference.load import load_search_model
 from seal.models.files.authors import authors_keys
 from seal.models.files.load import load_model
 from seal.models.files.save import save_model
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.schema import from_dict
+from seal.search.protocol import Patch, Query
+from seal.text.tokenize import load_tokenizer
 
 
 def smoke_model(kind: str):
@@ -81,6 +90,51 @@ def test_a_list_of_tensors_is_checked_without_weights(tmp_path, capsys):
     assert run_program("eval/convert", "model=vqa_smoke", f"check={path}") == 2
 
 
+def test_parts_of_another_family_get_the_tokens_and_the_template_they_need(tmp_path, capsys):
+    sizes = smoke_model("vsm").config
+    source = tiny_tokenizers.folder("llama3")
+    plain = load_tokenizer(source)
+    llm = dataclasses.replace(sizes.llm, vocab_size=plain.vocab_size, eos_token_id=plain.eos_id)
+    shutil.copytree(source, tmp_path / "llm")
+    llm.build().save_pretrained(tmp_path / "llm")
+    text = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "vocab_size": 9}
+    seen = {"image_size": 64, "patch_size": 8, "num_hidden_layers": 2}
+    tower = {"image_size": 56, "patch_size": 14, "num_hidden_layers": 3}
+    both = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+    both["hidden_act"] = "quick_gelu"
+    hf.CLIPVisionModel(hf.CLIPVisionConfig(**tower, **both)).save_pretrained(tmp_path / "clip")
+    owl = hf.OwlViTConfig(text_config=text, vision_config=seen | both, projection_dim=16)
+    hf.OwlViTForObjectDetection(owl).save_pretrained(tmp_path / "owl")
+    command = [
+        "eval/convert", "model=vsm_smoke", f"llm={tmp_path / 'llm'}", f"vision={tmp_path / 'clip'}",
+        f"detector={tmp_path / 'owl'}", f"out={tmp_path / 'out'}", "+model.prompt_style=chat",
+        f"+model.llm.eos_token_id={plain.eos_id}",
+    ]  # fmt: skip
+    assert run_program(*command, f"model.llm.vocab_size={plain.vocab_size}") == 2
+    assert f"has {plain.vocab_size + 4} tokens, the model" in capsys.readouterr().err
+    command.append(f"model.llm.vocab_size={plain.vocab_size + 4}")
+    template = tmp_path / "llm" / "chat_template.jinja"
+    own = template.rename(tmp_path / "own.jinja")
+    assert run_program(*command) == 2
+    assert "has no chat template" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    assert run_program(*command, f"chat_template={own}") == 0
+    assert (tmp_path / "out" / "chat_template.jinja").read_bytes() == own.read_bytes()
+    search = load_search_model(tmp_path / "out", device="cpu")
+    assert search.model.config.prompt_style == "chat"
+    assert search.tokenizer.token_id("[LOC]") == plain.vocab_size + 3
+    (found,) = search.detect(
+        [Query("detect", Patch(tiny_models.noise(), Box(0, 0, 120, 90)), "mug")]
+    )
+    assert np.isfinite(found.scores).all()
+    assert (
+        run_program(
+            "eval/convert", f"source={tmp_path / 'out'}", f"out={tmp_path / 'x'}", "to=authors"
+        )
+        == 2
+    )
+    assert "no place for" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("overrides", "named"),
     [
@@ -91,6 +145,7 @@ def test_a_list_of_tensors_is_checked_without_weights(tmp_path, capsys):
         (["model=vqa_smoke", "out=b", "llm=a"], "vision="),
         (["model=vqa_smoke", "out=b", "llm=a", "vision=c", "clip=d"], "set one"),
         (["model=vqa_smoke", "out=b", "llm=tests", "clip=tests"], "tests has no tokenizer.model"),
+        (["source=a", "out=b", "chat_template=c"], "goes with parts: set llm="),
         (["source=a", "out=b", "to=theirs"], "ours, authors"),
         (["out=b", "llm=a", "to=authors"], "source="),
     ],

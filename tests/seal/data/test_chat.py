@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_tokenizers
 import torch
 from golden_files import GOLDENS, batch_files, golden_json, golden_path, golden_tensors
 from golden_models import golden_vqa
@@ -29,6 +30,8 @@ from seal.data.record_set import Record, RecordSet
 from seal.geometry import Box
 from seal.images import clip_pixels, context_crop, open_image, pad_to_square
 from seal.models.parts.pixels import normalized
+from seal.text.chat_template import choose_template
+from seal.text.conversation import conversation_text
 from seal.text.tokenize import Tokenizer, load_tokenizer
 from seal.text.tokens import VisualSizes
 
@@ -66,6 +69,19 @@ def test_a_target_is_shown_as_its_name_its_crop_and_its_place(
     # Two crops in training: the image long, the crops short.
     assert sample.rows[0].visuals == (Visual(0, True), Visual(1, False), Visual(2, False))
     assert (sample.rows[0].input_ids == VISUAL_TOKEN).sum() == 6 + 2 + 2
+
+
+def test_records_are_rows_of_the_tokenizers_own_template(tmp_path: Path) -> None:
+    own = load_tokenizer(tiny_tokenizers.folder("qwen3"))
+    record = text_record("r0")
+    data = ChatConfig().build(
+        write_set(tmp_path, [record]), own, image_size=14, sizes=SIZES, prompt_style="chat"
+    )
+    (row,) = data[0].rows
+    assert own.decode(row.input_ids.tolist(), skip_special=False) == conversation_text(
+        choose_template(own, "vqa", "chat"), record.turns
+    )
+    assert data.length(0, np.random.default_rng(0)) == len(row.input_ids)
 
 
 def test_objects_of_later_turns_show_later_targets() -> None:

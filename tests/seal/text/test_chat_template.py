@@ -306,3 +306,12 @@ def test_a_template_among_the_settings_is_read(tmp_path: Path) -> None:
 def test_an_unknown_style_is_named() -> None:
     with pytest.raises(ValueError, match="prompt_style='alpaca' is none of vicuna, chat"):
         choose_template(tokenizer("qwen3"), "vqa", "alpaca")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_caption_cannot_end_itself(family: str) -> None:
+    own = tokenizer(family)
+    with pytest.raises(ValueError, match="record r7: an answer contains"):
+        conversation_row(
+            own, PLAIN, [("<image>", f"A mug{own.eos_token}.")], image=IMAGE, record="r7"
+        )

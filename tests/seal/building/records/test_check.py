@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_tokenizers
 from record_sets import (
     HEIGHT,
     WIDTH,
@@ -24,6 +25,8 @@ from seal.data.masks import mask_to_rle
 from seal.data.record_set import Expression
 from seal.files.digest import file_digest
 from seal.geometry import Box
+from seal.text.extend_tokenizer import extend_tokenizer
+from seal.text.tokens import SEARCH_TOKENS
 
 MASK = mask_to_rle(np.eye(HEIGHT, WIDTH, dtype=np.uint8))
 RECORDS = [
@@ -171,6 +174,17 @@ def test_label_tokens_are_looked_at_with_a_tokenizer(tmp_path: Path) -> None:
     cut = check(folder, tokenizer=tokenizer, max_text_tokens=10)
     assert cut.kinds["label tokens"] == 4  # two conversations and two expressions
     assert any("a cut at 10 of" in problem.message for problem in cut.first)
+
+
+def test_label_tokens_are_looked_at_in_the_models_own_template(tmp_path: Path) -> None:
+    folder = written(tmp_path / "set")
+    plain = tiny_tokenizers.folder("qwen3")
+    report = check(folder, tokenizer=str(plain), prompt_style="chat")
+    assert report.kinds["label tokens"] == 1  # a search record, and no [LOC]
+    search = extend_tokenizer(plain, tmp_path / "search", SEARCH_TOKENS).folder
+    assert check(folder, tokenizer=str(search), prompt_style="chat").kinds == {}
+    with pytest.raises(ValueError, match="prompt_style='alpaca' is none of"):
+        check(folder, prompt_style="alpaca")
 
 
 def test_problems_are_counted_beyond_those_shown_whatever_the_workers(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from seal.evaluation.speed.config import SpeedConfig
 from seal.evaluation.speed.models import (
-    ADDED_TOKENS,
     make_models,
     make_tokenizer,
     model_folders,
@@ -18,14 +17,15 @@ from seal.evaluation.speed.script import QUESTION
 from seal.inference.load import load_models
 from seal.models.presets import MINIATURE_PIECES, RELEASED_PIECES
 from seal.text.conversation import VQA
+from seal.text.tokens import SEARCH_TOKENS
 
 
 @pytest.mark.parametrize("pieces", [RELEASED_PIECES, MINIATURE_PIECES])
 def test_every_id_of_the_vocabulary_decodes_and_words_are_whole(
     tmp_path: Path, pieces: int
 ) -> None:
-    tokenizer = make_tokenizer(pieces, tmp_path, ADDED_TOKENS)
-    assert tokenizer.vocab_size == pieces + len(ADDED_TOKENS)
+    tokenizer = make_tokenizer(pieces, tmp_path, SEARCH_TOKENS)
+    assert tokenizer.vocab_size == pieces + len(SEARCH_TOKENS)
     assert all(isinstance(tokenizer.decode([i]), str) for i in range(tokenizer.vocab_size))
     for text in (VQA.system, QUESTION):
         words = len(text.split())
