@@ -13,6 +13,8 @@ from transformers import (
     BertConfig,
     GroundingDinoConfig,
     GroundingDinoForObjectDetection,
+    MMGroundingDinoConfig,
+    MMGroundingDinoForObjectDetection,
     Owlv2Config,
     Owlv2ForObjectDetection,
     OwlViTConfig,
@@ -59,9 +61,15 @@ def owl_folder(folder: Path, family: str = "owlv2", seed: int = 0) -> Path:
     return folder
 
 
-def dino_folder(folder: Path, seed: int = 0, short: int = 96, long: int = 160) -> Path:
+def dino_folder(
+    folder: Path, family: str = "grounding_dino", seed: int = 0, short: int = 96, long: int = 160
+) -> Path:
     """20 queries over a Swin of three levels; its marks have BERT's ids, which the model knows."""
-    config = GroundingDinoConfig(
+    kind, build = {
+        "grounding_dino": (GroundingDinoConfig, GroundingDinoForObjectDetection),
+        "mm_grounding_dino": (MMGroundingDinoConfig, MMGroundingDinoForObjectDetection),
+    }[family]
+    config = kind(
         backbone_config=SwinConfig(
             image_size=64, patch_size=4, embed_dim=16, depths=[1, 1, 1, 1], num_heads=[2, 2, 2, 2],
             window_size=4, out_features=["stage2", "stage3", "stage4"],
@@ -73,7 +81,7 @@ def dino_folder(folder: Path, seed: int = 0, short: int = 96, long: int = 160) -
         num_queries=20, d_model=32, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=64,
         decoder_ffn_dim=64, encoder_attention_heads=4, decoder_attention_heads=4, max_text_len=32,
     )  # fmt: skip
-    _save(GroundingDinoForObjectDetection, config, folder, seed)
+    _save(build, config, folder, seed)
     vocabulary = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
     vocabulary |= {word: 200 + i for i, word in enumerate(WORDS)}
     _tokenizer(vocabulary, "[CLS]", "[SEP]", pad="[PAD]", unknown="[UNK]").save_pretrained(folder)

@@ -85,11 +85,13 @@ def load_guide(
         elif name in ASK_A_VLM:
             guides[name] = config.ask.build(name, vlm(name))
         else:
-            guides[name] = _loaded(name, config.models.get(name), cache_mb=cache_mb, **options)
+            guides[name] = _loaded(
+                name, config.models.get(name), tell, cache_mb=cache_mb, **options
+            )
     return ComposedGuide(**{part: guides[name] for part, name in config.parts.items()})
 
 
-def _loaded(name: str, model: str | None, **options: Any) -> Guide:
+def _loaded(name: str, model: str | None, tell: Tell | None, **options: Any) -> Guide:
     """The guide with a network of its own.
 
     options: device, dtype, max_batch, cache_mb.
@@ -99,6 +101,6 @@ def _loaded(name: str, model: str | None, **options: Any) -> Guide:
         return load_retriever(model, **options)
     if name in TYPES:
         assert model is not None
-        return load_detector(name, model, **options)
+        return load_detector(name, model, tell=tell, **options)
     assert name == "ocr", f"guide {name} cannot be built"
     return load_text_reader(model)

@@ -119,7 +119,7 @@ class Seal:
         from seal.inference.named_models import load_named
 
         searches = search in STRATEGIES
-        guide = GuideConfig.read(guide) if isinstance(guide, str) else guide or GuideConfig()
+        guide = guide_for(guide)
         needs_vsm = searches and "seal" in guide.names
         if needs_vsm and vsm is None and guide == GuideConfig():
             raise ValueError(
@@ -249,6 +249,20 @@ def _require_kinds(chat: object, vicrop: object) -> None:
             raise ValueError(
                 f"{name}= takes a {kind.__name__} (from {kind.__module__}), not {quoted(value)}"
             )
+
+
+def guide_for(chosen: str | GuideConfig | None) -> GuideConfig:
+    """The guide that is meant by a name, by parts, by a config, or by nothing (SEAL's)."""
+    if chosen is None:
+        return GuideConfig()
+    if isinstance(chosen, str):
+        return GuideConfig.read(chosen)
+    if not isinstance(chosen, GuideConfig):
+        raise ValueError(
+            f"guide= takes a name, parts as in 'detect=owlv2,cue=seal', or a GuideConfig (from "
+            f"{GuideConfig.__module__}), not {quoted(chosen)}"
+        )
+    return chosen
 
 
 def planner_for(

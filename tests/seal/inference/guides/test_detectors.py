@@ -26,6 +26,7 @@ from seal.search.protocol import Patch, Query
 from seal.search.trace import from_dict, to_dict
 
 FAMILIES = {"owlv2": "owlv2", "owlvit": "owlv2", "grounding_dino": "grounding_dino"}
+FORMS = FAMILIES | {"mm_grounding_dino": "grounding_dino"}  # the same code but for its weights
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +36,17 @@ def folders(tmp_path_factory):
         "owlv2": owl_folder(place / "owlv2"),
         "owlvit": owl_folder(place / "owlvit", "owlvit"),
         "grounding_dino": dino_folder(place / "grounding_dino"),
+        "mm_grounding_dino": dino_folder(place / "mm_grounding_dino", "mm_grounding_dino"),
     }
 
 
 def loaded(folders, family, **options):
-    return load_detector(FAMILIES[family], str(folders[family]), device="cpu", **options)
+    return load_detector(FORMS[family], str(folders[family]), device="cpu", **options)
 
 
 @pytest.fixture(scope="module")
 def detectors(folders):
-    return {family: loaded(folders, family) for family in FAMILIES}
+    return {family: loaded(folders, family) for family in FORMS}
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +77,13 @@ def queries(kind="detect", image=None):
     return [Query(kind, Patch(image, box), text) for box, text in ASKED]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FORMS)
 def test_answers_are_those_of_the_familys_own_code(folders, detectors, family):
     """The model as transformers runs it: picture and text in one pass, nothing remembered."""
     own = AutoModelForZeroShotObjectDetection.from_pretrained(folders[family]).eval()
     detector = detectors[family]
     network = detector.network
-    is_owl = family != "grounding_dino"
+    is_owl = FORMS[family] == "owlv2"
     for query in queries():
         (found,) = detector.detect([query])
         prompt = network.prompt(query.text.removeprefix("the "))
@@ -116,6 +118,15 @@ def test_batched_answers_equal_those_alone(folders, detectors, family):
         width, height = (np.diff(query.patch.box.as_ints()[i::2])[0] for i in (0, 1))
         assert (batched.boxes >= 0).all() and (batched.boxes <= [width, height] * 2).all()
         assert batched.heat.to_numpy().shape == (height, width)
+
+
+@pytest.mark.parametrize("family", FORMS)
+def test_half_precision_moves_the_best_score_by_less_than_a_tenth(folders, detectors, family):
+    exact = detectors[family].detect(queries())
+    rough = loaded(folders, family, dtype=torch.bfloat16).detect(queries())
+    for one, other in zip(exact, rough, strict=True):
+        assert other.scores.dtype == np.float32
+        assert other.scores.max() == pytest.approx(one.scores.max(), abs=0.1)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
