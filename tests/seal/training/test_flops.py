@@ -6,6 +6,7 @@ from plain_batches import plain_batch
 
 from seal.batch import Batch, Row, Sample
 from seal.data.collate import collate
+from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
 from seal.training.flops import count_flops
@@ -63,6 +64,29 @@ def test_a_layer_of_the_tower_that_is_not_run_costs_nothing(vicuna):
     tokens, hidden = 257, 1024
     layer = 2 * tokens * 12 * hidden**2 + 4 * hidden * tokens**2
     assert with_all - needed == pytest.approx(layer)
+
+
+@pytest.mark.parametrize(
+    ("own", "tokens"),
+    [
+        ({"family": "siglip", "image_size": 230}, 256),
+        ({"family": "dinov2", "pretrained_size": 518}, 257),
+        ({"family": "dinov2", "pretrained_size": 518, "num_registers": 4}, 261),
+    ],
+    ids=str,
+)
+def test_towers_cost_their_layers_over_their_tokens(own, tokens):
+    with torch.device("meta"):
+        model = VQAModelConfig(vision=VisionConfig(**own)).build()
+    model.set_trainable("instruct")
+    image = text_batch(1, 1)
+    image.pixel_values = torch.zeros(1, 3, 0, 0)
+    needed = count_flops(model)(image) - count_flops(model)(text_batch(1, 1))
+    hidden = 1024
+    layers = 23 * (2 * tokens * 12 * hidden**2 + 4 * hidden * tokens**2)
+    projectors = (model.image_projector, model.object_projector)
+    matrices = [m for p in projectors for m in p.modules() if isinstance(m, torch.nn.Linear)]
+    assert needed == pytest.approx(layers + 6 * 256 * sum(m.weight.numel() for m in matrices))
 
 
 def test_attention_costs_what_its_heads_cost_and_a_tied_head_as_any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,37 @@ def test_pixel_gradients_equal_whole_passes_that_keep_every_block(reader, answer
             expected = gradient[0].norm(dim=0).numpy()
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * expected.max())
         assert factors.patch == 14 and factors.question.shape == (28, 28)
+
+
+@pytest.mark.parametrize(
+    ("tower", "seen"),
+    [
+        ({"family": "dinov2", "patch_size": 7, "pretrained_size": 42, "intermediate_size": 32}, 28),
+        ({"family": "siglip", "image_size": 33}, 28),  # 5 pixels of 33 are left over
+    ],
+    ids=str,
+)
+def test_maps_and_pixels_of_other_towers_cover_what_their_grid_covers(tower, seen):
+    config = tiny_models.vqa_model().config
+    vision = dataclasses.replace(config.vision, **tower)
+    model = dataclasses.replace(config, vision=vision).build().eval()
+    answer_model = NetworkAnswerModel(model, tiny_models.tokenizer())
+    reader = DecoderReader(SealSource(answer_model))
+    look = LOOKS[0]
+    (factors,) = reader.relative([look], layer=0)
+    side = vision.grid_size
+    attentions, objective, pixels, tokens = _naive(answer_model, look.image, look.question)
+    expected = attentions[0][0, :, -1, tokens].mean(0).detach().view(side, side).numpy()
+    np.testing.assert_allclose(factors.question, expected, rtol=2e-5)
+    share = seen / vision.image_size  # of the square around the picture, 120 pixels a side
+    covered = (0, -15, 120 * share, -15 + 120 * share)
+    view = factors.view
+    assert (view.x0, view.y0, view.x1, view.y1) == pytest.approx(covered)
+    (gradients,) = reader.pixels([look])
+    (gradient,) = torch.autograd.grad(objective, pixels)
+    wanted = gradient[0].norm(dim=0)[:seen, :seen].numpy()
+    np.testing.assert_allclose(gradients.question, wanted, rtol=1e-4, atol=1e-6 * wanted.max())
+    assert gradients.patch == vision.patch_size and gradients.view == view
 
 
 def test_gradients_leave_the_model_as_it_was(reader, answer_model):
