@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class LlmConfig:
     rms_norm_eps: float = 1e-6
     rope_theta: float = 10000.0
     # As in Hugging Face's config.json: rope_type, factor, ... of positions beyond the pretraining's
-    rope_scaling: dict[str, Any] | None = None
+    rope_scaling: dict[str, Any] = field(default_factory=dict)
     attention_bias: bool = False  # of the attention's matrices; qwen2 always has its own
     tie_word_embeddings: bool = False  # the LM head is the word embeddings
     bos_token_id: int = 1
@@ -88,11 +88,9 @@ class LlmConfig:
         self._check_rope()
 
     def _check_rope(self) -> None:
-        scaling = self.rope_scaling
-        if scaling is None:
-            return
+        scaling = self.rope_scaling = {} if self.rope_scaling is None else self.rope_scaling
         if not isinstance(scaling, dict):
-            raise ValueError(f"rope_scaling is {str(scaling)[:100]!r}, not settings, or null")
+            raise ValueError(f"rope_scaling is {str(scaling)[:100]!r}, not settings")
         kind = scaling.get("rope_type", "default")
         if not isinstance(kind, str) or kind not in _ROPE_TYPES:
             raise ValueError(
@@ -158,7 +156,7 @@ class LlmConfig:
             max_position_embeddings=self.max_position_embeddings,
             rms_norm_eps=self.rms_norm_eps,
             rope_parameters={
-                "rope_type": "default", **(self.rope_scaling or {}), "rope_theta": self.rope_theta
+                "rope_type": "default", **self.rope_scaling, "rope_theta": self.rope_theta
             },
             bos_token_id=self.bos_token_id,
             eos_token_id=self.eos_token_id,
@@ -199,7 +197,7 @@ def _from_hf(kind: type[LlmConfig], told: Any) -> LlmConfig:
         max_position_embeddings=min(positions, window) if window else positions,
         rms_norm_eps=told.rms_norm_eps,
         rope_theta=float(theta),
-        rope_scaling=None if rope == {"rope_type": "default"} else rope,
+        rope_scaling={} if rope == {"rope_type": "default"} else rope,
         attention_bias=getattr(told, "attention_bias", False),
         tie_word_embeddings=told.tie_word_embeddings,
         bos_token_id=ends[0] if told.bos_token_id is None else told.bos_token_id,

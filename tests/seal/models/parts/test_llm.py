@@ -199,7 +199,7 @@ def test_what_a_family_does_not_have_is_told():
         ({"rope_type": "llama3", "factor": 8.0}, "low_freq_factor=None of rope_type=llama3: not a"),
         ({"rope_type": "linear", "factor": "four"}, "factor='four' of rope_type=linear"),
         ({"rope_type": ["yarn"]}, "rope_type=.*yarn.* is none of default, linear"),
-        ("linear", "rope_scaling is 'linear', not settings, or null"),
+        ("linear", "rope_scaling is 'linear', not settings"),
     ],
 )
 def test_wrong_settings_of_positions_are_told(scaling, message):
