@@ -160,7 +160,7 @@ class _Refusing(FakeAnswerModel):
 def test_what_cannot_be_made_is_told_before_anything_is_loaded():
     check_guide("zoom_eye", GuideConfig(), answers=False)  # targets alone are sought
     check_guide("expert_first", GuideConfig.named("owlv2"), answers=True)
-    boxes = GuideConfig(detect="ocr")
+    boxes = GuideConfig(detect=None, expert="ocr")
     with pytest.raises(ValueError, match=r"latent, .*name a guide that does \(guide.confidence=\)"):
         check_guide("zoom_eye", boxes, answers=True)
     check_guide("zoom_eye", GuideConfig(detect="ocr", confidence="vlm_yes_no"), answers=True)
