@@ -17,9 +17,11 @@ from transformers import AutoModelForZeroShotObjectDetection
 
 from seal.geometry import Box
 from seal.inference.build_locator import build_locator
+from seal.inference.guides.composed import ComposedGuide
 from seal.inference.guides.config import KINDS, GuideConfig
 from seal.inference.guides.detector_files import load_detector
 from seal.inference.named_guides import load_guide
+from seal.miniature.world import make_scene
 from seal.search.draw import draw_path
 from seal.search.locator import LocateRequest
 from seal.search.protocol import Patch, Query
@@ -168,31 +170,38 @@ def test_a_red_box_is_found_where_it_was_drawn(seeing, family, size, box):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_detector_drives_a_whole_search(folders, seeing, family, tmp_path):
-    """Guided by its own heat: with a trace that comes back, and a picture."""
-    guide = load_guide(
-        GuideConfig.named(FAMILIES[family], {FAMILIES[family]: str(folders[family])}), device="cpu"
-    )
-    if family in seeing:
-        guide.parts = dict.fromkeys(guide.parts, seeing[family])
+def test_a_detector_drives_a_whole_search_of_a_scene(folders, family):
+    """Guided by its own heat: every region in turn, a trace that comes back, and a picture."""
+    named = {FAMILIES[family]: str(folders[family])}
+    guide = load_guide(GuideConfig.named(FAMILIES[family], named), device="cpu")
+    scene = make_scene(1, 0, (512, 384))
+    config = guide.search_config()
+    config.min_size, config.min_size_scale = 192, 16
+    config.confidence_high = 1.0  # random numbers are sure of anything
+    request = LocateRequest(scene.render(), str(scene.objects[0].kind))
+    (result,) = build_locator("guided", guide, config).locate([request])
+    assert len(result.path) == 1 + 4 and set(result.calls) == {"detect"}
+    assert {node.cue_kind for node in result.path} == {"target", None}
+    assert result.guide == guide.settings()
+    assert result.guide["models"][FAMILIES[family]]["model"] == str(folders[family])
+    trace = json.loads(json.dumps(to_dict(result, heat_cells=24)))
+    assert from_dict(trace).guide == result.guide
+    sheet = np.asarray(draw_path(request.image, from_dict(trace)))
+    plain = np.asarray(draw_path(request.image, from_dict(to_dict(result))))
+    assert sheet.shape == plain.shape and (sheet != plain).any()  # the heat is drawn
+
+
+@pytest.mark.parametrize("family", ["owlv2", "owlvit"])
+def test_a_search_goes_where_the_detector_sees_red_and_finds_it(seeing, family):
+    guide = ComposedGuide(seeing[family], heat=seeing[family])
     picture = noise(640, 480)
     picture.paste(RED, (500, 330, 560, 390))
     config = guide.search_config()
-    config.min_size, config.min_size_scale = 120, 16
-    config.confidence_high = 0.9 if family in seeing else 1.0  # random numbers are sure of anything
+    config.min_size, config.min_size_scale, config.confidence_high = 60, 16, 0.5
     (result,) = build_locator("guided", guide, config).locate([LocateRequest(picture, "mug")])
-    assert result.guide["parts"]["detect"] == FAMILIES[family]
-    assert result.guide["models"][FAMILIES[family]]["model"] == str(folders[family])
-    assert {node.cue_kind for node in result.path} <= {"target", None}
-    assert set(result.calls) == {"detect"} and len(result.path) > 1
-    if family in seeing:
-        assert result.found
-        first = result.path[1].box  # the quarter with the red box, before any other
-        assert first.x0 <= 500 and first.x1 >= 560 and first.y0 <= 330 and first.y1 >= 390
-    trace = json.loads(json.dumps(to_dict(result, heat_cells=24)))
-    assert from_dict(trace).guide == result.guide
-    sheet = draw_path(picture, from_dict(trace))
-    assert sheet.size[0] == 1024 and np.asarray(sheet).std() > 0
+    assert result.found and result.boxes[0].iou(Box(500, 330, 560, 390)) > 0
+    assert [node.depth for node in result.path] == [1, 2, 3]  # straight down, of 85 regions
+    assert result.path[1].box == Box(320, 240, 640, 480)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
