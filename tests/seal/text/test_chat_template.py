@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import pickle
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from seal.text.chat_template import choose_template
 from seal.text.conversation import (
     PLAIN,
     VQA,
+    Template,
     continuation_ids,
     conversation_row,
     conversation_text,
@@ -315,3 +317,13 @@ def test_a_caption_cannot_end_itself(family: str) -> None:
         conversation_row(
             own, PLAIN, [("<image>", f"A mug{own.eos_token}.")], image=IMAGE, record="r7"
         )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_another_process_makes_the_same_rows(family: str) -> None:
+    own = tokenizer(family)
+    sent: tuple[Tokenizer, Template] = pickle.loads(
+        pickle.dumps((own, choose_template(own, "vqa", "chat")))
+    )
+    there = conversation_row(*sent, TURNS[1:])
+    assert torch.equal(there.input_ids, row_of(family, TURNS[1:]).input_ids)
