@@ -10,7 +10,7 @@ STOPS = ("answering", "existing")
 BOXES = ("patch", "detect")
 
 
-def _published_falls() -> list[float]:
+def _default_falls() -> list[float]:
     return [0.05, 0.05, 0.1]
 
 
@@ -19,6 +19,8 @@ class ZoomEyeConfig:
     """Of `ZoomEye`; after Shen et al. 2025 (arXiv 2411.16044).
 
     Confidences are probabilities, from 0 to 1; theirs go from -1 to 1, so that their 0.6 is 0.8.
+    The form of the weight, depth, steps and first threshold are theirs; the bias and by how much
+    the threshold falls could not be compared with theirs.
     """
 
     max_depth: int = 5  # levels below the whole image, at most
@@ -29,7 +31,7 @@ class ZoomEyeConfig:
     # seen, for an answer model that cannot tell the former.
     stop_by: str = "answering"
     stop_threshold: float = 0.8  # stop at a region this sure,
-    threshold_falls: list[float] = field(default_factory=_published_falls)  # less these, one for
+    threshold_falls: list[float] = field(default_factory=_default_falls)  # less these, one for
     # every as many steps as the tree has levels; less all of them once the search has run out
     steps_per_level: int = 3  # regions visited at most, the whole image among them
     instances: int = 1  # regions to find, none inside another
