@@ -10,7 +10,9 @@
 
 `source` is a folder or a hub id; released checkpoints also load as they are, without conversion.
 The released search model holds no CLIP tower: `clip` names it. The fourth line makes what training
-begins from; `vision` is a tower of the family that model.vision names (CLIP, SigLIP, DINOv2). A
+begins from; `vision` is a tower of the family that model.vision names (CLIP, SigLIP, DINOv2). With
+`model.llm=null` the language model's sizes are those of `llm`, which may be any decoder of a family
+known here, a LLaVA, or a model folder of ours, whose image projector is then taken as well. A
 search model needs `detector` too; its tokenizer gets `[LOC]` and the marks around an image. Where
 the sizes have `prompt_style: chat`, turns are written as the tokenizer's own chat template has it,
 or the one in the file `chat_template`. `check` compares a JSON object of tensor names and shapes
@@ -20,7 +22,7 @@ folder of ours on the hub (`private=false` for everybody to see).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,7 +34,7 @@ from seal.files.plain_text import read_json_file
 from seal.inference.hub import model_folder, upload_folder
 from seal.models.files.authors import KeyReport, compare_keys, write_authors
 from seal.models.files.load import load_model, parameter_table
-from seal.models.files.public_parts import from_parts
+from seal.models.files.public_parts import from_parts, llm_sizes
 from seal.models.files.save import save_model
 from seal.models.files.tokenizer_fit import require_tokenizer_fits
 from seal.models.vqa import VQAModelConfig
@@ -48,7 +50,7 @@ from seal.text.tokens import SEARCH_TOKENS
 class ConvertRun:
     model: Any = None  # of conf/model, e.g. vqa_7b: the sizes of what parts make, or to check
     source: str | None = None  # the authors' folder or ours, or a hub id
-    llm: str | None = None  # parts, instead of a source: LLaMA, Vicuna or LLaVA
+    llm: str | None = None  # parts, instead of a source: a decoder, LLaVA, or a model of ours
     vision: str | None = None  # CLIP, SigLIP or DINOv2, as model.vision.family says
     clip: str | None = None  # the tower of a released search model; with parts, another `vision`
     detector: str | None = None  # OWL-ViT
@@ -81,9 +83,21 @@ class ConvertRun:
                 f"vision={self.vision} is a part beside llm=, and clip= another name of it: set one"
             )
 
+    @property
+    def kind(self) -> type[VQAModelConfig | VSMModelConfig]:
+        return VSMModelConfig if "detector" in self.model else VQAModelConfig
+
     def sizes(self) -> VQAModelConfig | VSMModelConfig:
-        kind = VSMModelConfig if "detector" in self.model else VQAModelConfig
-        return from_dict(kind, self.model)
+        return from_dict(self.kind, self.model)
+
+    def sizes_of_parts(self, llm: Path, num_tokens: int) -> VQAModelConfig | VSMModelConfig:
+        """With model.llm=null the language model's own, and rows for all tokens."""
+        if self.model.get("llm") is not None:
+            return self.sizes()
+        told = llm_sizes(llm)
+        told.vocab_size = max(told.vocab_size, num_tokens)
+        others = {key: value for key, value in self.model.items() if key != "llm"}
+        return replace(from_dict(self.kind, others), llm=told)
 
 
 @program("convert", ConvertRun)
@@ -123,21 +137,26 @@ def convert(run: ConvertRun, source: Path | None) -> None:
         parts = {"llm": model_folder(run.llm), "vision": tower}
         detector = None if run.detector is None else model_folder(run.detector)
         with TemporaryDirectory() as made:
-            new = _tokenizer(run, tokenizer, Path(made))
-            model = from_parts(run.sizes(), **parts, detector=detector, seed=run.seed)
-            save_model(run.out, model, new)
+            sizes = _add_tokenizer(run, parts["llm"], tokenizer, Path(made))
+            model = from_parts(sizes, **parts, detector=detector, seed=run.seed)
+            save_model(run.out, model, made)
 
 
-def _tokenizer(run: ConvertRun, source: Path, out: Path) -> Path:
-    """The tokenizer of a model of parts: what it needs is added, what does not fit is told."""
-    sizes = run.sizes()
-    is_vsm = isinstance(sizes, VSMModelConfig)
+def _add_tokenizer(
+    run: ConvertRun, llm: Path, source: Path, out: Path
+) -> VQAModelConfig | VSMModelConfig:
+    """Write the tokenizer of a model of parts: what it needs is added, what does not fit is told.
+
+    Returns the sizes of the model.
+    """
+    is_vsm = run.kind is VSMModelConfig
     tokenizer = extend_tokenizer(
         source, out, SEARCH_TOKENS if is_vsm else (), chat_template=run.chat_template
     )
+    sizes = run.sizes_of_parts(llm, tokenizer.vocab_size)
     require_tokenizer_fits(tokenizer, sizes)
     choose_template(tokenizer, "vsm" if is_vsm else "vqa", sizes.prompt_style)
-    return out
+    return sizes
 
 
 def check(config: VQAModelConfig | VSMModelConfig, path: Path) -> None:

@@ -77,6 +77,19 @@ def from_parts(
     return build_from(config, _one_dtype(state), "the parts do not fit the model")
 
 
+def llm_sizes(folder: Path | str) -> LlmConfig:
+    """Of what may be `llm=`: a Hugging Face folder, or a model folder of ours.
+
+    Raises:
+        ValueError: as `LlmConfig.of`.
+    """
+    path = Path(folder) / CONFIG_FILE
+    content = read_json_object(path)
+    if "model_class" in content:
+        return config_from_dict(content, path).llm
+    return LlmConfig.of(folder)
+
+
 def _llm_part(folder: Path, config: VQAModelConfig | VSMModelConfig) -> dict[str, Tensor]:
     """The language model, and the image projector if there is one.
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from seal.geometry import Box
 from seal.inference.load import load_search_model
 from seal.models.files.authors import authors_keys
-from seal.models.files.load import load_model
+from seal.models.files.load import load_model, read_config
 from seal.models.files.save import save_model
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
@@ -119,6 +119,12 @@ def test_parts_of_another_family_get_the_tokens_and_the_template_they_need(tmp_p
     assert "has no chat template" in capsys.readouterr().err and not (tmp_path / "out").exists()
     assert run_program(*command, f"chat_template={own}") == 0
     assert (tmp_path / "out" / "chat_template.jinja").read_bytes() == own.read_bytes()
+    words = [word for word in command if "model.llm" not in word and not word.startswith("out=")]
+    words += ["model.llm=null", f"out={tmp_path / 'same'}", f"chat_template={own}"]
+    assert run_program(*words) == 0
+    assert read_config(tmp_path / "same").llm == dataclasses.replace(
+        llm, vocab_size=plain.vocab_size + 4
+    )
     search = load_search_model(tmp_path / "out", device="cpu")
     assert search.model.config.prompt_style == "chat"
     assert search.tokenizer.token_id("[LOC]") == plain.vocab_size + 3
