@@ -208,7 +208,7 @@ class TextReader:
 
 
 def load_text_reader(
-    models: str | None = None, config: TextReaderConfig | None = None, *, threads: int = -1
+    models: str | None = None, config: TextReaderConfig | None = None, *, threads: int | None = None
 ) -> TextReader:
     """The guide on RapidOCR; `models`: a folder of other networks for it, see `RapidReader`.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL.Image import Image
 
 from seal.inference.guides.read_lines import Line
@@ -22,7 +23,11 @@ class RapidReader:
     """Reads print in Latin letters and Chinese, upright or turned by up to about 30 degrees."""
 
     def __init__(
-        self, models: str | Path | None = None, *, least_score: float = 0.5, threads: int = -1
+        self,
+        models: str | Path | None = None,
+        *,
+        least_score: float = 0.5,
+        threads: int | None = None,
     ) -> None:
         """`models`: a folder with another detector and reader of PaddleOCR's in ONNX files, for
         other scripts: `*det*.onnx`, `*rec*.onnx`, and the reader's letters in `*.txt` unless they
@@ -30,7 +35,7 @@ class RapidReader:
 
         Args:
             least_score: lines that it is less sure of are left out.
-            threads: of each network; -1 is all cores.
+            threads: of each network; None: as many as torch takes.
 
         Raises:
             ValueError: the package is not installed or cannot be loaded, or the folder lacks a
@@ -38,7 +43,11 @@ class RapidReader:
         """
         if not 0 <= least_score <= 1:
             raise ValueError(f"least_score={least_score} is not in [0, 1]")
-        options: dict[str, Any] = {"intra_op_num_threads": threads, "text_score": least_score}
+        options: dict[str, Any] = {
+            "intra_op_num_threads": torch.get_num_threads() if threads is None else threads,
+            "inter_op_num_threads": 1,
+            "text_score": least_score,
+        }
         if models is not None:
             options |= _files(Path(models))
         self.name = "rapidocr" if models is None else f"rapidocr {models}"
