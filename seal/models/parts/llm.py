@@ -127,8 +127,8 @@ class LlmConfig:
         if not isinstance(content, dict):
             raise ValueError(f"{path}: expected an object of settings")
         kind = content.get("model_type", "llama")
-        if kind == "llava" and "text_config" not in content:
-            kind = "llama"  # LLaVA's own files: a LLaMA's settings, with more beside them
+        if kind in ("llava", "llava_search") and "text_config" not in content:
+            kind = "llama"  # LLaVA's own files and SEAL's: a LLaMA's settings, with more beside
         if kind not in ARCHITECTURES:
             raise ValueError(
                 f"{path}: model_type={kind!r} is none of {', '.join(ARCHITECTURES)}: take a "
