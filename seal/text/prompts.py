@@ -13,9 +13,7 @@ REFUSAL = (
     "Some visual information about the following objects is missing or unclear:"
 )
 FOCUS = "Additional visual information to focus on: "
-LOCATE_ANSWER = "Sure, [LOC]."
-# What precedes `[LOC]` in every answer: its last hidden state is the query vector.
-LOCATE_PREFIX = "Sure,"
+LOCATE_ANSWER = "Sure, [LOC]."  # the hidden state that predicts its `[LOC]` is the query vector
 _ARTICLE = re.compile(r"^\s*(the|an?)\s+(?=\S)", re.IGNORECASE)
 
 

@@ -21,7 +21,7 @@ from seal.text.conversation import (
     move_image_to_front,
     prompt_row,
 )
-from seal.text.prompts import LOCATE_ANSWER, LOCATE_PREFIX, locate_question
+from seal.text.prompts import LOCATE_ANSWER, locate_question
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import VisualSizes
 from seal.text.train_tokenizer import train_tokenizer
@@ -84,7 +84,7 @@ def test_loc_is_found_where_it_is_predicted(tokenizer: Tokenizer) -> None:
         tokenizer,
         VSM,
         question,
-        answer_prefix=LOCATE_PREFIX,
+        answer_prefix="Sure,",
         image=IMAGE,
         sizes=VisualSizes(4, 1),
     )
