@@ -44,8 +44,13 @@ def test_an_experiment_composes_and_names_its_run(stage, size):
         assert f"vqa_{run.stage}" == stage
 
 
-@pytest.mark.parametrize("size", (*LLAMA, *NEWER))
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("size", "stage"),
+    [
+        *((size, stage) for size in LLAMA for stage in STAGES),
+        *((size, stage) for size in NEWER for stage in ("vqa_instruct", "vsm")),
+    ],
+)
 def test_a_big_experiment_builds_on_the_meta_device_and_trains_what_the_paper_trains(stage, size):
     run = composed(f"{stage}_{size}")
     with torch.device("meta"):

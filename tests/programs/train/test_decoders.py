@@ -28,17 +28,15 @@ from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 EXPERIMENTS = {"vqa": "vqa_instruct_smoke", "vsm": "vsm_smoke"}
 TARGETS = {"phi3": "[qkv_proj]"}
-STEPS, HALF = 20, 10
-# In every run of the suite: grouped heads, a head size of its own, norms of queries, tied tables.
-QUICK = ("qwen3", "vqa", True)
 CASES = [
-    pytest.param(*case, marks=() if case == QUICK else pytest.mark.slow)
-    for case in [
-        (name, kind, adapters)
+    # In most runs: grouped heads of their own size, norms of queries, tied tables.
+    ("qwen3", "vqa", True, 4),
+    *(
+        pytest.param(name, kind, adapters, 20, marks=pytest.mark.slow)
         for name in tiny_decoders.CONFIGS
         for kind in EXPERIMENTS
         for adapters in (True, False)
-    ]
+    ),
 ]
 
 
@@ -86,25 +84,29 @@ def command(root: Path, name: str, kind: str, adapters: bool, *more: str) -> lis
     return [
         f"train/{kind}", f"experiment={experiment}", f"paths.runs={root}",
         *sizes(base(root, name, kind)), f"init_from={base(root, name, kind)}",
-        "deepspeed=zero2", f"train.num_steps={STEPS}", f"train.save_every={HALF}",
+        "deepspeed=zero2",
         "train.validation_samples=0", "tokenizer=null", "smoke_data=false",
         f"paths.records={smoke_data(root)}", *lora, *more,
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "kind", "adapters"), CASES)
-def test_a_decoder_trains_goes_on_bit_for_bit_is_exported_and_answers(root, name, kind, adapters):
-    whole, parted = (f"{kind}_{name}_{'lora' if adapters else 'full'}_{n}" for n in "ab")
-    assert run_program(*command(root, name, kind, adapters, f"run_name={whole}")) == 0
-    # As if it had been stopped at the tenth step.
+@pytest.mark.parametrize(("name", "kind", "adapters", "steps"), CASES)
+def test_a_decoder_trains_goes_on_bit_for_bit_is_exported_and_answers(
+    root, name, kind, adapters, steps
+):
+    whole, parted = (f"{kind}_{name}_{'lora' if adapters else 'full'}_{steps}_{n}" for n in "ab")
+    words = command(root, name, kind, adapters, f"train.num_steps={steps}")
+    words.append(f"train.save_every={steps // 2}")
+    assert run_program(*words, f"run_name={whole}") == 0
+    half, last = (f"checkpoints/step-{step:08d}" for step in (steps // 2, steps))
+    # As if it had been stopped halfway.
     shutil.copytree(root / whole, root / parted)
     shutil.rmtree(root / parted / "model")
-    shutil.rmtree(root / parted / "checkpoints" / f"step-{STEPS:08d}")
-    (root / parted / "checkpoints" / "latest").write_text(f"step-{HALF:08d}\n")
-    assert run_program(*command(root, name, kind, adapters, f"run_name={parted}")) == 0
-    last = f"checkpoints/step-{STEPS:08d}"
+    shutil.rmtree(root / parted / last)
+    (root / parted / "checkpoints" / "latest").write_text(f"{Path(half).name}\n")
+    assert run_program(*words, f"run_name={parted}") == 0
     ends = [read_weights(root / run / last) for run in (whole, parted)]
-    middle = dict(iterate_weights(root / whole / "checkpoints" / f"step-{HALF:08d}"))
+    middle = dict(iterate_weights(root / whole / half))
     assert all(torch.equal(ends[0][key], value) for key, value in ends[1].items())
     assert any(not torch.equal(middle[key], value) for key, value in ends[0].items())
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import math
 import os
 
+import mixed_batches
 import pytest
+import tiny_decoders
 import torch
 from deepspeed.runtime import bf16_optimizer
-from mixed_batches import mixed_engine, mixed_train, vqa_model
+from mixed_batches import MixedSamples, mixed_engine, mixed_train, vqa_model
 from tiny_training import (
     TinyLoss,
     TinyModel,
@@ -17,6 +19,8 @@ from tiny_training import (
 )
 from whole_checkpoints import whole_tensor
 
+from seal.data.collate import collate
+from seal.models.vlm import LlmConfig
 from seal.training import state
 from seal.training.engine import Engine, build_engine, host_threads
 from seal.training.step import optimizer_step
@@ -48,6 +52,26 @@ def test_every_stage_has_the_same_losses_and_reports_the_same_gradient_norm(worl
         for (loss, norm), (other_loss, other_norm) in zip(plain, sharded, strict=True):
             assert other_loss == pytest.approx(loss, abs=2e-6)
             assert other_norm == pytest.approx(norm, rel=1e-5)
+
+
+def test_a_tied_head_trains_alike_under_every_stage(world, monkeypatch):
+    """One tensor read by two modules, which ZeRO-3 gathers for each."""
+    monkeypatch.setattr(mixed_batches, "LLM", LlmConfig.of(tiny_decoders.folder("qwen3")))
+    samples = MixedSamples("vqa")
+    found = []
+    for stage in (0, 2, 3):
+        engine = mixed_engine(world, "vqa", mixed_train(micro_batch_size=4), stage=stage)
+        assert not any("lm_head" in name for name in engine.trainable)
+        steps = []
+        for step in range(3):
+            batch = collate([samples[4 * step + i] for i in range(4)], pad_id=0)
+            losses, norm = optimizer_step(engine, [batch], step, seed=5)
+            steps.append([sum(losses.values()), norm])
+        found.append(steps)
+    assert all(norm > 0.01 for _, norm in found[0])
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            assert two == pytest.approx(one, rel=1e-5)
 
 
 def test_the_update_is_that_of_plain_adamw_on_the_mean_of_the_micro_batches(world):
