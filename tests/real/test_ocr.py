@@ -44,13 +44,21 @@ def guide(package) -> TextReader:
     return load_text_reader()
 
 
-def found(guide: TextReader, image, target: str) -> tuple[Box, float] | None:
-    """The best place for a target in the whole image, if it is good enough for the search."""
+def everywhere(guide: TextReader, image, target: str) -> list[tuple[Box, float]]:
+    """The places for a target in the whole image that are good enough for the search."""
     whole = Patch(image, Box(0, 0, *image.size))
     (told,) = guide.detect([Query("detect", whole, target)])
-    if not len(told.scores) or told.scores[0] < guide.search_config().confidence_low:
-        return None
-    return Box(*told.boxes[0].tolist()), float(told.scores[0])
+    least = guide.search_config().confidence_low
+    return [
+        (Box(*box.tolist()), float(score))
+        for box, score in zip(told.boxes, told.scores, strict=True)
+        if score >= least
+    ]
+
+
+def found(guide: TextReader, image, target: str) -> tuple[Box, float] | None:
+    """The best of them."""
+    return next(iter(everywhere(guide, image, target)), None)
 
 
 @pytest.mark.parametrize("size", [(1200, 800), (700, 1100), (901, 903)])
@@ -166,10 +174,9 @@ def test_print_in_photographs_is_found(guide):
     images, hits, misses = {}, [], []
     for name, text, x, y in PRINT:
         image = images.setdefault(name, open_image(DATA / name))
-        place = found(guide, image, f"the text '{text}'")
-        box = None if place is None else place[0]
-        right = box is not None and box.x0 <= x < box.x1 and box.y0 <= y < box.y1
-        (hits if right else misses).append(f"{text} ({Path(name).stem}): {place}")
+        told = everywhere(guide, image, f"the text '{text}'")
+        right = any(box.x0 <= x < box.x1 and box.y0 <= y < box.y1 for box, _ in told)
+        (hits if right else misses).append(f"{text} ({Path(name).stem}): {told[:1]}")
     wrong = [
         f"{text} ({Path(name).stem}): {place}"
         for name, image in images.items()
@@ -180,5 +187,5 @@ def test_print_in_photographs_is_found(guide):
     told += f"\n{len(wrong)} of {len(images) * len(ABSENT)} found that are not there:\n"
     told += "\n".join(wrong)
     print(told)
-    assert len(hits) >= 30, told
-    assert len(wrong) <= 2, told
+    assert len(hits) >= 31, told
+    assert len(wrong) <= 1, told

@@ -7,7 +7,9 @@ import pytest
 from colored_print import CellReader, blank, put
 
 from seal.geometry import Box
+from seal.inference.guides.config import KINDS, GuideConfig
 from seal.inference.guides.ocr import TextReader, TextReaderConfig, load_text_reader
+from seal.inference.named_guides import load_guide
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
 from seal.search.driver import run_searches
@@ -145,9 +147,10 @@ def test_the_trace_says_that_nothing_was_to_be_read():
 
 
 def test_without_the_package_the_way_to_install_it_is_told(monkeypatch):
+    assert TextReader.kinds == KINDS["ocr"]
     monkeypatch.setitem(sys.modules, "rapidocr_onnxruntime", None)
     with pytest.raises(ValueError, match=r"not installed: pip install 'seal\[ocr\]'"):
-        load_text_reader()
+        load_guide(GuideConfig.named("ocr"))
 
 
 @pytest.mark.parametrize(

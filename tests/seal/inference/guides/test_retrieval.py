@@ -11,7 +11,9 @@ from tiny_pairs import PAIRS, SIDE, pair_folder
 
 from seal.geometry import Box
 from seal.images import pad_to_square
+from seal.inference.guides.config import KINDS, GuideConfig
 from seal.inference.guides.retrieval import RetrievalConfig, TileRetriever, load_retriever
+from seal.inference.named_guides import load_guide
 from seal.search.config import SearchConfig
 from seal.search.draw import draw_path
 from seal.search.driver import run_searches
@@ -158,6 +160,16 @@ def test_it_guides_a_whole_search_with_trace_and_picture(guide, tmp_path):
     assert [node.box for node in again.path] == [node.box for node in result.path]
     draw_path(image, result).save(tmp_path / "path.png")
     assert (tmp_path / "path.png").stat().st_size > 1000
+
+
+def test_it_is_a_guide_by_name(family, guide):
+    config = GuideConfig.named("retrieval", {"retrieval": str(pair_folder(family))})
+    by_name = load_guide(config, device="cpu")
+    assert by_name.kinds - {"expert"} == guide.kinds == KINDS["retrieval"]
+    image = picture(64, 48)
+    (ours,), (theirs,) = (each.detect([query(image)]) for each in (by_name, guide))
+    np.testing.assert_array_equal(ours.boxes, theirs.boxes)
+    assert by_name.settings()["models"]["retrieval"] == guide.settings()
 
 
 def test_what_it_says_of_itself(family, guide):
