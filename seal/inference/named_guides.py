@@ -83,7 +83,7 @@ def load_guide(
         if name == "seal":
             guides[name] = vsm
         elif name in ASK_A_VLM:
-            guides[name] = config.ask.build(name, vlm(name))
+            guides[name] = config.ask.build(name, vlm(name), tell)
         else:
             guides[name] = _loaded(
                 name, config.models.get(name), tell, cache_mb=cache_mb, **options

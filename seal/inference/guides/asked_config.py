@@ -5,6 +5,7 @@ Nothing here loads a network library before a guide is built.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -84,8 +85,10 @@ class AskedConfigs:
         }  # fmt: skip
         return asdict(chosen[guide])
 
-    def build(self, guide: str, answer_model: AnswerModel) -> Guide:
-        """The guide of that name on an answer model.
+    def build(
+        self, guide: str, answer_model: AnswerModel, tell: Callable[[str], None] | None = None
+    ) -> Guide:
+        """The guide of that name on an answer model. `tell`: of what makes its answers doubtful.
 
         Raises:
             ValueError: the model cannot be asked or read in this way.
@@ -93,7 +96,9 @@ class AskedConfigs:
         if guide == "vlm_yes_no":
             from seal.inference.guides.vlm_yes_no import YesNoGuide
 
-            return YesNoGuide(answer_model, show=self.yes_no.show, asking=self.yes_no.asking)
+            return YesNoGuide(
+                answer_model, show=self.yes_no.show, asking=self.yes_no.asking, tell=tell
+            )
         if guide == "vlm_boxes":
             from seal.inference.guides.vlm_boxes import PrintedBoxes
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,12 @@ class YesNoGuide:
     )  # fmt: skip
 
     def __init__(
-        self, answer_model: AnswerModel, *, show: str = "patch", asking: str | None = None
+        self,
+        answer_model: AnswerModel,
+        *,
+        show: str = "patch",
+        asking: str | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         """`show`: the patch by itself, or "both", the whole image and the patch.
 
@@ -55,6 +60,8 @@ class YesNoGuide:
         existing and answering confidence are then that an answer does not begin as its refusal
         does; None: by the model. Whether something would be found closer by, a refusal does not
         tell: that is always asked for Yes or No.
+
+        `tell`: is told once if answers begin with neither word; None: the log.
 
         Raises:
             ValueError: there is no such setting, or the model never refuses.
@@ -70,7 +77,8 @@ class YesNoGuide:
                 "VQA LLM was: leave it out, or say asking=yes_no"
             )
         self.asking = asking
-        self._warned = False
+        self._tell = tell or logging.getLogger(__name__).warning
+        self._told = False
         self._asking = Asking(answer_model, show)
         self.cost = self._asking.cost
 
@@ -170,18 +178,18 @@ class YesNoGuide:
             yes_share(yes, no, memory.question)
             for (yes, no), memory in zip(losses, memories, strict=True)
         ]
-        self._warn(losses)
+        self._tell_of_other_answers(losses)
         return shares
 
-    def _warn(self, losses: Sequence[Sequence[float]]) -> None:
+    def _tell_of_other_answers(self, losses: Sequence[Sequence[float]]) -> None:
         """Say once that a model begins its answers otherwise: what is left for the two says little.
 
         A model that thinks first does, and one that answers in sentences.
         """
         most = max((sum(math.exp(-loss) for loss in pair) for pair in losses), default=1.0)
-        if most < _LEAST_MASS and not self._warned:
-            self._warned = True
-            logging.getLogger(__name__).warning(
+        if most < _LEAST_MASS and not self._told:
+            self._told = True
+            self._tell(
                 "vlm_yes_no: the model begins an answer with Yes or No with a probability of "
                 f"{most:.2g} at most, so its confidences mean little; tell a model that thinks "
                 "first not to, or choose another guide"
