@@ -2,6 +2,7 @@
 
     seal data_builders/scenes out=data/miniature workers=2
     seal data_builders/scenes out=data/miniature only=[vsm] vsm=2000
+    seal data_builders/scenes out=data/miniature only=[vqa_attributes]   # questions of vqa_instruct
 
 Writes OUT/vqa_align, vqa_instruct, vqa_no_crops and vsm (record sets, each with a small one below
 OUT/validation), OUT/benchmark in V*Bench's folder form, and OUT/benchmark_shuffled, the control in

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seal.miniature.benchmark import FOLDERS, build_benchmark
-from seal.miniature.scenes import SETS, build_scene_set
+from seal.miniature.scenes import ON_REQUEST, SETS, build_scene_set
 
 BENCHMARKS = ("benchmark", "benchmark_shuffled")
 # Another world: no scene of it is trained on.
@@ -23,6 +23,7 @@ class ScenesConfig:
     vqa_instruct: int = 1000
     vqa_no_crops: int = 400
     vsm: int = 1100
+    vqa_attributes: int = 1000  # built where `only` names it
     validation: int = 16  # scenes of each validation set
     # Questions of the benchmark, and of the control with shuffled homes.
     direct_attributes: int = 100
@@ -34,9 +35,10 @@ class ScenesConfig:
 
     def __post_init__(self) -> None:
         for name in self.only:
-            if name not in (*SETS, *BENCHMARKS):
-                raise ValueError(f"only={name!r}; known: {', '.join((*SETS, *BENCHMARKS))}")
-        for name in (*SETS, *FOLDERS, "validation", "shuffled", "workers", "seed"):
+            if name not in (*SETS, *ON_REQUEST, *BENCHMARKS):
+                known = ", ".join((*SETS, *ON_REQUEST, *BENCHMARKS))
+                raise ValueError(f"only={name!r}; known: {known}")
+        for name in (*SETS, *ON_REQUEST, *FOLDERS, "validation", "shuffled", "workers", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
@@ -45,7 +47,7 @@ def build_scenes(config: ScenesConfig) -> dict[str, int]:
     """Build what `config.only` names; how many records or questions each set has."""
     out = Path(config.out)
     counts: dict[str, int] = {}
-    for name in SETS:
+    for name in (*SETS, *ON_REQUEST):
         if name not in config.only:
             continue
         for folder, number, seed in (

@@ -46,6 +46,7 @@ from seal.version import __version__
 
 LICENSE = "MIT"
 SETS = ("vqa_align", "vqa_instruct", "vqa_no_crops", "vsm")
+ON_REQUEST = ("vqa_attributes",)  # questions of the sets above, by themselves
 SPLITS = ("base", *SETS, "benchmark")  # a world of its own for each
 LEVEL_SHARES = (0.3, 0.42, 0.28)  # views of each depth of the search tree below the whole scene
 VIEWS_PER_SCENE = 8
@@ -70,16 +71,20 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 
 def build_scene_set(name: str, out: Path, *, num_scenes: int, seed: int, workers: int) -> RecordSet:
-    """Write one of `SETS` to `out`, images included; the same set, if complete, is kept."""
-    if name not in SETS:
-        raise ValueError(f"there is no set {name!r} of scenes; known: {', '.join(SETS)}")
+    """Write one of `SETS` or `ON_REQUEST` to `out`, images included; the same set, if complete, is
+    kept."""
+    known = (*SETS, *ON_REQUEST)
+    if name not in known:
+        raise ValueError(f"there is no set {name!r} of scenes; known: {', '.join(known)}")
     makers: dict[str, Callable[[Path, int], Make]] = {
         "vqa_align": AlignScenes,
         "vqa_instruct": InstructScenes,
+        "vqa_attributes": AttributeScenes,
         "vqa_no_crops": NoCropScenes,
         "vsm": SearchScenes,
     }
-    make = makers[name](out / "images", split_seed(name, seed))
+    split = "vqa_instruct" if name == "vqa_attributes" else name
+    make = makers[name](out / "images", split_seed(split, seed))
     settings = {"set": name, "scenes": num_scenes}
     if (out / SET_FILE).exists():
         kept = RecordSet.open(out)
@@ -239,6 +244,19 @@ class InstructScenes(_Scenes):
         for number, chosen in enumerate((turns, turns[::-1])):
             records.append(_record("global", f"{index}-global{number}", image, size, chosen))
         return records
+
+
+class AttributeScenes(InstructScenes):
+    """Of the same scenes the questions about one thing alone: the answer is read off its crop."""
+
+    def __call__(self, index: int) -> Outcome:
+        records = super().__call__(index).records
+        return Outcome([record for record in records if "-attribute" in record.id])
+
+    def _global(
+        self, scene: Scene, rng: np.random.Generator, index: int, picture: Image.Image
+    ) -> list[Record]:
+        return []
 
 
 class NoCropScenes(_Scenes):

@@ -34,6 +34,14 @@ def test_a_set_depends_on_its_seed_and_not_on_the_workers(tmp_path, sets):
     assert (again.image_root / name).read_bytes() == first
 
 
+def test_the_attributes_by_themselves_are_those_of_the_instructions(tmp_path, sets):
+    alone = build_scene_set("vqa_attributes", tmp_path, num_scenes=6, seed=0, workers=0)
+    among = [r.to_json() for r in sets["vqa_instruct"] if "-attribute" in r.id]
+    assert [record.to_json() for record in alone] == among != []
+    shown = {record.image for record in alone}
+    assert {path.name for path in alone.image_root.iterdir()} == shown
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_every_record_has_its_picture_in_its_size(sets, name):
     records = sets[name]
