@@ -220,14 +220,15 @@ def load_text_reader(
 
 def _places(text: str, lines: Sequence[Line]) -> Iterator[_Place]:
     """Each line's part that is most like the text, and blocks of lines that hold it together."""
+    own = {id(line): find_fuzzy(text, line.text) for line in lines}
     for line in lines:
-        match = find_fuzzy(text, line.text)
+        match = own[id(line)]
         if match.score > 0:
             length = max(len(line.text), 1)
             yield _Place(line.part(match.start / length, match.end / length), match.score)
     for block in _blocks(lines):
         match = find_fuzzy(text, " ".join(line.text for line in block))
-        single = max(find_fuzzy(text, line.text).score for line in block)
+        single = max(own[id(line)].score for line in block)
         if match.score > single:
             boxes = [line.box for line in block]
             yield _Place(
@@ -241,13 +242,14 @@ def _places(text: str, lines: Sequence[Line]) -> Iterator[_Place]:
 
 def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
     """Two to four lines, each right below the one before, of letters of about one size."""
+    nearest: dict[int, Line | None] = {}  # by identity of the line above
+    for upper in lines:
+        below = (line for line in lines if _right_below(upper, line))
+        nearest[id(upper)] = min(below, key=lambda line: line.box.y0, default=None)
     for first in lines:
         block = [first]
-        while len(block) < _MOST_STACKED:
-            below = [line for line in lines if _right_below(block[-1], line)]
-            if not below:
-                break
-            block.append(min(below, key=lambda line: line.box.y0))
+        while len(block) < _MOST_STACKED and (lower := nearest[id(block[-1])]) is not None:
+            block.append(lower)
             yield list(block)
 
 

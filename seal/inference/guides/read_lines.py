@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from seal.inference.guides.image_tiles import image_tiles
 _EDGE = 2  # pixels from a border at which print is taken to go on beyond it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what every line is compared by is computed once
 class Line:
     """A line that was read."""
 
@@ -27,7 +28,7 @@ class Line:
     cut_left: bool = False  # it went on where the tile ended
     cut_right: bool = False
 
-    @property
+    @cached_property
     def box(self) -> Box:
         low, high = self.corners.min(0).tolist(), self.corners.max(0).tolist()
         return Box(*low, *high)
@@ -37,7 +38,7 @@ class Line:
         """Whether its letters follow each other along its corners' first side."""
         return bool(_length(self.corners[0], self.corners[1]) * 1.5 > self.height)
 
-    @property
+    @cached_property
     def height(self) -> float:
         """Of the letters, in pixels."""
         return _length(self.corners[0], self.corners[3])
