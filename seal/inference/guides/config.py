@@ -89,9 +89,7 @@ class GuideConfig:
         """
         if name not in KINDS:
             raise ValueError(f"guide={quoted(name)}: {_no_guide(name)}")
-        detects = gives(name, "detect")
-        parts: dict[str, Any] = {} if detects else dict.fromkeys(parts_of(name), name)
-        return cls(detect=name if detects else None, **parts, models=dict(models or {}))
+        return cls(detect=name, models=dict(models or {}))
 
     @classmethod
     def read(cls, text: str, models: dict[str, str] | None = None) -> GuideConfig:
@@ -137,10 +135,13 @@ class GuideConfig:
 
     @property
     def kinds(self) -> frozenset[QueryKind]:
-        """What the composed guide will answer."""
+        """What the composed guide will answer; see `ComposedGuide` of an expert that detects."""
         answered: set[QueryKind] = set()
         for part, guide in self.parts.items():
-            answered |= {"expert"} if part == "expert" else PARTS[part] & KINDS[guide]
+            if part != "expert":
+                answered |= PARTS[part] & KINDS[guide]
+            elif guide != self.part("detect"):
+                answered.add("expert")
         return frozenset(answered)
 
     def require_models(self, *, answers: bool, vsm: bool) -> None:

@@ -23,7 +23,7 @@ def test_the_published_guide_is_seals_own_in_every_part_but_confidence():
 def test_a_name_alone_is_the_file_of_that_name(name):
     chosen = yaml.safe_load((CONF / f"{name}.yaml").read_text("utf-8"))
     assert GuideConfig(**chosen) == GuideConfig.named(name) == GuideConfig.read(name)
-    assert GuideConfig.named(name).kinds - {"expert"} == KINDS[name]
+    assert GuideConfig.named(name).kinds == KINDS[name]
 
 
 def test_every_file_is_a_guide():
@@ -34,10 +34,16 @@ def test_a_part_that_is_not_named_is_the_detecting_guides_if_it_can_be():
     mixed = GuideConfig.read("detect=owlv2, cue=seal")
     assert mixed.parts == {"detect": "owlv2", "cue": "seal", "heat": "owlv2", "expert": "owlv2"}
     assert mixed.names == ["owlv2", "seal"]
-    assert mixed.kinds == {"detect", "contextual_cue", "cue_heatmap", "target_heat", "expert"}
+    assert mixed.kinds == {"detect", "contextual_cue", "cue_heatmap", "target_heat"}
     assert GuideConfig.read("detect=ocr,heat=seal").parts == {
         "detect": "ocr", "heat": "seal", "expert": "ocr",
     }  # fmt: skip
+
+
+def test_what_detects_is_an_expert_only_where_something_else_does():
+    assert "expert" not in GuideConfig(detect="owlv2", expert="owlv2").kinds
+    assert "expert" in GuideConfig(detect="owlv2", expert="ocr").kinds
+    assert GuideConfig(detect=None, expert="owlv2").kinds == {"expert"}
 
 
 def test_every_kind_of_query_has_one_part():
