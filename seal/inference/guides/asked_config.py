@@ -14,7 +14,7 @@ from seal.inference.guides.asking import SHOWN
 from seal.inference.guides.guide import Guide
 from seal.inference.guides.printed_forms import printed_form
 from seal.inference.guides.value_proposals import ProposalConfig
-from seal.inference.guides.vlm_yes_no import ASKINGS
+from seal.inference.guides.vlm_yes_no import ASKINGS, YesNoGuide
 
 
 @dataclass(kw_only=True, slots=True)
@@ -94,15 +94,13 @@ class AskedConfigs:
             ValueError: the model cannot be asked or read in this way.
         """
         if guide == "vlm_yes_no":
-            from seal.inference.guides.vlm_yes_no import YesNoGuide
-
             return YesNoGuide(
                 answer_model, show=self.yes_no.show, asking=self.yes_no.asking, tell=tell
             )
         if guide == "vlm_boxes":
             from seal.inference.guides.vlm_boxes import PrintedBoxes
 
-            return PrintedBoxes(answer_model, **asdict(self.boxes))
+            return PrintedBoxes(answer_model, **asdict(self.boxes), tell=tell)
         from seal.inference.guides.value_similarity import ValueSimilarity
 
         assert guide == "value_similarity", guide
@@ -112,4 +110,5 @@ class AskedConfigs:
             layers=None if layers is None else (layers[0], layers[1]),
             sigma=self.values.sigma,
             proposals=self.values.proposals,
+            tell=tell,
         )

@@ -5,7 +5,7 @@ No attention is read, so whatever computes it may; one pass gives the map of a r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -66,10 +66,12 @@ class ValueSimilarity:
         layers: tuple[int, int] | None = None,
         sigma: float = 1.0,
         proposals: ProposalConfig | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         """`layers`: the first and one past the last of the language model's; None: by depth.
 
-        `sigma`: of the Gaussian that smooths a map, in tokens of the image; 0: as it is.
+        `sigma`: of the Gaussian that smooths a map, in tokens of the image; 0: as it is. `tell`: as
+        of `YesNoGuide`, which gives the scores.
 
         Raises:
             ValueError: the model's values cannot be read, or it has no such layers.
@@ -89,7 +91,7 @@ class ValueSimilarity:
         self.proposals = proposals or ProposalConfig()
         self._asking = Asking(answer_model)
         self.cost = self._asking.cost
-        self._judge = YesNoGuide(answer_model)
+        self._judge = YesNoGuide(answer_model, tell=tell)
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         """Regions around the peaks of the target's map, with their existing confidences.

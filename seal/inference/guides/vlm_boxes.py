@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,7 @@ class PrintedBoxes:
         fixed_score: float = 0.75,
         max_boxes: int = 8,
         max_new_tokens: int = 256,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         """`form`: one of `printed_forms.FORMS`; None: the family's, plain JSON where none is known.
 
@@ -58,6 +59,7 @@ class PrintedBoxes:
             coordinates, order: what the numbers of form=json mean; the model is told.
             scores: "existence", or "fixed": `fixed_score` for every box.
             max_boxes: of one answer; more are not looked at.
+            tell: as of `YesNoGuide`, which gives the scores.
 
         Raises:
             ValueError: there is no such setting.
@@ -76,7 +78,7 @@ class PrintedBoxes:
         self.max_boxes, self.max_new_tokens = max_boxes, max_new_tokens
         self._asking = Asking(answer_model)
         self.cost = self._asking.cost
-        self._judge = YesNoGuide(answer_model)
+        self._judge = YesNoGuide(answer_model, tell=tell)
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         """The printed boxes, in their order, and their heat.

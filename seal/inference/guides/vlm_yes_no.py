@@ -190,7 +190,7 @@ class YesNoGuide:
         if most < _LEAST_MASS and not self._told:
             self._told = True
             self._tell(
-                "vlm_yes_no: the model begins an answer with Yes or No with a probability of "
+                "asked for Yes or No, the model begins with either with a probability of "
                 f"{most:.2g} at most, so its confidences mean little; tell a model that thinks "
                 "first not to, or choose another guide"
             )
@@ -200,11 +200,6 @@ class YesNoGuide:
         memories = [self._asking.memory(patch, text) for patch, text in asked]
         losses = self._asking.answer_model.next_word([(memory, sorry) for memory in memories])
         return [1.0 - min(math.exp(-loss), 1.0) for (loss,) in losses]
-
-
-def _whole(patch: Patch) -> np.ndarray:
-    """(1, 4) float32: all of a patch, in its pixels."""
-    return np.array([[0, 0, *patch_size(patch)]], np.float32)
 
 
 def yes_share(yes: float, no: float, question: str = "") -> float:

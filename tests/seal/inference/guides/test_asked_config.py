@@ -7,8 +7,11 @@ import sys
 
 import pytest
 import tiny_families
+import tiny_models
+from fakes import generation
 from seeing_model import SeeingModel
 
+from seal.geometry import Box
 from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.guides.asked_config import (
     AskedConfigs,
@@ -19,6 +22,7 @@ from seal.inference.guides.asked_config import (
 from seal.inference.guides.config import ASK_A_VLM, KINDS, GuideConfig
 from seal.inference.guides.value_proposals import ProposalConfig
 from seal.inference.named_guides import load_guide
+from seal.search.protocol import Patch, Query
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +53,24 @@ def test_what_is_chosen_reaches_the_guide(llava):
     assert ask.of("vlm_boxes")["form"] == "json"
 
 
+@pytest.mark.parametrize("name", ASK_A_VLM)
+def test_each_tells_of_answers_that_mean_little(name, llava, monkeypatch):
+    monkeypatch.setattr(llava, "next_word", lambda requests: [[9.0, 9.0] for _ in requests])
+    printed = generation("[[0.1, 0.1, 0.5, 0.5]]")
+    monkeypatch.setattr(llava, "generate", lambda asked, **_: [printed] * len(asked))
+    told: list[str] = []
+    guide = AskedConfigs().build(name, llava, told.append)
+    image = tiny_models.noise(90, 60)
+    guide.detect([Query("detect", Patch(image, Box(0, 0, 90, 60)), "mug")])
+    (line,) = told
+    assert "with a probability of 0.00025 at most" in line
+
+
 def test_all_three_are_loaded_by_name_and_ask_one_model(llava):
     config = GuideConfig.read("detect=vlm_boxes,heat=value_similarity,confidence=vlm_yes_no")
     guide = load_guide(config, answer_model=llava)
     assert {part: model.name for part, model in guide.parts.items()} == config.parts
-    assert guide.kinds == config.kinds - {"expert"}  # what detects is no expert apart
+    assert guide.kinds == config.kinds
 
 
 def test_a_server_that_shows_no_values_is_refused_before_it_is_asked():
