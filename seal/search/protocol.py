@@ -20,6 +20,12 @@ class Patch:
     image: Image
     box: Box  # image pixels
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of `crop()`."""
+        x0, y0, x1, y1 = self.box.as_ints()
+        return x1 - x0, y1 - y0
+
     def crop(self) -> Image:
         return cut(self.image, self.box.as_ints())
 

@@ -94,7 +94,7 @@ class Asking:
         # Loads the network libraries, which a guide's configuration must not.
         from seal.inference.guides.given_picture import seen_part
 
-        return seen_part(self.answer_model, *patch_size(patch))
+        return seen_part(self.answer_model, *patch.size)
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image, here and in the answer model."""
@@ -103,12 +103,6 @@ class Asking:
         if forget is not None:
             for picture in (image, *dropped):
                 forget(picture)
-
-
-def patch_size(patch: Patch) -> tuple[int, int]:
-    """(width, height) of what `Patch.crop` cuts out."""
-    x0, y0, x1, y1 = patch.box.as_ints()
-    return x1 - x0, y1 - y0
 
 
 def with_article(target: str) -> str:

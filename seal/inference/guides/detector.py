@@ -112,7 +112,7 @@ class Detector:
         self.cost.count(kind, len(queries))
         by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
         for i, query in enumerate(queries):
-            by_size[self.network.fit.size(*_size(query.patch))].append(i)
+            by_size[self.network.fit.size(*query.patch.size)].append(i)
         found: dict[int, Detections] = {}
         for size, places in by_size.items():
             for start in range(0, len(places), self.max_batch):
@@ -136,7 +136,7 @@ class Detector:
 
     def _detections(self, found: np.ndarray, query: Query) -> Detections:
         """found: (Q, 5) of one query, relative boxes and scores."""
-        width, height = _size(query.patch)
+        width, height = query.patch.size
         boxes, scores = found[:, :4], found[:, 4]
         heat = self.network.heat(scores, boxes, width, height)
         boxes_xyxy, inside = self.network.fit.to_patch(boxes, width, height)
@@ -153,9 +153,3 @@ class Detector:
 def _heat(found: Detections) -> Heat:
     assert found.heat is not None  # of every family
     return found.heat
-
-
-def _size(patch: Patch) -> tuple[int, int]:
-    """(width, height) of what `Patch.crop` cuts out."""
-    x0, y0, x1, y1 = patch.box.as_ints()
-    return x1 - x0, y1 - y0

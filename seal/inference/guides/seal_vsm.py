@@ -169,17 +169,17 @@ class NetworkSearchModel:
         """masks: (E, h, w) logits."""
         # Copies: a view would keep the logits of the whole batch as long as any one of them.
         return [
-            DeviceHeat(mask.clone(), *_size(query), maps=self._maps, extent=self._extent(query))
+            DeviceHeat(mask.clone(), *query.patch.size, maps=self._maps, extent=self._extent(query))
             for mask, query in zip(masks, queries, strict=True)
         ]
 
     def _frame(self, query: Query) -> tuple[int, int]:
         """What the detector's square shows, in pixels of the patch."""
-        return detector_frame(*_size(query), self.model.config.detector.fit)
+        return detector_frame(*query.patch.size, self.model.config.detector.fit)
 
     def _extent(self, query: Query) -> tuple[float, float]:
         """How much of that is the patch."""
-        (width, height), (across, down) = _size(query), self._frame(query)
+        (width, height), (across, down) = query.patch.size, self._frame(query)
         return width / across, height / down
 
     def _cue(self, queries: Sequence[Query], crops: list[Crop]) -> list[Cue]:
@@ -297,7 +297,7 @@ def _without_padding(
 
     boxes_xyxy: (E, Q, 4) patch pixels, scores: (E, Q) -> the same.
     """
-    sizes = boxes_xyxy.new_tensor([_size(query) for query in queries])[:, None]  # (E, 1, 2)
+    sizes = boxes_xyxy.new_tensor([query.patch.size for query in queries])[:, None]  # (E, 1, 2)
     low, high = boxes_xyxy.split(2, dim=-1)
     outside = ((low + high) / 2 >= sizes).any(-1)
     cut = torch.cat([torch.minimum(low, sizes), torch.minimum(high, sizes)], dim=-1)
@@ -306,12 +306,6 @@ def _without_padding(
 
 def _prefixes(crops: Sequence[Crop]) -> Prefix:
     return Prefix.stack([crop.prefix for crop in crops if crop.prefix is not None])
-
-
-def _size(query: Query) -> tuple[int, int]:
-    """(width, height) of what `Patch.crop` cuts out."""
-    x0, y0, x1, y1 = query.patch.box.as_ints()
-    return x1 - x0, y1 - y0
 
 
 def _name(query: Query) -> str:

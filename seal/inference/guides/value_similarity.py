@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.asking import Asking, patch_size
+from seal.inference.guides.asking import Asking
 from seal.inference.guides.value_maps import relevance, target_span
 from seal.inference.guides.value_proposals import ProposalConfig, propose
 from seal.inference.guides.value_source import value_source
@@ -220,12 +220,12 @@ class ValueSimilarity:
 
 
 def _heat(grid: np.ndarray, patch: Patch) -> GridHeat:
-    return GridHeat(grid, *patch_size(patch), peak=float(grid.max() / grid.mean()))
+    return GridHeat(grid, *patch.size, peak=float(grid.max() / grid.mean()))
 
 
 def _boxes(grid: np.ndarray, patch: Patch, config: ProposalConfig) -> list[Box]:
     """The proposed regions in pixels of the patch."""
-    width, height = patch_size(patch)
+    width, height = patch.size
     across, down = width / grid.shape[1], height / grid.shape[0]
     return [
         Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down)

@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.asking import Asking, patch_size
+from seal.inference.guides.asking import Asking
 from seal.inference.guides.box_heat import box_heat
 from seal.inference.guides.given_picture import default_form, given_size
 from seal.inference.guides.printed_forms import printed_form
@@ -97,7 +97,7 @@ class PrintedBoxes:
                 Detections(
                     np.array(edges, np.float32).reshape(-1, 4),
                     np.array(sure, np.float32),
-                    box_heat(boxes, sure, *patch_size(query.patch)),
+                    box_heat(boxes, sure, *query.patch.size),
                 )
             )
         return found
@@ -111,7 +111,7 @@ class PrintedBoxes:
         with self._asking.counting("cue_heatmap", queries):
             printed = self._printed(queries)
         return [
-            box_heat(boxes, [1.0] * len(boxes), *patch_size(query.patch))
+            box_heat(boxes, [1.0] * len(boxes), *query.patch.size)
             for query, boxes in zip(queries, printed, strict=True)
         ]
 
@@ -171,7 +171,7 @@ class PrintedBoxes:
         box = frame.to_pixels(printed, view.width, view.height)
         if box is None:
             return None
-        width, height = patch_size(patch)
+        width, height = patch.size
         x0, x1 = (min(max(x + view.x0, 0.0), width) for x in (box.x0, box.x1))
         y0, y1 = (min(max(y + view.y0, 0.0), height) for y in (box.y0, box.y1))
         return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None

@@ -16,7 +16,7 @@ import numpy as np
 from PIL.Image import Image
 
 from seal.inference.answers.protocol import AnswerModel
-from seal.inference.guides.asking import Asking, patch_size, with_article
+from seal.inference.guides.asking import Asking, with_article
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
 from seal.search.protocol import Cue, Detections, Heat, Patch, Query, QueryKind
@@ -109,7 +109,7 @@ class YesNoGuide:
             sure = self._existing(queries)
         return [
             Detections(
-                np.array([[0, 0, *patch_size(query.patch)]], np.float32),
+                np.array([[0, 0, *query.patch.size]], np.float32),
                 np.array([score], np.float32),
             )
             for query, score in zip(queries, sure, strict=True)
@@ -168,7 +168,7 @@ class YesNoGuide:
         for query, boxes in zip(queries, regions, strict=True):
             columns = len({box.x0 for box in boxes})
             grid = np.array([next(sure) for _ in boxes]).reshape(-1, columns)
-            heats.append(GridHeat(grid, *patch_size(query.patch), peak=float(grid.max())))
+            heats.append(GridHeat(grid, *query.patch.size, peak=float(grid.max())))
         return heats
 
     def _yes(self, asked: Sequence[tuple[Patch, str]]) -> list[float]:
