@@ -15,6 +15,7 @@ from seal.inference.device import existing_device
 from seal.inference.guides.detector import Detector, DetectorNetwork
 from seal.inference.guides.grounding_dino import LONG, SHORT, GroundingDino
 from seal.inference.guides.owl import Owl
+from seal.inference.hf.refusals import first_line
 from seal.inference.hub import model_folder
 
 # Guide -> the model types of transformers that it runs.
@@ -53,7 +54,7 @@ def load_detector(
         )  # fmt: skip
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ValueError(
-            f"{folder}: its weights cannot be read ({_first(error)}); they must be whole and "
+            f"{folder}: its weights cannot be read ({first_line(error)}); they must be whole and "
             "in *.safetensors files: fetch it again, or convert it"
         ) from error
     model, told = read
@@ -84,7 +85,9 @@ def _config(guide: str, folder: Path) -> Any:
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ValueError(f"{folder} is no model folder of Hugging Face: {_first(error)}") from error
+        raise ValueError(
+            f"{folder} is no model folder of Hugging Face: {first_line(error)}"
+        ) from error
     if config.model_type not in TYPES[guide]:
         other = next((g for g, types in TYPES.items() if config.model_type in types), None)
         way = f"use it as guide.models.{other}=" if other else "name a model of that kind"
@@ -105,7 +108,8 @@ def _tokenizer(folder: Path, model: Any) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise ValueError(
-            f"{folder}: its tokenizer cannot be loaded ({_first(error)}); fetch the folder again"
+            f"{folder}: its tokenizer cannot be loaded ({first_line(error)}); fetch the folder "
+            "again"
         ) from error
     ids = tokenizer.get_vocab()
     if isinstance(
@@ -131,8 +135,3 @@ def _sides(folder: Path) -> tuple[int, int]:
     if not isinstance(size, dict):
         return SHORT, LONG
     return int(size.get("shortest_edge", SHORT)), int(size.get("longest_edge", LONG))
-
-
-def _first(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -11,6 +11,7 @@ import torch
 from PIL.Image import Image
 
 from seal.inference.guides.read_lines import Line
+from seal.inference.hf.refusals import first_line
 
 _PATTERNS = {  # of RapidOCR's options
     "det_model_path": "*det*.onnx",
@@ -56,8 +57,9 @@ class RapidReader:
         except Exception as error:  # of ONNX Runtime, its own
             if models is None or isinstance(error, ValueError):
                 raise
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ValueError(f"guide.models.ocr={models} cannot be loaded: {first}") from error
+            raise ValueError(
+                f"guide.models.ocr={models} cannot be loaded: {first_line(error)}"
+            ) from error
 
     def read(self, picture: Image) -> list[Line]:
         lines, _ = self._engine(np.ascontiguousarray(np.asarray(picture)[:, :, ::-1]))  # BGR
@@ -91,8 +93,7 @@ def _package() -> Any:
             "pip install 'seal[ocr]' (for Python 3.10 to 3.12)"
         ) from error
     except ImportError as error:  # of OpenCV, where a library of the system is missing
-        first = str(error).splitlines()[0]
         raise ValueError(
-            f"guide ocr cannot load OpenCV ({first}): pip install --force-reinstall --no-deps "
-            "opencv-python-headless"
+            f"guide ocr cannot load OpenCV ({first_line(error)}): pip install --force-reinstall "
+            "--no-deps opencv-python-headless"
         ) from error
