@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 from typing import Any
 
-from seal.files.kind import foreign_kind
+from seal.files.plain_text import read_json_file, read_text
 
 MODEL_FILE = "tokenizer.model"  # sentencepiece
 JSON_FILE = "tokenizer.json"  # the library `tokenizers`
@@ -24,16 +24,18 @@ TOKENIZER_FILES = (
 )
 
 
+def copy_tokenizer(source: Path, folder: Path) -> None:
+    """The tokenizer's files, byte for byte."""
+    for name in TOKENIZER_FILES:
+        if (source / name).exists():
+            shutil.copyfile(source / name, folder / name)
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file, empty if there is no such file."""
     if not path.is_file():
         return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {foreign_kind(path) or error}") from error
+    content = read_json_file(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected an object, found {type(content).__name__}")
     return content
@@ -43,7 +45,7 @@ def chat_template_in(folder: Path) -> str | None:
     """The folder's chat template (Jinja), from its own file or the tokenizer's settings."""
     path = folder / CHAT_FILE
     if path.is_file():
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     told = read_object(folder / CONFIG_FILE).get("chat_template")
     if isinstance(told, list):  # named ones, as in [{"name": "default", "template": ...}]
         named = {each["name"]: each["template"] for each in told if isinstance(each, dict)}

@@ -21,14 +21,14 @@ from torch import Tensor
 from seal.files.fingerprint import TRAINING_FILE
 from seal.files.whole import follow_umask
 from seal.models.files.model_config import config_from_dict, read_json_object
-from seal.models.files.save import copy_tokenizer, replace_folder, require_tokenizer, write_json
+from seal.models.files.save import replace_folder, require_tokenizer, write_json
 from seal.models.files.shards import StoredTensor, list_file
 from seal.models.fit.lora import LoraConfig
 from seal.models.fit.quantize import quiet_bitsandbytes
 from seal.models.vlm import EMBEDDINGS, HEAD
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
-from seal.text.tokenize import TOKENIZER_FILES
+from seal.text.tokenizer_files import TOKENIZER_FILES, copy_tokenizer
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"

@@ -32,7 +32,7 @@ from seal.models.parts.vision import VisionConfig, VisionTower
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
-from seal.text.tokenize import TOKENIZER_FILES
+from seal.text.tokenizer_files import copy_tokenizer
 
 VQA_TYPE, VSM_TYPE = "llava_search", "llava"  # `model_type` of their config.json
 _SIZES_KEY = "seal"  # every size, in a folder that was written here; theirs tell the LLM's alone
@@ -253,9 +253,7 @@ def write_authors(folder: Path | str, model: VQAModel | VSM, tokenizer_folder: P
             follow_umask(shard)
         text = json.dumps(written, indent=2) + "\n"
         (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
-        for name in TOKENIZER_FILES:
-            if (tokenizer_folder / name).exists():
-                shutil.copyfile(tokenizer_folder / name, temporary / name)
+        copy_tokenizer(tokenizer_folder, temporary)
         temporary.rename(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -28,7 +28,7 @@ from seal.models.files.tower_names import name_on_disk
 from seal.models.vlm import EMBEDDINGS, HEAD
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
-from seal.text.tokenize import TOKENIZER_FILES
+from seal.text.tokenizer_files import copy_tokenizer
 
 SHARD_BYTES = 2_000_000_000  # of which one is in memory
 _HEADER_ROOM = 1 << 20  # bytes of a shard that are not weights
@@ -98,9 +98,7 @@ def write_random_model(
     )
     for name, settings in processor_files(config).items():
         _write(folder / name, settings)
-    for name in TOKENIZER_FILES:
-        if (tokenizer_folder / name).exists():
-            shutil.copyfile(tokenizer_folder / name, folder / name)
+    copy_tokenizer(tokenizer_folder, folder)
     _write(folder / CONFIG_FILE, sizes)  # last: before, it is no model folder
 
 

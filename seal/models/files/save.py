@@ -30,7 +30,7 @@ from seal.models.files.processors import DETECTOR_FILE, TOWER_FILE, processor_fi
 from seal.models.files.tower_names import name_on_disk
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
-from seal.text.tokenizer_files import JSON_FILE, MODEL_FILE, TOKENIZER_FILES
+from seal.text.tokenizer_files import JSON_FILE, MODEL_FILE, TOKENIZER_FILES, copy_tokenizer
 
 INDEX_FILE = "model.safetensors.index.json"
 
@@ -183,13 +183,6 @@ def require_tokenizer(source: Path) -> None:
         raise ValueError(
             f"{source} has no {MODEL_FILE} and no {JSON_FILE}: a model folder carries its tokenizer"
         )
-
-
-def copy_tokenizer(source: Path, folder: Path) -> None:
-    """The tokenizer's files, byte for byte."""
-    for name in TOKENIZER_FILES:
-        if (source / name).exists():
-            shutil.copyfile(source / name, folder / name)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
