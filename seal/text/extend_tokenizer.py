@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
+from seal.files.plain_text import read_text
 from seal.text.json_tokenizer import JsonTokenizer
 from seal.text.tokenize import Tokenizer, load_tokenizer
 from seal.text.tokenizer_files import (
     ADDED_FILE,
     CHAT_FILE,
     JSON_FILE,
-    TOKENIZER_FILES,
+    copy_tokenizer,
     read_object,
 )
 
@@ -43,22 +43,22 @@ def extend_tokenizer(
     source, out = Path(source), Path(out)
     tokenizer = load_tokenizer(source)
     out.mkdir(parents=True, exist_ok=True)
-    for name in TOKENIZER_FILES:
-        if (source / name).exists():
-            shutil.copyfile(source / name, out / name)
-    new = [token for token in tokens if token not in tokenizer]
-    is_json = isinstance(tokenizer, JsonTokenizer)
+    copy_tokenizer(source, out)
     if chat_template is not None:
         if not (source / JSON_FILE).is_file():
             raise ValueError(
                 f"{source} has no {JSON_FILE}, whose control tokens a chat template is written "
                 "in; use prompt_style=vicuna, or a tokenizer folder that has it"
             )
-        (out / CHAT_FILE).write_text(_read(Path(chat_template)), encoding="utf-8")
-        is_json = True
+        try:
+            (out / CHAT_FILE).write_text(read_text(chat_template), encoding="utf-8")
+        except ValueError as error:
+            raise ValueError(f"chat_template={error}") from error
+        tokenizer = load_tokenizer(out)  # of another kind now, if the source has both files
+    new = [token for token in tokens if token not in tokenizer]
     if not new:
         return load_tokenizer(out)
-    if is_json:
+    if isinstance(tokenizer, JsonTokenizer):
         backend = Backend.from_file(str(out / JSON_FILE))
         backend.add_tokens([AddedToken(token, normalized=False) for token in new])
         backend.save(str(out / JSON_FILE))
@@ -67,10 +67,3 @@ def extend_tokenizer(
         whole = read_object(out / ADDED_FILE) | ids
         (out / ADDED_FILE).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     return load_tokenizer(out)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"chat_template={path} cannot be read: {error}") from error

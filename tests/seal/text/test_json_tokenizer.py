@@ -163,3 +163,28 @@ def test_a_chat_template_is_put_into_the_folder(tmp_path: Path) -> None:
     template.write_text(tiny_tokenizers.CHATML_TURNS)
     own = extend_tokenizer(folder, tmp_path / "own", chat_template=template)
     assert own.chat_template == tiny_tokenizers.CHATML_TURNS
+    template.write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"chat_template=.*mine\.jinja: not UTF-8"):
+        extend_tokenizer(folder, tmp_path / "none", chat_template=template)
+
+
+def test_a_chat_template_does_not_lose_the_tokens_that_sentencepiece_had(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    template = (folder / "chat_template.jinja").rename(tmp_path / "mine.jinja")
+    pieces = sentencepiece(tmp_path / "pieces")
+    shutil.copy(pieces.folder / "tokenizer.model", folder)
+    (folder / "added_tokens.json").write_text(json.dumps({LOC_TOKEN: pieces.vocab_size}))
+    assert LOC_TOKEN in load_tokenizer(folder)
+    own = extend_tokenizer(folder, tmp_path / "own", [LOC_TOKEN], chat_template=template)
+    assert isinstance(own, JsonTokenizer) and LOC_TOKEN in own
+
+
+def test_a_byte_order_mark_is_no_part_of_a_chat_template(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    path = folder / "chat_template.jinja"
+    told = path.read_text()
+    path.write_text(told, encoding="utf-8-sig")
+    assert load_tokenizer(folder).chat_template == told
+    path.write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"chat_template\.jinja: not UTF-8"):
+        load_tokenizer(folder)
