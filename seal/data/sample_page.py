@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Target
-from seal.images import CLIP_MEAN, CLIP_STD
 from seal.pages.colors import color
 from seal.pages.page import Page, picture
 from seal.text.tokenize import Tokenizer
@@ -27,7 +26,7 @@ def add_samples(page: Page, samples: Iterable[Sample], tokenizer: Tokenizer) -> 
     page.markup("<p><mark>learnt</mark> <code>visual</code></p>")
     for sample in samples:
         page.subheading(sample.id)
-        pictures = [_clip_image(pixels) for pixels in sample.images]
+        pictures = [_image(pixels) for pixels in sample.images]
         if sample.detector_image is not None:
             pictures.append(_detector_image(sample))
         tags = [picture(image, width=_WIDTH, exact=True) for image in pictures]
@@ -67,24 +66,21 @@ def _marked_text(ids: list[int], labels: list[int], tokenizer: Tokenizer) -> str
     return " ".join(parts)
 
 
-def _clip_image(pixels: Tensor) -> Image.Image:
-    """(3, S, S) bytes, or normalized -> what the model sees."""
-    if pixels.dtype == torch.uint8:
-        return Image.fromarray(pixels.permute(1, 2, 0).numpy())
-    mean, std = (torch.tensor(values)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
-    bytes_ = ((pixels * std + mean).clamp(0, 1) * 255).round().to(torch.uint8)
-    return Image.fromarray(bytes_.permute(1, 2, 0).numpy())
+def _image(pixels: Tensor) -> Image.Image:
+    """(3, S, S) uint8, as every data set makes them."""
+    assert pixels.dtype == torch.uint8
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
 def _detector_image(sample: Sample) -> Image.Image:
     """The detector's picture with masks laid over it and boxes drawn."""
     assert sample.detector_image is not None
-    image = _clip_image(sample.detector_image)
+    image = _image(sample.detector_image)
     for place, target in enumerate(sample.targets):
         if target.mask is not None:
-            # Of the photo's form; the detector's picture is a square.
+            # Of the photo's form, which takes so much of the detector's square.
             across, down = target.extent
-            size = round(image.width * across), round(image.height * down)
+            size = max(1, round(image.width * across)), max(1, round(image.height * down))
             alpha = Image.fromarray((target.mask.unpack().numpy() * 110).astype(np.uint8))
             tint = Image.new("RGB", size, color(place))
             image.paste(tint, (0, 0), alpha.resize(size))

@@ -47,7 +47,7 @@ def test_boxes_and_masks_are_drawn_where_they_are() -> None:
     mask = torch.zeros(20, 40)
     mask[10:, :20] = 1  # the lower left quarter, of a photo twice as wide as high
     box = torch.tensor([[0.75, 0.25, 0.3, 0.3]])
-    gray = torch.zeros(3, 64, 64)
+    gray = torch.full((3, 64, 64), 120, dtype=torch.uint8)
     rows = (row("q", "s", 3), row("q", "s", 3))
     targets = (Target(None, Mask.pack(mask)), Target(box, None))
     page = shown(Sample("one", rows, (gray,), gray, targets))
@@ -59,8 +59,19 @@ def test_boxes_and_masks_are_drawn_where_they_are() -> None:
     assert "not annotated, 200 mask pixels" in page and "1 boxes, no mask" in page
 
 
+def test_a_mask_takes_the_part_of_the_square_that_the_photo_takes() -> None:
+    gray = torch.full((3, 64, 64), 120, dtype=torch.uint8)
+    for height, extent in ((20, (1.0, 0.5)), (1, (1.0, 0.001))):
+        target = Target(None, Mask.pack(torch.ones(height, 40)), extent=extent)
+        page = shown(Sample("one", (row("q", "s", 3),), (gray,), gray, (target,)))
+        plain, drawn = pictures(page)
+        end = max(1, round(64 * extent[1]))
+        changed = (plain != drawn).any(-1)
+        assert changed[:end].all() and not changed[end:].any()
+
+
 def test_a_chat_row_beside_expressions_has_no_supervision() -> None:
-    gray = torch.zeros(3, 8, 8)
+    gray = torch.full((3, 8, 8), 120, dtype=torch.uint8)
     rows = (row("q", "s", 3), row("q", "s"))
     page = shown(Sample("one", rows, (gray,), gray, (Target(None, None),)))
     assert page.count("not annotated, no mask") == 1
