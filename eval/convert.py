@@ -150,12 +150,16 @@ def _add_tokenizer(
     Returns the sizes of the model.
     """
     is_vsm = run.kind is VSMModelConfig
-    tokenizer = extend_tokenizer(
-        source, out, SEARCH_TOKENS if is_vsm else (), chat_template=run.chat_template
-    )
-    sizes = run.sizes_of_parts(llm, tokenizer.vocab_size)
-    require_tokenizer_fits(tokenizer, sizes)
-    choose_template(tokenizer, "vsm" if is_vsm else "vqa", sizes.prompt_style)
+    try:
+        tokenizer = extend_tokenizer(
+            source, out, SEARCH_TOKENS if is_vsm else (), chat_template=run.chat_template
+        )
+        sizes = run.sizes_of_parts(llm, tokenizer.vocab_size)
+        require_tokenizer_fits(tokenizer, sizes)
+        choose_template(tokenizer, "vsm" if is_vsm else "vqa", sizes.prompt_style)
+    except ValueError as error:
+        # `out` is gone when this is read; what to mend lies in `source`.
+        raise ValueError(str(error).replace(str(out), str(source))) from error
     return sizes
 
 

@@ -111,12 +111,14 @@ def test_parts_of_another_family_get_the_tokens_and_the_template_they_need(tmp_p
         f"+model.llm.eos_token_id={plain.eos_id}",
     ]  # fmt: skip
     assert run_program(*command, f"model.llm.vocab_size={plain.vocab_size}") == 2
-    assert f"has {plain.vocab_size + 4} tokens, the model" in capsys.readouterr().err
+    told = f"{tmp_path / 'llm'}: the tokenizer has {plain.vocab_size + 4} tokens, the model"
+    assert told in capsys.readouterr().err
     command.append(f"model.llm.vocab_size={plain.vocab_size + 4}")
     template = tmp_path / "llm" / "chat_template.jinja"
     own = template.rename(tmp_path / "own.jinja")
     assert run_program(*command) == 2
-    assert "has no chat template" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    told = f"{tmp_path / 'llm'} has no chat template"
+    assert told in capsys.readouterr().err and not (tmp_path / "out").exists()
     assert run_program(*command, f"chat_template={own}") == 0
     assert (tmp_path / "out" / "chat_template.jinja").read_bytes() == own.read_bytes()
     words = [word for word in command if "model.llm" not in word and not word.startswith("out=")]
