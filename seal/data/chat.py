@@ -80,7 +80,7 @@ class ChatConfig:
         prompt_style: str = "vicuna",
     ) -> ChatDataset:
         """`image_size` pixels a side, `sizes` tokens and the `background` of what is squared are
-        the vision tower's and projectors'."""
+        the vision tower's and projectors', `prompt_style` the model's."""
         return ChatDataset(
             records,
             tokenizer,

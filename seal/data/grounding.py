@@ -79,8 +79,8 @@ class GroundingConfig:
         """`image_size`, `detector_size`: pixels a side of the tower's and the detector's input.
 
         `background`: what the tower's pictures are squared with; `detector_fit`: how the
-        detector's are. `queries`: by expression text,
-        what `Target.query` is set to; a scaffold of the miniature.
+        detector's are. `prompt_style`: the model's. `queries`: by expression text, what
+        `Target.query` is set to; a scaffold of the miniature.
         """
         return GroundingDataset(
             records,

@@ -52,7 +52,7 @@ class ChatPictures:
 
     def prepare(self, image: Image.Image) -> SentPicture:
         image = to_rgb(image)
-        size = _within(image.size, self.max_pixels)
+        size = self.size(image)
         if size != image.size:
             self.resized += 1
             if self.resized == 1:

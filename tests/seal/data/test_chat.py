@@ -71,6 +71,17 @@ def test_a_target_is_shown_as_its_name_its_crop_and_its_place(
     assert (sample.rows[0].input_ids == VISUAL_TOKEN).sum() == 6 + 2 + 2
 
 
+def test_pictures_are_squared_with_the_color_of_the_tower(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    data = ChatConfig(object_slots="padded").build(
+        write_set(tmp_path, [chat_record("r", 1)]), tokenizer, image_size=28, sizes=SIZES,
+        background=(1, 2, 3),
+    )  # fmt: skip
+    whole, _, blank = data[0].images
+    assert whole[:, 0, 0].tolist() == blank[:, 0, 0].tolist() == [1, 2, 3]
+
+
 def test_records_are_rows_of_the_tokenizers_own_template(tmp_path: Path) -> None:
     own = load_tokenizer(tiny_tokenizers.folder("qwen3"))
     record = text_record("r0")

@@ -54,6 +54,17 @@ def many(n: int) -> Record:
     return search_record("many", *(Expression(f"thing {i}", (CUP,)) for i in range(n)))
 
 
+def test_the_picture_is_squared_with_the_color_of_the_tower(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    data = GroundingConfig().build(
+        write_set(tmp_path, [many(1)]), tokenizer, image_size=28, detector_size=24, sizes=SIZES,
+        background=(1, 2, 3),
+    )  # fmt: skip
+    (picture,) = data[0].images
+    assert picture[:, -1, -1].tolist() == [1, 2, 3]
+
+
 def test_each_expression_is_a_row_with_its_target(tmp_path: Path, tokenizer: Tokenizer) -> None:
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[4:12, 6:18] = 1
