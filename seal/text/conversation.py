@@ -13,7 +13,7 @@ import torch
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Visual
 from seal.text.quote import quoted
-from seal.text.template import PLAIN, TEMPLATES, VQA, VSM, Template
+from seal.text.template import PLAIN, VQA, VSM, Template
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import IMAGE_PLACEHOLDER, LOC_TOKEN, OBJECT_PLACEHOLDER, VisualSizes
 
@@ -21,7 +21,6 @@ __all__ = [
     "IMAGE_SLOT",
     "OBJECT_SLOT",
     "PLAIN",
-    "TEMPLATES",
     "VQA",
     "VSM",
     "Template",

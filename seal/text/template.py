@@ -122,4 +122,3 @@ VSM = SealTemplate(
     image=f"{IMAGE_START_TOKEN}{IMAGE_PLACEHOLDER}{IMAGE_END_TOKEN}",
 )
 PLAIN = SealTemplate("plain", user="", assistant="", stop="\n", plain=True)
-TEMPLATES = {template.name: template for template in (VQA, VSM, PLAIN)}
