@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+from transformers import CONFIG_MAPPING
 
 from seal.models.files.checkpoint_table import RECOMPUTED, TOWER_PREFIXES
 from seal.models.files.model_config import CONFIG_FILE, read_json_object
@@ -57,10 +58,9 @@ def _require_same(folder: Path, vision: VisionConfig) -> None:
     path = folder / CONFIG_FILE
     if not path.is_file():
         return
-    told = read_json_object(path)
-    kind = str(told.get("model_type", vision.family))
-    if isinstance(told.get("vision_config"), dict):
-        told = told["vision_config"]
+    whole = read_json_object(path)
+    kind = str(whole.get("model_type", vision.family))
+    told = whole["vision_config"] if isinstance(whole.get("vision_config"), dict) else whole
     if kind.startswith("siglip2"):
         raise ValueError(
             f"{path}: a {kind} is SigLIP 2 of any resolution (NaFlex), which has no fixed grid: "
@@ -68,6 +68,14 @@ def _require_same(folder: Path, vision: VisionConfig) -> None:
         )
     if _TYPES.get(kind) != vision.family:
         raise ValueError(f"{path}: a {kind} is no {vision.family} tower: {_OWN.format('family')}")
+    if told.get("use_swiglu_ffn"):
+        raise ValueError(
+            f"{path}: use_swiglu_ffn is what DINOv2 giant has, which cannot be used: take DINOv2 "
+            "small, base or large"
+        )
+    # What the file leaves out has the library's value: SigLIP's leave out the heads.
+    usual = CONFIG_MAPPING[kind]() if "model_type" in whole else None
+    usual = getattr(usual, "vision_config", usual)
     wanted = {
         "num_attention_heads": vision.num_attention_heads,
         "num_hidden_layers": vision.num_hidden_layers,
@@ -76,16 +84,12 @@ def _require_same(folder: Path, vision: VisionConfig) -> None:
         "patch_size": vision.patch_size,
     }
     for key, value in wanted.items():
-        if told.get(key, value) != value:
+        there = told.get(key, getattr(usual, key, value))
+        if there != value:
             name = {"num_register_tokens": "num_registers"}.get(key, key)
             raise ValueError(
-                f"{path}: {key}={told[key]}, but the model has {value}: {_OWN.format(name)}"
+                f"{path}: {key}={there}, but the model has {value}: {_OWN.format(name)}"
             )
-    if told.get("use_swiglu_ffn"):
-        raise ValueError(
-            f"{path}: use_swiglu_ffn is what DINOv2 giant has, which cannot be used: take DINOv2 "
-            "small, base or large"
-        )
 
 
 def _require_positions(

@@ -103,9 +103,9 @@ def test_on_disk_a_tower_has_one_layout_and_here_the_installed_library_s():
 @pytest.mark.parametrize(
     ("own", "way_out"),
     [
-        ({"pretrained_size": 0}, "6 x 6 patches.* set model.vision.pretrained_size=42"),
-        ({"family": "clip", "pretrained_size": 0}, "a dinov2 is no clip tower: model.vision.fam"),
-        ({"num_attention_heads": 4}, "num_attention_heads=2, but the model has 4: model.vision.n"),
+        ({"pretrained_size": 0}, r"6 x 6 patches.* set model.vision.pretrained_size=42"),
+        ({"family": "clip", "pretrained_size": 0}, r"dinov2 is no clip tower: model.vision.fa"),
+        ({"num_attention_heads": 4}, r"heads=2, but the model has 4: model.vision.num_att"),
         ({"num_hidden_layers": 3}, "num_hidden_layers=2, but the model has 3"),
         ({"hidden_act": "quick_gelu"}, "hidden_act=gelu, but the model has quick_gelu"),
     ],
@@ -115,6 +115,16 @@ def test_another_tower_than_the_configuration_s_is_told(own, way_out, tmp_path):
     with pytest.raises(ValueError, match=way_out) as told:
         tower_tensors(tmp_path, _config("dinov2", **own))
     assert str(tmp_path) in str(told.value) and "\n" not in str(told.value)
+
+
+def test_what_a_published_file_leaves_out_has_the_library_s_value(tmp_path):
+    """As in SigLIP's: no shape tells the number of heads."""
+    PUBLIC["siglip with its text encoder"]().save_pretrained(tmp_path)
+    seen = {key: value for key, value in SEEN.items() if key != "num_attention_heads"}
+    content = {"model_type": "siglip", "vision_config": seen}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="num_attention_heads=12, but the model has 2"):
+        tower_tensors(tmp_path, _config("siglip"))
 
 
 @pytest.mark.parametrize(
