@@ -106,12 +106,12 @@ def _llm_part(folder: Path, config: VQAModelConfig | VSMModelConfig) -> dict[str
         if there != here:
             raise ValueError(
                 f"{path}: {key}={there}, but the model has {here}; take another language model, "
-                "or other sizes with model.llm.*="
+                "or other sizes with ++model.llm.*="
             )
     if ours is not None and ours.vision != config.vision:
         raise ValueError(
             f"{path}: its image projector reads {ours.vision}, but the model has {config.vision}; "
-            "set model.vision.* to those"
+            "set ++model.vision.* to those"
         )
     return _part(folder, LLM_NAMES if ours is None else ALIGNED_NAMES)
 
@@ -121,8 +121,8 @@ def _detector(folder: Path, config: OwlViTConfig) -> dict[str, Tensor]:
     state = _part(folder, {backbone: "detector.vision_model.", **DETECTOR_NAMES})
     if not any(key.startswith("detector.vision_model.") for key in state):
         raise ValueError(
-            f"{folder} holds no {config.family} detector: model.detector.family= sets the model's "
-            "own, detector= another folder"
+            f"{folder} holds no {config.family} detector: ++model.detector.family= sets the "
+            "model's own, detector= another folder"
         )
     return state
 

@@ -17,7 +17,7 @@ from seal.models.files.tower_names import new_name
 from seal.models.parts.vision import VisionConfig
 
 _OURS = "vision_tower.vision_model."
-_OWN = "model.vision.{}= sets the model's own, vision= another folder"
+_OWN = "++model.vision.{}= sets the model's own, vision= another folder"
 # What config.json calls a tower, alone or with its text encoder.
 _TYPES = {
     "clip": "clip", "clip_vision_model": "clip", "siglip": "siglip",
@@ -103,6 +103,6 @@ def _require_positions(
         if side != vision.position_size // vision.patch_size:
             raise ValueError(
                 f"{folder} has position embeddings of {side} x {side} patches, the model is for "
-                f"{vision.position_size} px: set model.vision.pretrained_size="
-                f"{side * vision.patch_size}, or model.vision.image_size to it"
+                f"{vision.position_size} px: set ++model.vision.pretrained_size="
+                f"{side * vision.patch_size}, or ++model.vision.image_size to it"
             )

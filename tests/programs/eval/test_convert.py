@@ -114,6 +114,11 @@ def test_parts_of_another_family_get_the_tokens_and_the_template_they_need(tmp_p
     told = f"{tmp_path / 'llm'}: the tokenizer has {plain.vocab_size + 4} tokens, the model"
     assert told in capsys.readouterr().err
     command.append(f"model.llm.vocab_size={plain.vocab_size + 4}")
+    assert run_program(*command, "++model.vision.num_attention_heads=4") == 2
+    # vsm_smoke has the one of these in its file and not the other.
+    told = "heads=2, but the model has 4: ++model.vision.num_attention_heads="
+    assert told in capsys.readouterr().err
+    command += ["++model.vision.num_attention_heads=2", "++model.vision.pretrained_size=56"]
     template = tmp_path / "llm" / "chat_template.jinja"
     own = template.rename(tmp_path / "own.jinja")
     assert run_program(*command) == 2

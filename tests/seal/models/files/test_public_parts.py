@@ -160,7 +160,7 @@ def test_a_public_detector_scores_and_places_as_it_did(parts, family, folder, ki
 
 
 def test_a_detector_of_another_family_is_told_with_the_way_out(parts):
-    with pytest.raises(ValueError, match=r"holds no owlv2 detector: model\.detector\.family="):
+    with pytest.raises(ValueError, match=r"holds no owlv2 detector: \+\+model\.detector\.family="):
         from_parts(with_detector("owlv2"), **parts)
 
 
@@ -186,7 +186,7 @@ def test_a_search_model_begins_with_the_projector_that_a_vqa_llm_was_aligned_wit
         assert torch.equal(model.get_parameter(name), aligned.get_parameter(name))
     other = vsm_config()
     other.vision = dataclasses.replace(other.vision, feature_layer=-1)
-    with pytest.raises(ValueError, match=r"its image projector reads .*feature_layer=-2.* set mod"):
+    with pytest.raises(ValueError, match=r"image projector reads .*feature_layer=-2.* set \+\+mod"):
         from_parts(other, **parts | {"llm": tmp_path / "aligned"})
 
 
@@ -196,6 +196,6 @@ def test_a_decoder_of_another_architecture_is_told_with_the_way_out(parts, tmp_p
     told = json.loads(path.read_text())
     path.write_text(json.dumps(told | {"model_type": "qwen3", "head_dim": 8}))
     with pytest.raises(
-        ValueError, match=r"architecture=qwen3, but the model has llama; .*model\.llm"
+        ValueError, match=r"architecture=qwen3, but the model has llama; .*\+\+model\.llm"
     ):
         from_parts(vsm_config(), **parts | {"llm": tmp_path / "llm"})

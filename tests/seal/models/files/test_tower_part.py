@@ -103,9 +103,9 @@ def test_on_disk_a_tower_has_one_layout_and_here_the_installed_library_s():
 @pytest.mark.parametrize(
     ("own", "way_out"),
     [
-        ({"pretrained_size": 0}, r"6 x 6 patches.* set model.vision.pretrained_size=42"),
-        ({"family": "clip", "pretrained_size": 0}, r"dinov2 is no clip tower: model.vision.fa"),
-        ({"num_attention_heads": 4}, r"heads=2, but the model has 4: model.vision.num_att"),
+        ({"pretrained_size": 0}, r"6 x 6 patches.* set \+\+model.vision.pretrained_size=42"),
+        ({"family": "clip", "pretrained_size": 0}, r"dinov2 is no clip tower: \+\+model.vision.fa"),
+        ({"num_attention_heads": 4}, r"heads=2, but the model has 4: \+\+model.vision.num_att"),
         ({"num_hidden_layers": 3}, "num_hidden_layers=2, but the model has 3"),
         ({"hidden_act": "quick_gelu"}, "hidden_act=gelu, but the model has quick_gelu"),
     ],
