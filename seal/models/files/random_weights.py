@@ -119,7 +119,7 @@ def random_model(
     def draw(key: str, shape: torch.Size) -> Tensor:
         # bitsandbytes packs to 8 bits what comes from the host, and nothing else.
         where = "cpu" if quantization == "int8" else str(device)
-        return _draw(key, shape, seed, dtype, where, ())
+        return _draw(name_on_disk(key), shape, seed, dtype, where, ())
 
     return build_from_drawn(config, draw, device=device, quantization=quantization)
 
