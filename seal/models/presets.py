@@ -54,11 +54,10 @@ def _llm_13b(vocab_size: int) -> LlmConfig:
     )
 
 
-# Rows of Qwen3's table that no token of its tokenizer has; the added tokens take some of them.
 def _llm_qwen3_4b() -> LlmConfig:
     return LlmConfig(
         architecture="qwen3",
-        vocab_size=151936,
+        vocab_size=151936,  # more rows than its tokenizer has tokens: added ones fit in
         hidden_size=2560,
         intermediate_size=9728,
         num_hidden_layers=36,
