@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from functools import partial
 
@@ -40,6 +41,17 @@ def test_a_perfect_prediction_scores_one_and_a_wrong_one_nothing():
     assert search_metrics(search_sums(batch_of(target), output)) == {
         "cIoU": 0.0, "gIoU": 0.0, "box_accuracy": 0.0
     }  # fmt: skip
+
+
+def test_a_candidate_over_the_padding_is_not_the_answer():
+    target = Target(torch.tensor([[0.5, 0.25, 0.2, 0.2]]), None, extent=(1.0, 0.5))
+    boxes = torch.tensor([[[0.5, 0.7, 0.2, 0.2], [0.5, 0.25, 0.2, 0.2], [0.1, 0.1, 0.1, 0.1]]])
+    output = VSMOutput(
+        torch.zeros(0, 5), torch.tensor([[3.0, 2.0, 1.0]]), boxes, torch.zeros(1, 8, 8)
+    )
+    assert search_metrics(search_sums(batch_of(target), output)) == {"box_accuracy": 1.0}
+    target = dataclasses.replace(target, extent=(1.0, 1.0))
+    assert search_metrics(search_sums(batch_of(target), output)) == {"box_accuracy": 0.0}
 
 
 def test_ciou_adds_pixels_and_giou_averages_masks():
