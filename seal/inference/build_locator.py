@@ -68,10 +68,9 @@ def build_locator(
     config = config or SearchConfig()
     if nms_iou is not None:
         config = replace(config, nms_iou=nms_iou)
-    strategy = _strategy(search, config, answered_kinds(model), answer_model is not None)
+    strategy = _strategy(search, config, answered_kinds(model), answers=answer_model is not None)
     if not strategy.needs <= answered_kinds(model):
         model = AddedConfidences(model, answer_model, config)
-    _require(search, strategy, answered_kinds(model))
     return SearchLocator(strategy, model, lookahead=lookahead, concurrency=concurrency)
 
 
@@ -82,22 +81,19 @@ def check_guide(search: str, guide: GuideConfig, *, answers: bool) -> None:
     """
     if search in STRATEGIES:
         config = with_its_cues(SearchConfig(), guide.kinds)
-        strategy = _strategy(search, config, guide.kinds, answers)
-        _require(search, strategy, guide.kinds | added_kinds(guide.kinds, answers=answers))
+        _strategy(search, config, guide.kinds, answers=answers)
 
 
 def _strategy(
-    search: str, config: SearchConfig, answered: frozenset[QueryKind], answers: bool
+    search: str, config: SearchConfig, own: frozenset[QueryKind], *, answers: bool
 ) -> Strategy:
-    """With questions put only where something can say whether they can be answered."""
-    asks = answers or "answering" in answered
-    return build_strategy(search, config, asks=asks, answered=answered)
-
-
-def _require(search: str, strategy: Strategy, kinds: frozenset[QueryKind]) -> None:
+    """For a guide that answers `own`, and what can be made for it; too little is refused."""
+    kinds = own | added_kinds(own, answers=answers)
+    strategy = build_strategy(search, config, answered=kinds)
     if missing := sorted(strategy.needs - kinds):
         parts = ", ".join(dict.fromkeys(f"guide.{part_for(kind)}=" for kind in missing))
         raise ValueError(
             f"search={search} asks its guide for {', '.join(missing)}, which this one does not "
             f"give: name a guide that does ({parts}), or choose another search"
         )
+    return strategy

@@ -38,18 +38,18 @@ def build_strategy(
     name: str,
     config: SearchConfig | None = None,
     *,
-    asks: bool = True,
-    answered: frozenset[QueryKind] = frozenset(),
+    answered: frozenset[QueryKind] = frozenset({"answering"}),
 ) -> Strategy:
     """The strategy called `name`, with the numbers of `config`.
 
-    `asks=False`: no question is ever asked, or nothing can say whether it can be answered.
-    `answered`: the kinds that the model answers, of which some are asked for only if they are.
+    `answered`: the kinds that the model answers. "answering" and "expert" are asked for only where
+    they are among them.
 
     Raises:
         ValueError: there is no such strategy.
     """
     config = config or SearchConfig()
+    asks = "answering" in answered
     match name:
         case "guided":
             return GuidedSearch(config)
