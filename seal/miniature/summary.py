@@ -43,7 +43,9 @@ def summarize(
     cue = _read(results / "cue_reading.json")
     baseline = compare_runs(results / "benchmark", "guided", results / "benchmark_no_crops", "none")
     ways = {
-        f"{name}_vs_{WAYS[0]}": compare_runs(results / "benchmark", name, None, WAYS[0])
+        f"{name}_vs_{WAYS[0]}": compare_runs(
+            results / "benchmark", name, results / "benchmark", WAYS[0]
+        )
         for name in WAYS[1:]
     }
     metrics = collect(found, cue, baseline, ways) | {
@@ -56,12 +58,9 @@ def summarize(
     return out / "report.html"
 
 
-def compare_runs(first: Path, system: str, second: Path | None, other: str) -> dict[str, Any]:
-    """Two systems of two runs on the questions they share, paired: by split, and overall.
-
-    `second=None`: of the same run.
-    """
-    right = [_outcomes(first, system), _outcomes(second or first, other)]
+def compare_runs(first: Path, system: str, second: Path, other: str) -> dict[str, Any]:
+    """Two systems, of two runs or of one, on the questions they share: by split, and overall."""
+    right = [_outcomes(first, system), _outcomes(second, other)]
     shared = [question for question in right[0] if question in right[1]]
     by_split = {split: [q for q in shared if q[0] == split] for split in SPLITS[:2]}
     by_split["overall"] = by_split["attribute"] + by_split["spatial"]
