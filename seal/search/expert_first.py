@@ -14,7 +14,7 @@ from PIL.Image import Image
 from seal.search.config import SearchConfig
 from seal.search.guided import GuidedSearch
 from seal.search.locator import Search, Strategy
-from seal.search.protocol import Ask, Patch, Query, QueryKind
+from seal.search.protocol import QueryKind
 from seal.search.visits import Visits
 
 
@@ -57,9 +57,7 @@ class ExpertFirst:
         root = visits.root()
         if self.asks and question:
             # The same for every target of the question: a cache asks once.
-            sure = yield Ask(Query("answering", Patch(image, root.box), question))
-            assert 0 <= sure <= 1, f"a model gave the confidence {sure}"
-            root.confidences["answering"] = float(sure)
+            sure = yield from visits.sure(root, "answering", question)
             if sure >= numbers.sure_above:
                 visits.path.append(root)
                 result = visits.settled(root)

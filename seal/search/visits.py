@@ -48,6 +48,12 @@ class Visits:
             boxes, scores = self._instances(node, detections) or (boxes, scores)
         return self.result(node, boxes, scores), detections.heat
 
+    def sure(self, node: SearchNode, kind: QueryKind, text: str) -> Generator[Ask, Any, float]:
+        """How sure the model is of `text` in a region, noted there. `kind`: of `Confidences`."""
+        said = yield Ask(Query(kind, Patch(self.image, node.box), text))
+        node.confidences[kind] = probability(said)
+        return node.confidences[kind]
+
     def exhausted(self) -> SearchResult:
         """Nothing is left to visit: the best detection, if it is good enough."""
         best = max(self.path, key=lambda node: node.confidence)  # the earliest, among equals
@@ -100,3 +106,9 @@ class Visits:
             image_size=self.image.size,
             config=self.config.numbers(),
         )
+
+
+def probability(sure: float) -> float:
+    """What a model said of how sure it is."""
+    assert 0 <= sure <= 1, f"a model gave the confidence {sure}"
+    return float(sure)

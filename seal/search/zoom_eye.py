@@ -21,7 +21,7 @@ from seal.search.locator import Search
 from seal.search.protocol import Ask, AskAll, Detections, Patch, Query, QueryKind
 from seal.search.result import SearchResult
 from seal.search.tree import SearchNode, split
-from seal.search.visits import Visits
+from seal.search.visits import Visits, probability
 
 
 class ZoomEye:
@@ -103,8 +103,7 @@ class ZoomEye:
         visits.path.append(node)
         kind: QueryKind = "answering" if asked else "existing"
         if kind not in node.confidences:  # a child's existing confidence gave it its priority
-            sure = yield Ask(Query(kind, Patch(visits.image, node.box), asked or visits.target))
-            node.confidences[kind] = _probability(sure)
+            yield from visits.sure(node, kind, asked or visits.target)
         node.confidence = node.confidences[kind]
 
     def _expand(
@@ -117,7 +116,7 @@ class ZoomEye:
         for kind in kinds:
             sure = yield AskAll(tuple(Query(kind, patch, visits.target) for patch in patches))
             for child, each in zip(children, sure, strict=True):
-                child.confidences[kind] = _probability(each)
+                child.confidences[kind] = probability(each)
         weight = self.config.zoom_eye.existing_weight(node.depth, levels)
         for child in children:
             existing, latent = (child.confidences[kind] for kind in kinds)
@@ -158,8 +157,3 @@ def surest(path: Sequence[SearchNode], threshold: float, most: int) -> list[Sear
         if not any(node in other.lineage() or other in node.lineage() for other in chosen):
             chosen.append(node)
     return chosen
-
-
-def _probability(sure: float) -> float:
-    assert 0 <= sure <= 1, f"a model gave the confidence {sure}"
-    return float(sure)
