@@ -168,7 +168,14 @@ def _guide(arguments: argparse.Namespace) -> GuideConfig:
                 "owlv2=google/owlv2-base-patch16"
             )
         models[name] = model
-    return GuideConfig.read(arguments.guide, models)
+    guide = GuideConfig.read(arguments.guide, models)
+    for name in models:
+        if name not in guide.names:
+            raise ValueError(
+                f"--guide-model {name}=: --guide {arguments.guide} does not ask {name}; name it in "
+                "--guide too"
+            )
+    return guide
 
 
 def _chosen_chat(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -261,6 +261,7 @@ def test_a_guide_of_parts_has_heat_and_cues_from_the_search_model(tmp_path, plac
         (["--guide", "detect=seal,cue=owlv2"], "for cue take one of seal"),
         (["--guide", "owlv2"], "guide.detect=owlv2 needs a model: set guide.models.owlv2="),
         (["--guide", "owlv2", "--guide-model", "owlv2"], "is not NAME=MODEL"),
+        (["--guide-model", "owlv2=x"], "--guide-model owlv2=: --guide seal does not ask owlv2"),
         (["--guide", "owlv2", "--guide-model", "owlv2=none/here/at/all"], "no such model folder"),
         (
             ["--guide", "owlv2", "--guide-model", "owlv2=x", "--search", "no_target_cue"],
