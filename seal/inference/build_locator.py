@@ -74,13 +74,15 @@ def build_locator(
     return SearchLocator(strategy, model, lookahead=lookahead, concurrency=concurrency)
 
 
-def check_guide(search: str, guide: GuideConfig, *, answers: bool) -> None:
+def check_guide(
+    search: str, guide: GuideConfig, *, answers: bool, config: SearchConfig | None = None
+) -> None:
     """Refuse a guide that lacks what a search needs, before anything is loaded.
 
-    answers: whether there is an answer model.
+    answers: whether there is an answer model. config: None: what suits the guide.
     """
     if search in STRATEGIES:
-        config = with_its_cues(SearchConfig(), guide.kinds)
+        config = config or with_its_cues(SearchConfig(), guide.kinds)
         _strategy(search, config, guide.kinds, answers=answers)
 
 

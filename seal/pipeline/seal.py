@@ -127,7 +127,7 @@ class Seal:
                 f"choose none or one that reads the answer model itself ({', '.join(VICROP)})"
             )
         if searches:
-            check_guide(search, guide, answers=vqa is not None)
+            check_guide(search, guide, answers=vqa is not None, config=search_config)
             guide.require_models(answers=vqa is not None, vsm=vsm is not None)
             check_read(guide, vqa)
         if search in VICROP and vqa is None:

@@ -13,6 +13,7 @@ from seal.inference.guides.config import GuideConfig
 from seal.inference.guides.detector import Detector
 from seal.inference.named_guides import load_guide
 from seal.pipeline import Seal
+from seal.search.config import SearchConfig
 from seal.search.protocol import Patch, Query
 
 
@@ -83,3 +84,12 @@ def test_seal_takes_a_guide_by_name_by_parts_or_as_a_config(tmp_path):
         with pytest.raises(ValueError, match=says) as error:
             Seal.from_pretrained(None, guide=wrong, device="cpu")
         assert "\n" not in str(error.value)
+
+
+def test_what_the_search_config_asks_of_the_guide_is_checked_before_anything_is_loaded():
+    guide = GuideConfig.named("owlv2", {"owlv2": "none/here/at/all"})
+    with pytest.raises(ValueError, match=r"asks its guide for contextual_cue, .*guide\.cue="):
+        Seal.from_pretrained(None, guide=guide, search_config=SearchConfig(), device="cpu")
+    config = SearchConfig(use_contextual_cue=False)
+    with pytest.raises(ValueError, match="no such model folder"):
+        Seal.from_pretrained(None, guide=guide, search_config=config, device="cpu")
