@@ -15,7 +15,7 @@ class ExpertFirstConfig:
     """Of `ExpertFirst`."""
 
     sure_above: float = 0.5  # from this confidence on the whole image answers the question
-    expert_above: float | None = None  # least score of what the expert sees; None: as of the search
+    expert_above: float | None = None  # the expert sees what scores above this; None: as the search
 
     def __post_init__(self) -> None:
         for name in ("sure_above", "expert_above"):

@@ -205,7 +205,7 @@ def _subtitle(result: SearchResult, width: int) -> str:
     parts = [
         f"{visits} region{'s' if visits != 1 else ''} looked at",
         f"strategy {result.strategy}",
-        *guide_words(result),
+        *_guide_words(result),
         f"{result.image_size[0]} x {result.image_size[1]} pixels",
     ]
     if result.found:
@@ -213,7 +213,7 @@ def _subtitle(result: SearchResult, width: int) -> str:
     return canvas.shorten(", ".join(parts), 13, width - 2 * MARGIN)
 
 
-def guide_words(result: SearchResult) -> list[str]:
+def _guide_words(result: SearchResult) -> list[str]:
     """Who was asked, if the result says so: one name, or part by part where they differ."""
     parts: dict[str, str] = result.guide.get("parts", {})
     if not parts:

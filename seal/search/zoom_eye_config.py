@@ -35,8 +35,8 @@ class ZoomEyeConfig:
     # every as many steps as the tree has levels; less all of them once the search has run out
     steps_per_level: int = 3  # regions visited at most, the whole image among them
     instances: int = 1  # regions to find, none inside another
-    # What is found: the region itself, or the target's box in it where the guide detects one above
-    # `confidence_low`.
+    # What is found: the region itself, or the target's box in it where the guide detects one that
+    # scores at least `confidence_low`.
     box: str = "patch"
     # Asked in place of a question that names several targets.
     target_question: str = "What is the appearance of the {target}?"
