@@ -74,8 +74,9 @@ def _require_same(folder: Path, vision: VisionConfig) -> None:
             "small, base or large"
         )
     # What the file leaves out has the library's value: SigLIP's leave out the heads.
-    usual = CONFIG_MAPPING[kind]() if "model_type" in whole else None
-    usual = getattr(usual, "vision_config", usual)
+    library: Any = CONFIG_MAPPING[kind]
+    # Not the whole: its text encoder's own values make the library complain of them.
+    usual = library.sub_configs.get("vision_config", library)() if "model_type" in whole else None
     wanted = {
         "num_attention_heads": vision.num_attention_heads,
         "num_hidden_layers": vision.num_hidden_layers,
