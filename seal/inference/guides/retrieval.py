@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.geometry import Box
-from seal.images import cut
+from seal.inference.guides.features import FeatureCache, Features
 from seal.inference.guides.guide import GuideCost
 from seal.inference.guides.image_tiles import image_tiles, scores_map, tiles_inside
 from seal.inference.guides.pair_encoder import PairEncoder, load_pair_encoder
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
-from seal.search.protocol import Detections, Heat, Query, QueryKind
+from seal.search.protocol import Detections, Heat, Patch, Query, QueryKind
 from seal.text.prompts import without_article
 
 
@@ -58,19 +58,6 @@ class RetrievalConfig:
             raise ValueError(f"prompt={self.prompt!r} needs one {{}} where the target goes")
 
 
-@dataclass(slots=True)
-class _Tiled:
-    """An image, its tiles, and the embeddings of regions of it that were asked for."""
-
-    image: Image  # kept alive: the cache goes by its identity
-    tiles: list[Box]
-    known: dict[Box, Tensor] = field(default_factory=dict)  # (D,) each
-
-    @property
-    def num_bytes(self) -> int:
-        return sum(each.nbytes for each in self.known.values())
-
-
 class TileRetriever:
     """A `SearchModel` with `TargetHeat` on a CLIP or SigLIP; it has no contextual cue of its own.
 
@@ -93,25 +80,24 @@ class TileRetriever:
         self.encoder = encoder
         self.config = config or RetrievalConfig()
         self.max_batch = max_batch
-        self.max_bytes = cache_mb << 20
         self.cost = GuideCost()
-        self._images: OrderedDict[int, _Tiled] = OrderedDict()
+        self._regions = FeatureCache(self._embed, max_bytes=cache_mb << 20)
         self._texts: OrderedDict[str, Tensor] = OrderedDict()
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         """The best tiles of each patch, with its heat."""
         scores = self._scores("detect", queries)
         found = []
-        for query, (tiled, of_tiles, own) in zip(queries, scores, strict=True):
-            inside = tiles_inside(tiled.tiles, query.patch.box)
-            boxes = [tiled.tiles[i] for i in inside] or [query.patch.box]
+        for query, (tiles, of_tiles, own) in zip(queries, scores, strict=True):
+            inside = tiles_inside(tiles, query.patch.box)
+            boxes = [tiles[i] for i in inside] or [query.patch.box]
             each = of_tiles[inside] if inside else own
             kept = _best(boxes, each, self.config)
             found.append(
                 Detections(
                     _in_patch([boxes[i] for i in kept], query.patch.box),
                     each[kept].astype(np.float32),
-                    _heat(query, tiled, of_tiles),
+                    _heat(query, tiles, of_tiles),
                 )
             )
         return found
@@ -143,69 +129,62 @@ class TileRetriever:
 
     def forget(self, image: Image) -> None:
         """Drop the tiles of an image."""
-        self._images.pop(id(image), None)
+        self._regions.forget(image)
 
     def _heats(self, kind: QueryKind, queries: Sequence[Query]) -> list[Heat]:
         return [
-            _heat(query, tiled, of_tiles)
-            for query, (tiled, of_tiles, _) in zip(
+            _heat(query, tiles, of_tiles)
+            for query, (tiles, of_tiles, _) in zip(
                 queries, self._scores(kind, queries), strict=True
             )
         ]
 
     def _scores(
         self, kind: QueryKind, queries: Sequence[Query]
-    ) -> list[tuple[_Tiled, np.ndarray, np.ndarray]]:
-        """Of each query: its image, the scores of all its tiles, the score of the patch (1,).
+    ) -> list[tuple[list[Box], np.ndarray, np.ndarray]]:
+        """Of each query: the tiles of its image, their scores, the score of the patch (1,).
 
         The patch is scored for `detect` alone, and if it holds no whole tile: else it is empty.
         """
         self.cost.count(kind, len(queries))
-        images = [self._tiled(query.patch.image) for query in queries]
-        wanted: dict[tuple[int, Box], tuple[_Tiled, Box]] = {}
-        own: list[bool] = []
-        for query, tiled in zip(queries, images, strict=True):
-            for box in tiled.tiles:
-                wanted[id(tiled), box] = tiled, box
-            own.append(kind == "detect" and not tiles_inside(tiled.tiles, query.patch.box))
-            if own[-1]:
-                wanted[id(tiled), query.patch.box] = tiled, query.patch.box
-        self._embed([each for each in wanted.values() if each[1] not in each[0].known])
+        sizes = dict.fromkeys(query.patch.image.size for query in queries)
+        tiles = {size: self._tiles(*size) for size in sizes}
+        asked: list[list[Patch]] = []
+        for query in queries:
+            image, own = query.patch.image, query.patch.box
+            boxes = tiles[image.size]
+            alone = kind == "detect" and not tiles_inside(boxes, own)
+            asked.append([Patch(image, box) for box in (*boxes, *([own] if alone else []))])
+        regions = iter(self._regions.get([patch for patches in asked for patch in patches]))
+        self.cost.crops_encoded = self._regions.num_encoded
         texts = self._read([self._prompt(query.text) for query in queries])
         neutral = self._read([self.config.neutral])[0]
         answers = []
-        for query, tiled, text, alone in zip(queries, images, texts, own, strict=True):
-            boxes = [*tiled.tiles, *([query.patch.box] if alone else [])]
-            pictures = torch.stack([tiled.known[box] for box in boxes])
+        for query, patches, text in zip(queries, asked, texts, strict=True):
+            pictures = torch.stack([next(regions)[0] for _ in patches])  # (N, D)
             scores = self.encoder.scores(pictures, text, neutral)
-            count = len(tiled.tiles)
-            answers.append((tiled, scores[:count], scores[count:]))
-        self._trim()
+            own_tiles = tiles[query.patch.image.size]
+            count = len(own_tiles)
+            answers.append((own_tiles, scores[:count], scores[count:]))
         return answers
 
     def _prompt(self, text: str) -> str:
         return self.config.prompt.format(without_article(text))
 
-    def _tiled(self, image: Image) -> _Tiled:
-        if id(image) not in self._images:
-            config = self.config
-            side = config.tile_size or self.encoder.side
-            tiles = image_tiles(
-                *image.size, side=side, overlap=config.overlap, most=config.most_tiles
-            )
-            self._images[id(image)] = _Tiled(image, tiles)
-        self._images.move_to_end(id(image))
-        return self._images[id(image)]
+    def _tiles(self, width: int, height: int) -> list[Box]:
+        config = self.config
+        side = config.tile_size or self.encoder.side
+        return image_tiles(width, height, side=side, overlap=config.overlap, most=config.most_tiles)
 
-    def _embed(self, new: Sequence[tuple[_Tiled, Box]]) -> None:
-        for start in range(0, len(new), self.max_batch):
-            part = new[start : start + self.max_batch]
-            pictures = [cut(tiled.image, box.as_ints()) for tiled, box in part]
-            embedded = self.encoder.images(pictures)
-            for (tiled, box), each in zip(part, embedded, strict=True):
-                tiled.known[box] = each.clone()  # not a view that keeps the whole batch
+    def _embed(self, regions: list[Patch]) -> list[Features]:
+        """(D,) of each region."""
+        found: list[Features] = []
+        for start in range(0, len(regions), self.max_batch):
+            part = regions[start : start + self.max_batch]
+            embedded = self.encoder.images([region.crop() for region in part])
+            found += [(each.clone(),) for each in embedded]  # not views that keep the whole batch
             self.cost.calls += 1
-        self.cost.crops_encoded += len(new)
+        return found
 
     def _read(self, texts: Sequence[str]) -> list[Tensor]:
         new = [text for text in dict.fromkeys(texts) if text not in self._texts]
@@ -223,11 +202,6 @@ class TileRetriever:
             self._texts.popitem(last=False)
         return found
 
-    def _trim(self) -> None:
-        total = sum(tiled.num_bytes for tiled in self._images.values())
-        while total > self.max_bytes and len(self._images) > 1:
-            total -= self._images.popitem(last=False)[1].num_bytes
-
 
 def load_retriever(
     name: str | Path,
@@ -243,9 +217,9 @@ def load_retriever(
     return TileRetriever(encoder, config, max_batch=max_batch, cache_mb=cache_mb)
 
 
-def _heat(query: Query, tiled: _Tiled, scores: np.ndarray) -> GridHeat:
+def _heat(query: Query, tiles: list[Box], scores: np.ndarray) -> GridHeat:
     x0, y0, x1, y1 = query.patch.box.as_ints()
-    grid = scores_map(tiled.tiles, scores, Box(x0, y0, x1, y1))
+    grid = scores_map(tiles, scores, Box(x0, y0, x1, y1))
     return GridHeat(grid, x1 - x0, y1 - y0, peak=float(grid.max()))
 
 

@@ -86,7 +86,7 @@ def test_boxes_are_in_pixels_of_the_patch(guide):
     for box, score in zip(found.boxes, found.scores, strict=True):
         assert (box >= 0).all() and box[2] <= x1 - x0 and box[3] <= y1 - y0
         place = Box(*(box + np.array([x0, y0, x0, y0])).tolist())
-        own = [tile for tile in guide._images[id(image)].tiles if tile == place]
+        own = [tile for tile in guide._tiles(*image.size) if tile == place]
         assert len(own) == 1 and 0 < score < 1
 
 
@@ -118,7 +118,7 @@ def test_tiles_are_embedded_once_per_image(guide):
     tiles = guide.cost.crops_encoded
     guide.cue_heatmap([query(image, text="the left side"), query(image)])
     guide.detect([query(image)])
-    assert guide.cost.crops_encoded == tiles == len(guide._images[id(image)].tiles)
+    assert guide.cost.crops_encoded == tiles == len(guide._tiles(*image.size))
     assert guide.cost.texts_encoded == 4  # and the neutral one
     assert guide.cost.queries == {"target_heat": 3, "cue_heatmap": 2, "detect": 1}
     guide.forget(image)
@@ -126,12 +126,13 @@ def test_tiles_are_embedded_once_per_image(guide):
     assert guide.cost.crops_encoded == 2 * tiles
 
 
-def test_images_that_do_not_fit_are_forgotten_first_come(guide):
-    guide.max_bytes = 0
-    first, second = picture(60, 60), picture(60, 60, seed=1)
-    guide.target_heat([query(first)])
-    guide.target_heat([query(second)])
-    assert list(guide._images) == [id(second)]
+def test_what_does_not_fit_is_embedded_again_and_answered_the_same(family, guide):
+    small = load_retriever(pair_folder(family), device="cpu", cache_mb=0)
+    image = picture(60, 60)
+    for _ in range(2):
+        (ours,), (theirs,) = (each.target_heat([query(image)]) for each in (small, guide))
+        np.testing.assert_array_equal(ours.to_numpy(), theirs.to_numpy())
+    assert small.cost.crops_encoded == 2 * guide.cost.crops_encoded
 
 
 def test_heat_is_strongest_where_the_tiles_match_best(guide):
