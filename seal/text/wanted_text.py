@@ -13,6 +13,12 @@ _QUOTED = re.compile(
 )
 _KINDS = r"(?:texts?|words?|letters?|numbers?|names?|titles?|inscriptions?|lettering|digits?)"
 _OF_TEXT = re.compile(rf"^(?:printed |written )?{_KINDS}\b[ :,]*", re.I)
+# What may come before the text itself, in small letters: "the text Reading Room" is all text.
+_SAYING = re.compile(
+    r"^(?:(?:that|which) (?:say|read|spell)s?|(?:say|read|spell)(?:s|ing))\b[ :,]*"
+)
+# What may come instead of it.
+_OF_THING = re.compile(r"^of\s+(?:the|a|an|his|her|its|their|that|this)\b.*$", re.I)
 _SAYS = re.compile(
     r"^.*?\b(?:say(?:s|ing)|read(?:s|ing)|label(?:l?ed|l?ing)|(?:en)?titled|marked|named|"
     r"spell(?:s|ing))\b[ :,]*",
@@ -43,6 +49,8 @@ def wanted_texts(target: str) -> list[str]:
     told = _OF_TEXT.sub("", rest, count=1)
     if told == rest:
         told = _SAYS.sub("", rest, count=1)
+    else:
+        told = _OF_THING.sub("", _SAYING.sub("", told, count=1) or told)
     placed = _WHERE.sub("", told).strip(" .,:;?!")
     if told != rest:
         return _distinct([placed])
