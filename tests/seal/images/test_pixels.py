@@ -15,6 +15,7 @@ from golden_files import (
     golden_path,
 )
 from PIL import Image
+from transformers.models.owlv2.image_processing_pil_owlv2 import Owlv2ImageProcessorPil
 
 from seal.geometry import Box, square_padding
 from seal.images import owl_pixels
@@ -143,3 +144,13 @@ def test_the_whole_of_an_image_beyond_pillows_limit_can_be_cut(monkeypatch):
     whole = images.cut(image, (0, 0, 4, 2))
     assert whole is not image and whole.tobytes() == image.tobytes()
     assert images.cut(image, (1, 0, 3, 1)).size == (2, 1)
+
+
+def test_a_padded_square_is_what_owlv2s_own_processor_makes_behind_the_picture():
+    image = Image.fromarray(np.full((30, 60, 3), 200, np.uint8))
+    processor = Owlv2ImageProcessorPil(size={"height": 60, "width": 60})
+    theirs = np.asarray(processor(images=image)["pixel_values"][0])
+    ours = owl_pixels(image, 60, "pad")
+    # Blurred and resized in other ways, so not at the border of the picture.
+    for rows in (slice(0, 25), slice(36, 60)):
+        np.testing.assert_allclose(ours[:, rows], theirs[:, rows], atol=1e-5)
