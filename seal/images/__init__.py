@@ -1,6 +1,7 @@
 """Images: any picture file as upright RGB, and the pixels that the models were trained on."""
 
 from seal.images.detector_pixels import (
+    FILL,
     DetectorFit,
     detector_bytes,
     detector_frame,
@@ -22,6 +23,7 @@ from seal.images.pixels import (
     CLIP_COLORS,
     CLIP_MEAN,
     CLIP_STD,
+    IMAGENET_COLORS,
     Color,
     Normalization,
     byte_values,
@@ -40,6 +42,8 @@ __all__ = [
     "CLIP_COLORS",
     "CLIP_MEAN",
     "CLIP_STD",
+    "FILL",
+    "IMAGENET_COLORS",
     "MOST_PIXELS",
     "Color",
     "DetectorFit",

@@ -35,6 +35,7 @@ class Normalization:
 
 
 CLIP_COLORS = Normalization(CLIP_MEAN, CLIP_STD)
+IMAGENET_COLORS = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 BACKGROUND = CLIP_COLORS.background
 
 

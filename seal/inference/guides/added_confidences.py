@@ -86,7 +86,7 @@ class AddedConfidences:
         return self._answers.answering(queries)
 
     def settings(self) -> dict[str, Any]:
-        """Those of the guide, and what is told of the answer model."""
+        """Those of the guide, and which confidences were made for it."""
         told = self.model.settings()
         return told | {"confidences_added": sorted(self.added)}
 

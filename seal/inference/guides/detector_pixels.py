@@ -8,12 +8,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from seal.images.pixels import CLIP_MEAN, CLIP_STD
+from seal.images import CLIP_COLORS, FILL, Normalization, normalize_bytes, pad_to_square
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LEAST_SIDE = 32  # pixels: what the coarsest map of a backbone needs to have a cell
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +25,7 @@ class Fit:
     kind: Literal["stretch", "pad", "keep"]
     short: int
     long: int = 0
-    mean: Triple = CLIP_MEAN
-    std: Triple = CLIP_STD
+    normalization: Normalization = CLIP_COLORS
     smooth: Image.Resampling = Image.Resampling.BICUBIC
 
     def size(self, width: int, height: int) -> tuple[int, int]:
@@ -44,14 +40,10 @@ class Fit:
         """(3, H, W) float32, normalized."""
         image = image.convert("RGB")
         size = self.size(*image.size)
-        if self.kind == "pad" and image.width != image.height:
-            side = max(image.size)
-            square = Image.new("RGB", (side, side))
-            square.paste(image, (0, 0))
-            image = square
-        scaled = np.asarray(image.resize(size, self.smooth), np.float32) / 255
-        normal = (scaled - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
-        return np.ascontiguousarray(normal.transpose(2, 0, 1))
+        if self.kind == "pad":
+            image, _ = pad_to_square(image, "top_left", FILL)
+        scaled = np.asarray(image.resize(size, self.smooth)).transpose(2, 0, 1)
+        return normalize_bytes(scaled, self.normalization)
 
     def frame(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) in patch pixels of what boxes are relative to: the patch, or the square

@@ -12,8 +12,9 @@ from PIL.Image import Resampling
 from torch import Tensor, nn
 
 from seal.geometry import Box
+from seal.images import IMAGENET_COLORS
 from seal.inference.guides.box_heat import box_heat
-from seal.inference.guides.detector_pixels import IMAGENET_MEAN, IMAGENET_STD, Fit
+from seal.inference.guides.detector_pixels import Fit
 from seal.inference.guides.features import Features
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
@@ -38,7 +39,7 @@ class GroundingDino:
     ) -> None:
         """model: `GroundingDinoForObjectDetection`, or the form of it that MMDetection trained."""
         self.model, self.tokenizer, self.model_name = model, tokenizer, model_name
-        self.fit = Fit("keep", short, long, IMAGENET_MEAN, IMAGENET_STD, Resampling.BILINEAR)
+        self.fit = Fit("keep", short, long, IMAGENET_COLORS, Resampling.BILINEAR)
         self.backbone = _Remembering(model.model.backbone)
         model.model.backbone = self.backbone
         marks = tokenizer.convert_tokens_to_ids([".", "?"])

@@ -18,7 +18,7 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from seal.images import CLIP_COLORS, Normalization
+from seal.images import CLIP_COLORS, IMAGENET_COLORS, Normalization
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ FAMILIES = {
     ),
     # ImageNet's colors.
     "dinov2": TowerFamily(
-        _dinov2, Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), "gelu",
+        _dinov2, IMAGENET_COLORS, "gelu",
         has_class_token=True, cuts_remainder=False, layers="encoder.layer",
     ),
 }  # fmt: skip

@@ -11,13 +11,14 @@ from transformers.models.grounding_dino.image_processing_pil_grounding_dino impo
 from transformers.models.owlv2.image_processing_pil_owlv2 import Owlv2ImageProcessorPil
 from transformers.models.owlvit.image_processing_pil_owlvit import OwlViTImageProcessorPil
 
-from seal.inference.guides.detector_pixels import IMAGENET_MEAN, IMAGENET_STD, LEAST_SIDE, Fit
+from seal.images import IMAGENET_COLORS
+from seal.inference.guides.detector_pixels import LEAST_SIDE, Fit
 
 LINEAR = Image.Resampling.BILINEAR
 FITS = {
     "owlvit": Fit("stretch", 768),
     "owlv2": Fit("pad", 960, smooth=LINEAR),
-    "grounding_dino": Fit("keep", 800, 1333, IMAGENET_MEAN, IMAGENET_STD, LINEAR),
+    "grounding_dino": Fit("keep", 800, 1333, IMAGENET_COLORS, LINEAR),
 }
 SIZES = [(640, 480), (480, 640), (301, 97), (97, 301), (1600, 1201), (64, 64), (33, 900)]
 
