@@ -15,7 +15,7 @@ from seal.inference.device import existing_device
 from seal.inference.guides.detector import Detector, DetectorNetwork
 from seal.inference.guides.grounding_dino import LONG, SHORT, GroundingDino
 from seal.inference.guides.owl import Owl
-from seal.inference.hf.refusals import first_line
+from seal.inference.hf.refusals import first_line, require_all_weights
 from seal.inference.hub import model_folder
 
 # Guide -> the model types of transformers that it runs.
@@ -58,11 +58,7 @@ def load_detector(
             "in *.safetensors files: fetch it again, or convert it"
         ) from error
     model, told = read
-    if lost := sorted(told["missing_keys"]):  # they would be random numbers
-        raise ValueError(
-            f"{folder}: {len(lost)} of the model's weights are in none of its files, for example "
-            f"{lost[0]}; fetch it again"
-        )
+    require_all_weights(folder, told)
     tokenizer = _tokenizer(folder, model)
     model = model.to(device).eval()
     if tell is not None:

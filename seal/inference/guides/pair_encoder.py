@@ -18,7 +18,7 @@ from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
 from seal.images import pad_to_square
 from seal.inference.device import existing_device
-from seal.inference.hf.refusals import first_line, not_had, weights_refused
+from seal.inference.hf.refusals import first_line, not_had, require_all_weights, weights_refused
 
 
 class PairEncoder:
@@ -133,11 +133,7 @@ def load_pair_encoder(
             f"{name} ({config.model_type}) has no logit_scale to weigh a match by; take a CLIP or "
             "SigLIP"
         )
-    if lost := sorted(told["missing_keys"]):  # they would be random numbers
-        raise ValueError(
-            f"{name}: {len(lost)} of the model's weights are in none of its files, for example "
-            f"{lost[0]}; fetch it again"
-        )
+    require_all_weights(name, told)
     return PairEncoder(model.to(place), processor, tokenizer, name)
 
 

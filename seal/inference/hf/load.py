@@ -19,7 +19,13 @@ from seal.inference.hf.memory import kept_whole, require_room
 from seal.inference.hf.model import HFModel
 from seal.inference.hf.pixels import PixelBudget
 from seal.inference.hf.processor import load_processor
-from seal.inference.hf.refusals import first_line, needs_code, not_had, weights_refused
+from seal.inference.hf.refusals import (
+    first_line,
+    needs_code,
+    not_had,
+    require_all_weights,
+    weights_refused,
+)
 from seal.models.fit.quantize import QUANTIZATIONS, quiet_bitsandbytes
 from seal.text.quote import quoted
 
@@ -102,11 +108,7 @@ def load_hf(
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ValueError(weights_refused(name, error)) from error
     model, told = read
-    if lost := sorted(told["missing_keys"]):  # they would be random numbers
-        raise ValueError(
-            f"{name}: {len(lost)} of the model's weights are in none of its files, for example "
-            f"{lost[0]}; fetch it again"
-        )
+    require_all_weights(name, told)
     if quantization is None and device_map is None:
         model.to(place)
     for module in model.modules():  # bitsandbytes else repacks in bfloat16, and only some widths

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def not_had(name: str, error: Exception) -> str:
@@ -45,3 +47,13 @@ def first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # Where a package is missing, the library goes on to say how to install any.
     return lines[0].partition(". Check out")[0].rstrip(".") if lines else type(error).__name__
+
+
+def require_all_weights(name: str | Path, told: Mapping[str, Any]) -> None:
+    """`told`: what the library says of loading. Raises a ValueError for weights that were in no
+    file: they would be random numbers."""
+    if lost := sorted(told["missing_keys"]):
+        raise ValueError(
+            f"{name}: {len(lost)} of the model's weights are in none of its files, for example "
+            f"{lost[0]}; fetch it again"
+        )
