@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,3 +44,39 @@ def test_pairing_narrows_the_interval_of_correlated_systems():
 def test_systems_on_different_items_are_refused():
     with pytest.raises(ValueError, match="same items on both sides: 2 and 1"):
         compare([True, False], [True])
+
+
+def test_items_of_their_own_are_compared_by_mcnemar():
+    first, second = [True] * 12 + [False] * 5, [False] * 9 + [True] * 8
+    result = compare(first, second, clusters=range(17))
+    assert (result.test, result.p_value) == ("mcnemar", mcnemar(9, 5))
+    assert (result.clusters, result.design_effect) == (17, 1.0)
+    assert result == compare(first, second)
+
+
+def test_copies_of_a_question_do_not_make_a_difference_significant():
+    first, second = [True] * 4 + [False] * 3, [False] * 4 + [False] * 3
+    once = compare(first, second)
+    many = compare(first * 10, second * 10, clusters=list(range(7)) * 10)
+    assert many.mcnemar_p_value < 1e-9 < once.p_value
+    assert (many.test, many.p_value) == ("sign_flip", once.p_value)
+    assert many.clusters == 7
+    assert many.design_effect == pytest.approx(10, rel=0.2)
+
+
+def test_credits_between_right_and_wrong_are_compared_by_sign_flips():
+    result = compare([0.9, 0.6, 0.3, 1.0], [0.3, 0.3, 0.3, 0.0])
+    assert (result.only_first, result.only_second, result.mcnemar_p_value) == (3, 0, None)
+    assert (result.test, result.p_value) == ("sign_flip", 2 / 8)
+
+
+def test_two_systems_that_answer_alike_show_nothing():
+    result = compare([True, False], [True, False], clusters=["a", "a"])
+    assert (result.p_value, result.detectable) == (1.0, None)
+    assert compare([], []).difference.value is None
+
+
+def test_what_is_told_of_a_comparison_is_json():
+    told = compare([1.0, 0.0, 1.0], [0.0, 0.0, 1.0], clusters=["a", "a", "b"]).to_dict()
+    assert json.loads(json.dumps(told)) == told
+    assert told["clusters"] == 2
