@@ -1,0 +1,1 @@
+"""Sources: the rows of a benchmark, whatever file or hub holds them; pictures stay unread."""
