@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from PIL.Image import Image
 
-from seal.endpoint.address import check_address, is_endpoint, is_openai, split_address
 from seal.endpoint.client import Endpoint
+from seal.endpoint.named import named_endpoint
 from seal.endpoint.replies import Reply
-from seal.endpoint.served import ServedModel, served_models
 from seal.inference.answers.chat_pictures import ChatPictures
 from seal.inference.answers.chats import Chats, TooLongError
 from seal.inference.answers.endpoint_config import EndpointConfig
@@ -22,7 +20,6 @@ from seal.inference.answers.endpoint_vision import check_vision
 from seal.inference.answers.layouts import user_turn
 from seal.inference.answers.protocol import Cost, Generation
 from seal.inference.answers.top_words import first_words, word_losses
-from seal.text.quote import quoted
 from seal.text.tokens import IMAGE_PLACEHOLDER
 from seal.working_memory import VisualWorkingMemory
 
@@ -73,32 +70,14 @@ class EndpointAnswerModel:
                 or there is no such model, with those that are served.
         """
         config = config or EndpointConfig()
-        base_url, name = split_address(address)
-        if not is_endpoint(base_url):
-            raise ValueError(f"{quoted(address)} is no endpoint; one is like http://host:8000/v1")
-        check_address("endpoint", base_url, "api_key_env")
-        key = os.environ.get(config.api_key_env, "").strip()
-        if not key and is_openai(base_url):
-            raise ValueError(
-                f"{base_url} needs a key in the environment variable {config.api_key_env}; set it, "
-                "or name another variable with api_key_env="
-            )
-        endpoint = Endpoint(
-            name or "",
-            key=key,
+        endpoint, model = named_endpoint(
+            address,
             key_name=config.api_key_env,
-            base_url=base_url,
             concurrency=config.concurrency,
             attempts=config.attempts,
             timeout=config.timeout,
             backoff=config.backoff,
-            advice="the address, the model behind its #",
         )
-        served = served_models(endpoint)
-        model = _chosen(base_url, name, served)
-        endpoint.model = model.name
-        if served:
-            endpoint.advice += f" (it serves {_names(served)})"
         return cls(endpoint, config, context=model.context, tell=tell)
 
     def loglikelihood(
@@ -215,22 +194,3 @@ class EndpointAnswerModel:
             self.cost.images += answer.images
             self.cost.pixels += answer.pixels
         return [answer.reply for answer in answered]
-
-
-def _chosen(address: str, name: str | None, served: list[ServedModel] | None) -> ServedModel:
-    """The model that was meant. A name that is not listed may still be another name of one."""
-    if name is not None:
-        return next((m for m in served or () if m.name == name), ServedModel(name))
-    if served is None:
-        raise ValueError(f"{address} has no list of its models: name one as in {address}#MODEL")
-    if len(served) != 1:
-        raise ValueError(
-            f"{address} serves {len(served)} models ({_names(served)}): name one as in "
-            f"{address}#MODEL"
-        )
-    return served[0]
-
-
-def _names(served: list[ServedModel]) -> str:
-    names = ", ".join(model.name for model in served[:10]) or "none"
-    return names + (f" and {len(served) - 10} more" if len(served) > 10 else "")
