@@ -1,0 +1,1 @@
+"""Language models that grade answers in words, where a benchmark asks for one."""
