@@ -17,6 +17,24 @@ def anls(answer: str, labels: Sequence[str]) -> float:
     return max(_similarity(_plain(answer), _plain(label)) for label in labels)
 
 
+def docvqa_anls(answer: str, labels: Sequence[str]) -> float:
+    """In [0, 1]: ANLS as DocVQA's server scores it, which its published numbers come from.
+
+    It differs from the paper's in two ways: an answer that is exactly half wrong earns its half,
+    and lengths are those of the texts before surplus blanks go (the competition's evaluate.py, as
+    kept in Qwen-VL's eval_mm/infographicsvqa_eval.py and in lmms-eval).
+    """
+    if not labels:
+        raise ValueError("an answer is judged by at least one label")
+    shares = []
+    for label in labels:
+        longest = max(len(answer.upper()), len(label.upper()))
+        distance = edit_distance(_plain(answer), _plain(label))
+        shares.append(distance / longest if longest else 0.0)
+    likeness = 1 - min(shares)
+    return likeness if likeness >= THRESHOLD else 0.0
+
+
 def edit_distance(first: str, second: str) -> int:
     """Fewest insertions, deletions and replacements of a character that make one the other."""
     row = list(range(len(second) + 1))

@@ -123,7 +123,11 @@ def bootstrap(
 
 
 def resampled(
-    sums: np.ndarray, sizes: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
+    sums: np.ndarray,
+    sizes: np.ndarray,
+    *,
+    seed: int | tuple[int, ...] = 0,
+    resamples: int = RESAMPLES,
 ) -> np.ndarray:
     """(resamples, k) column means of clusters, drawn with replacement and as many as there are.
 

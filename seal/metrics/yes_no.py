@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from seal.metrics.intervals import bootstrap, proportion, ratio
+from seal.metrics.intervals import bootstrap, proportion, ratio, wilson
 from seal.metrics.metric import Metric
 
 _WORD = re.compile(r"\b(yes|no|not)\b", re.IGNORECASE)
@@ -20,11 +22,16 @@ def says_yes(answer: str) -> bool | None:
 
 
 def yes_no_metrics(
-    said: Sequence[bool | None], true: Sequence[bool], *, seed: int = 0
+    said: Sequence[bool | None],
+    true: Sequence[bool],
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
 ) -> dict[str, Metric]:
     """Accuracy, and precision, recall and F1 of "yes", and the share of answers that are "yes".
 
     An answer that says neither counts as wrong, and as no "yes", and is told in `invalid`.
+    clusters: the image of each question, for intervals that know that they belong together.
     """
     if len(said) != len(true):
         raise ValueError(f"{len(said)} answers to {len(true)} questions")
@@ -32,17 +39,47 @@ def yes_no_metrics(
     hits = [float(answer is True and truth) for answer, truth in zip(said, true, strict=True)]
     called = [float(answer is True) for answer in said]
     there = [float(truth) for truth in true]
+    f1 = bootstrap(
+        np.array([hits, called, there]).T.reshape(-1, 3),
+        _f1,
+        invalid=unclear,
+        clusters=clusters,
+        seed=seed,
+    )
+    precision, recall = (
+        _extreme(
+            ratio(hits, wholes, invalid=unclear, clusters=clusters, seed=seed), wholes, clusters
+        )
+        for wholes in (called, there)
+    )
+    if f1.value in (0.0, 1.0):  # it lies between the two: so do its bounds
+        ends = [end for m in (precision, recall) for end in (m.low, m.high) if end is not None]
+        f1 = replace(f1, low=min(ends, default=None), high=max(ends, default=None))
+    share = partial(proportion, invalid=unclear, clusters=clusters, seed=seed)
     return {
-        "accuracy": proportion(
-            [answer is truth for answer, truth in zip(said, true, strict=True)], invalid=unclear
-        ),
-        "precision": ratio(hits, called, invalid=unclear, seed=seed),
-        "recall": ratio(hits, there, invalid=unclear, seed=seed),
-        "f1": bootstrap(
-            np.array([hits, called, there]).T.reshape(-1, 3), _f1, invalid=unclear, seed=seed
-        ),
-        "yes": proportion([answer is True for answer in said], invalid=unclear),
+        "accuracy": share([answer is truth for answer, truth in zip(said, true, strict=True)]),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "yes": share([answer is True for answer in said]),
     }
+
+
+def _extreme(
+    metric: Metric, wholes: Sequence[float], clusters: Sequence[Hashable] | None
+) -> Metric:
+    """Resampling hits alone, or misses alone, tells nothing: none or all get Wilson's bounds.
+
+    Counted are the clusters that have such an answer, as if each of them were one.
+    """
+    if metric.value not in (0.0, 1.0):
+        return metric
+    if not any(wholes):
+        return replace(metric, low=None, high=None)
+    names = range(len(wholes)) if clusters is None else clusters
+    count = len({name for name, whole in zip(names, wholes, strict=True) if whole})
+    low, high = wilson(round(metric.value) * count, count)
+    return replace(metric, low=low, high=high)
 
 
 def _f1(means: np.ndarray) -> np.ndarray:
