@@ -15,13 +15,14 @@ from seal.evaluation.choices import (
 )
 from seal.evaluation.environment import environment
 from seal.evaluation.failures import FAILURES, write_failures
-from seal.evaluation.judging import SCORINGS
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
+from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import ENVIRONMENT, require_own_folder, settle, write_json
 from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.task import Task
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.evaluation.tasks.spec import default_scoring
 from seal.files.fingerprint import fingerprint
 from seal.inference.answers.chat_options import ChatOptions
 from seal.inference.build_locator import check_guide
@@ -32,7 +33,6 @@ from seal.pipeline import ProtocolConfig
 from seal.pipeline.planner import PlannerConfig
 from seal.search.strategies import SEARCHES, STRATEGIES, VICROP
 
-TASKS = ("vstar_bench",)
 # Settings that change how a run is carried out, not one of its predictions. What the benchmark's
 # folder holds is compared question by question, wherever it lies.
 FREE = (
@@ -45,15 +45,17 @@ FREE = (
 class BenchmarkRun(ModelChoice):
     """conf/eval.yaml"""
 
-    task: str = "vstar_bench"
-    benchmark: str  # its folder (`data` is the group of training sets)
+    task: str = "vstar_bench"  # one of `seal eval/tasks`
+    # Where it lies: a folder or file, or hub:ID[@REVISION] (`data` is the group of training sets).
+    benchmark: str
     vqa: str  # the VQA LLM or any image-text model (folder, hub id), or a server's address
     vsm: str | None = None  # of the search model; not needed for none and oracle
     out: str  # where everything goes; the same command continues what is there
     systems: list[str] = field(default_factory=lambda: ["guided"])  # none, oracle, searches
     baseline: str = "none"  # the system that the others are compared with, if it is among them
     protocol: str = "default"  # default | as_released: the original's quirks
-    scoring: str = "likelihood"  # likelihood | letter | string: how an option is chosen
+    # How questions are put and answers read (`seal eval/tasks`); None: the task's own way.
+    scoring: str | None = None
     targets: str = "model"  # model | annotated: who says what to search for
     planner: PlannerConfig = field(default_factory=PlannerConfig)  # who says what is missing
     guide: GuideConfig = field(default_factory=GuideConfig)  # what searches ask
@@ -67,10 +69,10 @@ class BenchmarkRun(ModelChoice):
 
     def __post_init__(self) -> None:
         ModelChoice.__post_init__(self)  # `super()` does not work in a class with slots
-        if self.task not in TASKS:
-            raise ValueError(f"task={self.task!r} is none of {', '.join(TASKS)}")
-        if self.scoring not in SCORINGS:
-            raise ValueError(f"scoring={self.scoring!r} is none of {', '.join(SCORINGS)}")
+        spec = task_named(self.task)
+        self.task, self.scoring = spec.name, default_scoring(spec, self.scoring)
+        if self.scoring == "as_released":
+            self.protocol = "as_released"
         if self.batch < 1:
             raise ValueError(f"batch={self.batch} must be at least 1")
         check_systems(self.systems)
@@ -95,7 +97,7 @@ class BenchmarkRun(ModelChoice):
         return self.needs_search_model and "seal" in self.guide.names
 
     def build_task(self) -> Task:
-        return VStarBenchConfig(folder=self.benchmark, limit=self.limit).build()
+        return task_named(self.task).task(self.benchmark, limit=self.limit)
 
 
 def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
@@ -108,10 +110,11 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
         check_readable(run.vqa)
     if run.needs_search_model:
         check_read(run.guide, run.vqa)
-    if run.scoring == "likelihood" and model_kind(run.vqa) == "endpoint":
+    assert run.scoring is not None
+    if scoring_named(run.scoring).reads == "losses" and model_kind(run.vqa) == "endpoint":
         raise ValueError(
-            f"scoring=likelihood, but {run.vqa} is a server, which does not tell how likely given "
-            "words are: set scoring=letter"
+            f"scoring={run.scoring}, but {run.vqa} is a server, which does not tell how likely "
+            "given words are: set scoring=letter"
         )
     task = run.build_task()
     task.questions()  # what is wrong with them is told before a model is read
@@ -195,6 +198,8 @@ def _locate_answer(task: Task, systems: Systems) -> dict[str, Any]:
         return {}
     for question in task.questions():
         if question.image is not None and question.targets:
-            image, target = task.folder / question.image, question.targets[0].name
-            return {"locate_answer": check_constant_answer(systems.search_model, image, target)}
+            said = check_constant_answer(
+                systems.search_model, task.images, question.image, question.targets[0].name
+            )
+            return {"locate_answer": said}
     return {}

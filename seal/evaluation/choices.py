@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
+from seal.evaluation.benchmark_images import BenchmarkImages
 from seal.evaluation.shards import Shard
 from seal.geometry import Box
-from seal.images import open_image
 from seal.inference.guides.config import ASK_A_VLM, GuideConfig
 from seal.inference.vicrop.config import ViCropConfig
 from seal.search.config import ExpertFirstConfig, SearchConfig
@@ -126,7 +125,9 @@ def _asked(guide: GuideConfig) -> dict[str, Any]:
     return {name: guide.ask.of(name) for name in guide.names if name in ASK_A_VLM}
 
 
-def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[str, Any]:
+def check_constant_answer(
+    model: SearchModel, images: BenchmarkImages, image: str, target: str
+) -> dict[str, Any]:
     """Whether the search model says what `detect` takes for granted; for environment.json.
 
     A model that does not was trained otherwise, or not enough; the search goes on, but whoever
@@ -140,7 +141,7 @@ def check_constant_answer(model: SearchModel, image: Path, target: str) -> dict[
     if own is None:  # no other guide says that sentence
         return {"checked": False}
     try:
-        opened = open_image(image)
+        opened = images.open(image)
     except ValueError:
         return {"checked": False}
     query = Query("detect", Patch(opened, Box(0, 0, *opened.size)), target)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from seal.evaluation.task import Prediction, Task, TaskQuestion
-from seal.images import open_image
 from seal.pages.page import Page
 from seal.pages.table import Table
 from seal.search.draw import draw_path
@@ -46,8 +44,11 @@ def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> N
         page.note(line["error"])
         return
     answer, score = line["answer"], task.score(question, line)
-    page.table(_options(question, answer["losses"], score["chosen"]))
-    said = answer["first_text"] or answer["text"]
+    if question.options:
+        page.table(_options(question, answer["losses"], score["chosen"]))
+    if question.labels:
+        page.note(f"right: {' | '.join(dict.fromkeys(question.labels))}")
+    said = " | ".join(answer.get("texts", ())) or answer["first_text"] or answer["text"]
     page.note(f"said: {said}" + ("; a tie" if score["tie"] else ""))
     if answer["not_found"]:
         page.note(f"not found: {', '.join(answer['not_found'])}")
@@ -71,5 +72,5 @@ def _options(question: TaskQuestion, losses: Sequence[float], chosen: int | None
 
 def _image(task: Task, question: TaskQuestion) -> Image.Image | None:
     """None if it is not there: results may be looked at where the images are not."""
-    path: Any = question.image and task.folder / question.image
-    return open_image(path) if path and path.is_file() else None
+    name = question.image
+    return task.images.open(name) if name is not None and task.images.has(name) else None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from seal.evaluation.task import Prediction, TaskQuestion
 from seal.text.letters import LETTERS
 
-SCORINGS = ("likelihood", "letter", "string")
 # A letter is an answer if its line ends behind it or punctuation follows: "A mug" names none.
 _ENDS = r"(?=[^\S\n]*(?:\n|\Z)|[).:,;])"
 
@@ -26,26 +25,18 @@ class Choice:
     invalid: bool = False
 
 
-def choose(question: TaskQuestion, prediction: Prediction) -> Choice:
-    """The option a stored answer comes down to, by the scoring its line names."""
-    answer, scoring = prediction["answer"], prediction["scoring"]
-    if scoring == "likelihood":
-        return by_likelihood(answer["losses"])
-    if scoring == "letter":
-        return by_letter(answer["text"], question.options, prediction["presented"])
-    if scoring == "string":
-        return by_words(answer["text"], question.options)
-    raise ValueError(f"scoring={scoring!r} is none of {', '.join(SCORINGS)}")
+def by_likelihood(losses: Sequence[float | None]) -> Choice:
+    """The option of the lowest loss; benchmarks list the true one first, so position is no help.
 
-
-def by_likelihood(losses: Sequence[float]) -> Choice:
-    """The option of the lowest loss; benchmarks list the true one first, so position is no help."""
-    if not losses or any(loss != loss for loss in losses):
+    A loss that is not finite (None in files, which have no other word for it) makes it invalid.
+    """
+    finite = [loss for loss in losses if loss is not None and math.isfinite(loss)]
+    if not losses or len(finite) < len(losses):
         return Choice(None, invalid=True)
-    best = min(losses)
-    if list(losses).count(best) > 1:
+    best = min(finite)
+    if finite.count(best) > 1:
         return Choice(None, tie=True)
-    return Choice(list(losses).index(best))
+    return Choice(finite.index(best))
 
 
 def presented_order(num_options: int, question_id: str, seed: int) -> list[int]:

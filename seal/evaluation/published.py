@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.result_tables import published_table
 from seal.evaluation.run import paired_splits
 from seal.evaluation.store import METRICS, read_predictions
 from seal.evaluation.task import Prediction, Task
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.pages.table import Table
 
 FORMATS = ("markdown", "latex")
@@ -145,5 +145,4 @@ def _predictions(name: str) -> list[Prediction]:
 
 def _task(lines: list[Prediction]) -> Task:
     """Any task judges its own lines without its data at hand."""
-    splits = dict.fromkeys(line["question"]["split"] for line in lines)
-    return VStarBenchConfig(folder="", splits={name: name for name in splits}).build()
+    return task_named(lines[0]["task"]).task()

@@ -12,16 +12,15 @@ from PIL.Image import Image
 from tqdm import tqdm
 
 from seal.evaluation.costs import mean_costs
-from seal.evaluation.judging import presented_order
+from seal.evaluation.scorings.named import scoring_named
+from seal.evaluation.scorings.scoring import Wording
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import METRICS, Key, PredictionStore, content_digest, write_json
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import Prediction, Task, TaskQuestion
-from seal.images import open_image
-from seal.metrics.paired import compare
+from seal.metrics.paired import compare, paired_difference
 from seal.pipeline import Answer, Question
 from seal.search.draw_map import map_cells
-from seal.text.letters import letter_question
 
 TARGET_SOURCES = ("model", "annotated")
 
@@ -39,7 +38,9 @@ class Benchmark:
         targets: str = "model",
         seed: int = 0,
     ) -> None:
-        """`targets`: who says what to search for, the VQA LLM or the annotation.
+        """`scoring`: how questions are put and answers read.
+
+        `targets`: who says what to search for, the VQA LLM or the annotation.
 
         The oracle always gets the annotated targets: it stands for a perfect search of the right
         things.
@@ -47,7 +48,8 @@ class Benchmark:
         if targets not in TARGET_SOURCES:
             raise ValueError(f"targets={targets!r} is none of {', '.join(TARGET_SOURCES)}")
         self.task, self.folder = task, folder
-        self.protocol, self.scoring, self.targets, self.seed = protocol, scoring, targets, seed
+        self.protocol, self.targets, self.seed = protocol, targets, seed
+        self.scoring = scoring_named(scoring)
 
     def predict(
         self, systems: Systems, *, batch: int = 8, shard: Shard | None = None
@@ -117,8 +119,8 @@ class Benchmark:
         return changed
 
     def _content(self, question: TaskQuestion) -> str:
-        image = None if question.image is None else self.task.folder / question.image
-        return content_digest(question.to_dict(), image)
+        picture = "none" if question.image is None else self.task.images.digest(question.image)
+        return content_digest(question.to_dict(), picture)
 
     def _open(self, questions: Sequence[TaskQuestion]) -> tuple[dict[str, Image], dict[str, str]]:
         """Images by path, each once; a damaged one is an error of its questions, not of the run."""
@@ -126,7 +128,7 @@ class Benchmark:
         errors: dict[str, str] = {}
         for path in dict.fromkeys(q.image for q in questions if q.image is not None):
             try:
-                images[path] = open_image(self.task.folder / path)
+                images[path] = self.task.images.open(path)
             except ValueError as error:
                 errors[path] = str(error)
         return images, errors
@@ -135,19 +137,20 @@ class Benchmark:
         named = None
         if system == "oracle" or (self.targets == "annotated" and system != "none"):
             named = tuple(target.name for target in question.targets)
-        final = None
-        if self.scoring == "letter":
-            final = letter_question(question.text, question.options, self._order(question))
+        reads_losses = self.scoring.reads == "losses"
+        texts = tuple(wording.text for wording in self._wordings(question))
         return Question(
             image=images[question.image] if question.image is not None else None,
             text=question.text,
-            options=question.options if self.scoring == "likelihood" else (),
+            options=question.options if reads_losses else (),
             targets=named,
-            final_text=final,
+            # A question that is put as it stands need not be put again where nothing was searched.
+            final_texts=() if texts == (question.text,) else texts,
+            **({} if reads_losses else {"max_new_tokens": self.scoring.max_new_tokens}),
         )
 
-    def _order(self, question: TaskQuestion) -> list[int]:
-        return presented_order(len(question.options), question.id, self.seed)
+    def _wordings(self, question: TaskQuestion) -> list[Wording]:
+        return self.scoring.wordings(question, self.seed)
 
     def _line(
         self,
@@ -167,8 +170,8 @@ class Benchmark:
             "task": self.task.name,
             "task_version": self.task.version,
             "protocol": self.protocol,
-            "scoring": self.scoring,
-            "presented": self._order(question) if self.scoring == "letter" else None,
+            "scoring": self.scoring.name,
+            "presented": [list(w.order) for w in self._wordings(question)] or None,
             "question": question.to_dict(),
             "prompt": prompt,
             "answer": None if answer is None else _kept(answer),
@@ -201,6 +204,7 @@ def benchmark_metrics(
     return {
         "task": task.name,
         "task_version": task.version,
+        "main": task.main,
         "protocol": ", ".join(sorted({line["protocol"] for line in predictions})),
         "scoring": ", ".join(sorted({line["scoring"] for line in predictions})),
         "seed": seed,
@@ -215,23 +219,30 @@ def benchmark_metrics(
 def paired_splits(
     task: Task, first: Sequence[Prediction], second: Sequence[Prediction], *, seed: int = 0
 ) -> dict[str, Any]:
-    """Split -> paired comparison of two systems, over the questions that both were asked."""
-    outcomes: dict[str, list[tuple[bool, bool]]] = {}
+    """Split -> paired comparison of two systems, over the questions that both were asked.
+
+    What either is not judged on is left out. McNemar's test is for right or wrong; credits in
+    between are compared by their mean difference alone.
+    """
+    credits: dict[str, list[tuple[float, float]]] = {}
     others = {line["id"]: line for line in second}
     for line in first:
         if line["id"] not in others:
             continue
         question = TaskQuestion.from_dict(line["question"])
-        pair = (
-            bool(task.score(question, line)["correct"]),
-            bool(task.score(question, others[line["id"]])["correct"]),
-        )
+        a, b = (task.score(question, of)["credit"] for of in (line, others[line["id"]]))
+        if a is None or b is None:
+            continue
         for split in task.splits_of(question):
-            outcomes.setdefault(split, []).append(pair)
-    return {
-        split: compare([a for a, _ in pairs], [b for _, b in pairs], seed=seed).to_dict()
-        for split, pairs in outcomes.items()
-    }
+            credits.setdefault(split, []).append((a, b))
+    return {split: _compare(pairs, seed) for split, pairs in credits.items()}
+
+
+def _compare(pairs: Sequence[tuple[float, float]], seed: int) -> dict[str, Any]:
+    first, second = [a for a, _ in pairs], [b for _, b in pairs]
+    if {*first, *second} <= {0.0, 1.0}:
+        return compare([a == 1 for a in first], [b == 1 for b in second], seed=seed).to_dict()
+    return {"difference": paired_difference(first, second, seed=seed).to_dict()}
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from seal.evaluation.answer_scorers import SCORERS
-from seal.evaluation.benchmark import TASKS
 from seal.evaluation.free_answers import free_predictions
 from seal.evaluation.free_metrics import free_metrics
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.result_tables import benchmark_table, free_answers_table
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
+from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.store import (
     CONFIG,
     PREDICTIONS,
@@ -24,7 +25,6 @@ from seal.evaluation.store import (
     write_text,
 )
 from seal.evaluation.task import Prediction, Task, TaskQuestion
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.pages.table import Table
 
 ID_KEYS = ("id", "question_id", "input_image", "image")
@@ -48,9 +48,8 @@ class ScoreRun:
     seed: int = 0  # of intervals
 
     def __post_init__(self) -> None:
-        if self.task not in (*TASKS, *SCORERS):
-            known = ", ".join([*TASKS, *SCORERS])
-            raise ValueError(f"task={self.task!r} is none of {known}")
+        if self.task not in SCORERS:
+            self.task = task_named(self.task, also=tuple(SCORERS)).name
         if self.task in SCORERS and self.scoring is not None:
             raise ValueError(
                 f"scoring={self.scoring} is for options; {self.task} is judged in both its ways"
@@ -68,7 +67,7 @@ def run_score(run: ScoreRun) -> dict[str, Any]:
         write_metrics(out, metrics)
         return metrics
     lines = _read(path)
-    task = VStarBenchConfig(folder=run.annotations or "", require_images=False).build()
+    task = task_named(run.task).task(run.annotations or "", require_images=False)
     if "question" not in lines[0]:
         if run.annotations is None:
             raise ValueError(
@@ -145,7 +144,7 @@ def _prediction(task: Task, question: TaskQuestion, run: ScoreRun, scoring: str)
         "task_version": task.version,
         "protocol": "foreign",
         "scoring": scoring,
-        "presented": order if scoring == "letter" else None,
+        "presented": [order] if scoring_named(scoring).reads == "text" else None,
         "question": question.to_dict(),
         "prompt": None,
         "error": None,

@@ -19,6 +19,7 @@ from seal.evaluation.choices import (
     guide_settings,
 )
 from seal.evaluation.environment import environment
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import (
     ENVIRONMENT,
@@ -31,9 +32,7 @@ from seal.evaluation.store import (
 )
 from seal.evaluation.task import Prediction
 from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, search_metrics
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.files.fingerprint import fingerprint
-from seal.images import open_image
 from seal.inference.build_locator import build_locator, check_guide
 from seal.inference.guides.composed import ComposedGuide
 from seal.inference.guides.config import GuideConfig
@@ -84,8 +83,8 @@ class SearchRun(ModelChoice):
             )
 
     def build_task(self) -> VisualSearch:
-        config = VStarBenchConfig(folder=self.benchmark, limit=self.limit)
-        return VisualSearch(Path(self.benchmark), config.build().questions())
+        task = task_named("vstar_bench").task(self.benchmark, limit=self.limit)
+        return VisualSearch(task.images, task.questions())
 
 
 class StrategyReplay:
@@ -145,7 +144,8 @@ class StrategyReplay:
     def _search_part(
         self, targets: Sequence[SearchTarget], store: PredictionStore, traced: set[str]
     ) -> None:
-        asked = {t.id: content_digest(t.to_dict(), self.task.folder / t.image) for t in targets}
+        digest = self.task.images.digest
+        asked = {t.id: content_digest(t.to_dict(), digest(t.image)) for t in targets}
         new = {
             name: [
                 target for target in targets if not store.has((target.id, name), asked[target.id])
@@ -180,7 +180,7 @@ class StrategyReplay:
         errors: dict[str, str] = {}
         for path in paths:
             try:
-                images[path] = open_image(self.task.folder / path)
+                images[path] = self.task.images.open(path)
             except ValueError as error:
                 errors[path] = str(error)
         return images, errors
@@ -227,8 +227,10 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
         targets = task.targets()
         if shard.rank == 0:
             if targets:
-                image, name = task.folder / targets[0].image, targets[0].target.name
-                made_with["locate_answer"] = check_constant_answer(model, image, name)
+                first = targets[0]
+                made_with["locate_answer"] = check_constant_answer(
+                    model, task.images, first.image, first.target.name
+                )
             write_json(folder / ENVIRONMENT, made_with)
         config = run.search.applied_to(model.search_config(), seed=run.seed)
         replay = StrategyReplay(task, folder, model, config, run.strategies, protocol=run.protocol)
@@ -272,7 +274,7 @@ def write_traces(
             continue
         stem = folder / TRACES / f"{number:03d}"
         write_json(stem.with_suffix(".json"), line)
-        image = open_image(task.folder / line["target"]["image"])
+        image = task.images.open(line["target"]["image"])
         picture = draw_path(image, from_dict(line["result"]))
         picture.save(stem.with_suffix(".png"))
         pictures.append(stem.with_suffix(".png"))

@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from seal.evaluation.task import Prediction
-from seal.files.digest import file_digest
 from seal.files.whole import write_whole
 
 PREDICTIONS = "predictions.jsonl"
@@ -77,10 +76,9 @@ class PredictionStore:
         return [lines[key] for key in wanted]
 
 
-def content_digest(asked: Mapping[str, Any], image: Path | None) -> str:
-    """What a line answers, by content: everything about the question, and its picture's bytes."""
+def content_digest(asked: Mapping[str, Any], picture: str) -> str:
+    """What a line answers, by content: everything about the question, and its picture's digest."""
     text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
-    picture = file_digest(image) if image is not None and image.is_file() else "none"
     return hashlib.sha256(f"{text}\0{picture}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

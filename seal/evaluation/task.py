@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from seal.evaluation.benchmark_images import BenchmarkImages
 from seal.geometry import Box
 
 # One line of predictions.jsonl. It holds its question, so a score needs nothing else.
@@ -29,16 +29,20 @@ def merged(first: Sequence[Box], more: Sequence[Box]) -> tuple[Box, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TaskQuestion:
-    """One question of a benchmark. `answer` indexes `options`; None: free text is judged."""
+    """One question of a benchmark. `answer` indexes `options`; None: free text is judged.
+
+    `meta["group"]` marks questions that are one question put in several ways.
+    """
 
     id: str
     text: str
-    image: str | None = None  # relative to the task's folder
+    image: str | None = None  # its name among the task's images
     options: tuple[str, ...] = ()
     answer: int | None = None
     split: str = ""
     targets: tuple[AnnotatedTarget, ...] = ()
     meta: dict[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()  # the right answers in words, of a question without options
 
     def to_dict(self) -> dict[str, Any]:
         """What a prediction line holds."""
@@ -51,6 +55,7 @@ class TaskQuestion:
             "split": self.split,
             "targets": [target_to_dict(target) for target in self.targets],
             "meta": self.meta,
+            "labels": list(self.labels),
         }
 
     @classmethod
@@ -65,6 +70,7 @@ class TaskQuestion:
             content["split"],
             tuple(target_from_dict(target) for target in content["targets"]),
             content["meta"],
+            tuple(content.get("labels", ())),  # unknown to lines of before
         )
 
 
@@ -85,7 +91,10 @@ class Task(Protocol):
 
     name: str
     version: str  # changes whenever a score could
-    folder: Path  # images are relative to it
+    main: str  # the metric that stands for a system in tables
+
+    @property
+    def images(self) -> BenchmarkImages: ...
 
     def questions(self) -> list[TaskQuestion]:
         """All of them, in a fixed order."""

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from seal.evaluation.costs import cost_table
-from seal.evaluation.judging import choose
+from seal.evaluation.judged import judge_choice
 from seal.evaluation.result_tables import (
     benchmark_table,
     difference,
@@ -78,8 +78,7 @@ def _outcomes(folder: Path, system: str) -> dict[tuple[str, str], bool]:
         line = json.loads(text)
         if line["system"] == system:
             question = TaskQuestion.from_dict(line["question"])
-            right = choose(question, line).option == question.answer
-            outcomes[question.split, question.id] = right
+            outcomes[question.split, question.id] = judge_choice(question, line)["correct"]
     return outcomes
 
 

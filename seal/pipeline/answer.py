@@ -18,6 +18,7 @@ class Answer:
 
     text: str  # the chosen option, or free text
     first_text: str  # what the model said before any search; "" if it was not asked
+    texts: list[str] = field(default_factory=list)  # one for each final wording; `text` the first
     option: int | None = None  # index of the chosen option; None: free-form, or a tie
     losses: list[float] = field(default_factory=list)  # of each option, lower is likelier
     chosen_by: str = ""  # likelihood | letters; "" without options
@@ -44,6 +45,7 @@ class Answer:
         targets = self.memory.targets if self.memory is not None else ()
         return {
             "text": self.text,
+            "texts": self.texts,
             "first_text": self.first_text,
             "option": self.option,
             "losses": [loss if isfinite(loss) else None for loss in self.losses],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
 from seal.pipeline.pictures import Picture
 from seal.text.quote import quoted
 from seal.text.targets import check_target, control_mark
@@ -19,14 +20,21 @@ class Question:
     text: str
     options: Sequence[str] = ()
     targets: Sequence[str] | str | None = None  # to search for; None: what the first answer lacks
-    final_text: str | None = None  # how it is put after the search, if otherwise
+    # How it is put after the search, if otherwise; several are answered one by one, each alone.
+    final_texts: Sequence[str] = ()
+    max_new_tokens: int = MAX_ANSWER_TOKENS  # of an answer in words after the search
 
     def __post_init__(self) -> None:
         _check_text("the question", self.text)
         if not self.text.strip():
             raise ValueError("the question is empty: say what you want to know about the image")
-        if self.final_text is not None:
-            _check_text("the final wording", self.final_text)
+        object.__setattr__(self, "final_texts", _texts("final_texts", self.final_texts))
+        if any(not text.strip() for text in self.final_texts):
+            raise ValueError(f"a final wording is empty: {quoted(list(self.final_texts))}")
+        if self.final_texts and self.options:
+            raise ValueError("options are chosen from, or a final wording is answered: not both")
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens={self.max_new_tokens} must be at least 1")
         # Lists are what people have at hand; of a frozen class this is how they become tuples.
         object.__setattr__(self, "options", _texts("options", self.options))
         for option in self.options:
@@ -51,7 +59,7 @@ class Question:
         """
         for what, text in (
             ("the question", self.text),
-            ("the final wording", self.final_text or ""),
+            *(("the final wording", text) for text in self.final_texts),
             *(("an option", option) for option in self.options),
         ):
             mark = control_mark(text)

@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.images import context_box
-from seal.inference.answers.protocol import MAX_ANSWER_TOKENS, AnswerModel, Cost
+from seal.inference.answers.protocol import AnswerModel, Cost
 from seal.pipeline.answer import Answer
 from seal.pipeline.planner import Planner, PlannerConfig
 from seal.pipeline.planner.plan import given_plan
@@ -76,7 +76,7 @@ class ShowSearchTell:
                 answers[i].plan = given_plan(question.targets)
                 continue
             searchable = self.locator is not None and question.image is not None
-            free = not question.options and question.final_text is None
+            free = not question.options and not question.final_texts
             if searchable or (free and self.planner.answers_first):
                 asked.append(i)
         plans = self.planner.plan([_memory(answers[i]) for i in asked])
@@ -135,11 +135,8 @@ class ShowSearchTell:
     def _tell(self, questions: Sequence[Question], answers: list[Answer]) -> None:
         """Final answers: the likeliest option, or free text."""
         for question, answer in zip(questions, answers, strict=True):
-            if question.final_text is not None:
-                memory = _memory(answer)
-                answer.memory = VisualWorkingMemory(
-                    question.final_text, memory.image, memory.targets
-                )
+            if question.final_texts:
+                answer.memory = replace(_memory(answer), question=question.final_texts[0])
             self._leave_out(question, answer)
         choosing = [i for i, question in enumerate(questions) if question.options]
         by, scored = self._score([(_memory(answers[i]), questions[i].options) for i in choosing])
@@ -151,16 +148,30 @@ class ShowSearchTell:
         for i, question in enumerate(questions):
             if question.options:
                 continue
-            same = question.final_text is None and not _memory(answers[i]).targets
+            same = not question.final_texts and not _memory(answers[i]).targets
             if same and answers[i].first_text:
-                answers[i].text = answers[i].first_text
+                answers[i].texts = [answers[i].first_text]
             else:
                 speaking.append(i)
-        said = self.answer_model.generate(
-            [_memory(answers[i]) for i in speaking], max_new_tokens=MAX_ANSWER_TOKENS
-        )
-        for i, generation in zip(speaking, said, strict=True):
-            answers[i].text = generation.text
+        self._speak(questions, answers, speaking)
+        for answer in answers:
+            if answer.texts:
+                answer.text = answer.texts[0]
+
+    def _speak(
+        self, questions: Sequence[Question], answers: list[Answer], speaking: Sequence[int]
+    ) -> None:
+        """An answer in words to each final wording; those of one length are put together."""
+        for most in dict.fromkeys(questions[i].max_new_tokens for i in speaking):
+            put = [
+                (i, replace(_memory(answers[i]), question=text))
+                for i in speaking
+                if questions[i].max_new_tokens == most
+                for text in (questions[i].final_texts or (_memory(answers[i]).question,))
+            ]
+            said = self.answer_model.generate([m for _, m in put], max_new_tokens=most)
+            for (i, _), generation in zip(put, said, strict=True):
+                answers[i].texts.append(generation.text)
 
     def _score(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
@@ -187,8 +198,11 @@ class ShowSearchTell:
         """
         shown = [list(target.boxes) for target in _memory(answer).targets]
         scores = [list(result.scores) for result in _sought(answer)]
+        longest = max(question.final_texts or (_memory(answer).question,), key=len)
         while any(len(boxes) > 1 for boxes in shown) and not self.answer_model.fits(
-            _memory(answer), question.options, max_new_tokens=MAX_ANSWER_TOKENS
+            replace(_memory(answer), question=longest),
+            question.options,
+            max_new_tokens=question.max_new_tokens,
         ):
             _, i, j = min(
                 (score, i, -j)  # the later one, among equals

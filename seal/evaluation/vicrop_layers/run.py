@@ -10,7 +10,9 @@ from typing import Any
 from PIL.Image import Image
 from tqdm import tqdm
 
+from seal.evaluation.benchmark_images import BenchmarkImages
 from seal.evaluation.environment import environment
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import (
     ENVIRONMENT,
@@ -21,10 +23,9 @@ from seal.evaluation.store import (
     write_json,
 )
 from seal.evaluation.task import Prediction, TaskQuestion
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.evaluation.tasks.spec import BenchmarkTask
 from seal.evaluation.vicrop_layers.config import LayersRun
 from seal.evaluation.vicrop_layers.report import CHART, draw_layers, layer_metrics
-from seal.images import open_image
 from seal.inference.model_kinds import answer_model_identity
 from seal.inference.vicrop.config import ViCropConfig
 from seal.inference.vicrop.coverage import chance, coverage
@@ -47,25 +48,26 @@ def run_layers(run: LayersRun) -> dict[str, Any]:
         ValueError: the benchmark annotates no boxes, or the model cannot be read.
     """
     folder = Path(run.out)
-    questions = annotated_questions(run.benchmark, run.limit)
+    task = task_named("vstar_bench").task(run.benchmark, limit=run.limit)
+    questions = annotated_questions(task)
     require_own_folder(folder, CHART)
     weights = answer_model_identity(run.vqa, run.chat.revision)
     settle(folder, asdict(run) | {"weights": weights, "task_version": VERSION}, FREE)
     reader = open_reader(run)
     write_json(folder / ENVIRONMENT, environment(Shard().device(run.device)) | {"seed": run.seed})
-    lines = calibrate(reader, questions, Path(run.benchmark), folder, run.vicrop_config())
+    lines = calibrate(reader, questions, task.images, folder, run.vicrop_config())
     metrics = layer_metrics(lines, default=reader.layer, name=run.vqa, seed=run.seed)
     write_json(folder / "metrics.json", metrics)
     draw_layers(metrics, folder / CHART)
     return metrics
 
 
-def annotated_questions(benchmark: str, limit: int | None) -> list[TaskQuestion]:
+def annotated_questions(task: BenchmarkTask) -> list[TaskQuestion]:
     """The first questions of each split that have boxes to be looked at."""
-    found = VStarBenchConfig(folder=benchmark, limit=limit).build().questions()
+    found = task.questions()
     kept = [q for q in found if any(target.boxes for target in q.targets)]
     if not kept:
-        raise ValueError(f"{benchmark}: none of {len(found)} questions has an annotated box")
+        raise ValueError(f"{task.benchmark}: none of {len(found)} questions has an annotated box")
     return kept
 
 
@@ -90,25 +92,20 @@ def open_reader(run: LayersRun) -> AttentionReader:
 def calibrate(
     reader: AttentionReader,
     questions: Sequence[TaskQuestion],
-    images: Path,
+    images: BenchmarkImages,
     folder: Path,
     config: ViCropConfig,
 ) -> list[Prediction]:
-    """A line for each question; those that are in `folder` already are not read again.
-
-    Args:
-        images: the folder that the questions' images are relative to.
-    """
+    """A line for each question; those that are in `folder` already are not read again."""
     store = PredictionStore(folder, _key)
     for question in tqdm(questions, desc="layers", unit="question"):
         assert question.image is not None  # the task refuses questions without
-        path = images / question.image
-        asked = content_digest(question.to_dict(), path)
+        asked = content_digest(question.to_dict(), images.digest(question.image))
         if store.has(_key({"id": question.id}), asked):
             continue
         line: Prediction = {"id": question.id, "asked": asked, "question": question.to_dict()}
         try:
-            image = open_image(path)
+            image = images.open(question.image)
         except ValueError as error:  # of one picture, not of the run
             store.add([line | {"error": str(error)}])
             continue

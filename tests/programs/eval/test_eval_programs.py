@@ -211,7 +211,7 @@ def test_tables_show_what_was_measured_beside_what_was_published(done, capsys):
     [
         ("benchmark", ["systems=[gided]"], "no search strategy 'gided'; choose one of guided"),
         ("benchmark", ["systems=[]"], "must name one or more systems"),
-        ("benchmark", ["scoring=guess"], "likelihood, letter, string"),
+        ("benchmark", ["scoring=guess"], "likelihood, letter, letter_cyclic"),
         ("benchmark", ["benchmark=nowhere"], "nowhere is not a folder"),
         ("benchmark", ["vqa=nowhere"], "nowhere: no such model folder"),
         ("benchmark", ["limt=3"], "unknown configuration key limt; nearest: limit"),

@@ -10,12 +10,12 @@ from PIL import Image
 from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 
 from seal.evaluation.failures import write_failures
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark, benchmark_metrics
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import read_predictions, settle
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import TaskQuestion
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
 from seal.pipeline import ProtocolConfig
 from seal.working_memory import VisualWorkingMemory
@@ -31,7 +31,7 @@ NAMES = ("none", "guided", "oracle")
 
 
 def task(folder):
-    return VStarBenchConfig(folder=str(folder)).build()
+    return task_named("vstar_bench").task(str(folder))
 
 
 def systems(names=NAMES, found=BOXES):
@@ -71,7 +71,7 @@ def test_a_line_holds_everything_that_a_score_needs(bench, tmp_path):
     assert len(line["answer"]["losses"]) == 3
     assert line["answer"]["searches"][0]["path"]
     # Without the benchmark's folder at hand:
-    elsewhere = VStarBenchConfig(folder="nowhere").build()
+    elsewhere = task_named("vstar_bench").task("nowhere")
     assert benchmark_metrics(elsewhere, stored) == benchmark_metrics(benchmark.task, made)
 
 
@@ -152,11 +152,11 @@ def test_letters_are_put_in_a_seeded_order_and_read_back(bench, tmp_path):
 
     all_systems._answers.model._say = say
     lines = benchmark.predict(all_systems)
-    assert {len(line["presented"]) for line in lines} == {2, 3}
+    assert {len(line["presented"][0]) for line in lines} == {2, 3}
     metrics = benchmark_metrics(benchmark.task, lines)
     assert metrics["scoring"] == "letter"
     assert metrics["systems"]["oracle"]["overall"]["accuracy"]["value"] == 1
-    assert len({tuple(line["presented"]) for line in lines}) > 1
+    assert len({tuple(line["presented"][0]) for line in lines}) > 1
 
 
 def test_who_names_the_targets_is_an_option(bench, tmp_path):

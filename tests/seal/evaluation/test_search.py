@@ -9,13 +9,13 @@ from fakes import FakeSearchModel
 from PIL import Image
 from vstar_folder import BOAT, MUG, SIGN, write_bench
 
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.result_tables import search_table
 from seal.evaluation.search import SearchRun, StrategyReplay, write_traces
 from seal.evaluation.store import read_predictions
 from seal.evaluation.systems import Known
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.evaluation.tasks.visual_search import VisualSearch, search_metrics
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
 from seal.pages.table import markdown
 from seal.search.config import SearchConfig
@@ -32,7 +32,8 @@ CONFIG = SearchConfig(min_size=64, min_size_scale=16)
 @pytest.fixture
 def task(tmp_path):
     folder = write_bench(tmp_path / "bench")
-    return VisualSearch(folder, VStarBenchConfig(folder=str(folder)).build().questions())
+    task = task_named("vstar_bench").task(str(folder))
+    return VisualSearch(task.images, task.questions())
 
 
 def replay(task, folder, model, strategies=BY_TARGET):
@@ -42,7 +43,7 @@ def replay(task, folder, model, strategies=BY_TARGET):
 def test_a_target_is_sought_once_an_image(task):
     ids = [target.id for target in task.targets()]
     assert len(ids) == len(set(ids)) == 6
-    twice = VisualSearch(task.folder, [*task.questions, *task.questions])
+    twice = VisualSearch(task.images, [*task.questions, *task.questions])
     assert [target.id for target in twice.targets()] == ids
 
 
@@ -54,7 +55,7 @@ def test_things_of_one_name_in_one_image_are_one_target_with_all_their_boxes(tas
         TaskQuestion("b", "?", "x.jpg", targets=cups[1:]),
         TaskQuestion("c", "?", "y.jpg", targets=cups[:1]),
     ]
-    found = VisualSearch(task.folder, questions).targets()
+    found = VisualSearch(task.images, questions).targets()
     assert [(t.id, t.target.boxes, t.target.group) for t in found] == [
         ("a/cup", (first, second), "home"), ("c/cup", (first,), "home"),
     ]  # fmt: skip
@@ -92,10 +93,9 @@ def test_the_model_is_asked_each_question_once_whatever_the_number_of_strategies
 
 def test_a_replayed_search_is_the_search(task, tmp_path):
     lines = replay(task, tmp_path, FakeSearchModel(BOXES), ["random_dfs", "guided"]).predict()
-    from seal.images import open_image
 
     for target in task.targets():
-        image = open_image(task.folder / target.image)
+        image = task.images.open(target.image)
         search = GuidedSearch(CONFIG).explore(image, target.target.name)
         (alone,) = run_searches([search], FakeSearchModel(BOXES))
         line = next(x for x in lines if (x["id"], x["strategy"]) == (target.id, "guided"))
@@ -178,7 +178,7 @@ def test_a_stopped_run_goes_on_and_new_strategies_join(task, tmp_path):
 
 
 def test_a_damaged_image_is_counted_as_invalid(task, tmp_path):
-    (task.folder / "direct_attributes" / "b.jpg").write_bytes(b"")
+    (task.images.folder / "direct_attributes" / "b.jpg").write_bytes(b"")
     metrics = search_metrics(replay(task, tmp_path, FakeSearchModel(BOXES), ["guided"]).predict())
     hit = metrics["strategies"]["guided"]["hit"]
     assert (hit["n"], hit["invalid"], hit["value"]) == (5, 1, 0.8)

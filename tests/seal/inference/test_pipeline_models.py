@@ -13,7 +13,7 @@ import torch
 from golden_files import SAMPLES, needs_samples
 from tiny_models import noise, tokenizer, vqa_model, vsm_model
 
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.evaluation.named_tasks import task_named
 from seal.images import open_image
 from seal.inference import load
 from seal.inference.load import load_models, load_search_model
@@ -290,8 +290,8 @@ def test_images_are_forgotten_also_when_a_call_fails(seal, monkeypatch):
 
 @needs_samples
 def test_native_photographs_of_the_benchmark_go_through(seal):
-    config = VStarBenchConfig(folder=str(SAMPLES / "vstar_bench"), require_images=False)
-    shown = [q for q in config.build().questions() if q.image is not None]
+    task = task_named("vstar_bench").task(str(SAMPLES / "vstar_bench"), require_images=False)
+    shown = [q for q in task.questions() if task.images.has(q.image)]
     assert shown
     for question in shown:
         image = open_image(SAMPLES / "vstar_bench" / question.image)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
+from seal.evaluation.tasks.vstar_files import read_questions
 from seal.miniature.benchmark import ABSENT, AWAY, FOLDERS, HOME, build_benchmark
 
 SPLITS = {"direct_attributes": "attribute", "relative_position": "spatial"}
@@ -18,7 +18,7 @@ def folder(tmp_path_factory):
 
 
 def test_the_vstar_reader_takes_it_as_its_own(folder):
-    questions = VStarBenchConfig(folder=str(folder), splits=SPLITS).build().questions()
+    questions = read_questions(folder, SPLITS)
     assert [q.split for q in questions] == ["attribute"] * 8 + ["spatial"] * 8
     for question in questions:
         assert question.answer == 0
@@ -31,7 +31,7 @@ def test_the_vstar_reader_takes_it_as_its_own(folder):
 
 def test_absent_targets_have_no_box_and_the_truth_is_to_say_so(folder):
     splits = {"absent_targets": "absent"}
-    for question in VStarBenchConfig(folder=str(folder), splits=splits).build().questions():
+    for question in read_questions(folder, splits):
         (target,) = question.targets
         assert target.boxes == () and target.group == ABSENT
         assert question.options[0] == f"There is no {target.name} in the image."

@@ -39,7 +39,7 @@ def test_a_question_that_needs_no_search_is_answered_at_once():
     answer = one.ask(picture(), SKY)
     assert (answer.text, answer.missing, answer.searches) == ("Yes.", [], [])
     assert len(one.answer_model.generated[0]) == 1
-    assert one.answer_model.generated[1] == []  # not asked again
+    assert len(one.answer_model.generated) == 1  # not asked again
 
 
 def test_what_the_first_answer_lacks_is_searched_for_and_shown():
@@ -115,7 +115,7 @@ def test_the_protocol_decides_what_becomes_of_a_failed_search(protocol, crops):
 def test_without_a_search_options_are_scored_on_the_whole_image_alone():
     one = seal("none")
     answer = one.ask(picture(), COLOR, ["red", "blue"])
-    assert one.answer_model.generated == [[], []]  # nobody would use a first answer
+    assert one.answer_model.generated == [[]]  # nobody would use a first answer
     assert answer.memory.targets == () and answer.searches == []
     assert one.ask(picture(), COLOR).missing == ["mug"]  # free text: the refusal is the answer
 
@@ -149,7 +149,7 @@ def test_many_questions_get_what_each_gets_alone_in_few_passes():
 
 def test_a_final_wording_is_used_for_the_answer_but_not_for_what_is_missing():
     one = seal()
-    (answer,) = one.ask_many([Question(picture(), COLOR, final_text=f"{COLOR}\n(A) red")])
+    (answer,) = one.ask_many([Question(picture(), COLOR, final_texts=[f"{COLOR}\n(A) red"])])
     assert answer.missing == ["mug"]
     assert answer.memory.question == f"{COLOR}\n(A) red" and answer.memory.num_crops == 1
 
@@ -267,3 +267,15 @@ def test_grayscale_and_transparent_pictures_are_shown_as_rgb():
     for mode in ("L", "RGBA", "P"):
         answer = one.ask(picture().convert(mode), COLOR)
         assert answer.memory.image.mode == "RGB"
+
+
+def test_several_final_wordings_are_answered_behind_one_search():
+    one = seal()
+    texts = [f"{COLOR}\n(A) red", f"{COLOR}\n(A) blue"]
+    (answer,) = one.ask_many([Question(picture(), COLOR, final_texts=texts)])
+    assert len(answer.texts) == 2 and answer.text == answer.texts[0]
+    assert len(answer.searches) == 1
+    asked = [m.question for batch in one.answer_model.generated for m in batch if m.targets]
+    assert asked == texts
+    with pytest.raises(ValueError, match="not both"):
+        Question(picture(), COLOR, options=["a", "b"], final_texts=texts)

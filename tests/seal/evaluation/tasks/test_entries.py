@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.tasks.entries import image_beside, images_by_stem
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 
 RIGHT: dict[str, Any] = {
     "target_object": ["badge"],
@@ -28,7 +28,7 @@ def questions(folder: Path, content: Any = RIGHT, *, name: str = "a") -> Any:
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     if image_beside(path, images_by_stem(path.parent)) is None:
         Image.new("RGB", (640, 480)).save(path.with_name(f"{name}.png"))
-    return VStarBenchConfig(folder=str(folder)).build().questions()
+    return task_named("vstar_bench").task(str(folder)).questions()
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_lines_of_the_jsonl_form_are_numbered_and_ids_occur_once(tmp_path: Path)
     }  # fmt: skip
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     path = tmp_path / "test_questions.jsonl"
-    task = VStarBenchConfig(folder=str(tmp_path)).build()
+    spec = task_named("vstar_bench")
     path.write_text("\ufeff" + json.dumps(line) + "\n\n", encoding="utf-8")
-    assert [(q.id, q.answer) for q in task.questions()] == [("7", 1)]
+    assert [(q.id, q.answer) for q in spec.task(str(tmp_path)).questions()] == [("7", 1)]
     for second, says in (
         (line, r':3: question_id="7": expected an id that no other'),
         (line | {"question_id": 8, "label": ""}, ':3: label="": expected the letter'),
@@ -147,7 +147,7 @@ def test_lines_of_the_jsonl_form_are_numbered_and_ids_occur_once(tmp_path: Path)
     ):
         path.write_text(json.dumps(line) + "\n\n" + json.dumps(second) + "\n")
         with pytest.raises(ValueError, match=f"test_questions.jsonl{says}"):
-            task.questions()
+            spec.task(str(tmp_path)).questions()
 
 
 WRONG = (None, True, 3, -1.5, "", " ", "x", [], {}, [None], [[]], [""], [3], {"a": 1}, float("nan"))

@@ -6,13 +6,13 @@ import pytest
 from golden_files import SAMPLES, needs_samples
 from vstar_folder import ANNOTATIONS, MUG, write_bench
 
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.task import TaskQuestion
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
 
 
 def bench(folder, **more):
-    return VStarBenchConfig(folder=str(folder), **more).build()
+    return task_named("vstar_bench").task(str(folder), **more)
 
 
 def likelihood_line(question, losses, system="none", searches=()):

@@ -10,6 +10,7 @@ from PIL import Image
 from vstar_folder import ANNOTATIONS, write_bench
 
 from seal.evaluation.choices import ViCropNumbers
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.vicrop_layers.config import LayersRun
 from seal.evaluation.vicrop_layers.report import draw_layers, layer_metrics, layers_table
 from seal.evaluation.vicrop_layers.run import annotated_questions, calibrate, maps_of_layers
@@ -57,8 +58,9 @@ def bench(tmp_path):
 
 def run(bench, out, reader=None):
     reader = reader or KnowingReader()
-    questions = annotated_questions(str(bench), None)
-    return calibrate(reader, questions, bench, out, ViCropConfig()), reader
+    task = task_named("vstar_bench").task(str(bench))
+    questions = annotated_questions(task)
+    return calibrate(reader, questions, task.images, out, ViCropConfig()), reader
 
 
 def test_the_layer_that_looks_there_is_the_best_and_a_flat_one_is_chance(bench, tmp_path):
@@ -104,12 +106,12 @@ def test_targets_that_are_not_there_and_their_questions_are_left_out(bench, tmp_
     path = bench / "relative_position" / "d.json"
     nothing = json.loads(path.read_text()) | {"bbox": [None, None]}
     path.write_text(json.dumps(nothing))
-    assert len(annotated_questions(str(bench), None)) == 3
+    assert len(annotated_questions(task_named("vstar_bench").task(str(bench)))) == 3
     for path in bench.rglob("*.json"):
         content = json.loads(path.read_text())
         path.write_text(json.dumps(content | {"bbox": [None] * len(content["bbox"])}))
     with pytest.raises(ValueError, match="none of 4 questions has an annotated box"):
-        annotated_questions(str(bench), None)
+        annotated_questions(task_named("vstar_bench").task(str(bench)))
 
 
 def test_large_images_are_read_in_the_tiles_that_the_locator_would_use():

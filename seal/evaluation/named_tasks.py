@@ -1,0 +1,44 @@
+"""The benchmarks by name; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from collections.abc import Iterator, Sequence
+
+from seal.evaluation.tasks.spec import TaskSpec
+
+# Task -> the module that declares it, as SPEC, or in SPECS where it declares several.
+_MODULES = {
+    "vstar_bench": "vstar_bench",
+}
+TASK_NAMES = tuple(_MODULES)
+
+
+def task_named(name: str, also: Sequence[str] = ()) -> TaskSpec:
+    """The benchmark of a name; case, blanks, dashes, stars and underscores make no difference.
+
+    also: what else the caller would have taken, for the message.
+
+    Raises:
+        ValueError: there is none.
+    """
+    known = {_plain(task): task for task in TASK_NAMES}
+    if _plain(name) not in known:
+        near = difflib.get_close_matches(_plain(name), known, n=2)
+        hint = f"; did you mean {' or '.join(known[one] for one in near)}?" if near else ""
+        raise ValueError(f"task={name!r} is none of {', '.join([*TASK_NAMES, *also])}{hint}")
+    task = known[_plain(name)]
+    module = importlib.import_module(f"seal.evaluation.tasks.{_MODULES[task]}")
+    declared = [module.SPEC] if hasattr(module, "SPEC") else module.SPECS
+    return next(spec for spec in declared if spec.name == task)
+
+
+def all_tasks() -> Iterator[TaskSpec]:
+    """Every benchmark, in the order of `TASK_NAMES`."""
+    return map(task_named, TASK_NAMES)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())

@@ -1,0 +1,30 @@
+"""The scorings by name."""
+
+from __future__ import annotations
+
+from seal.evaluation.scorings.letters import Letters
+from seal.evaluation.scorings.likelihood import Likelihood
+from seal.evaluation.scorings.scoring import Scoring
+from seal.evaluation.scorings.words import SHORT, Words
+
+_ALL: tuple[Scoring, ...] = (
+    Likelihood(),
+    Likelihood("as_released"),
+    Letters(),
+    Letters("letter_cyclic", cyclic=True),
+    Words("string"),
+    Words("free"),
+    Words("short_answer", SHORT),
+)
+SCORINGS: dict[str, Scoring] = {scoring.name: scoring for scoring in _ALL}
+
+
+def scoring_named(name: str) -> Scoring:
+    """The scoring of a name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in SCORINGS:
+        raise ValueError(f"scoring={name!r} is none of {', '.join(SCORINGS)}")
+    return SCORINGS[name]
