@@ -10,6 +10,7 @@ from seal.evaluation.judging import Choice, by_likelihood
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.metrics.intervals import mean, proportion
+from seal.metrics.metric import Metric
 
 OVERALL = "overall"
 SplitsOf: TypeAlias = Callable[[TaskQuestion], tuple[str, ...]]
@@ -25,11 +26,6 @@ class Judged:
     question: TaskQuestion
     line: Prediction
     score: Mapping[str, Any]
-
-    @property
-    def cluster(self) -> str:
-        """What an interval resamples: questions about one picture stand or fall together."""
-        return self.question.image or self.question.id
 
 
 def judge_choice(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
@@ -89,25 +85,34 @@ def by_split(
     return {split: groups[split] for split in sorted(groups, key=OVERALL.__eq__)}
 
 
+def share(credits: Sequence[float], clusters: Sequence[str], *, invalid: int, seed: int) -> Metric:
+    """The mean of credits in [0, 1]; a proportion where all are right or wrong."""
+    if set(credits) <= {0.0, 1.0}:
+        outcomes = [credit == 1 for credit in credits]
+        return proportion(outcomes, invalid=invalid, clusters=clusters, seed=seed)
+    return mean(credits, invalid=invalid, clusters=clusters, seed=seed)
+
+
 def accuracy(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
     """Of one split. What has not been judged yet is left out, and told."""
     known = [j for j in judged if j.score["credit"] is not None]
     credits = [float(j.score["credit"]) for j in known]
     invalid = sum(j.score["invalid"] for j in known)
-    if set(credits) <= {0.0, 1.0}:
-        share = proportion([credit == 1 for credit in credits], invalid=invalid)
-    else:
-        share = mean(credits, invalid=invalid, seed=seed)
+    clusters = [j.question.cluster for j in known]
     found: dict[str, Any] = {
-        "accuracy": share.to_dict(), "ties": sum(j.score["tie"] for j in known),
-    }  # fmt: skip
+        "accuracy": share(credits, clusters, invalid=invalid, seed=seed).to_dict(),
+        "ties": sum(j.score["tie"] for j in known),
+    }
     if any("first_of_ties" in j.score for j in known):
         # What `argmin` would print, which gives a tie to the option listed first: for comparing
         # with numbers that were made so, and for nothing else.
         first = [j.score["correct"] or j.score.get("first_of_ties", False) for j in known]
-        found["accuracy_ties_first"] = proportion(first, invalid=invalid).to_dict()
+        found["accuracy_ties_first"] = share(
+            list(map(float, first)), clusters, invalid=invalid, seed=seed
+        ).to_dict()
     if any("credits" in j.score for j in known):
-        found["all_wordings"] = proportion([j.score["correct"] for j in known]).to_dict()
+        every = [float(j.score["correct"]) for j in known]
+        found["all_wordings"] = share(every, clusters, invalid=invalid, seed=seed).to_dict()
     if len(known) < len(judged):
         found["not_judged"] = len(judged) - len(known)
     return found

@@ -44,6 +44,11 @@ class TaskQuestion:
     meta: dict[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()  # the right answers in words, of a question without options
 
+    @property
+    def cluster(self) -> str:
+        """What an interval resamples: questions about one picture stand or fall together."""
+        return self.image or self.id
+
     def to_dict(self) -> dict[str, Any]:
         """What a prediction line holds."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,9 +133,8 @@ class BenchmarkTask:
                 return self.spec.read(path)
         if self.spec.read_rows is None:
             raise ValueError(f"{name} is not read from the hub: give {self.spec.files}")
-        from seal.evaluation.sources.rows import open_rows
-
-        return self.spec.read_rows(open_rows(self.benchmark))
+        rows = importlib.import_module("seal.evaluation.sources.rows")  # with pandas, datasets
+        return self.spec.read_rows(rows.open_rows(self.benchmark))
 
     def _check_images(self, questions: Sequence[TaskQuestion], images: BenchmarkImages) -> None:
         lost = [q for q in questions if q.image is not None and not images.has(q.image)]
