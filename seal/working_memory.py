@@ -21,14 +21,28 @@ class MemoryTarget:
 class VisualWorkingMemory:
     """The question, the whole image, and every target the search brought back, in order.
 
-    `image=None` is a text-only question. `targets=()` is the first pass or plain chat.
+    `image=None` is a text-only question. `targets=()` is the first pass or plain chat. The last two
+    are for controls of an evaluation: what becomes of an answer when crops tell nothing.
     """
 
     question: str
     image: Image | None = None
     targets: tuple[MemoryTarget, ...] = ()
+    crops_black: bool = False  # each crop is shown as a black picture of its size
+    places_told: bool = True  # False: every crop is said to lie where the whole image does
 
     @property
     def num_crops(self) -> int:
         """Crops shown beside the image: instances, not names."""
         return sum(len(target.boxes) for target in self.targets)
+
+    @property
+    def withheld(self) -> list[str]:
+        """What a control keeps back of the crops: "pixels", "places"."""
+        return ["pixels"] * self.crops_black + ["places"] * (not self.places_told)
+
+    def told_place(self, box: Box) -> Box:
+        """Where the answer model is told that the crop of `box` lies, in image pixels."""
+        if self.places_told or self.image is None:
+            return box
+        return Box(0, 0, *self.image.size)

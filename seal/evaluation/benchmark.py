@@ -13,6 +13,7 @@ from seal.evaluation.choices import (
     check_constant_answer,
     guide_settings,
 )
+from seal.evaluation.controls import controlled_system, searches_as
 from seal.evaluation.environment import environment
 from seal.evaluation.failures import FAILURES, write_failures
 from seal.evaluation.named_tasks import task_named
@@ -36,8 +37,8 @@ from seal.search.strategies import SEARCHES, STRATEGIES, VICROP
 # Settings that change how a run is carried out, not one of its predictions. What the benchmark's
 # folder holds is compared question by question, wherever it lies.
 FREE = (
-    "out", "benchmark", "vqa", "vsm", "guide_models", "systems", "baseline", "limit", "batch",
-    "max_batch", "cache_mb", "device", "dry_run",
+    "out", "benchmark", "vqa", "vsm", "guide_models", "systems", "baseline", "control_of", "limit",
+    "batch", "max_batch", "cache_mb", "device", "dry_run",
 )  # fmt: skip
 
 
@@ -51,7 +52,9 @@ class BenchmarkRun(ModelChoice):
     vqa: str  # the VQA LLM or any image-text model (folder, hub id), or a server's address
     vsm: str | None = None  # of the search model; not needed for none and oracle
     out: str  # where everything goes; the same command continues what is there
-    systems: list[str] = field(default_factory=lambda: ["guided"])  # none, oracle, searches
+    # none, oracle (or oracle_crop), searches, and controls: random_crop, crop_black, ..._placed
+    systems: list[str] = field(default_factory=lambda: ["guided"])
+    control_of: str | None = None  # the search that is controlled; None: the first of systems
     baseline: str = "none"  # the system that the others are compared with, if it is among them
     protocol: str = "default"  # default | as_released: the original's quirks
     # How questions are put and answers read (`seal eval/tasks`); None: the task's own way.
@@ -76,21 +79,28 @@ class BenchmarkRun(ModelChoice):
         if self.batch < 1:
             raise ValueError(f"batch={self.batch} must be at least 1")
         check_systems(self.systems)
+        controlled_system(self.systems, self.control_of)  # says what is wrong with it
         ProtocolConfig.named(self.protocol)
         if self.needs_vsm and self.vsm is None and self.guide == GuideConfig():
             raise ValueError(
                 f"systems={self.systems} search with a model: set vsm=FOLDER or another guide=, or "
                 f"choose from {', '.join(name for name in SEARCHES if name not in STRATEGIES)}"
             )
-        for name in self.systems:
+        for name in self.searches:
             check_guide(name, self.guide, answers=True)
         if self.needs_search_model:
             self.guide.require_models(answers=True, vsm=self.vsm is not None)
         self.vicrop.applied_to(ViCropConfig())  # says what is wrong with it
 
     @property
+    def searches(self) -> list[str]:
+        """What the systems do to find things; a control does what the system it controls does."""
+        controlled = controlled_system(self.systems, self.control_of)
+        return [searches_as(name, controlled) for name in self.systems]
+
+    @property
     def needs_search_model(self) -> bool:
-        return any(name in STRATEGIES for name in self.systems)
+        return any(name in STRATEGIES for name in self.searches)
 
     @property
     def needs_vsm(self) -> bool:
@@ -106,7 +116,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     from seal.inference.named_guides import check_read
     from seal.inference.vicrop.readable import check_readable
 
-    if any(name in VICROP for name in run.systems):
+    if any(name in VICROP for name in run.searches):
         check_readable(run.vqa)
     if run.needs_search_model:
         check_read(run.guide, run.vqa)
@@ -189,6 +199,8 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
         search_config=config,
         planner=run.planner,
         vicrop=run.vicrop.applied_to(ViCropConfig.named(run.protocol)),
+        control_of=run.control_of,
+        seed=run.seed,
     )
 
 

@@ -89,31 +89,36 @@ class Benchmark:
         self, questions: Sequence[TaskQuestion], systems: Systems, store: PredictionStore
     ) -> int:
         """How many of the answers that were there answered something else."""
-        asked_for = {q.id: self._content(q) for q in questions}
+        contents = {q.id: self._content(q) for q in questions}
+        asked = {
+            (q.id, name): systems.asked(name, contents[q.id])
+            for q in questions
+            for name in systems.seals
+        }
         open_: dict[str, list[TaskQuestion]] = {}
         for name in systems.seals:
-            left = [q for q in questions if not store.has((q.id, name), asked_for[q.id])]
+            left = [q for q in questions if not store.has((q.id, name), asked[q.id, name])]
             if left:
                 open_[name] = left
         if not open_:
             return 0
         changed = sum(
-            store.changed((q.id, name), asked_for[q.id]) for name, qs in open_.items() for q in qs
+            store.changed((q.id, name), asked[q.id, name]) for name, qs in open_.items() for q in qs
         )
         images, errors = self._open(questions)
         for question in questions:
             if question.image is not None and question.image in images:
-                systems.known.tell(images[question.image], question.targets)
+                systems.known.tell_asked(images[question.image], question.text, question.targets)
         for name, new in open_.items():
-            asked = [q for q in new if q.image not in errors]
-            put = [self._put(question, name, images) for question in asked]
+            whole = [q for q in new if q.image not in errors]
+            put = [self._put(question, systems.search_of(name), images) for question in whole]
             answers = systems.seals[name].ask_many(put) if put else []
             lines = [
-                self._line(systems, question, name, answer) | {"asked": asked_for[question.id]}
-                for question, answer in zip(asked, answers, strict=True)
+                self._line(systems, question, name, answer) | {"asked": asked[question.id, name]}
+                for question, answer in zip(whole, answers, strict=True)
             ]
             lines += [
-                self._line(systems, q, name, None, errors[q.image]) | {"asked": asked_for[q.id]}
+                self._line(systems, q, name, None, errors[q.image]) | {"asked": asked[q.id, name]}
                 for q in new
                 if q.image is not None and q.image in errors
             ]
@@ -136,9 +141,9 @@ class Benchmark:
                 errors[path] = str(error)
         return images, errors
 
-    def _put(self, question: TaskQuestion, system: str, images: Mapping[str, Image]) -> Question:
+    def _put(self, question: TaskQuestion, search: str, images: Mapping[str, Image]) -> Question:
         named = None
-        if system == "oracle" or (self.targets == "annotated" and system != "none"):
+        if search == "oracle" or (self.targets == "annotated" and search != "none"):
             named = tuple(target.name for target in question.targets)
         reads_losses = self.scoring.reads == "losses"
         texts = tuple(wording.text for wording in self._wordings(question))
@@ -172,6 +177,7 @@ class Benchmark:
             "system": system,
             "task": self.task.name,
             "task_version": self.task.version,
+            **systems.controlled(system),
             "protocol": self.protocol,
             "scoring": self.scoring.name,
             "presented": [list(w.order) for w in self._wordings(question)] or None,

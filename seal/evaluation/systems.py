@@ -2,134 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from PIL.Image import Image
 
+from seal.evaluation.controls import (
+    CONTROLS,
+    ORACLE_CROP,
+    build_control,
+    controlled_system,
+    searches_as,
+)
+from seal.evaluation.first_answers import FirstAnswers
+from seal.evaluation.first_searches import FirstSearches
 from seal.evaluation.task import AnnotatedTarget, merged
 from seal.geometry import Box
-from seal.inference.answers.protocol import AnswerModel, Cost, Generation
+from seal.inference.answers.protocol import AnswerModel
 from seal.inference.build_locator import build_locator, check_search
 from seal.inference.vicrop.config import ViCropConfig
-from seal.pipeline import ProtocolConfig, Seal
+from seal.pipeline import ProtocolConfig, Question, Seal
 from seal.pipeline.planner import PlannerConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
+from seal.search.locator import Locator
 from seal.search.protocol import SearchModel
 from seal.working_memory import VisualWorkingMemory
-
-T = TypeVar("T")  # an answer
-Q = TypeVar("Q")  # a request
-
-
-@dataclass(slots=True)
-class _Remembered(Generic[T]):
-    image: Image | None  # kept alive, so that its identity, the key, is not used again
-    answer: T
-    cost: Cost
-
-
-Asked: TypeAlias = tuple[int, str, Hashable]  # image, question, and how it is asked
-
-
-class FirstAnswers:
-    """An `AnswerModel` that reads a plain image once for a question, whichever system asks.
-
-    Its cost is what each system would have caused alone: what is known already is charged again.
-    """
-
-    def __init__(self, model: AnswerModel) -> None:
-        self.model = model
-        self.names_missing: bool = getattr(model, "names_missing", False)
-        self.scores_options: bool = getattr(model, "scores_options", True)
-        self.reads_marks_as_letters: bool = getattr(model, "reads_marks_as_letters", False)
-        self._charged_again = Cost()
-        self._said: dict[Asked, _Remembered[Generation]] = {}
-        self._words: dict[Asked, _Remembered[list[float]]] = {}
-
-    @property
-    def cost(self) -> Cost:
-        return self.model.cost + self._charged_again
-
-    def loglikelihood(
-        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
-    ) -> list[list[float]]:
-        return self.model.loglikelihood(requests)
-
-    def next_word(
-        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
-    ) -> list[list[float]]:
-        return self._remembering(
-            self._words,
-            requests,
-            [(memory, tuple(words)) for memory, words in requests],
-            self.model.next_word,
-        )
-
-    def generate(
-        self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
-    ) -> list[Generation]:
-        return self._remembering(
-            self._said,
-            requests,
-            [(memory, max_new_tokens) for memory in requests],
-            lambda new: self.model.generate(new, max_new_tokens=max_new_tokens),
-        )
-
-    def _remembering(
-        self,
-        known: dict[Asked, _Remembered[T]],
-        requests: Sequence[Q],
-        asked: Sequence[tuple[VisualWorkingMemory, Hashable]],
-        answer: Callable[[list[Q]], list[T]],
-    ) -> list[T]:
-        """The answers, of those without a search each once. `asked`: what tells requests apart."""
-        plain = {
-            (id(memory.image), memory.question, how): i
-            for i, (memory, how) in enumerate(asked)
-            if not memory.targets
-        }
-        new = [i for key, i in plain.items() if key not in known]
-        later = [i for i, (memory, _) in enumerate(asked) if memory.targets]
-        before = replace(self.model.cost)
-        said = dict(zip(new, answer([requests[i] for i in new]) if new else [], strict=True))
-        share = (self.model.cost - before).share(len(new)) if new else Cost()
-        for i in new:
-            memory, how = asked[i]
-            key = id(memory.image), memory.question, how
-            known[key] = _Remembered(memory.image, said[i], share)
-        said |= dict(zip(later, answer([requests[i] for i in later]) if later else [], strict=True))
-        answers = []
-        for i, (memory, how) in enumerate(asked):
-            if i in said:
-                answers.append(said[i])
-                continue
-            remembered = known[id(memory.image), memory.question, how]
-            self._charged_again += remembered.cost
-            answers.append(remembered.answer)
-        return answers
-
-    def prompt(self, memory: VisualWorkingMemory) -> str:
-        return self.model.prompt(memory)
-
-    def settings(self) -> dict[str, Any]:
-        return self.model.settings()
-
-    def fits(
-        self,
-        memory: VisualWorkingMemory,
-        options: Sequence[str] = (),
-        *,
-        max_new_tokens: int = 200,
-    ) -> bool:
-        return self.model.fits(memory, options, max_new_tokens=max_new_tokens)
-
-    def forget(self) -> None:
-        """Drop everything."""
-        self._said.clear()
-        self._words.clear()
 
 
 class Known:
@@ -137,9 +35,14 @@ class Known:
 
     def __init__(self) -> None:
         self._targets: dict[int, dict[str, tuple[Box, ...]]] = {}
+        self._asked: dict[tuple[int, str], tuple[Box, ...]] = {}
 
     def __call__(self, image: Image, target: str) -> Sequence[Box]:
         return self._targets.get(id(image), {}).get(target, ())
+
+    def of(self, question: Question) -> Sequence[Box]:
+        """The boxes that are annotated for a question, whatever they are called."""
+        return self._asked.get((id(question.image), question.text), ())
 
     def tell(self, image: Image, targets: Iterable[AnnotatedTarget]) -> None:
         """What is in an image; adds to what is known about it."""
@@ -147,9 +50,17 @@ class Known:
         for target in targets:
             known[target.name] = merged(known.get(target.name, ()), target.boxes)
 
+    def tell_asked(self, image: Image, text: str, targets: Sequence[AnnotatedTarget]) -> None:
+        """What a question about an image is about; `tell` besides."""
+        self.tell(image, targets)
+        for target in targets:
+            asked = self._asked.get((id(image), text), ())
+            self._asked[id(image), text] = merged(asked, target.boxes)
+
     def forget(self) -> None:
         """Drop everything."""
         self._targets.clear()
+        self._asked.clear()
 
 
 class Systems:
@@ -165,32 +76,60 @@ class Systems:
         search_config: SearchConfig | None = None,
         planner: str | PlannerConfig | None = None,
         vicrop: ViCropConfig | None = None,
+        control_of: str | None = None,
+        seed: int = 0,
     ) -> None:
-        """`planner`, `vicrop`: as of `Seal`; None: what suits the answer model."""
+        """`planner`, `vicrop`: as of `Seal`; None: what suits the answer model.
+
+        `control_of`: what controls among `names` are controls of; None: the first that searches.
+        `seed`: of where random crops lie.
+        """
         check_systems(names)
+        self.control_of = controlled_system(names, control_of)
         self.known = Known()
         self._answers = FirstAnswers(answer_model)
         self.search_model = search_model
         self._cached = None if search_model is None else CachedModel(search_model)
+        locators: dict[str, Locator | None] = {}
+        for search in dict.fromkeys(map(self.search_of, names)):
+            locator = build_locator(
+                search,
+                self._cached,
+                search_config,
+                known=self.known,
+                answer_model=answer_model,
+                vicrop=vicrop,
+                protocol=protocol.name,
+                nms_iou=protocol.nms_iou,
+            )
+            if locator is not None and search == self.control_of:
+                locator = FirstSearches(locator, self._answers)
+            locators[search] = locator
         self.seals: Mapping[str, Seal] = {
             name: Seal(
                 self._answers,
-                build_locator(
-                    name,
-                    self._cached,
-                    search_config,
-                    known=self.known,
-                    answer_model=answer_model,
-                    vicrop=vicrop,
-                    protocol=protocol.name,
-                    nms_iou=protocol.nms_iou,
-                ),
+                locators[self.search_of(name)],
                 protocol=protocol,
                 planner=planner,
                 keep_images=True,  # one system's search serves the next; `forget` ends it
+                control=build_control(name, self.known.of, seed=seed),
             )
             for name in names
         }
+
+    def search_of(self, system: str) -> str:
+        """The name of the search that a system makes."""
+        return searches_as(system, self.control_of)
+
+    def controlled(self, system: str) -> dict[str, str]:
+        """`control_of` of a control, for its lines; nothing of any other system."""
+        if system not in CONTROLS:
+            return {}
+        return {"control_of": self.search_of(system)}
+
+    def asked(self, system: str, content: str) -> str:
+        """What a system's line answers: the question's content, and what a control controls."""
+        return " ".join([content, *(f"{k}={v}" for k, v in self.controlled(system).items())])
 
     def prompt(self, memory: VisualWorkingMemory) -> str:
         """What the answer model is put, as text."""
@@ -218,7 +157,7 @@ class Systems:
         self.known.forget()
         for image in images:
             # Only networks and caches keep images; other models have nothing to forget.
-            locators = [seal.locator for seal in self.seals.values()]
+            locators = list({id(s.locator): s.locator for s in self.seals.values()}.values())
             for holder in (self._answers.model, self._cached, self.search_model, *locators):
                 forget = getattr(holder, "forget", None)
                 if forget is not None:
@@ -227,7 +166,9 @@ class Systems:
 
 def check_systems(names: Sequence[str]) -> None:
     """Refuse a system twice, none at all, or one that there is not."""
-    if not names or len(set(names)) != len(names):
-        raise ValueError(f"systems={list(names)} must name one or more systems, each once")
+    if not names or len(set(names)) != len(names) or {"oracle", ORACLE_CROP} <= set(names):
+        also = f"; {ORACLE_CROP} is another name of oracle" if ORACLE_CROP in names else ""
+        raise ValueError(f"systems={list(names)} must name one or more systems, each once{also}")
     for name in names:
-        check_search(name)
+        if name not in (*CONTROLS, ORACLE_CROP):
+            check_search(name)

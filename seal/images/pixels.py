@@ -107,6 +107,11 @@ def cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     return image.copy() if box == (0, 0, *image.size) else image.crop(box)
 
 
+def black(image: Image.Image) -> Image.Image:
+    """A black picture of the image's size: what a control shows in place of a crop."""
+    return Image.new("RGB", image.size)
+
+
 def tower_pixels(
     image: Image.Image,
     size: int,

@@ -43,6 +43,7 @@ class Answer:
     def to_dict(self, *, heat_cells: int = 0) -> dict[str, Any]:
         """JSON-able, with the trace of every search."""
         targets = self.memory.targets if self.memory is not None else ()
+        withheld = [] if self.memory is None else self.memory.withheld
         return {
             "text": self.text,
             "texts": self.texts,
@@ -59,6 +60,7 @@ class Answer:
                 {"name": t.name, "boxes": [[b.x0, b.y0, b.x1, b.y1] for b in t.boxes]}
                 for t in targets
             ],
+            **({"withheld": withheld} if withheld else {}),
             "searches": [to_dict(result, heat_cells=heat_cells) for result in self.searches],
             "answered_by": self.answered_by,
             "cost": self.cost,

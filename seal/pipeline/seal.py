@@ -17,7 +17,7 @@ from seal.pipeline.pictures import Picture, picture
 from seal.pipeline.planner import PlannerConfig, default_planner
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
-from seal.pipeline.stages import ShowSearchTell
+from seal.pipeline.stages import Control, ShowSearchTell
 from seal.search.config import SearchConfig
 from seal.search.locator import LocateRequest, Locator
 from seal.search.oracle import Known
@@ -45,12 +45,14 @@ class Seal:
         protocol: ProtocolConfig | None = None,
         planner: str | PlannerConfig | None = None,
         keep_images: bool = False,
+        control: Control | None = None,
     ) -> None:
         """`locator=None`: never search. `answer_model=None`: only `locate`.
 
         `planner`: who says what to look for; None: what suits the answer model and the locator.
         `keep_images`: the models remember images until whoever shares them among several `Seal`s
-        says to forget.
+        says to forget. `control`: what is shown in place of what the search brought back; for
+        evaluations that ask whether an answer comes from looking.
         """
         self.answer_model = answer_model
         self.locator = locator
@@ -59,6 +61,7 @@ class Seal:
         # Built once: a planner learns what its model does not tell, and need not ask again.
         self._planner = None if answer_model is None else self.planner.build(answer_model)
         self.keep_images = keep_images
+        self.control = control
 
     @classmethod
     def from_pretrained(
@@ -222,7 +225,9 @@ class Seal:
         images = [None if q.image is None else picture(q.image) for q in questions]
         questions = [replace(q, image=image) for q, image in zip(questions, images, strict=True)]
         try:
-            stages = ShowSearchTell(self.answer_model, self.locator, self.protocol, self._planner)
+            stages = ShowSearchTell(
+                self.answer_model, self.locator, self.protocol, self._planner, self.control
+            )
             return stages(questions)
         finally:
             self._forget(images)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from PIL.Image import Image
 
@@ -23,6 +23,8 @@ from seal.search.result import SearchResult
 from seal.text.letters import LETTERS, letter_question
 from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
+Control: TypeAlias = Callable[[Question, VisualWorkingMemory], VisualWorkingMemory]
+
 
 class ShowSearchTell:
     """Show, search and tell for many questions at a time, whatever answers and whatever locates."""
@@ -33,12 +35,17 @@ class ShowSearchTell:
         locator: Locator | None,
         protocol: ProtocolConfig,
         planner: Planner | None = None,
+        control: Control | None = None,
     ) -> None:
-        """`planner=None`: the one that suits the answer model."""
+        """`planner=None`: the one that suits the answer model.
+
+        `control`: makes what is shown of what the search brought back, for the last answer.
+        """
         self.answer_model = answer_model
         self.locator = locator
         self.protocol = protocol
         self.planner = planner or PlannerConfig().build(answer_model)
+        self.control = control
 
     def __call__(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer the questions, in order; their searches advance side by side."""
@@ -138,6 +145,7 @@ class ShowSearchTell:
             if question.final_texts:
                 answer.memory = replace(_memory(answer), question=question.final_texts[0])
             self._leave_out(question, answer)
+            answer.memory = self._shown(question, _memory(answer))
         choosing = [i for i, question in enumerate(questions) if question.options]
         by, scored = self._score([(_memory(answers[i]), questions[i].options) for i in choosing])
         for i, losses in zip(choosing, scored, strict=True):
@@ -198,12 +206,7 @@ class ShowSearchTell:
         """
         shown = [list(target.boxes) for target in _memory(answer).targets]
         scores = [list(result.scores) for result in _sought(answer)]
-        longest = max(question.final_texts or (_memory(answer).question,), key=len)
-        while any(len(boxes) > 1 for boxes in shown) and not self.answer_model.fits(
-            replace(_memory(answer), question=longest),
-            question.options,
-            max_new_tokens=question.max_new_tokens,
-        ):
+        while any(len(boxes) > 1 for boxes in shown) and not self._fits(question, answer):
             _, i, j = min(
                 (score, i, -j)  # the later one, among equals
                 for i, of in enumerate(scores)
@@ -217,6 +220,24 @@ class ShowSearchTell:
                 for target, boxes in zip(_memory(answer).targets, shown, strict=True)
             )
             answer.memory = replace(_memory(answer), targets=targets)
+
+    def _fits(self, question: Question, answer: Answer) -> bool:
+        """Whether both can be read: what is shown, and what a control is a control of.
+
+        So a control leaves out what the search it stands beside leaves out.
+        """
+        longest = max(question.final_texts or (_memory(answer).question,), key=len)
+        memory = replace(_memory(answer), question=longest)
+        both = [memory] if self.control is None else [memory, self._shown(question, memory)]
+        return all(
+            self.answer_model.fits(
+                each, question.options, max_new_tokens=question.max_new_tokens
+            )
+            for each in both
+        )
+
+    def _shown(self, question: Question, memory: VisualWorkingMemory) -> VisualWorkingMemory:
+        return memory if self.control is None else self.control(question, memory)
 
 
 def _image(question: Question) -> Image | None:

@@ -150,7 +150,8 @@ class HFAnswerModel:
 
     def row(self, memory: VisualWorkingMemory) -> Row:
         """One prompt as the model's inputs, without padding."""
-        key = (id(memory.image), memory.question, memory.targets)
+        controls = memory.crops_black, memory.places_told
+        key = (id(memory.image), memory.question, memory.targets, *controls)
         if key not in self._rows:  # the image is kept alive: its `id` is in the key
             prepared = encode_row(self.hf, user(user_turn(memory, self.layout)))
             self._rows[key] = memory.image, prepared

@@ -8,7 +8,7 @@ from typing import Any
 from PIL.Image import Image
 
 from seal.geometry import Box
-from seal.images import context_crop, cut
+from seal.images import black, context_crop, cut
 from seal.working_memory import VisualWorkingMemory
 
 # One user turn: {"type": "image", "image": PIL} and {"type": "text", "text": str}, in order; the
@@ -71,11 +71,14 @@ def _crops(memory: VisualWorkingMemory) -> list[tuple[str, Box, Image]]:
     image = memory.image
     if image is None:
         return []
-    return [
+    crops = [
         (t.name, box, context_crop(image, box) if t.name else cut(image, box.as_ints()))
         for t in memory.targets
         for box in t.boxes
     ]
+    if memory.crops_black:
+        crops = [(name, box, black(crop)) for name, box, crop in crops]
+    return crops
 
 
 def _what(name: str) -> str:
@@ -85,7 +88,7 @@ def _what(name: str) -> str:
 def _where(memory: VisualWorkingMemory, box: Box) -> str:
     """The place in percent of the image, which every model reads alike."""
     assert memory.image is not None
-    width, height = memory.image.size
+    box, (width, height) = memory.told_place(box), memory.image.size
     left, right = (round(100 * x / width) for x in (box.x0, box.x1))
     top, bottom = (round(100 * y / height) for y in (box.y0, box.y1))
     return f"(from {left}% to {right}% across, from {top}% to {bottom}% down)"

@@ -25,5 +25,6 @@ def memory_question(memory: VisualWorkingMemory) -> str:
         if not target.boxes:
             phrases.append(missing_phrase(target.name))
         name = target.name or UNNAMED
-        phrases += [object_phrase(name, box, *memory.image.size) for box in target.boxes]
+        places = [memory.told_place(box) for box in target.boxes]
+        phrases += [object_phrase(name, place, *memory.image.size) for place in places]
     return f"{IMAGE_PLACEHOLDER}\n{focused_question(phrases, memory.question)}"

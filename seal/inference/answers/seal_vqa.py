@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seal.batch import Batch, Row, Sample, Visual
 from seal.data.collate import collate
-from seal.images import context_crop, pad_to_square, tower_pixels
+from seal.images import black, context_crop, pad_to_square, tower_pixels
 from seal.inference.answers.first_tokens import first_ids
 from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.protocol import Cost, Generation
@@ -201,6 +201,8 @@ class NetworkAnswerModel:
         for target in memory.targets:
             for box in target.boxes:
                 crop = context_crop(memory.image, box)
+                if memory.crops_black:
+                    crop = black(crop)
                 pixels = tower_pixels(crop, vision.image_size, vision.normalization)
                 pictures.append(torch.from_numpy(pixels))
         return Sample(name, (row,), tuple(pictures))

@@ -1,0 +1,129 @@
+"""An answer model that is asked once what several systems of a benchmark ask it alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from PIL.Image import Image
+
+from seal.inference.answers.protocol import AnswerModel, Cost, Generation
+from seal.working_memory import VisualWorkingMemory
+
+T = TypeVar("T")  # an answer
+Q = TypeVar("Q")  # a request
+
+
+@dataclass(slots=True)
+class Remembered(Generic[T]):
+    """An answer, and what it cost."""
+
+    image: Image | None  # kept alive, so that its identity, the key, is not used again
+    answer: T
+    cost: Cost
+
+
+Asked: TypeAlias = tuple[int, str, Hashable]  # image, question, and how it is asked
+
+
+class FirstAnswers:
+    """An `AnswerModel` that reads a plain image once for a question, whichever system asks.
+
+    Its cost is what each system would have caused alone: what is known already is charged again.
+    """
+
+    def __init__(self, model: AnswerModel) -> None:
+        self.model = model
+        self.names_missing: bool = getattr(model, "names_missing", False)
+        self.scores_options: bool = getattr(model, "scores_options", True)
+        self.reads_marks_as_letters: bool = getattr(model, "reads_marks_as_letters", False)
+        self._charged_again = Cost()
+        self._said: dict[Asked, Remembered[Generation]] = {}
+        self._words: dict[Asked, Remembered[list[float]]] = {}
+
+    @property
+    def cost(self) -> Cost:
+        return self.model.cost + self._charged_again
+
+    def charge_again(self, cost: Cost) -> None:
+        """Of what was asked of the model by something that this remembers nothing of."""
+        self._charged_again += cost
+
+    def loglikelihood(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        return self.model.loglikelihood(requests)
+
+    def next_word(
+        self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
+    ) -> list[list[float]]:
+        return self._remembering(
+            self._words,
+            requests,
+            [(memory, tuple(words)) for memory, words in requests],
+            self.model.next_word,
+        )
+
+    def generate(
+        self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
+    ) -> list[Generation]:
+        return self._remembering(
+            self._said,
+            requests,
+            [(memory, max_new_tokens) for memory in requests],
+            lambda new: self.model.generate(new, max_new_tokens=max_new_tokens),
+        )
+
+    def _remembering(
+        self,
+        known: dict[Asked, Remembered[T]],
+        requests: Sequence[Q],
+        asked: Sequence[tuple[VisualWorkingMemory, Hashable]],
+        answer: Callable[[list[Q]], list[T]],
+    ) -> list[T]:
+        """The answers, of those without a search each once. `asked`: what tells requests apart."""
+        plain = {
+            (id(memory.image), memory.question, how): i
+            for i, (memory, how) in enumerate(asked)
+            if not memory.targets
+        }
+        new = [i for key, i in plain.items() if key not in known]
+        later = [i for i, (memory, _) in enumerate(asked) if memory.targets]
+        before = replace(self.model.cost)
+        said = dict(zip(new, answer([requests[i] for i in new]) if new else [], strict=True))
+        share = (self.model.cost - before).share(len(new)) if new else Cost()
+        for i in new:
+            memory, how = asked[i]
+            key = id(memory.image), memory.question, how
+            known[key] = Remembered(memory.image, said[i], share)
+        said |= dict(zip(later, answer([requests[i] for i in later]) if later else [], strict=True))
+        answers = []
+        for i, (memory, how) in enumerate(asked):
+            if i in said:
+                answers.append(said[i])
+                continue
+            remembered = known[id(memory.image), memory.question, how]
+            self._charged_again += remembered.cost
+            answers.append(remembered.answer)
+        return answers
+
+    def prompt(self, memory: VisualWorkingMemory) -> str:
+        return self.model.prompt(memory)
+
+    def settings(self) -> dict[str, Any]:
+        return self.model.settings()
+
+    def fits(
+        self,
+        memory: VisualWorkingMemory,
+        options: Sequence[str] = (),
+        *,
+        max_new_tokens: int = 200,
+    ) -> bool:
+        return self.model.fits(memory, options, max_new_tokens=max_new_tokens)
+
+    def forget(self) -> None:
+        """Drop everything."""
+        self._said.clear()
+        self._words.clear()
