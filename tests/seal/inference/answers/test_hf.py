@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -312,3 +313,16 @@ def test_half_precision_scores_about_the_same(family):
     expected = exact.loglikelihood(request)[0]
     assert rough.loglikelihood(request)[0] == pytest.approx(expected, abs=0.35)
     assert rough.settings()["dtype"] == "bfloat16"
+
+
+def test_a_control_is_not_shown_what_was_prepared_for_the_memory_it_controls():
+    model, memory = llava(), MEMORIES["two names"]
+    shown = [model.row(m) for m in (
+        memory, replace(memory, crops_black=True), replace(memory, places_told=False),
+        replace(memory, crops_black=True, places_told=False),
+    )]  # fmt: skip
+    losses = [model.loglikelihood([(m, OPTIONS)])[0] for m in (
+        memory, replace(memory, crops_black=True), replace(memory, places_told=False),
+        replace(memory, crops_black=True, places_told=False),
+    )]  # fmt: skip
+    assert len({id(row) for row in shown}) == len(set(map(tuple, losses))) == 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 
@@ -71,3 +73,20 @@ def test_an_unknown_layout_and_crops_without_an_image_are_refused() -> None:
         user_turn(MEMORY, "x")
     with pytest.raises(ValueError, match="need the image"):
         user_turn(VisualWorkingMemory("Why?", None, MEMORY.targets))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_controls_show_black_crops_of_the_same_size_and_tell_no_place(layout: str) -> None:
+    noise = Image.effect_noise((200, 100), 90).convert("RGB")
+    real = VisualWorkingMemory(MEMORY.question, noise, MEMORY.targets)
+    black = user_turn(replace(real, crops_black=True), layout)
+    whole, *crops = [item["image"] for item in black if item["type"] == "image"]
+    seen = [item["image"] for item in user_turn(real, layout) if item["type"] == "image"]
+    assert whole is noise and [crop.size for crop in crops] == [crop.size for crop in seen[1:]]
+    assert all(crop.getextrema() == ((0, 0),) * 3 for crop in crops)
+    assert not any(crop.getextrema() == ((0, 0),) * 3 for crop in seen)
+    assert words(black) == words(user_turn(real, layout))
+    hidden = words(user_turn(replace(real, crops_black=True, places_told=False), layout))
+    told = 0 if layout == "bare" else 2
+    assert hidden.count("(from 0% to 100% across, from 0% to 100% down)") == told
+    assert "30%" not in hidden

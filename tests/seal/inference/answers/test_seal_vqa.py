@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from tiny_models import noise, tokenizer, vqa_model
 
-from seal.geometry import Box
+from seal.geometry import Box, normalized_box_text
+from seal.images import tower_pixels
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.text.conversation import VQA as TEMPLATE
 from seal.text.conversation import continuation_ids
@@ -170,3 +173,23 @@ def test_half_precision_scores_about_the_same():
     assert rough.loglikelihood(request)[0] == pytest.approx(
         exact.loglikelihood(request)[0], abs=0.1
     )
+
+
+def test_controls_show_black_crops_beside_the_same_image_and_say_of_them_where_the_image_lies():
+    model = NetworkAnswerModel(vqa_model(), tokenizer())
+    shown = replace(MEMORIES["two names"], crops_black=True)
+    hidden = replace(shown, places_told=False)
+    real, black = (model.batch([m]).pixel_values for m in (MEMORIES["two names"], shown))
+    assert real.shape == black.shape and torch.equal(real[0], black[0])
+    size = model.model.config.vision.image_size
+    colors = model.model.config.vision.normalization
+    expected = torch.from_numpy(tower_pixels(Image.new("RGB", (9, 9)), size, colors))
+    assert all(torch.equal(crop, expected) for crop in black[1:])
+    assert not any(torch.equal(crop, expected) for crop in real[1:])
+    assert model.prompt(shown) == model.prompt(MEMORIES["two names"])
+    whole = normalized_box_text(Box(0, 0, *shown.image.size), *shown.image.size)
+    assert model.prompt(hidden).count(whole) == 2
+    losses = [
+        model.loglikelihood([(m, OPTIONS)])[0] for m in (MEMORIES["two names"], shown, hidden)
+    ]
+    assert losses[0] != losses[1] != losses[2]
