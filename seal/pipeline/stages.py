@@ -230,9 +230,7 @@ class ShowSearchTell:
         memory = replace(_memory(answer), question=longest)
         both = [memory] if self.control is None else [memory, self._shown(question, memory)]
         return all(
-            self.answer_model.fits(
-                each, question.options, max_new_tokens=question.max_new_tokens
-            )
+            self.answer_model.fits(each, question.options, max_new_tokens=question.max_new_tokens)
             for each in both
         )
 

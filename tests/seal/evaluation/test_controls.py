@@ -14,11 +14,11 @@ from seal.evaluation.benchmark import BenchmarkRun
 from seal.evaluation.controls import CONTROLS, RandomCrop, build_control, controlled_system
 from seal.evaluation.first_answers import FirstAnswers
 from seal.evaluation.first_searches import FirstSearches
+from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import read_predictions
 from seal.evaluation.systems import Systems, check_systems
-from seal.evaluation.tasks.vstar_bench import VStarBenchConfig
 from seal.geometry import Box
 from seal.images import context_box
 from seal.pipeline import ProtocolConfig, Question
@@ -39,7 +39,7 @@ ASKED = Question(PICTURE, "What is it?")
 
 
 def task(folder):
-    return VStarBenchConfig(folder=str(folder)).build()
+    return task_named("vstar_bench").task(str(folder))
 
 
 def systems(names, **options):
@@ -103,7 +103,7 @@ def test_a_random_crop_depends_on_seed_question_and_box_alone():
         return control(question, memory_of(*boxes)).targets[0].boxes
 
     alone = moved(control, ASKED, first)
-    worded = Question(PICTURE, ASKED.text, ("red", "blue"), final_text="What is it? A. red B. blue")
+    worded = Question(PICTURE, ASKED.text, final_texts=("What is it? A. red B. blue",))
     assert moved(control, worded, first) == alone
     assert moved(build_control("random_crop", lambda question: (), seed=1), ASKED, first) != alone
     assert moved(control, Question(PICTURE, "Where is it?"), first) != alone
