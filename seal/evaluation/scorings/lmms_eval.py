@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from seal.evaluation.judging import Choice
+from seal.evaluation.scorings.file_order import file_order
+from seal.evaluation.scorings.scoring import Reads, Wording
+from seal.evaluation.task import TaskQuestion
 from seal.text.letters import LETTERS
 
 MAX_NEW_TOKENS = 16
@@ -59,3 +64,27 @@ def lmms_eval_letter(text: str) -> str | None:
             return found.group(1)
     letters = re.findall(r"[A-D]", said)
     return letters[0] if len(letters) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class LmmsEval:
+    """`letter_lmms_eval`: options in the order of `file_order`, the letter as the task reads it.
+
+    A letter that no option has is invalid, as none at all is; the task counts both as wrong.
+    """
+
+    name: str = "letter_lmms_eval"
+    reads: Reads = "text"
+    max_new_tokens: int = MAX_NEW_TOKENS
+
+    def wordings(self, question: TaskQuestion, seed: int) -> list[Wording]:
+        order = file_order(question, seed)
+        return [
+            Wording(lmms_eval_prompt(question.text, [question.options[i] for i in order]), order)
+        ]
+
+    def choose(self, question: TaskQuestion, text: str, order: Sequence[int]) -> Choice:
+        letter = lmms_eval_letter(text)
+        if letter is None or LETTERS.index(letter) >= len(order):
+            return Choice(None, invalid=True)
+        return Choice(order[LETTERS.index(letter)])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from seal.evaluation.scorings.letters import Letters
 from seal.evaluation.scorings.likelihood import Likelihood
+from seal.evaluation.scorings.lmms_eval import LmmsEval
 from seal.evaluation.scorings.scoring import Scoring
+from seal.evaluation.scorings.vlmevalkit import VLMEvalKit
 from seal.evaluation.scorings.words import SHORT, Words
 
 _ALL: tuple[Scoring, ...] = (
@@ -12,6 +14,8 @@ _ALL: tuple[Scoring, ...] = (
     Likelihood("as_released"),
     Letters(),
     Letters("letter_cyclic", cyclic=True),
+    LmmsEval(),
+    VLMEvalKit(),
     Words("string"),
     Words("free"),
     Words("short_answer", SHORT),

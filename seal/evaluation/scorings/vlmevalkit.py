@@ -4,13 +4,20 @@ From open-compass/VLMEvalKit (August 2026): `ImageMCQDataset.build_prompt` in
 vlmeval/dataset/image_mcq.py, `can_infer` in vlmeval/utils/matching_util.py. What these rules cannot
 read goes to a judge there; without one it is wrong, and after three answers of the judge that
 cannot be read either, an option is drawn at random. Here it is not read, and nothing is drawn.
+How long an answer may be is left to each model there (LLaVA's wrapper: 2048 tokens).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from seal.evaluation.judging import Choice
+from seal.evaluation.scorings.file_order import file_order
+from seal.evaluation.scorings.scoring import Reads, Wording
+from seal.evaluation.task import TaskQuestion
+from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
 from seal.text.letters import LETTERS
 
 REQUEST = "Please select the correct answer from the options above. "
@@ -46,6 +53,29 @@ def vlmevalkit_letter(text: str, options: Sequence[str]) -> str | None:
         A letter of an option, `REFUSED`, or None where a judge would be asked.
     """
     return _by_letter(text, LETTERS[: len(options)]) or _by_text(text, options)
+
+
+@dataclass(frozen=True, slots=True)
+class VLMEvalKit:
+    """`letter_vlmevalkit`: the options in the order of `file_order`, read without a judge.
+
+    What would go to a judge is invalid, and so is a refusal; VLMEvalKit counts both as wrong.
+    """
+
+    name: str = "letter_vlmevalkit"
+    reads: Reads = "text"
+    max_new_tokens: int = MAX_ANSWER_TOKENS
+
+    def wordings(self, question: TaskQuestion, seed: int) -> list[Wording]:
+        order = file_order(question, seed)
+        shown = [question.options[i] for i in order]
+        return [Wording(vlmevalkit_prompt(question.text, shown, question.meta.get("hint")), order)]
+
+    def choose(self, question: TaskQuestion, text: str, order: Sequence[int]) -> Choice:
+        letter = vlmevalkit_letter(text, [question.options[i] for i in order])
+        if letter is None or letter == REFUSED:
+            return Choice(None, invalid=True)
+        return Choice(order[LETTERS.index(letter)])
 
 
 def _by_letter(text: str, letters: str) -> str | None:

@@ -43,7 +43,8 @@ SPEC = TaskSpec(
     licence="not stated; photographs of SA-1B (research only)",
     counts={"attribute": 115, "spatial": 76, OVERALL: 191},
     scorings=(
-        "likelihood", "letter", "letter_cyclic", "string", "as_released",
+        "likelihood", "letter", "letter_cyclic", "letter_lmms_eval", "letter_vlmevalkit", "string",
+        "as_released",
     ),
     read=read,
     splits_of=splits_of,

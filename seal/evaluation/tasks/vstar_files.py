@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.scorings.file_order import SHUFFLED
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.evaluation.tasks.entries import Entry, image_beside, images_by_stem
 from seal.files.plain_text import read_text
@@ -126,6 +127,7 @@ def _read_jsonl(folder: Path, splits: Mapping[str, str]) -> list[TaskQuestion]:
             options=Entry(entry.where, {"options": options}).options("options"),
             answer=label,
             split=splits[category],
+            meta={SHUFFLED: True},
         )
     return list(questions.values())
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import pytest
 
-from seal.evaluation.scorings.vlmevalkit import REFUSED, vlmevalkit_letter, vlmevalkit_prompt
+from seal.evaluation.judging import Choice
+from seal.evaluation.scorings.vlmevalkit import (
+    REFUSED,
+    VLMEvalKit,
+    vlmevalkit_letter,
+    vlmevalkit_prompt,
+)
+from seal.evaluation.task import TaskQuestion
 
 COLORS = ["red", "dark red", "green", "black"]
 READ = [
@@ -52,3 +59,23 @@ def test_the_prompt_ends_in_a_blank_and_a_new_line():
         "Please select the correct answer from the options above. \n"
     )
     assert vlmevalkit_prompt("What?", ["a", "b"], "look left").startswith("Hint: look left\nQuest")
+
+
+def test_the_letter_is_that_of_the_option_shown_there():
+    question = TaskQuestion("7", "What color?", options=tuple(COLORS), answer=0)
+    assert VLMEvalKit().choose(question, "(B)", (2, 0, 1, 3)) == Choice(0)
+    assert VLMEvalKit().choose(question, "It is green", (2, 0, 1, 3)) == Choice(2)
+
+
+@pytest.mark.parametrize("answer", ["Z", "A or B", "E", "", "dark red"])
+def test_what_a_judge_would_be_asked_is_invalid(answer):
+    question = TaskQuestion("7", "What color?", options=tuple(COLORS), answer=0)
+    assert VLMEvalKit().choose(question, answer, (2, 0, 1, 3)) == Choice(None, invalid=True)
+
+
+def test_a_hint_of_the_benchmark_comes_first():
+    meta = {"shuffled": True, "hint": "Look left."}
+    question = TaskQuestion("7", "What?", options=("a cup", "a hat"), answer=1, meta=meta)
+    (wording,) = VLMEvalKit().wordings(question, seed=0)
+    assert wording.order == (0, 1)
+    assert wording.text.startswith("Hint: Look left.\nQuestion: What?\nOptions:\nA. a cup\n")
