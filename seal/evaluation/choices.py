@@ -9,7 +9,7 @@ from typing import Any
 from seal.evaluation.benchmark_images import BenchmarkImages
 from seal.evaluation.shards import Shard
 from seal.geometry import Box
-from seal.inference.guides.config import ASK_A_VLM, GuideConfig
+from seal.inference.guides.config import ANNOTATED, ASK_A_VLM, GuideConfig
 from seal.inference.vicrop.config import ViCropConfig
 from seal.search.config import ExpertFirstConfig, SearchConfig
 from seal.search.protocol import Patch, Query, SearchModel
@@ -111,8 +111,11 @@ def guide_settings(guide: GuideConfig, *, used: bool = True) -> dict[str, Any]:
     from seal.inference.model_kinds import answer_model_identity
 
     models = {name: guide.models[name] for name in guide.names if name in guide.models}
+    told: dict[str, Any] = {"parts": guide.parts, "ask": _asked(guide)}
+    if ANNOTATED in guide.names:
+        told[ANNOTATED] = asdict(guide.annotated)
     return {
-        "guide": {"parts": guide.parts, "ask": _asked(guide)} if used else {},
+        "guide": told if used else {},
         "guide_models": dict(guide.models),
         "weights": {
             f"guide.{name}": answer_model_identity(model) for name, model in models.items() if used

@@ -68,6 +68,29 @@ def search_table(metrics: Mapping[str, Any]) -> Table:
     return Table(title, head, tuple(rows))
 
 
+def need_search_table(metrics: Mapping[str, Any]) -> Table:
+    """The same over the targets that a look at the whole image does not find (paper, table 4)."""
+    needing = metrics["need_search"]
+    reference, lengths = metrics["reference"], needing.get("search_length", {})
+    rows = []
+    for name, of in needing.get("strategies", {}).items():
+        rows.append((
+            name,
+            percent(of["hit"]),
+            number(of["length"]),
+            str(of["length"]["n"]),
+            number(lengths.get("common", {}).get(name)),
+            number(lengths.get("difference", {}).get(name), sign=True),
+            str(lengths.get("common", {}).get(name, {}).get("n", "")),
+        ))  # fmt: skip
+    head = (
+        "strategy", "found", "length (own hits)", "n", "length (all found)", f"minus {reference}",
+        "n of both",
+    )  # fmt: skip
+    title = f"of them {needing.get('num_targets', 0)} that need a search, by {reference}"
+    return Table(title, head, tuple(rows))
+
+
 def published_table(
     title: str,
     published: Mapping[str, Mapping[str, float]],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,13 @@ from seal.evaluation.choices import (
     guide_settings,
 )
 from seal.evaluation.environment import environment
+from seal.evaluation.human_prior import (
+    PriorNumbers,
+    Scanpaths,
+    gamma_of,
+    human_prior_locator,
+    without_scanpath,
+)
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import (
@@ -30,12 +37,19 @@ from seal.evaluation.store import (
     settle,
     write_json,
 )
+from seal.evaluation.systems import Known
 from seal.evaluation.task import Prediction
-from seal.evaluation.tasks.visual_search import SearchTarget, VisualSearch, search_metrics
+from seal.evaluation.tasks.coco_search18 import CocoSearch18, CocoSearch18Config
+from seal.evaluation.tasks.visual_search import (
+    SearchTarget,
+    SearchTask,
+    VisualSearch,
+    search_metrics,
+)
 from seal.files.fingerprint import fingerprint
 from seal.inference.build_locator import build_locator, check_guide
 from seal.inference.guides.composed import ComposedGuide
-from seal.inference.guides.config import GuideConfig
+from seal.inference.guides.config import ANNOTATED, GuideConfig
 from seal.inference.hub import model_folder
 from seal.pipeline import ProtocolConfig
 from seal.search.cache import CachedModel
@@ -45,7 +59,11 @@ from seal.search.locator import LocateRequest, Locator
 from seal.search.protocol import SearchModel
 from seal.search.strategies import BY_TARGET, build_strategy
 from seal.search.trace import from_dict, to_dict
+from seal.text.quote import quoted
 
+COCO_SEARCH18 = CocoSearch18.name
+TASKS = ("vstar_bench", COCO_SEARCH18)
+PUBLISHED_PRIORS = ("human_prior_0.9", "human_prior_0.8")
 TRACES = "traces"
 HEAT_CELLS = 24  # of the maps kept for pictures
 
@@ -54,15 +72,18 @@ HEAT_CELLS = 24  # of the maps kept for pictures
 class SearchRun(ModelChoice):
     """conf/eval_search.yaml"""
 
-    benchmark: str  # folder in V*Bench's form; its annotated targets are sought
+    task: str = "vstar_bench"  # or coco_search18: whose targets are sought
+    benchmark: str  # folder in V*Bench's form; of COCO-Search18 the fixations, a file or its folder
+    images: str | None = None  # photographs of COCO-Search18; null: guide=annotated needs none
     vsm: str | None = None  # folder or hub id of SEAL's search model, where the guide has it
     out: str  # where everything goes; the same command continues what is there
-    strategies: list[str] = field(default_factory=lambda: list(BY_TARGET))
+    strategies: list[str] | None = None  # null: all, of coco_search18 human_prior_GAMMA too
     reference: str = "guided"  # whose search length the others are compared with
     protocol: str = "default"  # default | as_released: the original's quirks
     guide: GuideConfig = field(default_factory=GuideConfig)  # what the strategies ask
     search: SearchNumbers = field(default_factory=SearchNumbers)
-    limit: int | None = None  # questions of each split; None: all
+    prior: PriorNumbers = field(default_factory=PriorNumbers)  # of human_prior_GAMMA
+    limit: int | None = None  # questions of each split, targets of COCO-Search18; None: all
     batch: int = 8  # images at a time
     traces: int = 12  # searches of `reference` that are kept with their maps, and drawn
     seed: int = 0  # of intervals and random strategies
@@ -70,20 +91,47 @@ class SearchRun(ModelChoice):
 
     def __post_init__(self) -> None:
         ModelChoice.__post_init__(self)  # `super()` does not work in a class with slots
-        if not self.strategies or len(set(self.strategies)) != len(self.strategies):
+        if self.task not in TASKS:
+            raise ValueError(f"task={quoted(self.task)} is none of {', '.join(TASKS)}")
+        if self.task != COCO_SEARCH18 and self.images is not None:
+            raise ValueError(f"images={self.images} is of task={COCO_SEARCH18}; leave it out")
+        if self.strategies is not None and (
+            not self.strategies or len(set(self.strategies)) != len(self.strategies)
+        ):
             raise ValueError(f"strategies={self.strategies} must name some, each once")
-        for name in self.strategies:
-            build_strategy(name)
-            check_guide(name, self.guide, answers=False)
-        self.guide.require_models(answers=False, vsm=self.vsm is not None)
+        for name in self.chosen:
+            if gamma_of(name) is None:
+                build_strategy(name)
+                check_guide(name, self.guide, answers=False)
+            elif self.task != COCO_SEARCH18:
+                raise ValueError(
+                    f"strategies: {name} needs the fixations of people: task={COCO_SEARCH18}"
+                )
+        self.guide.require_models(answers=False, vsm=self.vsm is not None, known=True)
+        if self.task == COCO_SEARCH18 and self.images is None and self.guide.names != [ANNOTATED]:
+            raise ValueError(
+                f"task={COCO_SEARCH18} without images= has nothing to see: give the folder of its "
+                f"photographs, or guide={ANNOTATED}, which knows the boxes"
+            )
         ProtocolConfig.named(self.protocol)
         if self.batch < 1 or self.traces < 0:
             raise ValueError(
                 f"batch={self.batch} must be at least 1 and traces={self.traces} not negative"
             )
 
-    def build_task(self) -> VisualSearch:
-        task = task_named("vstar_bench").task(self.benchmark, limit=self.limit)
+    @property
+    def chosen(self) -> list[str]:
+        """The strategies that are compared."""
+        if self.strategies is not None:
+            return list(self.strategies)
+        return [*BY_TARGET, *(PUBLISHED_PRIORS if self.task == COCO_SEARCH18 else ())]
+
+    def build_task(self) -> SearchTask:
+        if self.task == COCO_SEARCH18:
+            return CocoSearch18Config(
+                fixations=self.benchmark, images=self.images, limit=self.limit
+            ).build()
+        task = task_named(self.task).task(self.benchmark, limit=self.limit)
         return VisualSearch(task.images, task.questions())
 
 
@@ -92,19 +140,27 @@ class StrategyReplay:
 
     def __init__(
         self,
-        task: VisualSearch,
+        task: SearchTask,
         folder: Path,
         model: SearchModel,
         config: SearchConfig,
         strategies: Sequence[str],
         *,
         protocol: str = "default",
+        known: Known | None = None,
+        scanpaths: Scanpaths | None = None,
     ) -> None:
+        """`known`: what a guide that is `annotated` sees; it is told of each image in its turn."""
         self.task, self.folder, self.protocol = task, folder, protocol
         self.model, self.cached = model, CachedModel(model)
+        self.known, self.scanpaths = known or Known(), scanpaths or Scanpaths()
         nms_iou = ProtocolConfig.named(protocol).nms_iou
         self.locators: dict[str, Locator] = {}
         for name in strategies:
+            if gamma_of(name) is not None:
+                seen = config if nms_iou is None else replace(config, nms_iou=nms_iou)
+                self.locators[name] = human_prior_locator(name, self.cached, self.scanpaths, seen)
+                continue
             locator = build_locator(name, self.cached, config, nms_iou=nms_iou)
             assert locator is not None
             self.locators[name] = locator
@@ -153,8 +209,13 @@ class StrategyReplay:
             for name in self.locators
         }
         images, errors = self._open(sorted({t.image for ts in new.values() for t in ts}))
+        for target in targets:
+            if target.image in images:
+                self.known.tell(images[target.image], [target.target])
+                self.scanpaths.tell(images[target.image], target.target.name, target.meta)
         for name, wanted in new.items():
-            sought = [target for target in wanted if target.image in images]
+            failed = self._failures(name, wanted, errors)
+            sought = [target for target in wanted if target.id not in failed]
             results = self.locators[name].locate(
                 [LocateRequest(images[t.image], t.target.name) for t in sought]
             )
@@ -163,11 +224,13 @@ class StrategyReplay:
                 trace = to_dict(result, heat_cells=HEAT_CELLS if target.id in traced else 0)
                 lines.append(self._line(target, name, trace) | {"asked": asked[target.id]})
             lines += [
-                self._line(target, name, None, errors[target.image]) | {"asked": asked[target.id]}
+                self._line(target, name, None, failed[target.id]) | {"asked": asked[target.id]}
                 for target in wanted
-                if target.image in errors
+                if target.id in failed
             ]
             store.add(lines)
+        self.known.forget()
+        self.scanpaths.forget(images.values())
         for image in images.values():
             self.cached.forget(image)
             # Only a network keeps crops; other search models have nothing to forget.
@@ -175,14 +238,26 @@ class StrategyReplay:
             if forget is not None:
                 forget(image)
 
-    def _open(self, paths: Sequence[str]) -> tuple[dict[str, Image], dict[str, str]]:
+    def _failures(
+        self, strategy: str, targets: Sequence[SearchTarget], errors: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Target -> why it cannot be sought this way."""
+        failed = {t.id: errors[t.image] for t in targets if t.image in errors}
+        if gamma_of(strategy) is not None:
+            for target in targets:
+                lacks = without_scanpath(target.to_dict())
+                if lacks is not None:
+                    failed.setdefault(target.id, lacks)
+        return failed
+
+    def _open(self, names: Sequence[str]) -> tuple[dict[str, Image], dict[str, str]]:
         images: dict[str, Image] = {}
         errors: dict[str, str] = {}
-        for path in paths:
+        for name in names:
             try:
-                images[path] = self.task.images.open(path)
+                images[name] = self.task.images.open(name)
             except ValueError as error:
-                errors[path] = str(error)
+                errors[name] = str(error)
         return images, errors
 
     def _line(
@@ -222,7 +297,8 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
             settings = asdict(run) | guide | {"task_version": task.version}
             settle(folder, settings, (*FREE, "strategies", "reference", "traces"))
         shard.wait()
-        model = load_run_guide(run, shard)
+        known = Known()
+        model = load_run_guide(run, shard, known)
         made_with = environment(device) | {"seed": run.seed, "guide": model.settings()}
         targets = task.targets()
         if shard.rank == 0:
@@ -233,7 +309,10 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
                 )
             write_json(folder / ENVIRONMENT, made_with)
         config = run.search.applied_to(model.search_config(), seed=run.seed)
-        replay = StrategyReplay(task, folder, model, config, run.strategies, protocol=run.protocol)
+        replay = StrategyReplay(
+            task, folder, model, config, run.chosen,
+            protocol=run.protocol, known=known, scanpaths=Scanpaths(run.prior),
+        )  # fmt: skip
         traced = [target.id for target in targets[: run.traces]]
         lines = replay.predict(batch=run.batch, shard=shard, traced=traced)
         if shard.rank > 0:
@@ -245,8 +324,10 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
     return metrics
 
 
-def load_run_guide(run: SearchRun, shard: Shard) -> ComposedGuide:
-    """The guide of a run; SEAL's search model is read where a part is `seal`."""
+def load_run_guide(run: SearchRun, shard: Shard, known: Known) -> ComposedGuide:
+    """The guide of a run; SEAL's search model is read where a part is `seal`. `known`: what one
+    that is `annotated` sees.
+    """
     from seal.inference.load import load_search_model
     from seal.inference.named_guides import load_guide
 
@@ -255,12 +336,12 @@ def load_run_guide(run: SearchRun, shard: Shard) -> ComposedGuide:
         options = run.options(shard)
         own = load_search_model(model_folder(run.vsm), cache_mb=run.cache_mb, **options)
     options = run.guide_options(shard)
-    return load_guide(run.guide, vsm=own, cache_mb=run.cache_mb, **options)
+    return load_guide(run.guide, vsm=own, known=known, cache_mb=run.cache_mb, **options)
 
 
 def write_traces(
     folder: Path,
-    task: VisualSearch,
+    task: SearchTask,
     lines: Sequence[Prediction],
     strategy: str,
     traced: Sequence[str],

@@ -11,13 +11,14 @@ import torch
 from seal.endpoint.address import is_endpoint
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.guides.composed import ComposedGuide
-from seal.inference.guides.config import ASK_A_VLM, GuideConfig
+from seal.inference.guides.config import ANNOTATED, ASK_A_VLM, GuideConfig
 from seal.inference.guides.detector_files import TYPES, load_detector
 from seal.inference.guides.guide import Guide
 from seal.inference.guides.ocr import load_text_reader
 from seal.inference.guides.retrieval import load_retriever
 from seal.inference.guides.value_source import check_values
 from seal.inference.named_models import load_named
+from seal.search.oracle import Known, OracleModel
 
 Tell = Callable[[str], None]
 
@@ -39,6 +40,7 @@ def load_guide(
     *,
     answer_model: AnswerModel | None = None,
     vsm: Guide | None = None,
+    known: Known | None = None,
     device: str | None = None,
     dtype: torch.dtype | None = None,
     quantization: str | None = None,
@@ -52,6 +54,7 @@ def load_guide(
         answer_model: what guides that ask a language model ask, unless `config.models` names one.
         vsm: SEAL's search model, loaded (it may share its tower with the answer model), for parts
             that are `seal`.
+        known: true boxes of what is sought, for parts that are `annotated`.
         quantization: of language models that are loaded here.
         max_batch: queries in one pass of a network.
         cache_mb: what each guide may keep of the crops it has seen, on the device.
@@ -59,7 +62,9 @@ def load_guide(
     Raises:
         ValueError: a part lacks its model, with the key that names it; or see `load_named`.
     """
-    config.require_models(answers=answer_model is not None, vsm=vsm is not None)
+    config.require_models(
+        answers=answer_model is not None, vsm=vsm is not None, known=known is not None
+    )
     options: dict[str, Any] = {"device": device, "dtype": dtype, "max_batch": max_batch}
     asked: dict[str, AnswerModel] = {}  # by name: two guides may ask one model
 
@@ -82,6 +87,12 @@ def load_guide(
     for name in config.names:
         if name == "seal":
             guides[name] = vsm
+        elif name == ANNOTATED:
+            assert known is not None  # see `require_models`
+            numbers = config.annotated
+            guides[name] = OracleModel(
+                known, min_share=numbers.min_share, min_visible=numbers.min_visible
+            )
         elif name in ASK_A_VLM:
             guides[name] = config.ask.build(name, vlm(name), tell)
         else:

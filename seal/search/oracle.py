@@ -27,12 +27,22 @@ def always(*boxes: Box) -> Known:
 class OracleModel:
     """A search model that sees a target once it covers `min_share` of a patch.
 
-    Until then it only knows where the target would be: its heat peaks there.
+    Until then it only knows where the target would be: its heat peaks there. Of a target that
+    reaches out of a patch at least `min_visible` has to lie inside.
     """
 
-    def __init__(self, known: Known, *, min_share: float = 0.01, peak: float = 10.0) -> None:
+    name = "annotated"
+
+    def __init__(
+        self,
+        known: Known,
+        *,
+        min_share: float = 0.01,
+        min_visible: float = 0.0,
+        peak: float = 10.0,
+    ) -> None:
         self.known = known
-        self.min_share = min_share
+        self.min_share, self.min_visible = min_share, min_visible
         self.peak = peak
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
@@ -47,6 +57,10 @@ class OracleModel:
     def cue_heatmap(self, queries: Sequence[Query]) -> list[GridHeat]:
         return [self._heat(query.patch, self._inside(query.patch, query.text)) for query in queries]
 
+    def settings(self) -> dict[str, float]:
+        """When it sees a target."""
+        return {"min_share": self.min_share, "min_visible": self.min_visible}
+
     def _inside(self, patch: Patch, target: str) -> list[Box]:
         """The known boxes in patch pixels, those that reach into the patch."""
         x0, y0 = patch.box.x0, patch.box.y0
@@ -55,14 +69,17 @@ class OracleModel:
 
     def _detect(self, patch: Patch, target: str) -> Detections:
         inside = self._inside(patch, target)
-        least = self.min_share * patch.box.area
-        scores = [0.9 if _visible(box, patch.box) >= least else 0.1 for box in inside]
+        scores = [0.9 if self._sees(box, patch.box) else 0.1 for box in inside]
         boxes = [[box.x0, box.y0, box.x1, box.y1] for box in inside]
         return Detections(
             np.array(boxes, np.float32).reshape(-1, 4),
             np.array(scores, np.float32),
             self._heat(patch, inside),
         )
+
+    def _sees(self, box: Box, patch: Box) -> bool:
+        visible = _visible(box, patch)
+        return visible >= self.min_share * patch.area and visible >= self.min_visible * box.area
 
     def _heat(self, patch: Patch, inside: list[Box]) -> GridHeat:
         width, height = patch.box.width, patch.box.height

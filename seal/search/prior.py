@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL.Image import Image
@@ -13,10 +14,11 @@ from seal.search.heatmap import GridHeat
 from seal.search.protocol import Cue, Detections, Heat, Query, SearchModel
 
 Prior = Callable[[Image, str], GridHeat]  # a map over the whole image, for a target in it
+Point = tuple[float, float]
 
 
 def fixation_prior(
-    fixations: Sequence[tuple[float, float]],
+    fixations: Sequence[Point],
     width: int,
     height: int,
     *,
@@ -31,15 +33,29 @@ def fixation_prior(
         sigma: of each Gaussian, in image pixels.
         cells: of the map, along the longer side of the image.
     """
+    return scanpaths_prior([fixations], width, height, gamma=gamma, sigma=sigma, cells=cells)
+
+
+def scanpaths_prior(
+    scanpaths: Sequence[Sequence[Point]],
+    width: int,
+    height: int,
+    *,
+    gamma: float = 0.9,
+    sigma: float,
+    cells: int = 128,
+) -> GridHeat:
+    """The sum of the maps of several people's scanpaths; see `fixation_prior`."""
     scale = cells / max(width, height)
     columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
     x = (np.arange(columns) + 0.5) * width / columns
     y = (np.arange(rows) + 0.5) * height / rows
     grid = np.zeros((rows, columns))
-    for i, (fx, fy) in enumerate(fixations):
-        across = np.exp(-((x - fx) ** 2) / (2 * sigma**2))
-        down = np.exp(-((y - fy) ** 2) / (2 * sigma**2))
-        grid += gamma**i * down[:, None] * across
+    for fixations in scanpaths:
+        for i, (fx, fy) in enumerate(fixations):
+            across = np.exp(-((x - fx) ** 2) / (2 * sigma**2))
+            down = np.exp(-((y - fy) ** 2) / (2 * sigma**2))
+            grid += gamma**i * down[:, None] * across
     return GridHeat(grid, width, height)
 
 
@@ -60,6 +76,11 @@ class PriorModel:
 
     def contextual_cue(self, queries: Sequence[Query]) -> list[Cue]:
         return [Cue("", query.text, "prior") for query in queries]
+
+    def settings(self) -> dict[str, Any]:
+        """Those of the model that detects."""
+        settings = getattr(self.model, "settings", None)  # of a test or a script: none
+        return {} if settings is None else dict(settings())
 
     def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
         return [self._window(query) for query in queries]

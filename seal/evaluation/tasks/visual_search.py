@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from seal.evaluation.benchmark_images import BenchmarkImages
 from seal.evaluation.task import (
@@ -30,12 +31,14 @@ class SearchTarget:
     """One thing to look for in one image."""
 
     id: str
-    image: str  # its name among the benchmark's
+    image: str  # a name among the benchmark's pictures
     target: AnnotatedTarget
+    meta: dict[str, Any] = field(default_factory=dict)  # what else is known of it; JSON
 
     def to_dict(self) -> dict[str, Any]:
         """What a prediction line holds."""
-        return {"id": self.id, "image": self.image, **target_to_dict(self.target)}
+        more = {"meta": self.meta} if self.meta else {}
+        return {"id": self.id, "image": self.image, **target_to_dict(self.target), **more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,18 @@ class Score:
     visits: int
     calls: int
     failed: bool = False  # the image could not be read
+
+
+class SearchTask(Protocol):
+    """Targets to look for, and the pictures they are in."""
+
+    name: str
+    version: str  # changes whenever a score could
+    images: BenchmarkImages
+
+    def targets(self) -> list[SearchTarget]:
+        """All of them, in a fixed order; every name once an image."""
+        ...
 
 
 class VisualSearch:
@@ -117,14 +132,14 @@ def search_metrics(
     searches = [name for name in scores if name not in NOT_SEARCHES]
     if reference not in searches:
         reference = next(iter(searches), reference)
-    lengths = {
-        name: [float(of[i].num_steps) if of[i].hit else None for i in ids if of[i].present]
-        for name, of in scores.items()
-        if name not in NOT_SEARCHES
-    }
+    present = [i for i in ids if any(of[i].present for of in scores.values())]
+    pictures = Counter(
+        line["target"].get("meta", {}).get("picture")
+        for line in {line["id"]: line for line in predictions}.values()
+    )
     return {
-        "task": VisualSearch.name,
-        "task_version": VisualSearch.version,
+        "task": _one(predictions, "task", VisualSearch.name),
+        "task_version": _one(predictions, "task_version", VisualSearch.version),
         "protocol": ", ".join(sorted({line["protocol"] for line in predictions})),
         "seed": seed,
         "num_targets": len(ids),
@@ -133,10 +148,50 @@ def search_metrics(
         "strategies": {
             name: _strategy_metrics(list(of.values()), seed) for name, of in scores.items()
         },
-        "search_length": (
-            search_lengths(lengths, reference, seed=seed).to_dict() if searches else {}
-        ),
+        "search_length": _lengths(scores, present, reference, seed),
+        "need_search": _need_search(scores, present, reference, seed),
+        # Where the benchmark says it: whether there was anything to see.
+        **({"pictures": dict(pictures)} if None not in pictures else {}),
     }
+
+
+def _lengths(
+    scores: Mapping[str, Mapping[str, Score]], ids: Sequence[str], reference: str, seed: int
+) -> dict[str, Any]:
+    """Search lengths of the targets `ids`, of what searches."""
+    lengths = {
+        name: [float(of[i].num_steps) if of[i].hit else None for i in ids]
+        for name, of in scores.items()
+        if name not in NOT_SEARCHES
+    }
+    return search_lengths(lengths, reference, seed=seed).to_dict() if lengths else {}
+
+
+def _need_search(
+    scores: Mapping[str, Mapping[str, Score]], ids: Sequence[str], reference: str, seed: int
+) -> dict[str, Any]:
+    """The same of the targets for which the reference looked further than at the whole image.
+
+    Every strategy looks at that first and stops by the same rule: where they share a detector they
+    agree on which targets these are. One whose image did not open counts as needing a search.
+    """
+    if reference not in scores:
+        return {}
+    need = [i for i in ids if scores[reference][i].visits != 1]
+    return {
+        "num_targets": len(need),
+        "strategies": {
+            name: _group_metrics([of[i] for i in need], seed)
+            for name, of in scores.items()
+            if name not in NOT_SEARCHES
+        },
+        "search_length": _lengths(scores, need, reference, seed),
+    }
+
+
+def _one(predictions: Sequence[Prediction], key: str, default: str) -> str:
+    """What all lines say; `default` of lines that do not say it."""
+    return ", ".join(sorted({line.get(key, default) for line in predictions})) or default
 
 
 def _strategy_metrics(scores: Sequence[Score], seed: int) -> dict[str, Any]:

@@ -26,7 +26,9 @@ KINDS: dict[str, frozenset[QueryKind]] = {
     "retrieval": frozenset({"detect", "cue_heatmap", "target_heat"}),
     "ocr": frozenset({"detect", "cue_heatmap", "target_heat"}),
 }
-GUIDES = tuple(KINDS)
+ANNOTATED = "annotated"  # a benchmark's own boxes: only where one is evaluated
+KINDS[ANNOTATED] = _SEARCHED
+GUIDES = tuple(name for name in KINDS if name != ANNOTATED)
 # Those that ask a language model: the answer model, unless guide.models names another.
 ASK_A_VLM = ("vlm_yes_no", "vlm_boxes", "value_similarity")
 BRINGS_ITS_MODEL = ("ocr",)  # a package holds it; guide.models.ocr= may name another
@@ -39,6 +41,21 @@ PARTS: dict[str, frozenset[QueryKind]] = {
     "confidence": frozenset({"existing", "latent", "answering"}),
     "expert": frozenset({"expert"}),
 }
+
+
+@dataclass(kw_only=True, slots=True)
+class AnnotatedConfig:
+    """Of `annotated`, a perfect detector with limited sight."""
+
+    # Of a region, how much a target must cover to be seen. The targets of COCO-Search18 cover at
+    # most a tenth of their photograph: at 0.1 each has to be searched for.
+    min_share: float = 0.1
+    min_visible: float = 0.5  # of a target, how much must lie in the region: less is no hit
+
+    def __post_init__(self) -> None:
+        for name in ("min_share", "min_visible"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"guide.annotated.{name}={getattr(self, name)} is not in [0, 1]")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -55,6 +72,7 @@ class GuideConfig:
     # Guide -> folder, hub id, or for those that ask a language model a server's address.
     models: dict[str, str] = field(default_factory=dict)
     ask: AskedConfigs = field(default_factory=AskedConfigs)  # of those that ask a language model
+    annotated: AnnotatedConfig = field(default_factory=AnnotatedConfig)  # of `annotated`
 
     def __post_init__(self) -> None:
         for part in PARTS:
@@ -75,6 +93,8 @@ class GuideConfig:
                 raise ValueError(f"guide.models.{name}: {_no_guide(name)}")
             if name == "seal":
                 raise ValueError("guide.models.seal: SEAL's search model is named by vsm=")
+            if name == ANNOTATED:
+                raise ValueError(f"guide.models.{ANNOTATED}: it has no model, but known boxes")
             if not isinstance(model, str) or not model:
                 raise ValueError(
                     f"guide.models.{name}={quoted(model)}: name a folder or a hub id, as text"
@@ -144,14 +164,21 @@ class GuideConfig:
                 answered.add("expert")
         return frozenset(answered)
 
-    def require_models(self, *, answers: bool, vsm: bool) -> None:
+    def require_models(self, *, answers: bool, vsm: bool, known: bool = False) -> None:
         """Refuse a guide that lacks a model, before anything is loaded.
 
-        answers, vsm: whether there is an answer model, a search model.
+        answers, vsm: whether there is an answer model, a search model. known: whether the boxes of
+        what is sought are.
         """
         for name in self.names:
             part = next(part for part, guide in self.parts.items() if guide == name)
-            if name == "seal":
+            if name == ANNOTATED:
+                if not known:
+                    raise ValueError(
+                        f"guide.{part}={ANNOTATED} sees what a benchmark says is there: only "
+                        "eval/search has that; choose another guide"
+                    )
+            elif name == "seal":
                 if not vsm:
                     raise ValueError(
                         f"guide.{part}=seal needs SEAL's search model: give vsm=FOLDER, or another "
@@ -195,7 +222,7 @@ def parts_of(guide: str) -> list[str]:
 
 def who_gives(part: str) -> list[str]:
     """The guides that can serve as a part."""
-    return [guide for guide in KINDS if gives(guide, part)]
+    return [guide for guide in GUIDES if gives(guide, part)]
 
 
 def part_for(kind: QueryKind) -> str:

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seal.inference.guides.config import GUIDES, KINDS, PARTS, GuideConfig, part_for
+from seal.inference.guides.config import (
+    ANNOTATED,
+    GUIDES,
+    KINDS,
+    PARTS,
+    AnnotatedConfig,
+    GuideConfig,
+    part_for,
+    who_gives,
+)
 
 CONF = Path(__file__).parents[4] / "conf" / "guide"
 
@@ -19,7 +28,7 @@ def test_the_published_guide_is_seals_own_in_every_part_but_confidence():
     assert GuideConfig() == GuideConfig.named("seal") == GuideConfig.read("detect=seal")
 
 
-@pytest.mark.parametrize("name", GUIDES)
+@pytest.mark.parametrize("name", [*GUIDES, ANNOTATED])
 def test_a_name_alone_is_the_file_of_that_name(name):
     chosen = yaml.safe_load((CONF / f"{name}.yaml").read_text("utf-8"))
     assert GuideConfig(**chosen) == GuideConfig.named(name) == GuideConfig.read(name)
@@ -27,7 +36,7 @@ def test_a_name_alone_is_the_file_of_that_name(name):
 
 
 def test_every_file_is_a_guide():
-    assert {path.stem for path in CONF.glob("*.yaml")} == set(GUIDES)
+    assert {path.stem for path in CONF.glob("*.yaml")} == {*GUIDES, ANNOTATED}
 
 
 def test_a_part_that_is_not_named_is_the_detecting_guides_if_it_can_be():
@@ -107,3 +116,13 @@ def test_a_part_without_its_model_is_refused_before_anything_is_loaded(text, sai
 def test_a_detector_is_named_whatever_else_there_is():
     with pytest.raises(ValueError, match=r"guide\.detect=owlv2 needs a model: set guide"):
         GuideConfig.named("owlv2").require_models(answers=True, vsm=True)
+
+
+def test_known_boxes_guide_only_where_boxes_are_known():
+    config = GuideConfig.named(ANNOTATED)
+    config.require_models(answers=False, vsm=False, known=True)
+    with pytest.raises(ValueError, match=r"guide.detect=annotated sees what a benchmark says"):
+        config.require_models(answers=True, vsm=True)
+    with pytest.raises(ValueError, match=r"guide.annotated.min_share=2 is not in"):
+        AnnotatedConfig(min_share=2)
+    assert ANNOTATED not in who_gives("detect")  # nobody is advised to take it
