@@ -264,7 +264,7 @@ def test_the_word_for_the_quirks_on_the_command_line_wins_over_the_experiments()
 
 def test_a_search_experiment_composes_and_names_its_run():
     run = compose(CONF, "eval_search", SearchRun, ["experiment=vsm_vstar_search"])
-    assert run.out == "runs/vsm_vstar_search" and len(run.strategies) == 8
+    assert run.out == "runs/vsm_vstar_search" and len(run.chosen) == 8
 
 
 def test_every_published_table_composes_and_leaves_what_was_not_run_empty():
