@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +36,16 @@ class SearchLengths:
 
 
 def search_lengths(
-    lengths: Mapping[str, Sequence[float | None]], reference: str, *, seed: int = 0
+    lengths: Mapping[str, Sequence[float | None]],
+    reference: str,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
 ) -> SearchLengths:
     """Lengths by strategy, one a target in the same order; None: the target was not hit.
 
-    `invalid` of every number is how many targets it leaves out.
+    `invalid` of every number is how many targets it leaves out. clusters: the image of each target,
+    say: those of one image are resampled together; None: each is its own.
     """
     if reference not in lengths:
         raise ValueError(f"no lengths of {reference!r}; there are {', '.join(lengths)}")
@@ -48,19 +53,30 @@ def search_lengths(
     if len(counts) != 1:
         raise ValueError(f"strategies were run on different targets: {sorted(counts)} lengths")
     total = counts.pop()
-    hits = {name: [v for v in values if v is not None] for name, values in lengths.items()}
-    shared = [i for i in range(total) if all(v[i] is not None for v in lengths.values())]
-    fair = {name: [float(values[i] or 0) for i in shared] for name, values in lengths.items()}
-    missing = total - len(shared)
+    belongs = list(range(total)) if clusters is None else list(clusters)
+    if len(belongs) != total:
+        raise ValueError(f"{len(belongs)} clusters of {total} targets: every target has one")
+    hits = {name: [i for i in range(total) if of[i] is not None] for name, of in lengths.items()}
+    shared = [i for i in range(total) if all(of[i] is not None for of in lengths.values())]
+    fair = {name: [float(of[i] or 0) for i in shared] for name, of in lengths.items()}
+    missing, images = total - len(shared), [belongs[i] for i in shared]
     return SearchLengths(
         own={
-            name: mean(values, invalid=total - len(values), seed=seed)
-            for name, values in hits.items()
+            name: mean(
+                [float(lengths[name][i] or 0) for i in hit],
+                invalid=total - len(hit), clusters=[belongs[i] for i in hit], seed=seed,
+            )
+            for name, hit in hits.items()
         },
-        common={name: mean(values, invalid=missing, seed=seed) for name, values in fair.items()},
+        common={
+            name: mean(values, invalid=missing, clusters=images, seed=seed)
+            for name, values in fair.items()
+        },
         difference={
-            name: paired_difference(values, fair[reference], invalid=missing, seed=seed)
+            name: paired_difference(
+                values, fair[reference], invalid=missing, clusters=images, seed=seed
+            )
             for name, values in fair.items()
             if name != reference
         },
-    )
+    )  # fmt: skip

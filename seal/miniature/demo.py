@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seal.evaluation.tasks.visual_search import NOT_SEARCHES
+from seal.evaluation.strategy_metrics import NOT_SEARCHES
 from seal.files.lock import LOCK_FILE, WriterLock
 from seal.miniature.stages import Stage, StageRunner
 from seal.miniature.summary import WAYS, summarize

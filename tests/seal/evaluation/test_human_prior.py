@@ -11,7 +11,7 @@ from PIL import Image
 from seal.evaluation.human_prior import PriorNumbers, Scanpaths, gamma_of, without_scanpath
 from seal.evaluation.search import SearchRun, run_search
 from seal.evaluation.store import read_predictions
-from seal.evaluation.tasks.visual_search import search_metrics
+from seal.evaluation.strategy_metrics import strategy_metrics
 from seal.geometry import Box
 from seal.inference.guides.config import GuideConfig
 from seal.search.tree import split
@@ -71,7 +71,7 @@ def test_the_human_row_runs_on_real_records_without_model_and_picture(tmp_path):
     )
     lines = read_predictions(tmp_path / "out")
     assert all(line["result"]["guide"] for line in lines)
-    assert json.dumps(search_metrics(lines)) == json.dumps(metrics)  # from the lines alone
+    assert json.dumps(strategy_metrics(lines)) == json.dumps(metrics)  # from the lines alone
 
 
 @needs_samples

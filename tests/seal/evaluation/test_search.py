@@ -11,11 +11,13 @@ from vstar_folder import BOAT, MUG, SIGN, write_bench
 
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.result_tables import search_table
-from seal.evaluation.search import SearchRun, StrategyReplay, write_traces
+from seal.evaluation.search import SearchRun, write_traces
 from seal.evaluation.store import read_predictions
+from seal.evaluation.strategy_metrics import strategy_metrics
+from seal.evaluation.strategy_replay import StrategyReplay
 from seal.evaluation.systems import Known
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
-from seal.evaluation.tasks.visual_search import VisualSearch, search_metrics
+from seal.evaluation.tasks.visual_search import VisualSearch
 from seal.geometry import Box
 from seal.pages.table import markdown
 from seal.search.config import SearchConfig
@@ -68,7 +70,7 @@ def test_things_of_one_name_in_one_image_are_one_target_with_all_their_boxes(tas
 def test_all_strategies_find_the_targets_and_guided_looks_at_fewest_regions(task, tmp_path):
     model = FakeSearchModel(BOXES)
     lines = replay(task, tmp_path, model).predict()
-    metrics = search_metrics(lines)
+    metrics = strategy_metrics(lines)
     of = metrics["strategies"]
     assert {name: of[name]["hit"]["value"] for name in of} == {
         **dict.fromkeys(BY_TARGET, 1.0), "whole_image_detector": 0.0,
@@ -128,7 +130,7 @@ def test_what_is_found_is_not_always_right():
         line("d", "guided", box=THERE, truth=None, group="absent"),
         line("e", "guided", box=None, truth=None, found=False, group="absent"),
     ]
-    of = search_metrics(lines)["strategies"]["guided"]
+    of = strategy_metrics(lines)["strategies"]["guided"]
     assert (of["hit"]["value"], of["hit"]["n"]) == (pytest.approx(1 / 3), 3)
     assert of["found"]["value"] == pytest.approx(2 / 3)
     assert (of["precision"]["value"], of["precision"]["n"]) == (pytest.approx(1 / 3), 3)
@@ -149,7 +151,7 @@ def test_lengths_are_compared_over_what_all_found():
         line("a", "random_bfs", box=HERE, truth=HERE, steps=7),
         line("b", "random_bfs", box=THERE, truth=HERE, steps=1),
     ]
-    metrics = search_metrics(lines)
+    metrics = strategy_metrics(lines)
     assert metrics["search_length"]["common"]["guided"]["value"] == 2
     assert metrics["search_length"]["difference"]["random_bfs"]["value"] == 5
     assert metrics["search_length"]["own"]["guided"]["value"] == 2.5
@@ -163,7 +165,7 @@ def test_an_unfinished_run_is_not_judged():
         line("a", "random_bfs", box=HERE, truth=HERE),
     ]
     with pytest.raises(ValueError, match="some strategies lack targets"):
-        search_metrics(lines)
+        strategy_metrics(lines)
 
 
 def test_a_stopped_run_goes_on_and_new_strategies_join(task, tmp_path):
@@ -179,7 +181,7 @@ def test_a_stopped_run_goes_on_and_new_strategies_join(task, tmp_path):
 
 def test_a_damaged_image_is_counted_as_invalid(task, tmp_path):
     (task.images.folder / "direct_attributes" / "b.jpg").write_bytes(b"")
-    metrics = search_metrics(replay(task, tmp_path, FakeSearchModel(BOXES), ["guided"]).predict())
+    metrics = strategy_metrics(replay(task, tmp_path, FakeSearchModel(BOXES), ["guided"]).predict())
     hit = metrics["strategies"]["guided"]["hit"]
     assert (hit["n"], hit["invalid"], hit["value"]) == (5, 1, 0.8)
     assert "b.jpg: the file is empty" in metrics["errors"][0]

@@ -38,3 +38,17 @@ def test_wrong_use_is_named():
         search_lengths({"a": [1]}, "bfs")
     with pytest.raises(ValueError, match="different targets"):
         search_lengths({"a": [1], "b": [1, 2]}, "a")
+
+
+def test_targets_of_one_image_are_resampled_together():
+    lengths = {"a": [1.0, 1, 9, 9] * 4, "b": [2.0, 2, 4, 4] * 4}
+    alone = search_lengths(lengths, "a")
+    together = search_lengths(lengths, "a", clusters=[i // 2 for i in range(16)])
+    for name in ("own", "common"):
+        first, second = getattr(alone, name)["a"], getattr(together, name)["a"]
+        assert first.value == second.value == 5
+        assert second.high - second.low > first.high - first.low  # half as much evidence
+    wider = together.difference["b"].high - together.difference["b"].low
+    assert wider > alone.difference["b"].high - alone.difference["b"].low
+    with pytest.raises(ValueError, match="3 clusters of 16 targets"):
+        search_lengths(lengths, "a", clusters=[1, 2, 3])
