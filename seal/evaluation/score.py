@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from seal.evaluation.answer_scorers import SCORERS
 from seal.evaluation.free_answers import free_predictions
 from seal.evaluation.free_metrics import free_metrics
 from seal.evaluation.named_tasks import task_named
+from seal.evaluation.recorded.forms import FORMS, read_said
+from seal.evaluation.recorded.lines import ASSUMED, Recording, as_jsonl, recorded_lines
+from seal.evaluation.recorded.own_lines import is_own, own_lines
 from seal.evaluation.result_tables import benchmark_table, free_answers_table
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
 from seal.evaluation.scorings.named import scoring_named
-from seal.evaluation.store import (
-    CONFIG,
-    PREDICTIONS,
-    json_line,
-    latest,
-    numbered_lines,
-    read_predictions,
-    write_text,
-)
-from seal.evaluation.task import Prediction, Task, TaskQuestion
+from seal.evaluation.store import CONFIG, METRICS, PREDICTIONS, latest, write_text
+from seal.evaluation.task import Prediction, Task
+from seal.evaluation.tasks.spec import TaskSpec
 from seal.pages.table import Table
 
-ID_KEYS = ("id", "question_id", "input_image", "image")
-LOSS_KEYS = ("losses", "per_option_losses")
-LINE = "line of the file"  # where a foreign answer stands, blank lines counted
-TEXT_KEYS = ("text", "answer", "prediction", "output")
+NO_BASELINE = "none"  # the system that others are compared with, where nothing names one
 
 
 @dataclass(kw_only=True, slots=True)
@@ -38,46 +33,54 @@ class ScoreRun:
     """conf/eval_score.yaml"""
 
     task: str = "vstar_bench"
-    answers: str  # a run folder or its predictions.jsonl; or JSONL lines of another program
-    out: str  # where metrics.json goes
-    # The benchmark's folder, or for vicrop_* a file of labels; our own predictions need none.
+    answers: str  # a run folder or its predictions.jsonl; or another program's file or folder
+    out: str  # where metrics.json goes; a run's own folder only to restore it
+    # The benchmark, as eval/benchmark takes it, or for vicrop_* a file of labels; our own
+    # predictions hold their questions and need none.
     annotations: str | None = None
-    scoring: str | None = None  # of foreign answers; None: likelihood if they hold losses
-    name: str = "answers"  # what foreign answers are called in the results
-    baseline: str = "none"  # the system that the others are compared with
-    seed: int = 0  # of intervals
+    # How answers are read, one of the task's scorings; null: by what they hold. Of our own written
+    # answers: how they are read instead of as they were asked.
+    scoring: str | None = None
+    form: str | None = None  # of another program's file; null: it is recognized
+    name: str = "answers"  # what another program's answers are called in the results
+    baseline: str | None = None  # the system that the others are compared with; null: as in the run
+    seed: int | None = None  # of intervals; null: as in the run, or 0
 
     def __post_init__(self) -> None:
         if self.task not in SCORERS:
             self.task = task_named(self.task, also=tuple(SCORERS)).name
-        if self.task in SCORERS and self.scoring is not None:
-            raise ValueError(
-                f"scoring={self.scoring} is for options; {self.task} is judged in both its ways"
-            )
+        for key in ("scoring", "form") if self.task in SCORERS else ():
+            if getattr(self, key) is not None:
+                raise ValueError(
+                    f"{key}={getattr(self, key)} is for options; {self.task} is judged in both its "
+                    "ways"
+                )
+        if self.form is not None and self.form not in FORMS:
+            raise ValueError(f"form={self.form!r} is none of {', '.join(FORMS)}")
 
 
 def run_score(run: ScoreRun) -> dict[str, Any]:
-    """Judge, and write metrics.json; foreign answers are kept in our form beside it."""
+    """Judge, and write metrics.json; another program's answers are kept in our form beside it."""
     path, out = Path(run.answers), Path(run.out)
     if run.task in SCORERS:
-        annotations = None if run.annotations is None else Path(run.annotations)
-        lines = free_predictions(run.task, path, annotations, name=run.name)
-        _keep(out, lines)
-        metrics = free_metrics(run.task, lines, baseline=run.baseline, seed=run.seed)
-        write_metrics(out, metrics)
-        return metrics
-    lines = _read(path)
-    task = task_named(run.task).task(run.annotations or "", require_images=False)
-    if "question" not in lines[0]:
-        if run.annotations is None:
-            raise ValueError(
-                f"{path}: answers without their questions need annotations=FOLDER, the benchmark's"
-            )
-        lines = foreign_predictions(task, lines, path, run)
-        _keep(out, lines)
-    else:  # of a run that was not finished: a question may have failed, then been asked again
-        lines = list(latest(lines, line_key).values())
-    metrics = benchmark_metrics(task, lines, baseline=run.baseline, seed=run.seed)
+        return _score_free(run, path, out)
+    spec = task_named(run.task)
+    task = spec.task(run.annotations or "", require_images=False)
+    own = is_own(path)
+    settings = _settings(path) if own else {}
+    baseline = _told("baseline", run.baseline, settings, NO_BASELINE)
+    seed = _told("seed", run.seed, settings, 0)
+    if own:
+        lines = _of_run(own_lines(path, spec.name), settings)
+        lines = _read_as(lines, run.scoring, spec)
+    else:
+        lines = _foreign(run, spec, task, path)
+        _refuse_own_folder(out, path)
+    metrics = benchmark_metrics(task, lines, baseline=baseline, seed=seed)
+    if (out / CONFIG).exists():
+        _restore(out, path, run, metrics)
+    if not own:
+        write_text(out / PREDICTIONS, as_jsonl(lines))
     write_metrics(out, metrics)
     return metrics
 
@@ -88,87 +91,144 @@ def score_table(metrics: dict[str, Any]) -> Table:
     return free_answers_table(metrics) if free else benchmark_table(metrics)
 
 
-def _keep(out: Path, lines: list[Prediction]) -> None:
+def _score_free(run: ScoreRun, path: Path, out: Path) -> dict[str, Any]:
+    annotations = None if run.annotations is None else Path(run.annotations)
+    lines = free_predictions(run.task, path, annotations, name=run.name)
+    _refuse_own_folder(out, path)
+    write_text(out / PREDICTIONS, as_jsonl(lines))
+    baseline = run.baseline or NO_BASELINE
+    metrics = free_metrics(run.task, lines, baseline=baseline, seed=run.seed or 0)
+    write_metrics(out, metrics)
+    return metrics
+
+
+def _foreign(run: ScoreRun, spec: TaskSpec, task: Task, path: Path) -> list[Prediction]:
+    """Another program's answers as lines: by the benchmark's own form, else by a program's."""
+    if not path.exists():
+        raise ValueError(f"{path} does not exist: answers= names a run folder or a file of answers")
+    questions = task.questions() if run.annotations is not None else None
+    recorded = None
+    if spec.recorded is not None and run.form is None:
+        recorded = spec.recorded(path, questions)
+    form_scoring = None
+    if recorded is None:
+        if questions is None:
+            raise ValueError(
+                f"{path}: answers without their questions need annotations=, the benchmark: "
+                f"{spec.files}"
+            )
+        said, form = read_said(path, run.form)
+        form_scoring = form.scoring
+        recorded = questions, said
+    questions, said = recorded
+    recording = Recording(
+        path=path,
+        task=spec.name,
+        version=spec.version,
+        scorings=spec.scorings,
+        scoring=run.scoring,
+        form_scoring=form_scoring,
+        name=run.name,
+    )
+    lines = recorded_lines(said, questions, recording)
+    _warn_of_order(lines)
+    return lines
+
+
+def _of_run(lines: Sequence[Prediction], settings: Mapping[str, Any]) -> list[Prediction]:
+    """The lines that the run's own metrics are of, in their order.
+
+    A question may have failed and then been asked again; behind those that the last command asked
+    for, a folder keeps those of other systems, or of more questions, that an earlier one did.
+    """
+    kept = list(latest(lines, line_key).values())
+    systems, limit = settings.get("systems"), settings.get("limit")
+    if systems is not None:
+        kept = [line for line in kept if line["system"] in systems]
+    if limit is not None:
+        asked: dict[str, dict[str, None]] = {}
+        for line in kept:
+            of_split = asked.setdefault(line["question"]["split"], {})
+            if len(of_split) < limit:
+                of_split[line["id"]] = None
+        kept = [line for line in kept if line["id"] in asked[line["question"]["split"]]]
+    return kept
+
+
+def _read_as(lines: list[Prediction], scoring: str | None, spec: TaskSpec) -> list[Prediction]:
+    """The same answers read by another scoring than the one by which they were asked."""
+    if scoring is None:
+        return lines
+    if scoring not in spec.scorings:
+        raise ValueError(
+            f"scoring={scoring!r} is none of {', '.join(spec.scorings)}, in which {spec.name} is "
+            "judged"
+        )
+    made = []
+    for line in lines:
+        asked = line["scoring"].partition("+")[0]
+        if scoring_named(asked).reads != scoring_named(scoring).reads:
+            raise ValueError(
+                f"scoring={scoring} reads {scoring_named(scoring).reads}, which the answers, asked "
+                f"by scoring={asked}, do not hold"
+            )
+        named = line["scoring"] if asked == scoring else f"{scoring}+asked_as_{asked}"
+        made.append(line | {"scoring": named})
+    return made
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """What the run's config.yaml says; nothing where the answers are not of a run."""
+    config = (path if path.is_dir() else path.parent) / CONFIG
+    if not config.is_file():
+        return {}
+    try:
+        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{config} is no configuration of a run: {error}") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{config} is no configuration of a run")
+    return settings
+
+
+def _told(key: str, given: Any, settings: Mapping[str, Any], otherwise: Any) -> Any:
+    return settings.get(key, otherwise) if given is None else given
+
+
+def _refuse_own_folder(out: Path, path: Path) -> None:
     if (out / CONFIG).exists():
         raise ValueError(f"out={out} is the folder of a run, whose answers would be lost")
-    write_text(out / PREDICTIONS, "".join(json.dumps(line) + "\n" for line in lines))
+    if (out / PREDICTIONS).resolve() == path.resolve():
+        raise ValueError(f"out={out} holds the answers themselves, which would be written over")
 
 
-def foreign_predictions(
-    task: Task, lines: list[dict[str, Any]], path: Path, run: ScoreRun
-) -> list[Prediction]:
-    """Answers of another program as prediction lines; a question without one is an error of it."""
-    questions = {question.id: question for question in task.questions()}
-    made: dict[str, Prediction] = {}
-    for line in lines:
-        number = line.get(LINE, "?")
-        name = _question_id(line, questions)
-        if name is None:
+def _restore(out: Path, path: Path, run: ScoreRun, metrics: Mapping[str, Any]) -> None:
+    """A run's folder takes only its own metrics, where they are missing."""
+    folder = path if path.is_dir() else path.parent
+    if out.resolve() != folder.resolve():
+        raise ValueError(f"out={out} is the folder of another run")
+    given = [k for k in ("scoring", "baseline", "seed") if getattr(run, k) is not None]
+    settings = _settings(path)
+    for key in given:
+        if getattr(run, key) != settings.get(key):
             raise ValueError(
-                f"{path}:{number}: none of {', '.join(ID_KEYS)} names a question of the benchmark"
+                f"out={out} is the run's own folder, whose metrics are of {key}="
+                f"{settings.get(key)}, not {getattr(run, key)}: choose another out="
             )
-        losses = next((line[key] for key in LOSS_KEYS if key in line), None)
-        text = next((str(line[key]) for key in TEXT_KEYS if key in line), "")
-        question = questions[name]
-        if losses is not None and not (
-            isinstance(losses, list)
-            and all(isinstance(v, int | float) and not isinstance(v, bool) for v in losses)
-        ):
-            raise ValueError(
-                f"{path}:{number}: losses must be a list of numbers, got {str(losses)[:80]}"
-            )
-        if losses is not None and len(losses) != len(question.options):
-            raise ValueError(
-                f"{path}:{number}: {len(losses)} losses for {len(question.options)} options"
-            )
-        scoring = run.scoring or ("likelihood" if losses is not None else "letter")
-        made[name] = _prediction(task, question, run, scoring) | {
-            "answer": {"losses": losses or [], "text": text}
-        }
-    scoring = next(iter(made.values()))["scoring"]
-    for name, question in questions.items():
-        if name not in made:
-            made[name] = _prediction(task, question, run, scoring) | {
-                "answer": None, "error": f"{path} has no answer to {name}",
-            }  # fmt: skip
-    return [made[name] for name in questions]
+    if (out / METRICS).exists():
+        raise ValueError(
+            f"{out / METRICS} is there; in a run's own folder it is only restored where it is "
+            "missing: choose another out="
+        )
 
 
-def _prediction(task: Task, question: TaskQuestion, run: ScoreRun, scoring: str) -> Prediction:
-    # Another program shows options in the order of the file, unless it says otherwise.
-    order = list(range(len(question.options)))
-    return {
-        "id": question.id,
-        "system": run.name,
-        "task": task.name,
-        "task_version": task.version,
-        "protocol": "foreign",
-        "scoring": scoring,
-        "presented": [order] if scoring_named(scoring).reads == "text" else None,
-        "question": question.to_dict(),
-        "prompt": None,
-        "error": None,
-    }
-
-
-def _question_id(line: Mapping[str, Any], questions: Mapping[str, Any]) -> str | None:
-    for key in ID_KEYS:
-        name = str(line.get(key, ""))
-        for candidate in (name, name.rpartition(".")[0]):
-            if candidate in questions:
-                return candidate
-    return None
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    if path.is_dir():
-        lines = read_predictions(path)
-    elif path.is_file():
-        lines = []
-        for number, line in numbered_lines(path):
-            lines.append(json_line(path, number, line) | {LINE: number})
-    else:
-        raise ValueError(f"{path} does not exist: answers= names a run folder or a JSONL file")
-    if not lines:
-        raise ValueError(f"{path} holds no answers")
-    return lines
+def _warn_of_order(lines: Sequence[Prediction]) -> None:
+    """Letters against annotations whose true option always comes first are worth a doubt."""
+    judged = [line for line in lines if line["answer"] is not None]
+    assumed = sum(ASSUMED in line["answer"] for line in judged)
+    if assumed > 1 and all(line["question"]["answer"] == 0 for line in judged):
+        print(
+            f"warning: {assumed} answers do not say in which order options were shown; they are "
+            "read in that of the annotations, where the true option always comes first",
+            file=sys.stderr,
+        )

@@ -5,10 +5,16 @@ import subprocess
 import sys
 
 import pytest
+from fakes import FakeAnswerModel, FakeSearchModel
 from golden_files import SAMPLES, needs_samples
 from vstar_folder import ANNOTATIONS, write_bench
 
+from seal.evaluation.named_tasks import task_named
+from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
 from seal.evaluation.score import ScoreRun, run_score
+from seal.evaluation.store import settle
+from seal.evaluation.systems import Systems
+from seal.pipeline import ProtocolConfig
 
 
 def answers(path, lines):
@@ -52,7 +58,8 @@ def test_a_question_without_an_answer_counts_as_invalid_and_is_named(tmp_path):
     metrics = run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path)))
     accuracy = metrics["systems"]["answers"]["overall"]["accuracy"]
     assert (accuracy["value"], accuracy["n"], accuracy["invalid"]) == (0.25, 4, 3)
-    assert any("no answer to relative_position/c" in error for error in metrics["errors"])
+    (error,) = metrics["errors"]
+    assert "no answer to 3 of 4 questions: 'direct_attributes/a.mug', 'relative_" in error
 
 
 def test_only_a_line_feed_ends_a_line_and_blank_lines_are_skipped(tmp_path):
@@ -70,7 +77,7 @@ def test_only_a_line_feed_ends_a_line_and_blank_lines_are_skipped(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        ([{"id": "nowhere", "losses": [1, 2]}], "a.jsonl:1: none of id, question_id"),
+        ([{"id": "nowhere", "losses": [1, 2]}], "a.jsonl:1: 'nowhere' names no question"),
         ([{"id": "direct_attributes/b", "losses": [1]}], "a.jsonl:1: 1 losses for 2 options"),
         ([], "holds no answers"),
     ],
@@ -84,10 +91,160 @@ def test_wrong_answers_files_are_named(tmp_path, lines, says):
 
 def test_foreign_answers_need_the_annotations(tmp_path):
     path = answers(tmp_path / "a.jsonl", [{"id": "x", "losses": [1]}])
-    with pytest.raises(ValueError, match="need annotations=FOLDER"):
+    with pytest.raises(ValueError, match="need annotations=, the benchmark"):
         run_score(ScoreRun(answers=path, out=str(tmp_path)))
     with pytest.raises(ValueError, match=r"b\.jsonl does not exist"):
         run_score(ScoreRun(answers=str(tmp_path / "b.jsonl"), out=str(tmp_path)))
+
+
+def run_of_ours(bench, out, *, scoring="likelihood", limit=None, names=("none", "guided"), seed=3):
+    """What eval/benchmark leaves in its folder, of fakes that find nothing."""
+    task = task_named("vstar_bench").task(str(bench), limit=limit)
+    answers = FakeAnswerModel({}, {a["question"]: a["options"][1] for a in ANNOTATIONS.values()})
+    systems = Systems(names, answers, FakeSearchModel({}), protocol=ProtocolConfig())
+    config = {"systems": list(names), "limit": limit, "baseline": "none", "seed": seed}
+    settle(out, config, config)
+    lines = Benchmark(task, out, scoring=scoring, seed=seed).predict(systems)
+    write_metrics(out, benchmark_metrics(task, lines, seed=seed))
+    return out
+
+
+def test_deleted_metrics_are_restored_byte_for_byte_in_the_runs_own_folder(tmp_path):
+    bench = write_bench(tmp_path / "bench")
+    run_of_ours(bench, tmp_path / "run", names=("none", "guided", "oracle"))
+    out = run_of_ours(bench, tmp_path / "run", limit=1)  # a smaller run in the same folder
+    before = (out / "metrics.json").read_bytes()
+    (out / "metrics.json").unlink()
+    run_score(ScoreRun(answers=str(out), out=str(out)))
+    assert (out / "metrics.json").read_bytes() == before
+    assert json.loads(before)["seed"] == 3 and json.loads(before)["num_questions"] == 2
+
+
+def test_elsewhere_a_runs_metrics_may_be_of_another_seed(tmp_path):
+    bench = write_bench(tmp_path / "bench")
+    out = run_of_ours(bench, tmp_path / "run")
+    same = run_score(ScoreRun(answers=str(out), out=str(tmp_path / "same")))
+    assert (tmp_path / "same" / "metrics.json").read_bytes() == (out / "metrics.json").read_bytes()
+    other = run_score(ScoreRun(answers=str(out), out=str(tmp_path / "other"), seed=4))
+    assert (same["seed"], other["seed"]) == (3, 4)
+    with pytest.raises(ValueError, match="metrics are of seed=3, not 4"):
+        run_score(ScoreRun(answers=str(out), out=str(out), seed=4))
+    with pytest.raises(
+        ValueError, match=r"metrics\.json is there; in a run's own folder it is only"
+    ):
+        run_score(ScoreRun(answers=str(out), out=str(out)))
+    with pytest.raises(ValueError, match="is the folder of another run"):
+        other = run_of_ours(bench, tmp_path / "second")
+        run_score(ScoreRun(answers=str(other), out=str(out)))
+
+
+def test_a_runs_folder_keeps_its_answers(tmp_path):
+    bench = write_bench(tmp_path / "bench")
+    out = run_of_ours(bench, tmp_path / "run")
+    path = answers(tmp_path / "a.jsonl", [{"id": "direct_attributes/b", "losses": [0.1, 0.2]}])
+    with pytest.raises(ValueError, match="is the folder of a run, whose answers would be lost"):
+        run_score(ScoreRun(answers=path, annotations=str(bench), out=str(out)))
+    path = answers(tmp_path / "predictions.jsonl", [{"id": "direct_attributes/b", "text": "A"}])
+    with pytest.raises(ValueError, match="holds the answers themselves"):
+        run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path)))
+
+
+def test_written_answers_of_a_run_can_be_read_by_another_scoring(tmp_path):
+    out = run_of_ours(write_bench(tmp_path / "bench"), tmp_path / "run", scoring="letter")
+    as_asked = run_score(ScoreRun(answers=str(out), out=str(tmp_path / "a"), scoring="letter"))
+    other = run_score(ScoreRun(answers=str(out), out=str(tmp_path / "b"), scoring="string"))
+    assert (as_asked["scoring"], other["scoring"]) == ("letter", "string+asked_as_letter")
+    with pytest.raises(ValueError, match="likelihood reads losses, which the answers, asked by"):
+        run_score(ScoreRun(answers=str(out), out=str(tmp_path / "c"), scoring="likelihood"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"task": "pope"}, r"predictions\.jsonl:2 is of task 'pope': set task=pope"),
+        ({"system": 3}, "predictions.jsonl:2: system=3: expected a text"),
+        ({"scoring": "luck"}, "predictions.jsonl:2: scoring='luck' is none of"),
+        ({"presented": [[0, 0]]}, r":2: presented=\[\[0, 0\]\]: expected orders of 3 options"),
+        ({"answer": {"losses": [1, 2]}}, r":2: losses=\[1, 2\]: expected numbers of 3 options"),
+        ({"answer": {"losses": [1, 2, "3"]}}, "expected numbers of 3 options"),
+        ({"answer": 3}, ":2: answer=3: expected an object"),
+        ({"id": "elsewhere"}, ":2: question.id='direct_attributes/a.mug', which no run writes"),
+        ({"question": {"id": 3}}, ":2: question is none that a run writes"),
+    ],
+)
+def test_a_line_that_no_run_of_ours_writes_is_named(tmp_path, change, says):
+    out = run_of_ours(write_bench(tmp_path / "bench"), tmp_path / "run")
+    path = out / "predictions.jsonl"
+    first, second, *rest = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([first, json.dumps(json.loads(second) | change) + "\n", *rest]))
+    with pytest.raises(ValueError, match=says):
+        run_score(ScoreRun(answers=str(out), out=str(tmp_path / "again")))
+
+
+def test_losses_count_for_the_option_that_stood_there_whatever_the_order(tmp_path):
+    bench = write_bench(tmp_path / "bench", images=False)
+    lines = []
+    for name, a in ANNOTATIONS.items():
+        losses = [0.9] * (len(a["options"]) - 1) + [0.1]
+        lines.append({"id": name, "options": a["options"][::-1], "losses": losses})
+    path = answers(tmp_path / "a.jsonl", lines)
+    metrics = run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out")))
+    assert metrics["systems"]["answers"]["overall"]["accuracy"]["value"] == 1
+
+
+def test_a_place_alone_is_judged_as_the_option_there(tmp_path):
+    bench = write_bench(tmp_path / "bench", images=False)
+    lines = [
+        {"input_image": f"{name}.jpg", "test_type": "x", "output": place}
+        for name, place in zip(ANNOTATIONS, (0, 1, 0, 1), strict=True)
+    ]
+    path = answers(tmp_path / "a.jsonl", lines)
+    run = ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out"))
+    overall = run_score(run)["systems"]["answers"]["overall"]
+    assert (overall["accuracy"]["value"], overall["accuracy"]["invalid"]) == (0.5, 0)
+    lines[0]["output"] = 3
+    with pytest.raises(ValueError, match="output=3, from 0, is none of 3 options"):
+        run_score(ScoreRun(answers=answers(tmp_path / "a.jsonl", lines),
+                           annotations=str(bench), out=str(tmp_path / "out")))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([{"id": "b", "losses": [1, 2]}, {"id": "b", "losses": [2, 1]}],
+         r"a\.jsonl:2 answers direct_attributes/b again, and otherwise than .*a\.jsonl:1"),
+        ([{"input_image": "b.jpg", "output": 1, "per_option_losses": [0.1, 0.2]}],
+         "output=1, but the lowest loss is that of option 0"),
+        ([{"id": "b", "text": "A", "options": ["white", "black"]}], "are not the benchmark's"),
+    ],
+)  # fmt: skip
+def test_answers_that_contradict_each_other_are_refused(tmp_path, lines, says):
+    bench = write_bench(tmp_path / "bench", images=False)
+    path = answers(tmp_path / "a.jsonl", lines)
+    with pytest.raises(ValueError, match=says):
+        run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out")))
+
+
+def test_the_same_answer_twice_is_one(tmp_path):
+    bench = write_bench(tmp_path / "bench", images=False)
+    path = answers(tmp_path / "a.jsonl", [{"id": "b", "losses": [float("nan"), 2]}] * 2)
+    run = ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out"))
+    overall = run_score(run)["systems"]["answers"]["overall"]
+    assert (overall["accuracy"]["n"], overall["accuracy"]["invalid"]) == (4, 4)
+
+
+def test_letters_against_annotations_that_list_the_truth_first_are_doubted(tmp_path, capsys):
+    bench = write_bench(tmp_path / "bench", images=False)
+    path = answers(tmp_path / "a.jsonl", [{"id": name, "text": "A"} for name in ANNOTATIONS])
+    run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out")))
+    assert "4 answers do not say in which order options were shown" in capsys.readouterr().err
+    lines = [
+        {"id": name, "text": "A", "options": a["options"][::-1]} for name, a in ANNOTATIONS.items()
+    ]
+    path = answers(tmp_path / "a.jsonl", lines)
+    run = ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out"))
+    assert run_score(run)["systems"]["answers"]["overall"]["accuracy"]["value"] == 0
+    assert capsys.readouterr().err == ""
 
 
 @needs_samples
@@ -103,7 +260,13 @@ def test_a_recorded_run_is_judged_as_it_was_but_for_its_ties(tmp_path):
         n = overall["accuracy"]["n"]
         right = round(overall["accuracy"]["value"] * n)
         assert n == record["n"]["overall"]
-        assert right + overall["ties"] == round(record["accuracy"]["overall"] * n)
+        assert overall["ties"] == 1  # between the true option, listed first, and another
+        assert right == round(record["accuracy"]["overall"] * n) - 1
+        by_split = metrics["systems"]["llava"]
+        named = {"attribute": "direct_attributes", "spatial": "relative_position"}
+        for split, metric in by_split.items():
+            first = metric.get("accuracy_ties_first", metric["accuracy"])
+            assert first["value"] == record["accuracy"][named.get(split, split)]
 
 
 def test_judging_needs_no_network_library():

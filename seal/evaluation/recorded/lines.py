@@ -1,0 +1,198 @@
+"""Recorded answers as the prediction lines of a run, which are judged like any other's."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seal.evaluation.recorded.resolve import Questions
+from seal.evaluation.recorded.said import Said
+from seal.evaluation.scorings.named import scoring_named
+from seal.evaluation.task import Prediction, TaskQuestion
+from seal.text.letters import LETTERS
+from seal.text.quote import quoted
+
+PROTOCOL = "foreign"
+ASSUMED = "assumed_order"  # of the options: the row does not say which stood where
+_SHOWN = 3  # questions without an answer that the error names
+# How the place of an option is judged where nothing else was recorded: as the letter there.
+BY_PLACE = "letter"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recording:
+    """Whose answers a file holds, and how they are to be read."""
+
+    path: Path
+    task: str
+    version: str
+    scorings: Sequence[str]  # of the task, the first being its default
+    scoring: str | None = None  # None: by what the answers hold
+    form_scoring: str | None = None  # how the program that wrote them reads them itself
+    name: str = "answers"  # of the system, where the file names none
+
+
+def recorded_lines(
+    said: Sequence[Said], questions: Sequence[TaskQuestion], recording: Recording
+) -> list[Prediction]:
+    """A line of each system and question, in the benchmark's order.
+
+    A question that a system has no answer to is a line with an error: it counts, as invalid.
+
+    Raises:
+        ValueError: an answer to no question, two answers to one, one that contradicts the
+            benchmark or itself, or does not fit the question's options.
+    """
+    known = Questions(questions)
+    answers = _by_question([known.resolved(one) for one in said], recording)
+    scoring = _scoring([one for of in answers.values() for one in of.values()], recording)
+    lines = []
+    for system, every in answers.items():
+        of = {name: one for name, one in every.items() if _usable(one, scoring)}
+        lost = [question.id for question in questions if question.id not in of]
+        for question in questions:
+            line = _line(system, question, scoring, recording)
+            if question.id in of:
+                line |= _answered(of[question.id], question, scoring, recording)
+            else:
+                line["error"] = _lost(recording.path, lost, len(questions))
+            lines.append(line)
+    return lines
+
+
+def _by_question(said: Sequence[Said], recording: Recording) -> dict[str, dict[str, Said]]:
+    """System -> question -> its answer. The same answer may be given twice, another may not."""
+    found: dict[str, dict[str, Said]] = {}
+    for one in said:
+        system = one.system or recording.name
+        before = found.setdefault(system, {}).setdefault(one.id, one)
+        if _content(before) != _content(one):
+            raise ValueError(
+                f"{one.where} answers {one.id} again, and otherwise than {before.where} does"
+            )
+    return found
+
+
+def _content(said: Said) -> str:
+    return repr((said.text, said.losses, said.order, said.chosen, dict(said.more)))
+
+
+def _scoring(said: Sequence[Said], recording: Recording) -> str:
+    """What was asked for; else the first of the task's that reads what was recorded."""
+    if recording.scoring is not None:
+        if recording.scoring not in (*recording.scorings, BY_PLACE):
+            raise ValueError(
+                f"scoring={recording.scoring!r} is none of {', '.join(recording.scorings)}, in "
+                f"which {recording.task} is judged"
+            )
+        return recording.scoring
+    by_losses = [name for name in recording.scorings if scoring_named(name).reads == "losses"]
+    if by_losses and any(one.losses is not None for one in said):
+        return by_losses[0]
+    if all(one.text is None for one in said) and any(one.chosen is not None for one in said):
+        return BY_PLACE
+    if recording.form_scoring in recording.scorings:
+        return str(recording.form_scoring)
+    by_text = [name for name in recording.scorings if scoring_named(name).reads == "text"]
+    if not by_text:
+        raise ValueError(
+            f"{recording.path} holds texts, and {recording.task} is judged by "
+            f"{', '.join(recording.scorings)}, which read none"
+        )
+    return by_text[0]
+
+
+def _usable(said: Said, scoring: str) -> bool:
+    """Whether there is what the scoring reads; if not, the question has no answer."""
+    if scoring_named(scoring).reads == "losses":
+        return said.losses is not None
+    return said.text is not None or said.chosen is not None
+
+
+def _line(
+    system: str, question: TaskQuestion, scoring: str, recording: Recording
+) -> dict[str, Any]:
+    return {
+        "id": question.id,
+        "system": system,
+        "task": recording.task,
+        "task_version": recording.version,
+        "protocol": PROTOCOL,
+        "scoring": scoring,
+        "presented": None,
+        "question": question.to_dict(),
+        "prompt": None,
+        "answer": None,
+        "error": None,
+    }
+
+
+def _answered(
+    said: Said, question: TaskQuestion, scoring: str, recording: Recording
+) -> dict[str, Any]:
+    """What the line of an answered question has more: `answer`, `presented`, `grade`."""
+    # A program shows options in the order of the file, unless the row says otherwise.
+    order = list(said.order or range(len(question.options)))
+    _check_fit(said, question, explicit=recording.scoring is not None)
+    answer: dict[str, Any] = {"recorded": _kept(said, order)} if _kept(said, order) else {}
+    grade = {"grade": said.more["grade"]} if "grade" in said.more else {}
+    if scoring_named(scoring).reads == "losses":
+        assert said.losses is not None
+        losses = [math.nan] * len(order)
+        for place, option in enumerate(order):
+            losses[option] = said.losses[place]
+        return {"answer": {"text": said.text or "", "losses": losses} | answer} | grade
+    text = said.text
+    if text is None and said.chosen is not None:
+        text = f"({LETTERS[said.chosen]})"
+    presented = [order] if question.options else None
+    answer |= {"text": text, "texts": [text], "losses": []}
+    if question.options and said.order is None and said.text is not None:
+        answer[ASSUMED] = True
+    return {"answer": answer, "presented": presented} | grade
+
+
+def _check_fit(said: Said, question: TaskQuestion, *, explicit: bool) -> None:
+    """Losses and the chosen place must be of this question's options, and agree."""
+    count = len(question.options)
+    if said.losses is not None and len(said.losses) != count:
+        raise ValueError(
+            f"{said.where}: {len(said.losses)} losses for {count} options of {question.id}"
+        )
+    if said.chosen is None:
+        return
+    if said.chosen >= min(count, len(LETTERS)):
+        raise ValueError(
+            f"{said.where}: output={said.chosen}, from 0, is none of {count} options of "
+            f"{question.id}"
+        )
+    if said.losses is None or explicit or not all(map(math.isfinite, said.losses)):
+        return
+    best = min(said.losses)
+    if said.losses[said.chosen] != best:
+        raise ValueError(
+            f"{said.where}: output={said.chosen}, but the lowest loss is that of option "
+            f"{said.losses.index(best)}, from 0: say which counts with scoring="
+        )
+
+
+def _kept(said: Said, order: Sequence[int]) -> dict[str, Any]:
+    """What the other program recorded besides, so that its own number can be traced."""
+    more: Mapping[str, Any] = {key: said.more[key] for key in said.more if key != "grade"}
+    return {**more, **({} if said.chosen is None else {"chosen": order[said.chosen]})}
+
+
+def _lost(path: Path, lost: Sequence[str], of: int) -> str:
+    """One sentence for all of them, which the results then hold once."""
+    names = ", ".join(map(quoted, lost[:_SHOWN]))
+    more = ", ..." if len(lost) > _SHOWN else ""
+    return f"{path} has no answer to {len(lost)} of {of} questions: {names}{more}"
+
+
+def as_jsonl(lines: Sequence[Prediction]) -> str:
+    """Lines as predictions.jsonl holds them."""
+    return "".join(json.dumps(line) + "\n" for line in lines)
