@@ -13,9 +13,9 @@ MMBench's tables) or in one of these, which are recognized by their keys (form= 
     lmms_eval   the samples of --log_samples, of any edition
     vlmevalkit  MODEL_DATASET.xlsx, tsv or json: index, question, A, B, ..., answer, prediction
     vicrop      a JSON list with original_answer and crop_answer: two systems
-    plain       JSONL, JSON (a list, or an object by id), TSV, CSV or xlsx of id (question_id, index,
-                image) and prediction (text, output, response, answer) or losses; system, options as
-                they were shown, or their order, where they are known
+    plain       JSONL, JSON (a list, or an object by id), TSV, CSV or xlsx of id (question_id,
+                index, image) and prediction (text, output, response, answer) or losses; system,
+                options as they were shown, or their order, where they are known
 
 Another program's answers need `annotations`, the benchmark as eval/benchmark takes it, unless the
 file holds its questions. What cannot be judged for certain is an error that names the row: an

@@ -126,7 +126,9 @@ def test_the_rows_of_the_hub_say_the_same(tmp_path):
 
 def test_capabilities_combinations_and_all_are_means_over_their_questions(tmp_path):
     questions, _ = read(bench(tmp_path))
-    splits = metrics(judged([(q, {"score": s}) for q, s in zip(questions, [1, 0.5, 0.2], strict=True)]), 0)
+    splits = metrics(
+        judged([(q, {"score": s}) for q, s in zip(questions, [1, 0.5, 0.2], strict=True)]), 0
+    )
     found = {name: (of["score"]["value"], of["score"]["n"]) for name, of in splits.items()}
     assert found == {
         "rec": (0.2, 1), "ocr": (0.75, 2), "know": (0.2, 1), "spat": (0.5, 1),
