@@ -1,32 +1,33 @@
-"""Print a table: measured, published, difference and interval side by side.
+"""Print tables: measured, published, difference and interval side by side.
 
     seal eval/tables table=vstar_bench
     seal eval/tables table=search_length format=latex out=table3.tex
+    seal eval/tables table=all format=html out=tables/         # a page with costs and pictures
+    seal eval/tables table=all miniature=runs/demo format=html out=tables/    # and the demo's own
+    seal eval/tables table=all groups.13b=runs_13b             # other runs of the same names
     seal eval/tables compare=[runs/a:guided,runs/b:guided]     # paired tests, by split
 
-The tables of the paper are conf/table/; each names the runs that measure its rows. A number that
-was not measured or not published stays empty. Another run: table.rows.SEAL.run=FOLDER
+The tables are conf/table/: those of SEAL's paper, of ViCrop's and AVG-LLaVA's, and of the field
+since. Each names the runs that measure its rows; another run: table.rows.SEAL.run=FOLDER. A number
+that was not measured or not published stays empty, and the page says which command measures it.
+format= is markdown, latex or html; out= a file, or a folder for a file a table.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from seal.evaluation.published import TablesRun
-from seal.evaluation.store import write_text
+from seal.evaluation.published import TablesRun, write_tables
 from seal.pages.table import latex, markdown
 from seal.schema import program
 
 
 @program("tables", TablesRun)
 def main(run: TablesRun) -> None:
-    show = latex if run.format == "latex" else markdown
-    text = "\n\n".join(show(table) for table in run.build())
     if run.out is None:
-        print(text)
+        show = latex if run.format == "latex" else markdown
+        print("\n\n".join(show(filled.table) for filled in run.build().values()))
         return
-    write_text(Path(run.out), text + "\n")
-    print(f"written: {run.out}")
+    for path in write_tables(run):
+        print(f"written: {path}")
 
 
 if __name__ == "__main__":

@@ -1,90 +1,78 @@
-"""What eval/tables is told: the rows and columns of a table, printed numbers beside runs."""
+"""What eval/tables is told, and the tables it makes: printed numbers beside what runs measured."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from seal.evaluation.filled_table import FilledTable
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.result_tables import published_table
+from seal.evaluation.result_tables import paired_table
 from seal.evaluation.run import paired_splits
-from seal.evaluation.store import METRICS, read_predictions
+from seal.evaluation.store import read_predictions, write_text
+from seal.evaluation.table_config import TableConfig
+from seal.evaluation.tables_page import PAGE, tables_page
 from seal.evaluation.task import Prediction, Task
-from seal.pages.table import Table
+from seal.pages.table import Table, latex, markdown
 
-FORMATS = ("markdown", "latex")
-
-
-@dataclass(kw_only=True, slots=True)
-class RowConfig:
-    """One row of a table."""
-
-    published: dict[str, float] = field(default_factory=dict)  # column -> number, as printed
-    run: str | None = None  # folder of the run that measures it; None: not one of ours
-    system: str = ""  # which system or strategy of that run
-
-
-@dataclass(kw_only=True, slots=True)
-class TableConfig:
-    """One table of the paper, or one of our own."""
-
-    title: str
-    # Column -> where its number stands in metrics.json; {system} is the row's.
-    columns: dict[str, str]
-    rows: dict[str, RowConfig]
-    scale: float = 100.0  # from a stored number to a printed one
-    digits: int = 2
-
-    def build(self) -> Table:
-        """The table; runs that are not there leave their cells empty."""
-        measured = {name: self._measured(row) for name, row in self.rows.items()}
-        published = {name: row.published for name, row in self.rows.items()}
-        return published_table(
-            self.title,
-            published,
-            measured,
-            columns=list(self.columns),
-            scale=self.scale,
-            digits=self.digits,
-        )
-
-    def _measured(self, row: RowConfig) -> dict[str, Any] | None:
-        if row.run is None or not (Path(row.run) / METRICS).is_file():
-            return None
-        metrics = read_metrics(Path(row.run))
-        return {
-            column: look_up(metrics, path, system=row.system)
-            for column, path in self.columns.items()
-        }
+SUFFIXES = {"markdown": ".md", "latex": ".tex", "html": ".html"}
+ONE, COMPARED = "table", "compare"  # names of files, of a table= and of a compare=
 
 
 @dataclass(kw_only=True, slots=True)
 class TablesRun:
     """conf/tables.yaml"""
 
-    table: TableConfig | None = None
+    table: TableConfig | None = None  # one of conf/table, or `all` of them
+    tables: dict[str, TableConfig] = field(default_factory=dict)  # what table=all chooses
+    miniature: str | None = None  # folder of a demo, whose results get columns of their own
+    # Name -> folder of other runs of the same names, which get columns of their own.
+    groups: dict[str, str] = field(default_factory=dict)
     # Two runs to compare question by question, each FOLDER:SYSTEM.
     compare: list[str] = field(default_factory=list)
-    format: str = "markdown"  # markdown | latex
-    out: str | None = None  # a file; None: print
+    format: str = "markdown"  # markdown | latex | html
+    out: str | None = None  # a file, or a folder for a file a table; None: print
     seed: int = 0  # of intervals
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise ValueError(f"format={self.format!r} is none of {', '.join(FORMATS)}")
+        if self.format not in SUFFIXES:
+            raise ValueError(f"format={self.format!r} is none of {', '.join(SUFFIXES)}")
+        if self.format == "html" and self.out is None:
+            raise ValueError("format=html is a page: say where, out=FOLDER or out=NAME.html")
         if self.compare and len(self.compare) != 2:
             raise ValueError(f"compare={self.compare} must be two runs, each FOLDER:SYSTEM")
-        if self.table is None and not self.compare:
+        if self.table is None and not self.tables and not self.compare:
             raise ValueError("say which table=, or compare=[FOLDER:SYSTEM,FOLDER:SYSTEM]")
 
-    def build(self) -> list[Table]:
-        tables = [] if self.table is None else [self.table.build()]
+    def build(self) -> dict[str, FilledTable]:
+        """The tables by name."""
+        configs = {} if self.table is None else {ONE: self.table}
+        tables = {
+            name: config.build(groups=self.groups, miniature=self.miniature)
+            for name, config in (configs | self.tables).items()
+        }
         if self.compare:
-            tables.append(compare_runs(*self.compare, seed=self.seed))
+            compared = compare_runs(*self.compare, seed=self.seed)
+            tables[COMPARED] = FilledTable(compared, (), ())
         return tables
+
+
+def write_tables(run: TablesRun) -> list[Path]:
+    """Write the tables where `out` says; returns the files."""
+    assert run.out is not None
+    out, tables = Path(run.out), run.build()
+    single = out.suffix in (".md", ".tex", ".html", ".txt") and not out.is_dir()
+    if run.format == "html":
+        return [tables_page(tables).write(out if single else out / PAGE)]
+    show = latex if run.format == "latex" else markdown
+    texts = {name: show(filled.table) for name, filled in tables.items()}
+    if single:
+        write_text(out, "\n\n".join(texts.values()) + "\n")
+        return [out]
+    paths = [out / f"{name}{SUFFIXES[run.format]}" for name in texts]
+    for path, text in zip(paths, texts.values(), strict=True):
+        write_text(path, text + "\n")
+    return paths
 
 
 def compare_runs(first: str, second: str, *, seed: int = 0) -> Table:
@@ -94,44 +82,9 @@ def compare_runs(first: str, second: str, *, seed: int = 0) -> Table:
     compared = paired_splits(task, sides[0], sides[1], seed=seed)
     if not compared:
         raise ValueError(f"{first} and {second} have no question in common")
-    rows = []
-    for split, result in compared.items():
-        difference = result["difference"]
-        interval = ""
-        if difference["low"] is not None:
-            interval = f" [{100 * difference['low']:+.1f}, {100 * difference['high']:+.1f}]"
-        rows.append((
-            split,
-            str(difference["n"]),
-            f"{100 * difference['value']:+.1f}{interval}",
-            str(result["only_first"]),
-            str(result["only_second"]),
-            f"{result['p_value']:.2g}",
-        ))  # fmt: skip
-    head = ("split", "n", "difference", "only first right", "only second right", "p (McNemar)")
-    return Table(f"{first} minus {second}, points of accuracy", head, tuple(rows))
-
-
-def read_metrics(folder: Path) -> dict[str, Any]:
-    """metrics.json of a run folder."""
-    path = folder / METRICS
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist: {folder} holds no finished evaluation")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
-
-
-def look_up(metrics: Mapping[str, Any], path: str, *, system: str = "") -> dict[str, Any] | None:
-    """The metric at a dotted path; None if a step of it is not there (it was not run).
-
-    system: what `{system}` in the path means; a dot in it, as of human_prior_0.9, parts no steps.
-    """
-    value: Any = metrics
-    for step in (each.format(system=system) for each in path.split(".")):
-        if not isinstance(value, Mapping) or step not in value:
-            return None
-        value = value[step]
-    return dict(value)
+    table = paired_table({f"{first}_vs_{second}": compared})
+    title = f"{first} minus {second}, points of accuracy"
+    return Table(title, table.head[1:], tuple(row[1:] for row in table.rows), table.notes)
 
 
 def _predictions(name: str) -> list[Prediction]:

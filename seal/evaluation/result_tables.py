@@ -2,33 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from seal.pages.table import Table
 
+# Systems that are shown something else than what a search found, and what that tells.
+CONTROLS = {
+    "oracle": "the true boxes",
+    "oracle_crop": "the true boxes",
+    "random_crop": "crops of the same sizes, from elsewhere",
+    "crop_black": "the crops painted black",
+}
+_SEEING = ("oracle", "oracle_crop")  # controls that show the targets
+
 
 def benchmark_table(metrics: Mapping[str, Any]) -> Table:
-    """Accuracy of every system by split, and how it compares with the baseline."""
+    """Every system by split, and how it compares with the baseline."""
     systems: Mapping[str, Any] = metrics["systems"]
+    main = main_metric(metrics)
     splits = list(next(iter(systems.values()))) if systems else []
     compared = {name.partition("_vs_")[0]: value for name, value in metrics["paired"].items()}
     baselines = sorted({name.partition("_vs_")[2] for name in metrics["paired"]})
-    head = ["system", *splits, "ties"]
+    scale = shown_scale(metrics)
+    head = ["system", *splits, "n", "invalid", "ties"]
     head += [f"vs {baseline} (p)" for baseline in baselines]
     rows = []
     for name, by_split in systems.items():
-        row = [name, *(percent(by_split[split]["accuracy"]) for split in splits)]
-        row.append(str(by_split[splits[-1]]["ties"]))
+        whole = by_split[splits[-1]]
+        row = [name, *(scaled(by_split[split].get(main), scale, 1) for split in splits)]
+        row += [str(whole[main]["n"]), str(whole[main]["invalid"]), str(whole.get("ties", ""))]
         if baselines:
-            row.append(difference(compared.get(name, {}).get("overall")))
+            row.append(difference(compared.get(name, {}).get("overall"), scale))
         rows.append(tuple(row))
     n = metrics["num_questions"]
+    unit = f"{main.replace('_', ' ')} in percent" if scale == 100 else main.replace("_", " ")
     title = (
-        f"{metrics['task']}, accuracy in percent over {n} questions "
+        f"{metrics['task']}, {unit} over {n} questions "
         f"(protocol {metrics['protocol']}, scoring {metrics['scoring']})"
     )
     return Table(title, tuple(head), tuple(rows))
+
+
+def paired_table(paired: Mapping[str, Mapping[str, Any]], scale: float = 100.0) -> Table:
+    """Every paired comparison by split; `paired`: FIRST_vs_SECOND -> split -> comparison."""
+    rows = []
+    for name, by_split in paired.items():
+        for split, of in by_split.items():
+            first, _, second = name.partition("_vs_")
+            detectable = of.get("detectable")
+            rows.append((
+                f"{first} - {second}",
+                split,
+                str(of["difference"]["n"]),
+                scaled(of["difference"], scale, 1, sign=True),
+                str(of["only_first"]),
+                str(of["only_second"]),
+                f"{of['p_value']:.2g}",
+                {"sign_flip": "sign flips of clusters"}.get(of.get("test", ""), "McNemar, exact"),
+                "" if detectable is None else f"{detectable * scale:.1f}",
+            ))  # fmt: skip
+    head = (
+        "systems", "split", "n", "difference", "first better", "second better", "p", "test",
+        "detectable",
+    )  # fmt: skip
+    return Table("two systems on the same questions, points", head, tuple(rows))
+
+
+def control_table(metrics: Mapping[str, Any], *, baseline: str = "none") -> Table | None:
+    """What is left of a search's gain when what it shows is wrong; None: nothing to compare.
+
+    The gain of a control is its score minus the baseline's; its share is of the gain of the best
+    search that was run.
+    """
+    systems: Mapping[str, Any] = metrics["systems"]
+    main = main_metric(metrics)
+    scores = {name: list(of.values())[-1].get(main) for name, of in systems.items()}
+    known = {name: of for name, of in scores.items() if of and of["value"] is not None}
+    controls = [name for name in known if name in CONTROLS]
+    searches = [name for name in known if name not in CONTROLS and name != baseline]
+    if baseline not in known or not controls or not searches:
+        return None
+    best = max(searches, key=lambda name: known[name]["value"])
+    gain = known[best]["value"] - known[baseline]["value"]
+    scale = shown_scale(metrics)
+    rows = []
+    for name in (baseline, best, *controls):
+        compared = metrics["paired"].get(f"{name}_vs_{baseline}", {}).get("overall")
+        own = known[name]["value"] - known[baseline]["value"]
+        share = "" if gain <= 0 or name == baseline else f"{own / gain:.0%}"
+        shown = {baseline: "the whole image alone", best: "what the search found"} | CONTROLS
+        rows.append((
+            name, shown[name], scaled(known[name], scale, 1), difference(compared, scale), share
+        ))  # fmt: skip
+    blind = [name for name in controls if name not in _SEEING]
+    notes = []
+    if blind:
+        notes.append(
+            f"A gain that survives {' or '.join(blind)} does not come from what the crops show."
+        )
+    head = ("system", "is shown", main, f"vs {baseline} (p)", f"of the gain of {best}")
+    return Table("what is left of the gain", head, tuple(rows), tuple(notes))
+
+
+def main_metric(metrics: Mapping[str, Any]) -> str:
+    """The metric that tables show."""
+    return str(metrics.get("main", "accuracy"))
+
+
+def shown_scale(metrics: Mapping[str, Any]) -> float:
+    """From a stored number to a shown one: shares are percent, points stay what they are."""
+    main = main_metric(metrics)
+    of = [by.get(main) for by_split in metrics["systems"].values() for by in by_split.values()]
+    values = [m["value"] for m in of if m is not None and m["value"] is not None]
+    return 100.0 if all(-1 <= value <= 1 for value in values) else 1.0
 
 
 def free_answers_table(metrics: Mapping[str, Any]) -> Table:
@@ -91,68 +178,48 @@ def need_search_table(metrics: Mapping[str, Any]) -> Table:
     return Table(title, head, tuple(rows))
 
 
-def published_table(
-    title: str,
-    published: Mapping[str, Mapping[str, float]],
-    measured: Mapping[str, Mapping[str, Any] | None],
-    *,
-    columns: Sequence[str],
-    scale: float = 100.0,
-    digits: int = 2,
-) -> Table:
-    """Rows of a published table beside what was measured.
-
-    Args:
-        published: row -> column -> number, as printed.
-        measured: row -> column -> metric; a row or column that was not run stays empty.
-        scale: from a stored metric to a printed number.
-    """
-    head = ["system"]
-    for column in columns:
-        head += [column, "published", "difference"]
-    rows = []
-    for name, numbers in published.items():
-        row = [name]
-        for column in columns:
-            metric = (measured.get(name) or {}).get(column)
-            row.append(_scaled(metric, scale, digits))
-            row.append(f"{numbers[column]:.{digits}f}" if column in numbers else "")
-            both = metric is not None and metric["value"] is not None and column in numbers
-            row.append(
-                f"{metric['value'] * scale - numbers[column]:+.{digits}f}"
-                if both and metric is not None
-                else ""
-            )
-        rows.append(tuple(row))
-    return Table(title, tuple(head), tuple(rows))
+def length_tests_table(metrics: Mapping[str, Any]) -> Table:
+    """Search lengths minus the reference's, over the targets that all strategies found."""
+    reference = metrics["reference"]
+    rows = [
+        (f"{name} - {reference}", str(of["n"]), number(of, sign=True))
+        for name, of in metrics["search_length"]["difference"].items()
+        if name != reference
+    ]
+    title = "regions looked at until the target was found, target by target"
+    return Table(title, ("strategies", "n", "difference"), tuple(rows))
 
 
 def percent(metric: Mapping[str, Any] | None, digits: int = 1) -> str:
     """A stored fraction as `74.8 [70.1, 79.0]`; empty if there is none."""
-    return _scaled(metric, 100.0, digits)
+    return scaled(metric, 100.0, digits)
 
 
 def number(metric: Mapping[str, Any] | None, digits: int = 2, *, sign: bool = False) -> str:
     """A stored mean with its interval; empty if there is none."""
-    return _scaled(metric, 1.0, digits, sign=sign)
+    return scaled(metric, 1.0, digits, sign=sign)
 
 
-def _scaled(
+def scaled(
     metric: Mapping[str, Any] | None, scale: float, digits: int, *, sign: bool = False
 ) -> str:
+    """A stored number times `scale`, with its interval; empty if there is none.
+
+    The interval has at most one decimal: more would say nothing.
+    """
     if metric is None or metric["value"] is None:
         return ""
     plus = "+" if sign else ""
     text = f"{metric['value'] * scale:{plus}.{digits}f}"
     if metric["low"] is None:
         return text
-    low, high = (f"{metric[end] * scale:{plus}.{digits}f}" for end in ("low", "high"))
+    rough = digits if scale == 1 else min(digits, 1)
+    low, high = (f"{metric[end] * scale:{plus}.{rough}f}" for end in ("low", "high"))
     return f"{text} [{low}, {high}]"
 
 
-def difference(comparison: Mapping[str, Any] | None) -> str:
-    """What a paired comparison says: points of percent with their interval, and p."""
+def difference(comparison: Mapping[str, Any] | None, scale: float = 100.0) -> str:
+    """What a paired comparison says: points with their interval, and p."""
     if comparison is None:
         return ""
-    metric = {k: v for k, v in comparison["difference"].items()}
-    return f"{_scaled(metric, 100.0, 1, sign=True)} ({comparison['p_value']:.2g})"
+    return f"{scaled(comparison['difference'], scale, 1, sign=True)} ({comparison['p_value']:.2g})"

@@ -30,11 +30,15 @@ caption{text-align:left;padding:.3rem 0}
 small,caption,figcaption,.note,i{color:#6a6e73}figure{margin:1.4rem 0}
 img{max-width:100%;border:1px solid #e2e2de;border-radius:4px}
 .sheet{display:flex;flex-wrap:wrap;gap:1rem}.sheet figure{margin:0;width:330px;font-size:13px}
+.wide.sheet figure{width:auto;flex:1 1 500px}
+.scroll{overflow-x:auto}.tight{font-size:12.5px}.tight th,.tight td{padding:.25rem .5rem}
+.tight td{white-space:nowrap}
 .pictures img{width:224px}
 code{background:#f0f0ec;padding:.1rem .3rem;border-radius:3px}mark{background:#bde5b8}
 pre{white-space:pre-wrap;border-top:1px solid #e2e2de;padding-top:.6rem;font:inherit}
 details{margin:.8rem 0}summary{cursor:pointer}
 """
+_MANY_COLUMNS = 8
 _PICTURE_WIDTH = 900  # pixels; wider pictures are scaled down
 
 
@@ -64,9 +68,21 @@ class Page:
         self._parts.append(markup)
 
     def table(self, table: Table) -> None:
+        """With many columns it is set tight, and scrolls by itself where it is too wide."""
         header = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.head)
-        caption = f"<caption>{html.escape(table.title)}</caption>"
-        self._parts.append(f"<table>{caption}<tr>{header}</tr>{_rows(table.rows)}</table>")
+        caption = f"<caption>{html.escape(table.title)}</caption>" if table.title else ""
+        kind = ' class="tight"' if len(table.head) >= _MANY_COLUMNS else ""
+        self._parts.append(
+            f'<div class="scroll"><table{kind}>{caption}<tr>{header}</tr>'
+            f"{_rows(table.rows)}</table></div>"
+        )
+        if table.notes:
+            self._parts.append(f'<p class="note">{"<br>".join(map(html.escape, table.notes))}</p>')
+
+    def commands(self, text: str, commands: Sequence[str]) -> None:
+        """What to type for something, one command a line."""
+        lines = "<br>".join(f"<code>{html.escape(command)}</code>" for command in commands)
+        self._parts.append(f'<p class="note">{html.escape(text)}<br>{lines}</p>')
 
     def facts(self, facts: Mapping[str, Any]) -> None:
         """A table of names and values."""
@@ -81,13 +97,14 @@ class Page:
         figure.savefig(stream, format="png", dpi=110)
         self._figure(_embedded("image/png", stream.getvalue()), caption)
 
-    def sheet(self, figures: Sequence[tuple[str, str]]) -> None:
-        """Small figures side by side; each is a picture and its caption, both HTML."""
+    def sheet(self, figures: Sequence[tuple[str, str]], *, wide: bool = False) -> None:
+        """Small figures side by side, or `wide` ones; each is a picture and its caption, HTML."""
         cells = [
             f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
             for image, caption in figures
         ]
-        self._parts.append("\n".join(['<div class="sheet">', *cells, "</div>"]))
+        kind = "wide sheet" if wide else "sheet"
+        self._parts.append("\n".join([f'<div class="{kind}">', *cells, "</div>"]))
 
     def to_html(self) -> str:
         """The whole document."""

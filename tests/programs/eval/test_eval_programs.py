@@ -24,6 +24,7 @@ from seal.models.files.save import save_model
 from seal.schema import compose
 
 CONF = ROOT / "conf"
+COUNTS = {"attribute": 115, "spatial": 76, "overall": 191}  # questions of V*Bench
 
 
 @pytest.fixture(scope="module")
@@ -267,12 +268,57 @@ def test_a_search_experiment_composes_and_names_its_run():
     assert run.out == "runs/vsm_vstar_search" and len(run.chosen) == 8
 
 
-def test_every_published_table_composes_and_leaves_what_was_not_run_empty():
-    for path in sorted((CONF / "table").glob("*.yaml")):
-        (table,) = compose(CONF, "tables", TablesRun, [f"table={path.stem}"]).build()
-        assert all(len(row) == len(table.head) for row in table.rows)
-        assert all(cell == "" for row in table.rows for cell in row[1::3] + row[3::3])
-        assert any(cell for row in table.rows for cell in row[2::3])
+def test_every_table_composes_and_leaves_what_was_not_run_empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no run is
+    names = {path.stem for path in (CONF / "table").glob("*.yaml")} - {"all"}
+    tables = compose(CONF, "tables", TablesRun, ["table=all"]).build()
+    assert {*tables} == names
+    for name, filled in tables.items():
+        (alone,) = compose(CONF, "tables", TablesRun, [f"table={name}"]).build().values()
+        assert alone == filled
+        head, rows = filled.table.head, filled.table.rows
+        assert all(len(row) == len(head) for row in rows)
+        if "published" in head:
+            for place, title in enumerate(head):
+                empty = title not in ("system", "published")
+                assert all(row[place] == "" for row in rows) is empty, title
+        else:
+            assert all(any(row[1:]) for row in rows) and not filled.missing
+
+
+def test_what_fills_a_table_is_an_experiment_that_composes_and_goes_where_the_table_looks():
+    run = compose(CONF, "tables", TablesRun, ["table=all"])
+    commands = {}
+    for table in run.tables.values():
+        for row in table.rows.values():
+            for column in table.columns.values() if row.run else ():
+                out = row.run.format(task=column.task)
+                form = row.command or table.command
+                commands[out] = form.format(experiment=out.rpartition("/")[2], task=column.task)
+    assert len(commands) > 2
+    for out, command in commands.items():
+        _, name, *overrides = command.split()
+        config = {"eval/benchmark": "eval", "eval/search": "eval_search"}[name]
+        made = compose(
+            CONF, config, {"eval": BenchmarkRun, "eval_search": SearchRun}[config], overrides
+        )
+        assert made.out == out
+
+
+def test_published_shares_are_whole_numbers_of_questions_and_add_up():
+    tables = compose(CONF, "tables", TablesRun, ["table=all"]).tables
+    checked = 0
+    for name in ("vstar_bench", "vstar_bench_search"):
+        for row in tables[name].rows.values():
+            of = row.published
+            if not of or row.note:  # guessing is no count of answers
+                continue
+            right = {split: round(of[split] * n / 100) for split, n in COUNTS.items()}
+            for split, n in COUNTS.items():  # most are cut off after two decimals, not rounded
+                assert -0.005 <= 100 * right[split] / n - of[split] < 0.015, (name, of, split)
+            assert right["attribute"] + right["spatial"] == right["overall"]
+            checked += 1
+    assert checked == 18
 
 
 def any_model(place, out, vqa, *more):

@@ -2,47 +2,93 @@ from __future__ import annotations
 
 import pytest
 
-from seal.evaluation.published import RowConfig, TableConfig, look_up
-from seal.evaluation.result_tables import number, percent
-from seal.evaluation.store import write_json
+from seal.evaluation.result_tables import (
+    benchmark_table,
+    control_table,
+    number,
+    paired_table,
+    percent,
+)
+from seal.metrics.intervals import proportion
+from seal.metrics.paired import compare
 
 METRIC = {"value": 0.7539, "n": 191, "invalid": 0, "low": 0.688, "high": 0.81}
 
 
+def run(outcomes, n=10):
+    """metrics.json of systems that got the first of n questions right; name -> how many."""
+    right = {name: [i < count for i in range(n)] for name, count in outcomes.items()}
+    return {
+        "task": "t", "protocol": "default", "scoring": "likelihood", "num_questions": n,
+        "systems": {
+            name: {"overall": {"accuracy": proportion(of, invalid=1).to_dict(), "ties": 2}}
+            for name, of in right.items()
+        },
+        "paired": {
+            f"{name}_vs_none": {"overall": compare(of, right["none"]).to_dict()}
+            for name, of in right.items()
+            if name != "none" and "none" in right
+        },
+    }  # fmt: skip
+
+
 def test_numbers_carry_their_interval_and_nothing_is_invented():
     assert percent(METRIC) == "75.4 [68.8, 81.0]"
+    assert percent(METRIC, 2) == "75.39 [68.8, 81.0]"  # more of the interval would say nothing
     assert number({**METRIC, "value": 4.65, "low": None}) == "4.65"
     assert percent(None) == percent({**METRIC, "value": None}) == ""
-
-
-def test_a_row_that_was_not_run_or_not_published_stays_empty(tmp_path):
-    write_json(tmp_path / "metrics.json", {"systems": {"guided": {"overall": METRIC}}})
-    table = TableConfig(
-        title="t",
-        columns={"overall": "systems.{system}.overall"},
-        rows={
-            "SEAL": RowConfig(published={"overall": 75.39}, run=str(tmp_path), system="guided"),
-            "BFS": RowConfig(published={}, run=str(tmp_path), system="bfs"),
-            "GPT": RowConfig(published={"overall": 54.97}),
-            "ours": RowConfig(run=str(tmp_path), system="guided"),
-        },
-    ).build()
-    assert table.head == ("system", "overall", "published", "difference")
-    assert table.rows == (
-        ("SEAL", "75.39 [68.80, 81.00]", "75.39", "+0.00"),
-        ("BFS", "", "", ""),
-        ("GPT", "", "54.97", ""),
-        ("ours", "75.39 [68.80, 81.00]", "", ""),
-    )
-
-
-def test_a_path_is_followed_or_leads_nowhere():
-    metrics = {"strategies": {"guided": {"length": METRIC}}}
-    assert look_up(metrics, "strategies.guided.length") == METRIC
-    assert look_up(metrics, "strategies.bfs.length") is None
-    assert look_up(metrics, "pope") is None
 
 
 @pytest.mark.parametrize("metric", [{**METRIC, "low": None, "high": None}])
 def test_a_number_without_an_interval_is_shown_alone(metric):
     assert percent(metric) == "75.4"
+
+
+def test_every_system_says_over_how_many_questions_and_how_many_were_of_no_use():
+    table = benchmark_table(run({"none": 2, "guided": 8}))
+    assert table.head == ("system", "overall", "n", "invalid", "ties", "vs none (p)")
+    assert table.rows[1][0] == "guided" and table.rows[1][2:5] == ("10", "1", "2")
+    assert table.rows[1][5].startswith("+60.0 [") and table.rows[1][5].endswith("(0.031)")
+    assert table.rows[0][5] == ""
+
+
+def test_points_are_no_percent():
+    metrics = run({"none": 2, "guided": 8})
+    metrics["main"] = "score"
+    for of in metrics["systems"].values():
+        of["overall"]["score"] = {**METRIC, "value": 1508.67, "low": 1400.0, "high": 1600.0}
+    table = benchmark_table(metrics)
+    assert "percent" not in table.title and table.rows[0][1] == "1508.7 [1400.0, 1600.0]"
+
+
+def test_a_paired_test_tells_what_could_have_been_seen():
+    paired = run({"none": 20, "guided": 80}, n=100)["paired"]
+    (row,) = paired_table(paired).rows
+    assert row[:3] == ("guided - none", "overall", "100")
+    assert row[4:6] == ("60", "0") and row[7] == "McNemar, exact"
+    assert row[8] == f"{100 * paired['guided_vs_none']['overall']['detectable']:.1f}"
+    kept = ("difference", "only_first", "only_second", "p_value")  # of a run of before
+    old = {key: paired["guided_vs_none"]["overall"][key] for key in kept}
+    assert paired_table({"guided_vs_none": {"overall": old}}).rows[0][8] == ""
+
+
+def test_controls_say_what_is_left_of_the_gain():
+    table = control_table(
+        run({"none": 2, "guided": 8, "zoom_eye": 6, "random_crop": 2, "crop_black": 5, "oracle": 9})
+    )
+    by_name = {row[0]: row for row in table.rows}
+    assert list(by_name) == ["none", "guided", "random_crop", "crop_black", "oracle"]
+    assert by_name["random_crop"][-1] == "0%" and by_name["crop_black"][-1] == "50%"
+    assert by_name["guided"][-1] == "100%" and by_name["none"][-1] == ""
+    assert by_name["crop_black"][1] == "the crops painted black"
+    assert "random_crop or crop_black" in table.notes[0]
+
+
+@pytest.mark.parametrize("outcomes", [{"none": 2, "guided": 8}, {"guided": 8, "crop_black": 2}])
+def test_without_a_control_or_a_baseline_there_is_no_such_table(outcomes):
+    assert control_table(run(outcomes)) is None
+
+
+def test_no_gain_has_no_share_left():
+    table = control_table(run({"none": 5, "guided": 5, "crop_black": 3}))
+    assert [row[-1] for row in table.rows] == ["", "", ""]

@@ -1,0 +1,83 @@
+"""results.html: what a run's numbers say, with intervals, paired tests, controls and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seal.evaluation.cost_pictures import add_cost_pictures
+from seal.evaluation.costs import cost_table
+from seal.evaluation.result_tables import (
+    benchmark_table,
+    control_table,
+    free_answers_table,
+    length_tests_table,
+    paired_table,
+    search_table,
+)
+from seal.pages.page import Page
+
+RESULTS = "results.html"
+_SETTINGS = (
+    "task", "task_version", "protocol", "scoring", "seed", "num_questions", "num_targets",
+)  # fmt: skip
+_TOLD = (
+    "Brackets are 95% intervals. A tie at the best score earns nothing and is counted; an answer "
+    "that cannot be judged is invalid and counts as wrong."
+)
+_DETECTABLE = (
+    "Detectable: the difference that as many questions of this discordance show four times out of "
+    "five; a smaller one may be there and stay unseen."
+)
+_SHARED = (
+    "Seconds are as they were spent: what systems of one run share is charged to the one that came "
+    "first, and questions asked together share theirs. The other costs are each system's own."
+)
+
+
+def write_results(folder: Path, metrics: Mapping[str, Any]) -> Path:
+    """Write the page of a run beside its metrics.json; returns its path."""
+    page = Page(f"Results: {folder.name}", _TOLD)
+    page.facts({name: metrics[name] for name in _SETTINGS if name in metrics})
+    for error in metrics.get("errors", []):
+        page.note(f"error: {error}")
+    add_results(page, folder.name, metrics)
+    return page.write(folder / RESULTS)
+
+
+def add_results(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
+    """The parts of a page that metrics.json of one run makes."""
+    if "strategies" in metrics:
+        _add_search(page, name, metrics)
+        return
+    systems = metrics.get("systems") or {}
+    if not systems:
+        page.note("No system was asked.")
+        return
+    if "standard" in next(iter(systems.values()))["overall"]:  # judged in both of ViCrop's ways
+        page.table(free_answers_table(metrics))
+        return
+    page.table(benchmark_table(metrics))
+    if metrics.get("paired"):
+        page.subheading("Paired tests")
+        page.table(paired_table(metrics["paired"]))
+        page.note(_DETECTABLE)
+    controls = control_table(metrics)
+    if controls is not None:
+        page.subheading("Controls")
+        page.table(controls)
+    if metrics.get("costs"):
+        page.subheading("Costs")
+        page.table(cost_table(metrics["costs"]))
+        page.note(_SHARED)
+        add_cost_pictures(page, {name: metrics})
+
+
+def _add_search(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
+    page.table(search_table(metrics))
+    if metrics.get("search_length", {}).get("difference"):
+        page.subheading("Paired tests")
+        page.table(length_tests_table(metrics))
+    page.subheading("Costs")
+    add_cost_pictures(page, {name: metrics})

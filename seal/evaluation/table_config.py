@@ -1,0 +1,119 @@
+"""What a table of results says: its rows and columns, printed numbers, and who measures them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seal.evaluation.filled_table import MINIATURE, Cells, Column, FilledTable, Line, fill
+from seal.evaluation.measured import Cell, demo_cell, run_cell
+from seal.text.quote import quoted
+
+
+@dataclass(kw_only=True, slots=True)
+class ColumnConfig:
+    """One number of every row."""
+
+    # Where it stands in metrics.json; {system} is the row's, {main} the task's main metric.
+    path: str
+    task: str = ""  # {task} in a row's run and command
+    n: int | None = None  # items behind the printed shares: their interval is known then
+    scale: float | None = None  # other than the table's
+    digits: int | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class RowConfig:
+    """One row of a table."""
+
+    published: dict[str, float] = field(default_factory=dict)  # column -> number, as printed
+    run: str | None = None  # folder of the run that measures it; None: not one of ours
+    system: str = ""  # which system or strategy of that run
+    miniature: str = ""  # RUN:SYSTEM among the results of a demo; empty: not shown there
+    command: str = ""  # what measures it, where the table's does not
+    note: str = ""  # what to know of its printed numbers
+
+
+@dataclass(kw_only=True, slots=True)
+class TableConfig:
+    """One table of a paper, or one of our own."""
+
+    title: str
+    source: str  # where the printed numbers are from
+    columns: dict[str, ColumnConfig]
+    rows: dict[str, RowConfig]
+    scale: float = 100.0  # from a stored number to a printed one
+    digits: int = 2
+    # What measures a row: {experiment} is the last part of its run, {task} the column's.
+    command: str = "seal eval/benchmark experiment={experiment}"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for name, row in self.rows.items():
+            unknown = sorted({*row.published} - {*self.columns})
+            if unknown:
+                raise ValueError(
+                    f"rows.{name}.published.{unknown[0]} names no column; there are "
+                    f"{', '.join(self.columns)}"
+                )
+            if row.miniature and not all(row.miniature.partition(":")):
+                raise ValueError(f"rows.{name}.miniature={row.miniature!r} is not RUN:SYSTEM")
+
+    def build(
+        self, *, groups: Mapping[str, str] | None = None, miniature: str | None = None
+    ) -> FilledTable:
+        """The table; what was not run or not published leaves its cell empty.
+
+        Where no row is one of ours there is nothing but what is printed.
+
+        Args:
+            groups: name -> folder of other runs of the same names (of another model, say), which
+                get columns of their own.
+            miniature: folder of a demo, whose results get columns of their own.
+
+        Raises:
+            ValueError: a folder that is named here is not there, or a metrics.json is damaged.
+        """
+        cells = {"": self._measured(None)} if any(row.run for row in self.rows.values()) else {}
+        for name, folder in (groups or {}).items():
+            if not Path(folder).is_dir():
+                raise ValueError(f"groups.{name}={quoted(folder)} is no folder of runs")
+            if cells:
+                cells[name] = self._measured(Path(folder))
+        if miniature is not None and any(row.miniature for row in self.rows.values()):
+            cells[MINIATURE] = {
+                name: {
+                    column: demo_cell(Path(miniature), row.miniature, of.path)
+                    for column, of in self.columns.items()
+                }
+                for name, row in self.rows.items()
+            }
+        columns = {
+            name: Column(
+                self.scale if of.scale is None else of.scale,
+                self.digits if of.digits is None else of.digits,
+                of.n,
+            )
+            for name, of in self.columns.items()
+        }
+        lines = {name: Line(row.published, row.note) for name, row in self.rows.items()}
+        about = [f"Published: {self.source}.", *filter(None, [self.note])]
+        return fill(self.title, columns, lines, cells, about)
+
+    def _measured(self, folder: Path | None) -> Cells:
+        return {
+            name: {column: self._cell(row, column, folder) for column in self.columns}
+            for name, row in self.rows.items()
+        }
+
+    def _cell(self, row: RowConfig, column: str, folder: Path | None) -> Cell:
+        of = self.columns[column]
+        if row.run is None:
+            return Cell()
+        run = Path(row.run.format(task=of.task))
+        command = (row.command or self.command).format(experiment=run.name, task=of.task)
+        if folder is not None:
+            run = folder / run.name
+            command += f" out={run}"
+        return run_cell(run, row.system, of.path, command)

@@ -1,0 +1,53 @@
+"""tables.html: tables of results, what would fill their empty cells, and the runs behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from seal.evaluation.cost_pictures import add_cost_pictures
+from seal.evaluation.filled_table import FilledTable
+from seal.evaluation.measured import read_metrics
+from seal.evaluation.results_page import add_results
+from seal.pages.page import Page
+
+PAGE = "tables.html"
+Metrics: TypeAlias = Mapping[str, Any]  # metrics.json of a run
+
+
+def tables_page(tables: Mapping[str, FilledTable]) -> Page:
+    """All tables, then each run that they read: paired tests, controls, costs and pictures."""
+    page = Page(
+        "Results beside what was published",
+        "Brackets are 95% intervals; a cell is empty where nothing was measured or published.",
+    )
+    for filled in tables.values():
+        page.heading(filled.table.title)
+        page.table(replace(filled.table, title=""))
+        if filled.missing:
+            page.commands("Empty cells that a run of ours fills:", filled.missing)
+    runs = list(dict.fromkeys(run for filled in tables.values() for run in filled.runs))
+    metrics = {run: read_metrics(run) for run in runs}
+    for run, of in metrics.items():
+        page.heading(f"Behind the tables: {run}")
+        add_results(page, run.name, of)
+    answered = {run: of for run, of in metrics.items() if of.get("costs")}
+    if len(answered) > 1:
+        page.heading("All runs: accuracy against cost")
+        for title, group in _by_task(answered).items():
+            page.subheading(title)
+            add_cost_pictures(page, group)
+    return page
+
+
+def _by_task(
+    runs: Mapping[Path, Mapping[str, object]],
+) -> dict[str, dict[str, Mapping[str, object]]]:
+    """Only numbers of one task and one way of scoring stand in one picture."""
+    groups: dict[str, dict[str, Metrics]] = {}
+    for run, of in runs.items():
+        title = f"{of.get('task')}, protocol {of.get('protocol')}, scoring {of.get('scoring')}"
+        groups.setdefault(title, {})[str(run)] = of
+    return {title: group for title, group in groups.items() if len(group) > 1}

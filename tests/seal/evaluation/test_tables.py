@@ -1,0 +1,194 @@
+"""Printed numbers beside measured ones: cells, footnotes, differences, and what fills the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from seal.evaluation.measured import look_up, run_cell
+from seal.evaluation.published import TablesRun, write_tables
+from seal.evaluation.store import write_json
+from seal.evaluation.table_config import ColumnConfig, RowConfig, TableConfig
+from seal.metrics.unpaired import difference_from
+
+METRIC = {"value": 0.7539, "n": 191, "invalid": 0, "low": 0.688, "high": 0.81}
+PATH = "systems.{system}.overall.{main}"
+
+
+def results(**systems):
+    """metrics.json of a run; system=share."""
+    return {
+        "task": "vstar_bench", "protocol": "default", "scoring": "likelihood",
+        "num_questions": 191, "paired": {},
+        "systems": {
+            name: {"overall": {"accuracy": {**METRIC, "value": share}, "ties": 0}}
+            for name, share in systems.items()
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path):
+    write_json(tmp_path / "run" / "metrics.json", results(guided=0.7539, none=0.45))
+    return tmp_path / "run"
+
+
+def table(run, rows=None, **more):
+    rows = rows or {
+        "SEAL": RowConfig(published={"overall": 75.39}, run=str(run), system="guided"),
+        "BFS": RowConfig(run=str(run), system="bfs"),
+        "GPT": RowConfig(published={"overall": 54.97}),
+        "ours": RowConfig(run=str(run), system="none"),
+    }
+    column = {"overall": ColumnConfig(path=PATH, n=191)}
+    return TableConfig(title="t", source="a paper", columns=column, rows=rows, **more)
+
+
+def test_a_row_that_was_not_run_or_not_published_stays_empty(run):
+    made = table(run).build().table
+    low, high = (100 * x for x in difference_from(METRIC, 0.7539, n=191)[1:])
+    assert made.head == ("system", "overall", "published", "difference")
+    assert made.rows == (
+        ("SEAL", "75.39 [68.8, 81.0] (1)", "75.39", f"+0.00 [{low:+.1f}, {high:+.1f}]"),
+        ("BFS", "", "", ""),
+        ("GPT", "", "54.97", ""),
+        ("ours", "45.00 [68.8, 81.0] (1)", "", ""),
+    )
+
+
+def test_every_measured_number_says_its_protocol_its_n_and_what_was_not_usable(run):
+    metrics = results(guided=0.5, none=0.4)
+    split = metrics["systems"]["none"]["overall"]
+    split["accuracy"] |= {"invalid": 3}
+    split["ties"] = 7
+    write_json(run / "metrics.json", metrics)
+    made = table(run).build().table
+    assert made.rows[3][1].endswith(" (2)")
+    assert made.notes[:2] == (
+        f"(1) {run}: protocol default, scoring likelihood; n 191",
+        f"(2) {run}: protocol default, scoring likelihood; n 191, invalid 3, ties 7",
+    )
+    assert "Published: a paper." in made.notes
+    assert "overall 191" in made.notes[-1]
+
+
+def test_an_empty_cell_tells_the_command_that_fills_it(run, tmp_path):
+    rows = {
+        "SEAL": RowConfig(run=str(tmp_path / "seal_13b"), system="guided"),
+        "BFS": RowConfig(run=str(run), system="bfs", command="seal eval/search x={experiment}"),
+    }
+    filled = table(run, rows).build()
+    assert filled.missing == (
+        "seal eval/benchmark experiment=seal_13b", "seal eval/search x=run",
+    )  # fmt: skip
+    assert filled.runs == ()
+
+
+def test_other_runs_of_the_same_names_get_columns_of_their_own(run, tmp_path):
+    write_json(tmp_path / "big" / "run" / "metrics.json", results(guided=0.8))
+    filled = table(run).build(groups={"13b": str(tmp_path / "big")})
+    assert filled.table.head[4:] == ("overall, 13b", "difference, 13b")
+    assert filled.table.rows[0][4].startswith("80.00 [")
+    assert filled.table.rows[0][5].startswith("+4.61 [")
+    assert filled.table.rows[3][4] == ""
+    assert f"seal eval/benchmark experiment=run out={tmp_path}/big/run" in filled.missing
+    with pytest.raises(ValueError, match=r"groups\.big=.* is no folder of runs"):
+        table(run).build(groups={"big": str(tmp_path / "nowhere")})
+
+
+def test_the_miniature_stands_beside_and_is_compared_with_nothing_printed(run, tmp_path):
+    folder = tmp_path / "demo" / "results" / "benchmark"
+    write_json(folder / "metrics.json", results(guided=0.9))
+    rows = {
+        "SEAL": RowConfig(
+            published={"overall": 75.39}, run=str(run), system="guided",
+            miniature="benchmark:guided",
+        ),
+        "black": RowConfig(run=str(run), system="none", miniature="benchmark:crop_black"),
+    }  # fmt: skip
+    filled = table(run, rows).build(miniature=str(tmp_path / "demo"))
+    assert filled.table.head == (
+        "system", "overall", "published", "difference", "overall, miniature"
+    )  # fmt: skip
+    assert filled.table.rows[0][4].startswith("90.00 [") and filled.table.rows[1][4] == ""
+    assert filled.missing == (f"seal demo --out {tmp_path / 'demo'}",)
+    assert filled.runs == (run, folder)
+    with pytest.raises(ValueError, match="seal demo --out"):
+        table(run, rows).build(miniature=str(tmp_path / "nowhere"))
+
+
+def test_a_table_of_nobody_we_run_is_what_was_printed():
+    made = table(None, {"GPT": RowConfig(published={"overall": 54.97}, note="who knows")}).build()
+    assert made.table.head == ("system", "overall")
+    assert made.table.rows == (("GPT (1)", "54.97"),)
+    assert made.table.notes == ("(1) who knows", "Published: a paper.")
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"published": {"overal": 1.0}}, r"rows\.x\.published\.overal names no column"),
+        ({"miniature": "benchmark"}, r"rows\.x\.miniature='benchmark' is not RUN:SYSTEM"),
+    ],
+)
+def test_a_row_that_means_nothing_is_refused(row, says):
+    with pytest.raises(ValueError, match=says):
+        table(None, {"x": RowConfig(**row)})
+
+
+def test_a_path_is_followed_or_leads_nowhere():
+    metrics = {"strategies": {"guided": {"length": METRIC, "found": 3}}}
+    assert look_up(metrics, ["strategies", "guided", "length"]) == METRIC
+    assert look_up(metrics, ["strategies", "bfs", "length"]) is None
+    assert look_up(metrics, ["pope"]) is None
+    with pytest.raises(ValueError, match=r"strategies\.guided\.found is 3, not a metric"):
+        look_up(metrics, ["strategies", "guided", "found"])
+
+
+def test_a_dot_in_a_name_parts_no_steps(run):
+    write_json(run / "metrics.json", {"strategies": {"human_prior_0.9": {"length": METRIC}}})
+    cell = run_cell(run, "human_prior_0.9", "strategies.{system}.length", "")
+    assert cell.metric == METRIC
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "NaN", '"x"', "\x00"])
+def test_damaged_results_are_an_error_that_names_the_file(run, text):
+    (run / "metrics.json").write_text(text)
+    with pytest.raises(ValueError, match=r"metrics\.json"):
+        run_cell(run, "guided", PATH, "")
+
+
+def test_what_is_no_metric_is_no_number_of_a_table(run):
+    with pytest.raises(ValueError, match="no metric"):
+        run_cell(run, "guided", "systems.{system}.overall", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"format": "pdf"}, "markdown, latex, html"),
+        ({"format": "html"}, "out=FOLDER or out=NAME.html"),
+        ({"table": None}, "say which table="),
+        ({"compare": ["a"]}, "two runs"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(run, settings, says):
+    with pytest.raises(ValueError, match=says):
+        TablesRun(**({"table": table(run)} | settings))
+
+
+def test_a_file_holds_all_tables_and_a_folder_one_file_each(run, tmp_path):
+    tables = {"a": table(run), "b": table(run)}
+    (one,) = write_tables(TablesRun(tables=tables, out=str(tmp_path / "x.md")))
+    assert one.read_text().count("| SEAL ") == 2
+    made = write_tables(TablesRun(tables=tables, out=str(tmp_path / "out"), format="latex"))
+    assert [path.name for path in made] == ["a.tex", "b.tex"]
+    assert all(path.read_text().count(r"\begin{tabular}") == 1 for path in made)
+
+
+def test_the_page_holds_the_tables_the_runs_behind_them_and_what_is_missing(run, tmp_path):
+    settings = TablesRun(tables={"a": table(run)}, out=str(tmp_path / "out"), format="html")
+    (path,) = write_tables(settings)
+    assert path == tmp_path / "out" / "tables.html"
+    text = path.read_text()
+    assert "75.39 [68.8, 81.0] (1)" in text and f"Behind the tables: {run}" in text
+    assert "<code>seal eval/benchmark experiment=run</code>" in text
