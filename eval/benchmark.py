@@ -10,10 +10,14 @@
     seal eval/benchmark ... guide=owlv2 guide.models.owlv2=google/owlv2-base-patch16-ensemble
     seal eval/benchmark ... guide=owlv2 guide.cue=seal guide.heat=seal   # part by part
     seal eval/benchmark ... vqa=http://127.0.0.1:8000/v1#NAME scoring=letter    # or a server
+    seal eval/benchmark ... systems=[none,guided,random_crop,crop_black,oracle_crop]  # controls
 
 `none` answers from the whole image, `oracle` is given the annotated boxes, every search strategy
 looks for what `planner` says is missing (seal, ask, noun_phrases or given), and `vicrop_rel_att`,
-`vicrop_grad_att` and `vicrop_pure_grad` crop where the answer model itself looks. Writes OUT/:
+`vicrop_grad_att` and `vicrop_pure_grad` crop where the answer model itself looks. Controls make the
+search of the first system that searches (or of control_of=), and show as many crops that say less:
+`random_crop` from elsewhere, `crop_black` neither pixels nor places, `crop_black_placed` the places
+alone; a gain that survives the first two does not come from looking. Writes OUT/:
 predictions.jsonl (a line per question and system; the same command continues it), metrics.json
 (accuracy by split with intervals, ties, paired tests against `baseline`, and what a question
 costs), config.yaml, environment.json and failures.html.
@@ -22,6 +26,7 @@ costs), config.yaml, environment.json and failures.html.
 from __future__ import annotations
 
 from seal.evaluation.benchmark import BenchmarkRun, run_benchmark
+from seal.evaluation.control_report import control_table, control_verdicts
 from seal.evaluation.costs import cost_table
 from seal.evaluation.result_tables import benchmark_table
 from seal.pages.table import markdown
@@ -40,6 +45,9 @@ def main(run: BenchmarkRun) -> None:
     if metrics is not None:
         print(markdown(benchmark_table(metrics)))
         print(markdown(cost_table(metrics["costs"])))
+        if "controls" in metrics:
+            print(markdown(control_table(metrics)))
+            print("\n".join(control_verdicts(metrics)))
         print(f"written: {run.out}")
 
 

@@ -55,7 +55,13 @@ def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> N
     image = _image(task, question)
     if image is None:
         return
-    for search in answer["searches"] if line["system"] != "oracle" else ():
+    if "withheld" in answer:
+        page.note(f"a control: of the crops, {' and '.join(answer['withheld'])} were withheld")
+    elif "control_of" in line:
+        page.note("a control: crops were cut elsewhere than where the search found something")
+    for search in answer["searches"]:
+        if search["strategy"] == "oracle":  # which looked at nothing
+            continue
         result = from_dict(search)
         page.picture(
             draw_path(image, result, width=640, max_crops=4), f"search for {result.target}"

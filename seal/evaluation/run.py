@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from PIL.Image import Image
 from tqdm import tqdm
 
+from seal.evaluation.control_report import compare_controls
 from seal.evaluation.costs import mean_costs
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.scorings.scoring import Wording
@@ -210,6 +212,9 @@ def benchmark_metrics(
         for name, lines in by_system.items()
         if baseline in by_system and name != baseline
     }
+    controls = compare_controls(
+        by_system, partial(paired_splits, task, seed=seed), baseline=baseline
+    )
     return {
         "task": task.name,
         "task_version": task.version,
@@ -221,6 +226,7 @@ def benchmark_metrics(
         "errors": sorted({line["error"] for line in predictions if line["error"]}),
         "systems": {name: task.metrics(lines, seed=seed) for name, lines in by_system.items()},
         "paired": paired,
+        **({"controls": controls} if controls else {}),
         "detectable": _detectable(task, predictions),
         "costs": {name: mean_costs(lines, seed=seed) for name, lines in by_system.items()},
     }
