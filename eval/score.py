@@ -37,14 +37,17 @@ vicrop_vstar also takes a run of eval/benchmark with written answers (scoring=le
 
 from __future__ import annotations
 
-from seal.evaluation.score import ScoreRun, run_score, score_table
+from seal.evaluation.score import ScoreRun, run_score, score_notes, score_table
 from seal.pages.table import markdown
 from seal.schema import program
 
 
 @program("eval_score", ScoreRun)
 def main(run: ScoreRun) -> None:
-    print(markdown(score_table(run_score(run))))
+    metrics = run_score(run)
+    print(markdown(score_table(metrics)))
+    for note in score_notes(metrics):
+        print(note)
     print(f"written: {run.out}")
 
 

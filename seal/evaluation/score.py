@@ -91,6 +91,25 @@ def score_table(metrics: dict[str, Any]) -> Table:
     return free_answers_table(metrics) if free else benchmark_table(metrics)
 
 
+def score_notes(metrics: Mapping[str, Any]) -> list[str]:
+    """What the table does not tell: what was unusable, and ties as `argmin` breaks them."""
+    notes = list(metrics["errors"])
+    if metrics["task"] in SCORERS:
+        return notes
+    for name, by_split in metrics["systems"].items():
+        of_all = list(by_split.values())[-1][metrics["main"]]
+        if of_all["invalid"]:
+            notes.append(f"{name}: {of_all['invalid']} of {of_all['n']} answers are unusable")
+        first = [
+            f"{split} {of['accuracy_ties_first']['value']:.2%}"
+            for split, of in by_split.items()
+            if "accuracy_ties_first" in of
+        ]
+        if first:
+            notes.append(f"{name}, ties given to the option listed first: {', '.join(first)}")
+    return notes
+
+
 def _score_free(run: ScoreRun, path: Path, out: Path) -> dict[str, Any]:
     annotations = None if run.annotations is None else Path(run.annotations)
     lines = free_predictions(run.task, path, annotations, name=run.name)

@@ -17,6 +17,7 @@ from seal.text.letters import LETTERS
 from seal.text.quote import quoted
 
 PROTOCOL = "foreign"
+GRADE = "grade"  # of a judge, in the line and among what a file says more
 ASSUMED = "assumed_order"  # of the options: the row does not say which stood where
 _SHOWN = 3  # questions without an answer that the error names
 # How the place of an option is judged where nothing else was recorded: as the letter there.
@@ -110,7 +111,7 @@ def _usable(said: Said, scoring: str) -> bool:
     """Whether there is what the scoring reads; if not, the question has no answer."""
     if scoring_named(scoring).reads == "losses":
         return said.losses is not None
-    return said.text is not None or said.chosen is not None
+    return said.text is not None or said.chosen is not None or GRADE in said.more
 
 
 def _line(
@@ -139,7 +140,7 @@ def _answered(
     order = list(said.order or range(len(question.options)))
     _check_fit(said, question, explicit=recording.scoring is not None)
     answer: dict[str, Any] = {"recorded": _kept(said, order)} if _kept(said, order) else {}
-    grade = {"grade": said.more["grade"]} if "grade" in said.more else {}
+    grade = {GRADE: said.more[GRADE]} if GRADE in said.more else {}
     if scoring_named(scoring).reads == "losses":
         assert said.losses is not None
         losses = [math.nan] * len(order)
@@ -150,6 +151,7 @@ def _answered(
     if text is None and said.chosen is not None:
         text = f"({LETTERS[said.chosen]})"
     presented = [order] if question.options else None
+    text = text or ""  # of a graded answer that nobody kept
     answer |= {"text": text, "texts": [text], "losses": []}
     if question.options and said.order is None and said.text is not None:
         answer[ASSUMED] = True
@@ -182,7 +184,7 @@ def _check_fit(said: Said, question: TaskQuestion, *, explicit: bool) -> None:
 
 def _kept(said: Said, order: Sequence[int]) -> dict[str, Any]:
     """What the other program recorded besides, so that its own number can be traced."""
-    more: Mapping[str, Any] = {key: said.more[key] for key in said.more if key != "grade"}
+    more: Mapping[str, Any] = {key: said.more[key] for key in said.more if key != GRADE}
     return {**more, **({} if said.chosen is None else {"chosen": order[said.chosen]})}
 
 
