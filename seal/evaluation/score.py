@@ -92,14 +92,11 @@ def score_table(metrics: dict[str, Any]) -> Table:
 
 
 def score_notes(metrics: Mapping[str, Any]) -> list[str]:
-    """What the table does not tell: what was unusable, and ties as `argmin` breaks them."""
+    """What the table does not tell: what went wrong, and ties as `argmin` breaks them."""
     notes = list(metrics["errors"])
     if metrics["task"] in SCORERS:
         return notes
     for name, by_split in metrics["systems"].items():
-        of_all = list(by_split.values())[-1][metrics["main"]]
-        if of_all["invalid"]:
-            notes.append(f"{name}: {of_all['invalid']} of {of_all['n']} answers are unusable")
         first = [
             f"{split} {of['accuracy_ties_first']['value']:.2%}"
             for split, of in by_split.items()
