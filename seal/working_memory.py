@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 from PIL.Image import Image
 
@@ -30,6 +31,8 @@ class VisualWorkingMemory:
     targets: tuple[MemoryTarget, ...] = ()
     crops_black: bool = False  # each crop is shown as a black picture of its size
     places_told: bool = True  # False: every crop is said to lie where the whole image does
+    # Whose cost the answer is; no part of what is shown.
+    asked_for: Hashable | None = field(default=None, compare=False, repr=False)
 
     @property
     def num_crops(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from seal.geometry import Box
 from seal.inference.answers.memory_question import memory_question
-from seal.inference.answers.protocol import Cost, Generation
+from seal.inference.answers.protocol import Account, Cost, Generation
 from seal.search.oracle import OracleModel
 from seal.search.protocol import Cue, Detections, Heat, Query
 from seal.text.conversation import VQA, prompt_text
@@ -45,14 +45,19 @@ class FakeAnswerModel:
         self.loss = loss or self._loss
         self.generated: list[list[VisualWorkingMemory]] = []  # the batches it was given
         self.scored: list[list[tuple[VisualWorkingMemory, tuple[str, ...]]]] = []
-        self.cost = Cost()
+        self.account = Account()
+
+    @property
+    def cost(self) -> Cost:
+        return self.account.total
 
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
         self.scored.append([(memory, tuple(options)) for memory, options in requests])
         self._count([memory for memory, _ in requests])
-        self.cost.options_scored += sum(len(options) for _, options in requests)
+        for memory, options in requests:
+            self.account.charge(memory, Cost(options_scored=len(options)))
         return [[self.loss(memory, option) for option in options] for memory, options in requests]
 
     def next_word(
@@ -67,7 +72,8 @@ class FakeAnswerModel:
         self.generated.append(list(requests))
         self._count(requests)
         said = [generation(self._say(memory)) for memory in requests]
-        self.cost.tokens_written += sum(each.num_tokens for each in said)
+        for memory, each in zip(requests, said, strict=True):
+            self.account.charge(memory, Cost(tokens_written=each.num_tokens))
         return said
 
     def prompt(self, memory: VisualWorkingMemory) -> str:
@@ -87,11 +93,11 @@ class FakeAnswerModel:
 
     def _count(self, memories: Sequence[VisualWorkingMemory]) -> None:
         """A word is a token, and every picture has a thousand pixels."""
-        shown = sum((memory.image is not None) + memory.num_crops for memory in memories)
-        self.cost.calls += len(memories)
-        self.cost.tokens_read += sum(len(memory.question.split()) for memory in memories)
-        self.cost.images += shown
-        self.cost.pixels += 1000 * shown
+        for memory in memories:
+            shown = (memory.image is not None) + memory.num_crops
+            words = len(memory.question.split())
+            read = Cost(calls=1, tokens_read=words, images=shown, pixels=1000 * shown)
+            self.account.charge(memory, read)
 
     def missing(self, memory: VisualWorkingMemory) -> list[str]:
         seen = {target.name for target in memory.targets if target.boxes}

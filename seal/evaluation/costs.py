@@ -23,10 +23,10 @@ _PARTS: dict[str, Callable[[Mapping[str, Any]], float]] = {
 def mean_costs(predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
     """Part -> its mean over one system's questions, with an interval.
 
-    Calls, tokens, pixels and steps are those of the system alone, whatever several systems of one
-    run shared. Seconds are as they were spent: what is shared is charged to the system that came
-    first, and questions asked together share theirs. Answers of before costs were kept count as
-    invalid.
+    Calls, tokens, pixels and steps are those of the question and of the system alone, whatever
+    several systems of one run shared. Seconds are as they were spent: what is shared is charged to
+    the system that came first, and questions asked together share theirs. Answers of before costs
+    were kept count as invalid.
     """
     costs = [line["answer"].get("cost", {}) for line in predictions if line["answer"] is not None]
     told = [cost for cost in costs if "answer_model" in cost]

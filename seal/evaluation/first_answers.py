@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from PIL.Image import Image
 
-from seal.inference.answers.protocol import AnswerModel, Cost, Generation
+from seal.inference.answers.protocol import Account, AnswerModel, Cost, Generation
 from seal.working_memory import VisualWorkingMemory
 
 T = TypeVar("T")  # an answer
@@ -24,6 +24,7 @@ class Remembered(Generic[T]):
     cost: Cost
 
 
+_FIRST = "first answer"
 Asked: TypeAlias = tuple[int, str, Hashable]  # image, question, and how it is asked
 
 
@@ -38,17 +39,19 @@ class FirstAnswers:
         self.names_missing: bool = getattr(model, "names_missing", False)
         self.scores_options: bool = getattr(model, "scores_options", True)
         self.reads_marks_as_letters: bool = getattr(model, "reads_marks_as_letters", False)
-        self._charged_again = Cost()
+        again = Account()  # of a model that keeps no account, what is charged again
+        self.account: Account = getattr(model, "account", again)
+        self._again = again.total
         self._said: dict[Asked, Remembered[Generation]] = {}
         self._words: dict[Asked, Remembered[list[float]]] = {}
 
     @property
     def cost(self) -> Cost:
-        return self.model.cost + self._charged_again
+        return self.model.cost + self._again
 
     def charge_again(self, cost: Cost) -> None:
         """Of what was asked of the model by something that this remembers nothing of."""
-        self._charged_again += cost
+        self._again.add(cost)
 
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
@@ -91,12 +94,16 @@ class FirstAnswers:
         new = [i for key, i in plain.items() if key not in known]
         later = [i for i, (memory, _) in enumerate(asked) if memory.targets]
         before = replace(self.model.cost)
-        said = dict(zip(new, answer([requests[i] for i in new]) if new else [], strict=True))
-        share = (self.model.cost - before).share(len(new)) if new else Cost()
+        # Each is asked in its own name, to know what it alone costs.
+        named = [_owned(requests[i], (_FIRST, i)) for i in new]
+        said = dict(zip(new, answer(named) if new else [], strict=True))
+        share = (self.model.cost - before).share(max(1, len(new)))
         for i in new:
             memory, how = asked[i]
+            cost = self.account.by_owner.pop((_FIRST, i), share)
+            self.account.owe(memory, cost)
             key = id(memory.image), memory.question, how
-            known[key] = Remembered(memory.image, said[i], share)
+            known[key] = Remembered(memory.image, said[i], cost)
         said |= dict(zip(later, answer([requests[i] for i in later]) if later else [], strict=True))
         answers = []
         for i, (memory, how) in enumerate(asked):
@@ -104,7 +111,7 @@ class FirstAnswers:
                 answers.append(said[i])
                 continue
             remembered = known[id(memory.image), memory.question, how]
-            self._charged_again += remembered.cost
+            self.account.charge(memory, remembered.cost)
             answers.append(remembered.answer)
         return answers
 
@@ -127,3 +134,11 @@ class FirstAnswers:
         """Drop everything."""
         self._said.clear()
         self._words.clear()
+
+
+def _owned(request: Any, owner: Hashable) -> Any:
+    """A request, a memory or one with its words, as asked for by `owner`."""
+    if isinstance(request, VisualWorkingMemory):
+        return replace(request, asked_for=owner)
+    memory, words = request
+    return replace(memory, asked_for=owner), words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.images import context_box
-from seal.inference.answers.protocol import AnswerModel, Cost
+from seal.inference.answers.protocol import Account, AnswerModel, Cost
 from seal.pipeline.answer import Answer
 from seal.pipeline.planner import Planner, PlannerConfig
 from seal.pipeline.planner.plan import given_plan
@@ -50,21 +50,29 @@ class ShowSearchTell:
     def __call__(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer the questions, in order; their searches advance side by side."""
         started, unspent = time.perf_counter(), replace(self.answer_model.cost)
-        plain = [VisualWorkingMemory(question.text, _image(question)) for question in questions]
+        plain = [
+            VisualWorkingMemory(question.text, _image(question), asked_for=i)
+            for i, question in enumerate(questions)
+        ]
         answers = [Answer("", "", memory=memory) for memory in plain]
+        owned = getattr(self.answer_model, "account", Account()).by_owner
+        owned.clear()
         self._show(questions, answers)
         shown, planned = time.perf_counter(), replace(self.answer_model.cost)
+        plans = {owner: replace(cost) for owner, cost in owned.items()}
         self._search(questions, answers)
         searched = time.perf_counter()
         self._tell(questions, answers)
         told = time.perf_counter()
         settings = self.answer_model.settings()
-        for answer in answers:
+        spent = _each(self.answer_model.cost - unspent, owned, len(answers))
+        planning = _each(planned - unspent, plans, len(answers))
+        for answer, cost, plan in zip(answers, spent, planning, strict=True):
             answer.answered_by = settings
             answer.cost = _cost(answer.searches)
-            answer.cost["answer_model"] = _share(self.answer_model.cost - unspent, len(answers))
-            answer.cost["planner"] = _share(planned - unspent, len(answers))  # part of the former
-            # Questions share every pass, so each is charged its part of the whole.
+            answer.cost["answer_model"] = cost
+            answer.cost["planner"] = plan  # part of the former
+            # Questions share every pass, so each is charged its part of the time.
             answer.cost["seconds"] = {
                 name: round(seconds / len(answers), 6)
                 for name, seconds in (
@@ -117,9 +125,7 @@ class ShowSearchTell:
                 for target in map(self._target, _sought(answers[i]))
                 if target.name or target.boxes  # of what has no name, nothing can be said to lack
             )
-            answers[i].memory = VisualWorkingMemory(
-                questions[i].text, _image(questions[i]), targets
-            )
+            answers[i].memory = replace(_memory(answers[i]), targets=targets)
 
     def _nameless(self, question: Question, answer: Answer) -> list[str]:
         """A request for whatever the question is about, from a locator that can read it.
@@ -279,6 +285,13 @@ def _cost(results: Sequence[SearchResult]) -> dict[str, Any]:
     return {"visits": sum(len(result.path) for result in results), "calls": dict(calls)}
 
 
-def _share(cost: Cost, among: int) -> dict[str, float]:
-    """An equal part: questions that are put together share every pass."""
-    return {name: round(value, 6) for name, value in asdict(cost.share(among)).items()}
+def _each(spent: Cost, owned: Mapping[Hashable, Cost], among: int) -> list[dict[str, float]]:
+    """What was spent on each question: what is known of it, and an equal part of the rest, such as
+    what a search asked the model about regions.
+    """
+    known = [owned.get(i, Cost()) for i in range(among)]
+    rest = spent - sum(known, Cost())
+    return [
+        {name: round(value, 6) for name, value in asdict(cost + rest.share(among)).items()}
+        for cost in known
+    ]

@@ -18,7 +18,7 @@ from seal.inference.answers.chats import Chats, TooLongError
 from seal.inference.answers.endpoint_config import EndpointConfig
 from seal.inference.answers.endpoint_vision import check_vision
 from seal.inference.answers.layouts import user_turn
-from seal.inference.answers.protocol import Cost, Generation
+from seal.inference.answers.protocol import Account, Cost, Generation
 from seal.inference.answers.top_words import first_words, word_losses
 from seal.text.tokens import IMAGE_PLACEHOLDER
 from seal.working_memory import VisualWorkingMemory
@@ -50,7 +50,7 @@ class EndpointAnswerModel:
         self.endpoint = endpoint
         self.config = config or EndpointConfig()
         self.context = context
-        self.cost = Cost()
+        self.account = Account()
         self._tell = tell or logging.getLogger(__name__).warning
         self._pictures = ChatPictures(self.config.max_pixels, self._tell)
         self._chats = Chats(endpoint, self.config, self._pictures)
@@ -79,6 +79,10 @@ class EndpointAnswerModel:
             backoff=config.backoff,
         )
         return cls(endpoint, config, context=model.context, tell=tell)
+
+    @property
+    def cost(self) -> Cost:
+        return self.account.total
 
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
@@ -187,10 +191,13 @@ class EndpointAnswerModel:
             check_vision(self._chats, self._tell)
             self._sees = True
         answered = self._chats.ask(memories, max_tokens=max_tokens, logprobs=logprobs)
-        for answer in answered:
-            self.cost.calls += 1
-            self.cost.tokens_read += answer.reply.tokens_read or 0
-            self.cost.tokens_written += answer.reply.tokens_written or 0
-            self.cost.images += answer.images
-            self.cost.pixels += answer.pixels
+        for memory, answer in zip(memories, answered, strict=True):
+            spent = Cost(
+                calls=1,
+                tokens_read=answer.reply.tokens_read or 0,
+                tokens_written=answer.reply.tokens_written or 0,
+                images=answer.images,
+                pixels=answer.pixels,
+            )
+            self.account.charge(memory, spent)
         return [answer.reply for answer in answered]

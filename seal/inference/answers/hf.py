@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seal.inference.answers.first_tokens import first_ids
 from seal.inference.answers.layouts import LAYOUTS, user_turn
-from seal.inference.answers.protocol import Cost, Generation
+from seal.inference.answers.protocol import Account, Cost, Generation
 from seal.inference.hf.answer_tokens import AnswerTokens
 from seal.inference.hf.encode import Encoded, Row, collate, encode_row, prompt_text, user
 from seal.inference.hf.load import load_hf
@@ -53,7 +53,7 @@ class HFAnswerModel:
         self.hf = hf
         self.layout = layout
         self.max_batch = max_batch
-        self.cost = Cost()
+        self.account = Account()
         self._answer_ids = AnswerTokens(hf)
         self._rows: OrderedDict[tuple[Any, ...], tuple[Image | None, Row]] = OrderedDict()
 
@@ -70,6 +70,10 @@ class HFAnswerModel:
         if layout not in LAYOUTS:  # before anything is read
             raise ValueError(f"layout={layout!r} is none of {', '.join(LAYOUTS)}")
         return cls(load_hf(name, **options), layout=layout, max_batch=max_batch)
+
+    @property
+    def cost(self) -> Cost:
+        return self.account.total
 
     def settings(self) -> dict[str, Any]:
         """What belongs beside every result of this model."""
@@ -102,7 +106,7 @@ class HFAnswerModel:
                 firsts = {word: self._answer_ids(word)[len(lead)] for word in words}
                 ids.append(first_ids(words, firsts.__getitem__))
                 rows.append(followed(self.row(memory), lead))
-            _, logits = self._read(collate(self.hf, rows))
+            _, logits = self._read(collate(self.hf, rows), [memory for memory, _ in part])
             for row, wanted in zip(logits.log_softmax(-1), ids, strict=True):
                 losses.append([-float(row[i]) for i in wanted])
         self._require_finite([loss for row in losses for loss in row])
@@ -116,10 +120,12 @@ class HFAnswerModel:
             self._require_room(memory, max_new_tokens)
         answers = []
         for start in range(0, len(requests), self.max_batch):
-            prefix, logits = self._read(self.batch(requests[start : start + self.max_batch]))
+            part = requests[start : start + self.max_batch]
+            prefix, logits = self._read(self.batch(part), part)
             self._require_finite([float(logits.sum())])
-            for ids in continue_greedily(self.hf, prefix, logits, max_new_tokens):
-                self.cost.tokens_written += len(ids)
+            made = continue_greedily(self.hf, prefix, logits, max_new_tokens)
+            for memory, ids in zip(part, made, strict=True):
+                self.account.charge(memory, Cost(tokens_written=len(ids)))
                 text = self.hf.tokenizer.decode(ids, skip_special_tokens=True).strip()
                 finished = bool(ids) and ids[-1] in self.hf.end_ids
                 answers.append(Generation(text, len(ids), finished))
@@ -160,15 +166,12 @@ class HFAnswerModel:
             self._rows.popitem(last=False)
         return self._rows[key][1]
 
-    def _read(self, encoded: Encoded) -> tuple[Prefix, Tensor]:
-        self.cost.calls += len(encoded.rows)
-        self._count(encoded.rows)
+    def _read(
+        self, encoded: Encoded, memories: Sequence[VisualWorkingMemory]
+    ) -> tuple[Prefix, Tensor]:
+        for memory, row in zip(memories, encoded.rows, strict=True):
+            self.account.charge(memory, _reading(row) + Cost(calls=1))
         return read(self.hf, encoded)
-
-    def _count(self, rows: Sequence[Row]) -> None:
-        self.cost.tokens_read += sum(map(len, rows))
-        self.cost.images += sum(len(row.pictures) for row in rows)
-        self.cost.pixels += sum(row.num_pixels for row in rows)
 
     def _longest(self, options: Sequence[str]) -> int:
         return max((len(self._answer_ids(option)) for option in options), default=0)
@@ -198,16 +201,20 @@ class HFAnswerModel:
         Options are scored in alphabetical order whatever order they come in, and equal ones once:
         neither place nor rounding can decide between them.
         """
-        encoded = self.batch([memory for memory, _ in requests])
-        prefix, logits = self._read(encoded)
+        memories = [memory for memory, _ in requests]
+        encoded = self.batch(memories)
+        prefix, logits = self._read(encoded, memories)
         pairs = [
             (i, option) for i, (_, options) in enumerate(requests) for option in sorted({*options})
         ]
-        self.cost.options_scored += len(pairs)
         losses: dict[tuple[int, str], float] = {}
         for start in range(0, len(pairs), self.max_batch):
             part = pairs[start : start + self.max_batch]
             ids = [self._answer_ids(option) for _, option in part]
+            for (i, _), row in zip(part, ids, strict=True):
+                self.account.charge(memories[i], Cost(options_scored=1, tokens_read=len(row)))
+                if not prefix.is_shared:  # its prompt is read with it
+                    self.account.charge(memories[i], _reading(encoded.rows[i]))
             if prefix.is_shared:
                 means = self._behind(prefix, logits, [i for i, _ in part], ids)
             else:
@@ -222,7 +229,6 @@ class HFAnswerModel:
         self, prefix: Prefix, logits: Tensor, owners: Sequence[int], rows: list[list[int]]
     ) -> list[float]:
         """Losses of answers behind prompts that were read; logits: (B, V) of their first token."""
-        self.cost.tokens_read += sum(map(len, rows))
         ids, mask = padded(rows, self.hf)  # (K, L)
         owner = torch.tensor(owners, device=ids.device)
         scores = logits[owner][:, None]  # (K, 1, V): predicts the first token
@@ -233,8 +239,6 @@ class HFAnswerModel:
 
     def _anew(self, prompts: Sequence[Row], rows: list[list[int]]) -> list[float]:
         """Losses of answers, each read with its prompt."""
-        self.cost.tokens_read += sum(map(len, rows))
-        self._count(prompts)
         scores = read_whole(self.hf, prompts, rows)  # (K, L, V), padded on the left
         ids, mask = padded([row[::-1] for row in rows], self.hf)
         return _means(scores.float(), ids.flip(1), mask.flip(1))
@@ -246,6 +250,10 @@ class HFAnswerModel:
                 f"{self.hf.name} gives losses that are not finite in {self.hf.dtype}; load it with "
                 "dtype=bfloat16 or float32"
             )
+
+
+def _reading(row: Row) -> Cost:
+    return Cost(tokens_read=len(row), images=len(row.pictures), pixels=row.num_pixels)
 
 
 def _means(logits: Tensor, ids: Tensor, mask: Tensor) -> list[float]:

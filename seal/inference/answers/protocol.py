@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from seal.working_memory import VisualWorkingMemory
@@ -37,13 +37,41 @@ class Cost:
     def __add__(self, more: Cost) -> Cost:
         return Cost(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(Cost)))
 
+    def add(self, more: Cost) -> None:
+        """Add to this one."""
+        for part in fields(Cost):
+            setattr(self, part.name, getattr(self, part.name) + getattr(more, part.name))
+
     def share(self, of: int) -> Cost:
         """Of one of several that shared every pass."""
         return Cost(*(getattr(self, f.name) / of for f in fields(Cost)))
 
 
+@dataclass(slots=True)
+class Account:
+    """What an answer model has done, in all and for each of those that it was done for."""
+
+    total: Cost = field(default_factory=Cost)
+    # By `asked_for` of the memory; what nobody is named for is in the total alone.
+    by_owner: dict[Hashable, Cost] = field(default_factory=dict)
+
+    def charge(self, memory: VisualWorkingMemory, cost: Cost) -> None:
+        """Add what was done for one memory."""
+        self.total.add(cost)
+        self.owe(memory, cost)
+
+    def owe(self, memory: VisualWorkingMemory, cost: Cost) -> None:
+        """Name the owner of what the total has already."""
+        if memory.asked_for is not None:
+            self.by_owner.setdefault(memory.asked_for, Cost()).add(cost)
+
+
 class AnswerModel(Protocol):
-    """A request pairs what is in the visual working memory with a continuation."""
+    """A request pairs what is in the visual working memory with a continuation.
+
+    A model may keep an `account`: then each question is charged what was done for it, where it
+    else gets its share of what was done for all that were put together.
+    """
 
     @property
     def cost(self) -> Cost: ...

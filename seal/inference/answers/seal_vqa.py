@@ -17,7 +17,7 @@ from seal.data.collate import collate
 from seal.images import black, context_crop, pad_to_square, tower_pixels
 from seal.inference.answers.first_tokens import first_ids
 from seal.inference.answers.memory_question import memory_question
-from seal.inference.answers.protocol import Cost, Generation
+from seal.inference.answers.protocol import Account, Cost, Generation
 from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
 from seal.models.vqa import VQAModel
 from seal.text.chat_template import choose_template
@@ -62,8 +62,12 @@ class NetworkAnswerModel:
         self.sizes = VisualSizes(
             long=model.config.vision.num_tokens, short=model.config.resampler.num_latents
         )
-        self.cost = Cost()
+        self.account = Account()
         self._pictures: OrderedDict[tuple[int, bool], tuple[Image, Tensor]] = OrderedDict()
+
+    @property
+    def cost(self) -> Cost:
+        return self.account.total
 
     @torch.inference_mode()
     def loglikelihood(
@@ -108,9 +112,10 @@ class NetworkAnswerModel:
             part = requests[start : start + self.max_batch]
             batch = self.batch(part)
             self._count_read(part, batch)
-            for ids in self.model.generate(batch, max_new_tokens, end_ids=self._end_ids):
+            made = self.model.generate(batch, max_new_tokens, end_ids=self._end_ids)
+            for memory, ids in zip(part, made, strict=True):
                 finished = len(ids) < max_new_tokens
-                self.cost.tokens_written += len(ids) + finished
+                self.account.charge(memory, Cost(tokens_written=len(ids) + finished))
                 text = self.tokenizer.decode(ids).strip()
                 answers.append(Generation(text, len(ids) + finished, finished))
         return answers
@@ -166,11 +171,11 @@ class NetworkAnswerModel:
         return self.model.config.llm.max_position_embeddings
 
     def _count_read(self, memories: Sequence[VisualWorkingMemory], batch: Batch) -> None:
-        self.cost.calls += len(memories)
-        self.cost.tokens_read += int(batch.attention_mask.sum())
-        shown = sum((memory.image is not None) + memory.num_crops for memory in memories)
-        self.cost.images += shown
-        self.cost.pixels += shown * self.model.config.vision.image_size**2
+        side = self.model.config.vision.image_size
+        for memory, tokens in zip(memories, batch.attention_mask.sum(1).tolist(), strict=True):
+            shown = (memory.image is not None) + memory.num_crops
+            read = Cost(calls=1, tokens_read=tokens, images=shown, pixels=shown * side**2)
+            self.account.charge(memory, read)
 
     def _first_id(self, word: str) -> int:
         return continuation_ids(self.tokenizer, self.template, word, stop=False)[0]
@@ -242,24 +247,24 @@ class NetworkAnswerModel:
         pairs = [
             (i, option) for i, (_, options) in enumerate(requests) for option in sorted({*options})
         ]
-        self.cost.options_scored += len(pairs)
         losses: dict[tuple[int, str], float] = {}
         for start in range(0, len(pairs), self.max_batch):
             part = pairs[start : start + self.max_batch]
-            for pair, loss in zip(part, self._score_options(prefix, last, part), strict=True):
-                losses[pair] = loss
+            rows = [continuation_ids(self.tokenizer, self.template, option) for _, option in part]
+            for (i, _), row in zip(part, rows, strict=True):
+                self.account.charge(memories[i], Cost(options_scored=1, tokens_read=len(row)))
+            means = self._score_options(prefix, last, [i for i, _ in part], rows)
+            losses.update(zip(part, means, strict=True))
         return [
             [losses[i, option] for option in options] for i, (_, options) in enumerate(requests)
         ]
 
     def _score_options(
-        self, prefix: Prefix, last: Tensor, pairs: Sequence[tuple[int, str]]
+        self, prefix: Prefix, last: Tensor, owners: Sequence[int], rows: list[list[int]]
     ) -> list[float]:
-        """Mean cross-entropy of options, each behind the row of `prefix` it is paired with."""
-        rows = [continuation_ids(self.tokenizer, self.template, option) for _, option in pairs]
-        self.cost.tokens_read += sum(map(len, rows))
+        """Mean cross-entropy of options' tokens, each behind the row of `prefix` that owns it."""
         ids, mask = pad_right(rows, last.device)  # (B, L)
-        owner = torch.tensor([i for i, _ in pairs], device=last.device)
+        owner = torch.tensor(owners, device=last.device)
         states = last[owner][:, None]  # (B, 1, D): predicts the first token
         if ids.shape[1] > 1:
             rest = extend(self.model, prefix.rows(owner), ids[:, :-1], mask[:, :-1])

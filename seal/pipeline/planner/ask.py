@@ -176,11 +176,11 @@ class AskPlanner:
 
     def _whether(self, draft: _Draft) -> VisualWorkingMemory:
         question = CAN_ANSWER.format(question=draft.memory.question)
-        return VisualWorkingMemory(question, draft.memory.image)
+        return replace(draft.memory, question=question)
 
     def _which(self, draft: _Draft) -> VisualWorkingMemory:
         question = LIST_OBJECTS.format(question=draft.memory.question, most=self.max_targets)
-        return VisualWorkingMemory(question, draft.memory.image)
+        return replace(draft.memory, question=question)
 
 
 def confidence(yes: float, no: float, min_mass: float) -> float | None:

@@ -146,21 +146,48 @@ def test_a_region_without_a_name_that_is_not_found_is_not_told_of():
     assert answer.text == "red"
 
 
-def test_questions_share_the_cost_of_what_they_were_asked_together():
+def test_a_question_costs_what_was_done_for_it_whatever_is_asked_beside_it():
     questions = [
         Question(PICTURE, COLOR), Question(PICTURE, SKY, ("day", "night")), Question(PICTURE, SKY),
     ]  # fmt: skip
     model = chat()
     answers = stages(model)(questions)
     for key in ("calls", "options_scored", "tokens_read", "tokens_written", "images", "pixels"):
-        whole = getattr(model.cost, key)
-        shares = [answer.cost["answer_model"][key] for answer in answers]
-        assert shares == [round(whole / 3, 6)] * 3 and whole > 0
-    # Three were asked whether, one which; then one was answered with a crop, two as they were.
-    assert answers[0].cost["planner"]["calls"] == round(4 / 3, 6)
-    assert answers[0].cost["answer_model"]["calls"] == round(7 / 3, 6)
-    assert answers[0].cost["answer_model"]["images"] == round(8 / 3, 6)
-    again = stages(model)(questions)  # what was spent before is not counted again
+        each = [answer.cost["answer_model"][key] for answer in answers]
+        assert sum(each) == getattr(model.cost, key) > 0
+    # All were asked whether, one which; then one was answered with a crop, two as they were.
+    assert [answer.cost["planner"]["calls"] for answer in answers] == [2, 1, 1]
+    assert [answer.cost["answer_model"]["calls"] for answer in answers] == [3, 2, 2]
+    assert [answer.cost["answer_model"]["images"] for answer in answers] == [4, 2, 2]
+    for question, answer in zip(questions, answers, strict=True):
+        (alone,) = stages(chat())([question])
+        for part in ("answer_model", "planner"):
+            assert alone.cost[part] == answer.cost[part]
+
+
+def test_a_model_without_an_account_is_shared_among_the_questions():
+    class Plain:
+        """Only what the protocol demands."""
+
+        def __init__(self, model):
+            self._model = model
+
+        def __getattr__(self, name):
+            if name == "account":
+                raise AttributeError(name)
+            return getattr(self._model, name)
+
+    questions = [Question(PICTURE, COLOR), Question(PICTURE, SKY)]
+    answers = stages(Plain(chat()))(questions)
+    calls = [answer.cost["answer_model"]["calls"] for answer in answers]
+    assert calls == [2.5, 2.5]
+
+
+def test_what_was_spent_before_is_not_counted_again():
+    questions = [Question(PICTURE, COLOR), Question(PICTURE, SKY)]
+    model = chat()
+    answers = stages(model)(questions)
+    again = stages(model)(questions)
     assert again[0].cost["answer_model"] == answers[0].cost["answer_model"]
     json.dumps(answers[0].to_dict())
 
