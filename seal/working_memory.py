@@ -22,9 +22,9 @@ class MemoryTarget:
 class VisualWorkingMemory:
     """The question, the whole image, and every target the search brought back, in order.
 
-    `image=None` is a text-only question. `targets=()` is the first pass or plain chat. `crops_black` and
-    `places_told` are for controls of an evaluation: what becomes of an answer when crops tell
-    nothing.
+    `image=None` is a text-only question. `targets=()` is the first pass or plain chat.
+    `crops_black` and `places_told` are for controls of an evaluation: what becomes of an answer
+    when crops tell nothing.
     """
 
     question: str
