@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from seal.evaluation.choices import (
 from seal.evaluation.controls import controlled_system, searches_as
 from seal.evaluation.environment import environment
 from seal.evaluation.failures import FAILURES, write_failures
+from seal.evaluation.grading import grade_folder
+from seal.evaluation.judges.config import JudgeConfig, check_judge
+from seal.evaluation.judges.judge import Judge
+from seal.evaluation.judges.rubrics import RUBRICS, rubric_of
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
 from seal.evaluation.scorings.named import scoring_named
@@ -38,7 +43,7 @@ from seal.search.strategies import SEARCHES, STRATEGIES, VICROP
 # folder holds is compared question by question, wherever it lies.
 FREE = (
     "out", "benchmark", "vqa", "vsm", "guide_models", "systems", "baseline", "control_of", "limit",
-    "batch", "max_batch", "cache_mb", "device", "dry_run",
+    "batch", "max_batch", "cache_mb", "device", "judge", "judge_api_key_env", "judging", "dry_run",
 )  # fmt: skip
 
 
@@ -67,6 +72,10 @@ class BenchmarkRun(ModelChoice):
     chat: ChatOptions = field(default_factory=ChatOptions)  # of an answer model that is not SEAL's
     limit: int | None = None  # questions of each split; None: all
     batch: int = 8  # questions at a time; their searches advance side by side
+    # Grades the answers of tasks that need one, as http://HOST:PORT/v1#MODEL; see eval/judge.
+    judge: str | None = None
+    judge_api_key_env: str = "OPENAI_API_KEY"  # the variable that holds the judge's key
+    judging: JudgeConfig = field(default_factory=JudgeConfig)  # how it is asked
     seed: int = 0  # of intervals and of the order in which options are presented
     dry_run: bool = False  # say what would be run, then stop
 
@@ -78,6 +87,9 @@ class BenchmarkRun(ModelChoice):
             self.protocol = "as_released"
         if self.batch < 1:
             raise ValueError(f"batch={self.batch} must be at least 1")
+        if self.judge is not None:
+            rubric_of(self.task)
+            check_judge(self.judge, self.judge_api_key_env)
         check_systems(self.systems)
         controlled_system(self.systems, self.control_of)  # says what is wrong with it
         ProtocolConfig.named(self.protocol)
@@ -130,6 +142,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     task.questions()  # what is wrong with them is told before a model is read
     folder = Path(run.out)
     with shard_of_run() as shard, shard.writes(folder):
+        judge = _judge(run) if shard.rank == 0 else None  # who is not there is told now
         if shard.rank == 0:
             require_own_folder(folder, FAILURES)
             models = {"vqa": answer_model_identity(run.vqa, run.chat.revision)}
@@ -158,11 +171,28 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
         lines = benchmark.predict(systems, batch=run.batch, shard=shard)
         if shard.rank > 0:
             return None
+        if judge is not None:
+            lines = grade_folder(folder, lines, judge)
+            made_with |= {"judge": judge.settings() | judge.report()}
         write_json(folder / ENVIRONMENT, made_with | systems.guide_cost)
     metrics = benchmark_metrics(task, lines, baseline=run.baseline, seed=run.seed)
     write_metrics(folder, metrics)
     write_failures(folder, task, lines)
     return metrics
+
+
+def _judge(run: BenchmarkRun) -> Judge | None:
+    """The judge that is named; without one, answers wait for their grades."""
+    if run.judge is None:
+        if run.task in RUBRICS:
+            print(
+                f"{run.task}: answers are graded by a judge, and none is named: they are written "
+                f"without grades; judge= grades them here, `seal eval/judge` later",
+                file=sys.stderr,
+            )
+        return None
+    rubric = rubric_of(run.task)
+    return Judge.at(run.judge, rubric, run.judging, key_name=run.judge_api_key_env)
 
 
 def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:

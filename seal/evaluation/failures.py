@@ -28,7 +28,12 @@ def write_failures(
     for system in dict.fromkeys(line["system"] for line in predictions):
         lines = [line for line in predictions if line["system"] == system]
         scored = [(TaskQuestion.from_dict(line["question"]), line) for line in lines]
-        wrong = [(q, line) for q, line in scored if not task.score(q, line)["correct"]]
+        # Who waits for a grade (credit None) is not wrong.
+        wrong = [
+            (q, line)
+            for q, line in scored
+            if not (score := task.score(q, line))["correct"] and score["credit"] is not None
+        ]
         page.heading(f"{system}: {len(wrong)} of {len(lines)} wrong")
         for question, line in wrong[:limit]:
             _show(page, task, question, line)

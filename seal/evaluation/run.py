@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from seal.evaluation.control_report import compare_controls
 from seal.evaluation.costs import mean_costs
+from seal.evaluation.judges.graded import judged_by
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.scorings.scoring import Wording
 from seal.evaluation.shards import Shard
@@ -229,6 +230,7 @@ def benchmark_metrics(
         **({"controls": controls} if controls else {}),
         "detectable": _detectable(task, predictions),
         "costs": {name: mean_costs(lines, seed=seed) for name, lines in by_system.items()},
+        **judged_by(predictions),
     }
 
 

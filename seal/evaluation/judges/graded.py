@@ -51,3 +51,25 @@ def _score(
     return {
         "credit": credit, "correct": correct, "tie": False, "invalid": invalid, "chosen": chosen,
     }  # fmt: skip
+
+
+def judged_by(lines: Sequence[Prediction]) -> dict[str, Any]:
+    """For metrics.json: which judges and prompts the grades are of; nothing where there are none.
+
+    Grades of one prompt are comparable with each other alone.
+    """
+    grades = [line["grade"] for line in lines if line.get("grade")]
+    if not grades:
+        return {}
+    return {
+        "judge": {
+            "model": ", ".join(sorted({grade.get("model") or "not told" for grade in grades})),
+            "prompt": ", ".join(sorted({grade.get("prompt") or "not told" for grade in grades})),
+            "graded": sum(grade.get("score") is not None for grade in grades),
+            "ungraded": sum(bool(said_of(line)) and not _graded(line) for line in lines),
+        }
+    }
+
+
+def _graded(line: Prediction) -> bool:
+    return (line.get("grade") or {}).get("score") is not None
