@@ -1,0 +1,1 @@
+"""SEAL as a model of other people's evaluation harnesses."""
