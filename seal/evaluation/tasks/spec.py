@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,12 @@ from seal.evaluation.judged import (
 from seal.evaluation.recorded.said import Recorded
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.search_scores import search_metrics, search_score
+from seal.evaluation.sources.arrow_rows import read_parquet
+from seal.evaluation.sources.hub import PREFIX, HubSource, read_hub
+from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import Prediction, TaskQuestion
 
 Read: TypeAlias = tuple[list[TaskQuestion], BenchmarkImages]
-Rows: TypeAlias = Any  # seal.evaluation.sources: a sequence of dicts with `where(i)`
-HUB = "hub:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,16 +125,19 @@ class BenchmarkTask:
         name = self.spec.name
         if not self.benchmark:
             raise ValueError(f"{name} is not at hand: benchmark= must name {self.spec.files}")
-        if not self.benchmark.startswith(HUB):
-            path = Path(self.benchmark)
-            if not path.exists():
-                raise ValueError(f"{path} is not a folder, nor a file: give {self.spec.files}")
-            if not (self.spec.read_rows and is_parquet(path)):
-                return self.spec.read(path)
-        if self.spec.read_rows is None:
-            raise ValueError(f"{name} is not read from the hub: give {self.spec.files}")
-        rows = importlib.import_module("seal.evaluation.sources.rows")  # with pandas, datasets
-        return self.spec.read_rows(rows.open_rows(self.benchmark))
+        usual = self.spec.hub
+        if self.benchmark.startswith(PREFIX):
+            if self.spec.read_rows is None:
+                raise ValueError(f"{name} is not read from the hub: give {self.spec.files}")
+            return self.spec.read_rows(read_hub(HubSource.parse(self.benchmark).completed(usual)))
+        path = Path(self.benchmark)
+        if not path.exists():
+            raise ValueError(f"{path} is not a folder, nor a file: give {self.spec.files}")
+        if self.spec.read_rows is None or not is_parquet(path):
+            return self.spec.read(path)
+        part = None if usual is None else HubSource.parse(usual)
+        config, split = (None, None) if part is None else (part.config, part.split)
+        return self.spec.read_rows(read_parquet(path, config=config, split=split))
 
     def _check_images(self, questions: Sequence[TaskQuestion], images: BenchmarkImages) -> None:
         lost = [q for q in questions if q.image is not None and not images.has(q.image)]

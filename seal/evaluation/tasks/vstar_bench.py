@@ -6,9 +6,12 @@ from pathlib import Path
 
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.judged import OVERALL
+from seal.evaluation.sources.row_pictures import pictures_of_rows
+from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.spec import Read, TaskSpec
 from seal.evaluation.tasks.vstar_files import read_questions
+from seal.evaluation.tasks.vstar_files import read_rows as read_table
 
 # Our own addition, read where it is there: targets that are not in the image. It measures
 # something else, so it stays out of the overall number.
@@ -28,6 +31,12 @@ def read(folder: Path) -> Read:
     return questions, FolderImages(folder)
 
 
+def read_rows(rows: Rows) -> Read:
+    """The JSONL form with the pictures in it, as lmms-lab/vstar-bench has it."""
+    questions = read_table(rows, SPLITS)
+    return questions, pictures_of_rows(rows, [str(q.image) for q in questions])
+
+
 def splits_of(question: TaskQuestion) -> tuple[str, ...]:
     return (question.split,) if question.split == ABSENT else (question.split, OVERALL)
 
@@ -38,7 +47,7 @@ SPEC = TaskSpec(
     version="2",
     files="the folder with direct_attributes/ and relative_position/ (an image and a JSON file a "
     "question), or with test_questions.jsonl",
-    hub="craigwu/vstar_bench",
+    hub="lmms-lab/vstar-bench",
     origin="https://huggingface.co/datasets/craigwu/vstar_bench",
     licence="not stated; photographs of SA-1B (research only)",
     counts={"attribute": 115, "spatial": 76, OVERALL: 191},
@@ -47,5 +56,6 @@ SPEC = TaskSpec(
         "as_released",
     ),
     read=read,
+    read_rows=read_rows,
     splits_of=splits_of,
 )  # fmt: skip

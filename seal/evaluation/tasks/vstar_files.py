@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seal.evaluation.scorings.file_order import SHUFFLED
+from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.evaluation.tasks.entries import Entry, image_beside, images_by_stem
 from seal.files.plain_text import read_text
@@ -105,31 +106,56 @@ def _read_jsonl(folder: Path, splits: Mapping[str, str]) -> list[TaskQuestion]:
         if not line.strip():
             continue
         entry = Entry.parse(f"{path}:{number}", line, JSONL_KEYS)
-        category = entry.text("category")
-        if category not in splits:
-            raise entry.wrong("category", category, f"one of {', '.join(splits)}")
-        text, options = _split_options(entry)
-        letter = str(entry.content["label"]).strip("() ")
-        label = LETTERS.find(letter) if len(letter) == 1 else -1
-        if not 0 <= label < len(options):
-            raise entry.wrong("label", entry.content["label"], "the letter of an option")
-        given = entry.content.get("question_id", number - 1)
-        if isinstance(given, bool) or not isinstance(given, int | str):
-            raise entry.wrong("question_id", given, "a number or a text")
-        name = str(given)
-        if name in questions:
-            raise entry.wrong("question_id", name, "an id that no other question has")
-        image = entry.text("image")
-        questions[name] = TaskQuestion(
-            id=name,
-            text=text,
-            image=image,
-            options=Entry(entry.where, {"options": options}).options("options"),
-            answer=label,
-            split=splits[category],
-            meta={SHUFFLED: True},
-        )
+        _add(questions, entry, splits, number - 1, image=entry.text("image"))
     return list(questions.values())
+
+
+def read_rows(rows: Rows, splits: Mapping[str, str]) -> list[TaskQuestion]:
+    """The same out of a table whose `image` holds the picture; it is named after the question."""
+    rows.need(*JSONL_KEYS)
+    questions: dict[str, TaskQuestion] = {}
+    told = [column for column in (*JSONL_KEYS, "question_id") if column != "image"]
+    for index in range(len(rows)):
+        row = rows[index]
+        entry = Entry(rows.where(index), {key: row[key] for key in told if key in rows.columns})
+        _add(questions, entry, splits, index)
+    return list(questions.values())
+
+
+def _add(
+    questions: dict[str, TaskQuestion],
+    entry: Entry,
+    splits: Mapping[str, str],
+    number: int,
+    image: str | None = None,
+) -> None:
+    """One entry of the JSONL form, which `number` names where nothing else does.
+
+    image: what the picture is called; None: as the question is.
+    """
+    category = entry.text("category")
+    if category not in splits:
+        raise entry.wrong("category", category, f"one of {', '.join(splits)}")
+    text, options = _split_options(entry)
+    letter = str(entry.content["label"]).strip("() ")
+    label = LETTERS.find(letter) if len(letter) == 1 else -1
+    if not 0 <= label < len(options):
+        raise entry.wrong("label", entry.content["label"], "the letter of an option")
+    given = entry.content.get("question_id", number)
+    if isinstance(given, bool) or not isinstance(given, int | str):
+        raise entry.wrong("question_id", given, "a number or a text")
+    name = str(given)
+    if name in questions:
+        raise entry.wrong("question_id", name, "an id that no other question has")
+    questions[name] = TaskQuestion(
+        id=name,
+        text=text,
+        image=image or name,
+        options=Entry(entry.where, {"options": options}).options("options"),
+        answer=label,
+        split=splits[category],
+        meta={SHUFFLED: True},
+    )
 
 
 def _split_options(entry: Entry) -> tuple[str, list[str]]:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from golden_files import SAMPLES, needs_samples
+from PIL import Image
 from vstar_folder import ANNOTATIONS, MUG, write_bench
 
 from seal.evaluation.named_tasks import task_named
@@ -214,3 +215,30 @@ def test_rescoring_recorded_losses_gives_the_recorded_accuracy_but_for_ties():
             right = round(record["accuracy"][theirs] * ours["n"])
             assert round(ours["value"] * ours["n"]) + metrics[split]["ties"] == right
         assert metrics["overall"]["ties"] > 0  # the claim is not empty
+
+
+def test_a_table_with_pictures_in_it_is_read_as_the_files_are(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    lines = [
+        {"text": f"Which one, {i}?\n(A) red\n(B) blue\nAnswer with the letter.", "label": "B",
+         "category": "direct_attributes", "question_id": str(i + 5)}
+        for i in range(2)
+    ]  # fmt: skip
+    images = []
+    for i, line in enumerate(lines):
+        Image.new("RGB", (8, 6), (i, 9, 9)).save(tmp_path / f"{i}.png")
+        images.append({"bytes": (tmp_path / f"{i}.png").read_bytes(), "path": None})
+        line["image"] = f"{i}.png"
+    (tmp_path / "test_questions.jsonl").write_text("".join(json.dumps(a) + "\n" for a in lines))
+    rows = [line | {"image": image} for line, image in zip(lines, images, strict=True)]
+    features = datasets.Features(
+        {k: datasets.Value("string") for k in lines[0]} | {"image": datasets.Image()}
+    )
+    (tmp_path / "copy").mkdir()
+    table = datasets.Dataset.from_list(rows, features=features)
+    table.to_parquet(str(tmp_path / "copy" / "test-00000-of-00001.parquet"))
+    files, copy = bench(tmp_path), bench(tmp_path / "copy")
+    assert [q.id for q in copy.questions()] == ["5", "6"]
+    for one, other in zip(files.questions(), copy.questions(), strict=True):
+        assert (one.text, one.options, one.answer) == (other.text, other.options, other.answer)
+        assert files.images.digest(one.image) == copy.images.digest(other.image)
