@@ -20,7 +20,8 @@ Writes OUT/: predictions.jsonl (a line per target and strategy; the same command
 metrics.json (found share, share of found boxes that are right, by depth and group; search lengths
 over own hits and over targets that all found, paired differences; `need_search`, the same over the
 targets for which the reference looked further than at the whole image), config.yaml,
-environment.json, and traces/ with pictures of the first searches.
+environment.json, results.html (all of that, with pictures of what is found against what it took),
+and traces/ with pictures of the first searches.
 """
 
 from __future__ import annotations

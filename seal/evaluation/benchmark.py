@@ -22,6 +22,7 @@ from seal.evaluation.judges.config import JudgeConfig, check_judge
 from seal.evaluation.judges.judge import Judge
 from seal.evaluation.judges.rubrics import RUBRICS, rubric_of
 from seal.evaluation.named_tasks import task_named
+from seal.evaluation.results_page import RESULTS
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.shards import Shard, shard_of_run
@@ -144,7 +145,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     with shard_of_run() as shard, shard.writes(folder):
         judge = _judge(run) if shard.rank == 0 else None  # who is not there is told now
         if shard.rank == 0:
-            require_own_folder(folder, FAILURES)
+            require_own_folder(folder, FAILURES, RESULTS)
             models = {"vqa": answer_model_identity(run.vqa, run.chat.revision)}
             if run.vsm is not None:
                 models["vsm"] = fingerprint(model_folder(run.vsm))

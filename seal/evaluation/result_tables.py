@@ -7,15 +7,6 @@ from typing import Any
 
 from seal.pages.table import Table
 
-# Systems that are shown something else than what a search found, and what that tells.
-CONTROLS = {
-    "oracle": "the true boxes",
-    "oracle_crop": "the true boxes",
-    "random_crop": "crops of the same sizes, from elsewhere",
-    "crop_black": "the crops painted black",
-}
-_SEEING = ("oracle", "oracle_crop")  # controls that show the targets
-
 
 def benchmark_table(metrics: Mapping[str, Any]) -> Table:
     """Every system by split, and how it compares with the baseline."""
@@ -69,40 +60,19 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]], scale: float = 100.0) 
     return Table("two systems on the same questions, points", head, tuple(rows))
 
 
-def control_table(metrics: Mapping[str, Any], *, baseline: str = "none") -> Table | None:
-    """What is left of a search's gain when what it shows is wrong; None: nothing to compare.
-
-    The gain of a control is its score minus the baseline's; its share is of the gain of the best
-    search that was run.
-    """
-    systems: Mapping[str, Any] = metrics["systems"]
-    main = main_metric(metrics)
-    scores = {name: list(of.values())[-1].get(main) for name, of in systems.items()}
-    known = {name: of for name, of in scores.items() if of and of["value"] is not None}
-    controls = [name for name in known if name in CONTROLS]
-    searches = [name for name in known if name not in CONTROLS and name != baseline]
-    if baseline not in known or not controls or not searches:
-        return None
-    best = max(searches, key=lambda name: known[name]["value"])
-    gain = known[best]["value"] - known[baseline]["value"]
-    scale = shown_scale(metrics)
-    rows = []
-    for name in (baseline, best, *controls):
-        compared = metrics["paired"].get(f"{name}_vs_{baseline}", {}).get("overall")
-        own = known[name]["value"] - known[baseline]["value"]
-        share = "" if gain <= 0 or name == baseline else f"{own / gain:.0%}"
-        shown = {baseline: "the whole image alone", best: "what the search found"} | CONTROLS
-        rows.append((
-            name, shown[name], scaled(known[name], scale, 1), difference(compared, scale), share
-        ))  # fmt: skip
-    blind = [name for name in controls if name not in _SEEING]
-    notes = []
-    if blind:
-        notes.append(
-            f"A gain that survives {' or '.join(blind)} does not come from what the crops show."
+def detectable_table(detectable: Mapping[str, Mapping[str, Any]]) -> Table:
+    """How small a difference a benchmark of this size can show, by split."""
+    rows = [
+        (
+            split,
+            str(of["n"]),
+            f"{100 * of['discordant']:.0f}",
+            "" if of["value"] is None else f"{100 * of['value']:.1f}",
         )
-    head = ("system", "is shown", main, f"vs {baseline} (p)", f"of the gain of {best}")
-    return Table("what is left of the gain", head, tuple(rows), tuple(notes))
+        for split, of in detectable.items()
+    ]
+    head = ("split", "n", "one alone right, percent", "detectable, points")
+    return Table("what two systems on these questions could show", head, tuple(rows))
 
 
 def main_metric(metrics: Mapping[str, Any]) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.control_report import control_table, control_verdicts
 from seal.evaluation.cost_pictures import add_cost_pictures
 from seal.evaluation.costs import cost_table
 from seal.evaluation.result_tables import (
     benchmark_table,
-    control_table,
+    detectable_table,
     free_answers_table,
     length_tests_table,
+    need_search_table,
     paired_table,
     search_table,
 )
@@ -63,10 +65,13 @@ def add_results(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
         page.subheading("Paired tests")
         page.table(paired_table(metrics["paired"]))
         page.note(_DETECTABLE)
-    controls = control_table(metrics)
-    if controls is not None:
+    if metrics.get("detectable"):
+        page.table(detectable_table(metrics["detectable"]))
+    if metrics.get("controls"):
         page.subheading("Controls")
-        page.table(controls)
+        page.table(control_table(metrics))
+        for verdict in control_verdicts(metrics):
+            page.note(verdict)
     if metrics.get("costs"):
         page.subheading("Costs")
         page.table(cost_table(metrics["costs"]))
@@ -76,6 +81,8 @@ def add_results(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
 
 def _add_search(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
     page.table(search_table(metrics))
+    if metrics.get("need_search"):
+        page.table(need_search_table(metrics))
     if metrics.get("search_length", {}).get("difference"):
         page.subheading("Paired tests")
         page.table(length_tests_table(metrics))

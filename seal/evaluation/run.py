@@ -16,6 +16,7 @@ from tqdm import tqdm
 from seal.evaluation.control_report import compare_controls
 from seal.evaluation.costs import mean_costs
 from seal.evaluation.judges.graded import judged_by
+from seal.evaluation.results_page import write_results
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.scorings.scoring import Wording
 from seal.evaluation.shards import Shard
@@ -278,5 +279,6 @@ def paired_splits(
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    """metrics.json"""
+    """metrics.json, and the page that shows it"""
     write_json(folder / METRICS, metrics)
+    write_results(folder, metrics)

@@ -21,6 +21,7 @@ from seal.evaluation.human_prior import (
     gamma_of,
 )
 from seal.evaluation.named_tasks import task_named
+from seal.evaluation.results_page import RESULTS, write_results
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import (
     ENVIRONMENT,
@@ -125,7 +126,7 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
     with shard_of_run() as shard, shard.writes(folder):
         device = shard.device(run.device)
         if shard.rank == 0:
-            require_own_folder(folder)
+            require_own_folder(folder, RESULTS)
             guide = guide_settings(run.guide)
             if run.vsm is not None and "seal" in run.guide.names:
                 guide["weights"]["vsm"] = fingerprint(model_folder(run.vsm))
@@ -155,6 +156,7 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
         write_json(folder / ENVIRONMENT, made_with | {"guide_cost": model.cost})
     metrics = strategy_metrics(lines, reference=run.reference, seed=run.seed)
     write_json(folder / METRICS, metrics)
+    write_results(folder, metrics)
     write_traces(folder, task, lines, metrics["reference"], traced)
     return metrics
 

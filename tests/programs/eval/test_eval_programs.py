@@ -64,7 +64,11 @@ def test_a_benchmark_writes_what_a_result_is(done):
     names = {path.name for path in done.iterdir()}
     assert names == {
         "predictions.jsonl", "metrics.json", "config.yaml", "environment.json", "failures.html",
+        "results.html",
     }  # fmt: skip
+    page = (done / "results.html").read_text()
+    assert page.count('class="scatter"') == 5  # a picture a cost
+    assert all('class="label"' in page and f">{name}</text>" in page for name in ("none", "oracle"))
     metrics = json.loads((done / "metrics.json").read_text())
     assert set(metrics["systems"]) == {"none", "guided", "oracle"}
     for of in metrics["systems"].values():

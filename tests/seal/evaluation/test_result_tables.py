@@ -4,7 +4,7 @@ import pytest
 
 from seal.evaluation.result_tables import (
     benchmark_table,
-    control_table,
+    detectable_table,
     number,
     paired_table,
     percent,
@@ -72,23 +72,9 @@ def test_a_paired_test_tells_what_could_have_been_seen():
     assert paired_table({"guided_vs_none": {"overall": old}}).rows[0][8] == ""
 
 
-def test_controls_say_what_is_left_of_the_gain():
-    table = control_table(
-        run({"none": 2, "guided": 8, "zoom_eye": 6, "random_crop": 2, "crop_black": 5, "oracle": 9})
-    )
-    by_name = {row[0]: row for row in table.rows}
-    assert list(by_name) == ["none", "guided", "random_crop", "crop_black", "oracle"]
-    assert by_name["random_crop"][-1] == "0%" and by_name["crop_black"][-1] == "50%"
-    assert by_name["guided"][-1] == "100%" and by_name["none"][-1] == ""
-    assert by_name["crop_black"][1] == "the crops painted black"
-    assert "random_crop or crop_black" in table.notes[0]
-
-
-@pytest.mark.parametrize("outcomes", [{"none": 2, "guided": 8}, {"guided": 8, "crop_black": 2}])
-def test_without_a_control_or_a_baseline_there_is_no_such_table(outcomes):
-    assert control_table(run(outcomes)) is None
-
-
-def test_no_gain_has_no_share_left():
-    table = control_table(run({"none": 5, "guided": 5, "crop_black": 3}))
-    assert [row[-1] for row in table.rows] == ["", "", ""]
+def test_the_size_of_a_benchmark_says_what_it_can_show():
+    table = detectable_table(
+        {"overall": {"n": 191, "discordant": 0.2, "value": 0.0971}, "few": {
+            "n": 5, "discordant": 0.2, "value": None}}
+    )  # fmt: skip
+    assert table.rows == (("overall", "191", "20", "9.7"), ("few", "5", "20", ""))
