@@ -11,6 +11,7 @@
     seal eval/benchmark ... guide=owlv2 guide.cue=seal guide.heat=seal   # part by part
     seal eval/benchmark ... vqa=http://127.0.0.1:8000/v1#NAME scoring=letter    # or a server
     seal eval/benchmark ... systems=[none,guided,random_crop,crop_black,oracle_crop]  # controls
+    seal eval/benchmark task=hr_bench_4k ... share_search=true   # one search for a question's rows
 
 `none` answers from the whole image, `oracle` is given the annotated boxes, every search strategy
 looks for what `planner` says is missing (seal, ask, noun_phrases or given), and `vicrop_rel_att`,

@@ -66,6 +66,7 @@ class BenchmarkRun(ModelChoice):
     # How questions are put and answers read (`seal eval/tasks`); None: the task's own way.
     scoring: str | None = None
     targets: str = "model"  # model | annotated: who says what to search for
+    share_search: bool = False  # one search for the rows that put one question in several ways
     planner: PlannerConfig = field(default_factory=PlannerConfig)  # who says what is missing
     guide: GuideConfig = field(default_factory=GuideConfig)  # what searches ask
     search: SearchNumbers = field(default_factory=SearchNumbers)
@@ -152,6 +153,8 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
             guide = guide_settings(run.guide, used=run.needs_search_model)
             guide["weights"] = models | guide["weights"]
             settings = asdict(run) | guide | {"task_version": task.version}
+            if not run.share_search:  # as in folders of before there was a choice
+                del settings["share_search"]
             # A run without a search model knows nothing of the one that another run used.
             settle(folder, settings, FREE, partial=["weights", "guide"])
         shard.wait()
@@ -168,6 +171,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
             scoring=run.scoring,
             targets=run.targets,
             seed=run.seed,
+            share_search=run.share_search,
         )
         lines = benchmark.predict(systems, batch=run.batch, shard=shard)
         if shard.rank > 0:

@@ -20,6 +20,7 @@ from seal.evaluation.results_page import write_results
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.scorings.scoring import Wording
 from seal.evaluation.shards import Shard
+from seal.evaluation.shared_search import SUFFIX, Unit, batches, parted, units
 from seal.evaluation.store import METRICS, Key, PredictionStore, content_digest, write_json
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import Prediction, Task, TaskQuestion
@@ -44,8 +45,11 @@ class Benchmark:
         scoring: str = "likelihood",
         targets: str = "model",
         seed: int = 0,
+        share_search: bool = False,
     ) -> None:
         """`scoring`: how questions are put and answers read.
+
+        `share_search`: rows that put one question in several ways are searched for once.
 
         `targets`: who says what to search for, the VQA LLM or the annotation.
 
@@ -56,7 +60,7 @@ class Benchmark:
             raise ValueError(f"targets={targets!r} is none of {', '.join(TARGET_SOURCES)}")
         self.task, self.folder = task, folder
         self.protocol, self.targets, self.seed = protocol, targets, seed
-        self.scoring = scoring_named(scoring)
+        self.scoring, self.share_search = scoring_named(scoring), share_search
 
     def predict(
         self, systems: Systems, *, batch: int = 8, shard: Shard | None = None
@@ -66,11 +70,13 @@ class Benchmark:
         questions = self.task.questions()
         store = PredictionStore(self.folder, line_key, rank=shard.rank, world_size=shard.world_size)
         shard.wait()  # nobody writes before everybody has read what was there
-        mine = shard.take(questions)
-        bar = tqdm(total=len(mine), desc=self.task.name, unit="question", disable=shard.rank > 0)
+        # Whole batches go to processes, so that what is put together, which may decide the last
+        # bit of a number, is the same for any number of them.
+        mine = shard.take(list(batches(questions, batch, self.share_search)))
+        total = sum(map(len, mine))
+        bar = tqdm(total=total, desc=self.task.name, unit="question", disable=shard.rank > 0)
         changed = 0
-        for start in range(0, len(mine), batch):
-            part = mine[start : start + batch]
+        for part in mine:
             changed += self._predict_part(part, systems, store)
             bar.update(len(part))
         bar.close()
@@ -115,8 +121,14 @@ class Benchmark:
                 systems.known.tell_asked(images[question.image], question.text, question.targets)
         for name, new in open_.items():
             whole = [q for q in new if q.image not in errors]
-            put = [self._put(question, systems.search_of(name), images) for question in whole]
-            answers = systems.seals[name].ask_many(put) if put else []
+            put = units(whole, self.share_search)
+            asking = [self._put(unit, systems.search_of(name), images) for unit in put]
+            said = systems.seals[name].ask_many(asking) if put else []
+            answers = [
+                own
+                for unit, answer in zip(put, said, strict=True)
+                for own in parted(answer, unit, [self._texts(row) for row in unit])
+            ]
             lines = [
                 self._line(systems, question, name, answer) | {"asked": asked[question.id, name]}
                 for question, answer in zip(whole, answers, strict=True)
@@ -145,24 +157,27 @@ class Benchmark:
                 errors[path] = str(error)
         return images, errors
 
-    def _put(self, question: TaskQuestion, search: str, images: Mapping[str, Image]) -> Question:
-        named = None
+    def _put(self, unit: Unit, search: str, images: Mapping[str, Image]) -> Question:
+        question, named = unit[0], None
         if search == "oracle" or (self.targets == "annotated" and search != "none"):
             named = tuple(target.name for target in question.targets)
         reads_losses = self.scoring.reads == "losses"
-        texts = tuple(wording.text for wording in self._wordings(question))
+        texts = tuple(text for row in unit for text in self._texts(row))
         return Question(
             image=images[question.image] if question.image is not None else None,
             text=question.text,
             options=question.options if reads_losses else (),
             targets=named,
             # A question that is put as it stands need not be put again where nothing was searched.
-            final_texts=() if texts == (question.text,) else texts,
+            final_texts=() if {*texts} == {question.text} else texts,
             **({} if reads_losses else {"max_new_tokens": self.scoring.max_new_tokens}),
         )
 
     def _wordings(self, question: TaskQuestion) -> list[Wording]:
         return self.scoring.wordings(question, self.seed)
+
+    def _texts(self, question: TaskQuestion) -> tuple[str, ...]:
+        return tuple(wording.text for wording in self._wordings(question))
 
     def _line(
         self,
@@ -183,7 +198,7 @@ class Benchmark:
             "task_version": self.task.version,
             **systems.controlled(system),
             "protocol": self.protocol,
-            "scoring": self.scoring.name,
+            "scoring": self.scoring.name + (SUFFIX if self.share_search else ""),
             "presented": [list(w.order) for w in self._wordings(question)] or None,
             "question": question.to_dict(),
             "prompt": prompt,

@@ -156,7 +156,7 @@ class ShowSearchTell:
         by, scored = self._score([(_memory(answers[i]), questions[i].options) for i in choosing])
         for i, losses in zip(choosing, scored, strict=True):
             answers[i].chosen_by = by
-            _choose(answers[i], questions[i].options, losses)
+            choose_likeliest(answers[i], questions[i].options, losses)
         # What the first answer said stands if nothing came to it since.
         speaking = []
         for i, question in enumerate(questions):
@@ -259,7 +259,7 @@ def _memory(answer: Answer) -> VisualWorkingMemory:
     return answer.memory
 
 
-def _choose(answer: Answer, options: Sequence[str], losses: list[float]) -> None:
+def choose_likeliest(answer: Answer, options: Sequence[str], losses: list[float]) -> None:
     """The lowest loss wins; a tie is told, never resolved by position."""
     answer.losses = losses
     best = [i for i, loss in enumerate(losses) if loss == min(losses)]
