@@ -15,6 +15,7 @@ _MODULES = {
     "mm_vet": "mm_vet",
     "llava_bench": "llava_bench",
     "visual_probe": "visual_probe",
+    "own": "own",
 }
 TASK_NAMES = tuple(_MODULES)
 

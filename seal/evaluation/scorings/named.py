@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seal.evaluation.scorings.by_kind import ByKind
 from seal.evaluation.scorings.letters import Letters
 from seal.evaluation.scorings.likelihood import Likelihood
 from seal.evaluation.scorings.lmms_eval import LmmsEval
@@ -19,6 +20,8 @@ _ALL: tuple[Scoring, ...] = (
     Words("string"),
     Words("free"),
     Words("short_answer", SHORT),
+    ByKind("letter_or_short", Letters()),
+    ByKind("cyclic_or_short", Letters("letter_cyclic", cyclic=True)),
 )
 SCORINGS: dict[str, Scoring] = {scoring.name: scoring for scoring in _ALL}
 
