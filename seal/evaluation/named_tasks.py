@@ -16,6 +16,16 @@ _MODULES = {
     "llava_bench": "llava_bench",
     "visual_probe": "visual_probe",
     "own": "own",
+    "hr_bench_4k": "hr_bench",
+    "hr_bench_8k": "hr_bench",
+    "mme_realworld": "mme_realworld",
+    "mme_realworld_lite": "mme_realworld",
+    "mme_realworld_cn": "mme_realworld",
+    "tree_bench": "tree_bench",
+    "zoom_bench": "zoom_bench",
+    "mmbench": "mmbench",
+    "mmbench_cn": "mmbench",
+    "seed_image": "seed_image",
 }
 TASK_NAMES = tuple(_MODULES)
 

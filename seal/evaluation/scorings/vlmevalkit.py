@@ -69,7 +69,8 @@ class VLMEvalKit:
     def wordings(self, question: TaskQuestion, seed: int) -> list[Wording]:
         order = file_order(question, seed)
         shown = [question.options[i] for i in order]
-        return [Wording(vlmevalkit_prompt(question.text, shown, question.meta.get("hint")), order)]
+        text = question.meta.get("question", question.text)  # without the hint before it
+        return [Wording(vlmevalkit_prompt(text, shown, question.meta.get("hint")), order)]
 
     def choose(self, question: TaskQuestion, text: str, order: Sequence[int]) -> Choice:
         letter = vlmevalkit_letter(text, [question.options[i] for i in order])

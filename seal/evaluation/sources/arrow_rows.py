@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
-_HEAVY = 2048  # bytes a row of a text column, on average, from which on it is not kept in memory
+_HEAVY = 2048  # bytes a row, on average, from which on a column is not kept in memory
+_AT_ONCE = 8  # rows of such a column
 
 
 class ArrowRows(Rows):
@@ -95,14 +96,18 @@ def read_parquet(path: Path, *, config: str | None = None, split: str | None = N
 
 
 class _Shard:
-    """One file. Light columns are read once and kept; of a heavy one the last group of rows."""
+    """One file. Light columns are read once and kept; heavy ones are passed over in order.
+
+    A file may be one group of rows of gigabytes: of a heavy column only a few rows are in memory.
+    Going back begins anew.
+    """
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self.columns = tuple(file.schema_arrow.names)
         self.length: int = file.metadata.num_rows
         self._light: dict[str, pa.ChunkedArray] = {}
-        self._group: tuple[str, int, pa.ChunkedArray] | None = None
+        self._reading: _Reading | None = None
         sizes = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
         self._starts = [sum(sizes[:at]) for at in range(len(sizes))]
 
@@ -112,11 +117,12 @@ class _Shard:
                 self._light[column] = self._file.read(columns=[column]).column(0)
             return self._light[column][index].as_py()
         group = max(at for at, start in enumerate(self._starts) if start <= index)
-        if self._group is None or self._group[:2] != (column, group):
-            self._group = None  # before the next is read: memory holds one
-            read = self._file.read_row_group(group, columns=[column]).column(0)
-            self._group = column, group, read
-        return self._group[2][index - self._starts[group]].as_py()
+        row = index - self._starts[group]
+        at = self._reading
+        if at is None or (at.column, at.group) != (column, group) or row < at.start:
+            batches = self._file.iter_batches(_AT_ONCE, row_groups=[group], columns=[column])
+            at = self._reading = _Reading(column, group, batches)
+        return at.cell(row)
 
     def _is_heavy(self, column: str) -> bool:
         metadata = self._file.metadata
@@ -128,6 +134,22 @@ class _Shard:
                 if chunk.path_in_schema.split(".")[0] == column:
                     total += chunk.total_uncompressed_size
         return total > _HEAVY * self.length
+
+
+class _Reading:
+    """A pass over a column of a group of rows, a few rows at a time."""
+
+    def __init__(self, column: str, group: int, batches: Iterator[pa.RecordBatch]) -> None:
+        self.column, self.group = column, group
+        self._batches = batches
+        self._batch: pa.Array | None = None
+        self.start = 0  # the first row of the batch that is in memory
+
+    def cell(self, row: int) -> Any:
+        while self._batch is None or row >= self.start + len(self._batch):
+            self.start += 0 if self._batch is None else len(self._batch)
+            self._batch = next(self._batches).column(0)
+        return self._batch[row - self.start].as_py()
 
 
 def _files_of_split(folder: Path, config: str | None, split: str | None) -> list[Path]:

@@ -1,26 +1,43 @@
-"""The bytes of a picture, however a cell of a table holds them."""
+"""The pictures in the cells of a table, however they are held; they stay there until wanted."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.benchmark_images import BytesImages
+from seal.evaluation.sources.rows import Rows
 from seal.text.quote import quoted
 
 _DATA_ADDRESS = "data:image/"
 
 
+def row_images(rows: Rows, cells: Mapping[str, tuple[int, str]]) -> BytesImages:
+    """Pictures by name; `cells` says in which row and column each stands."""
+    return BytesImages(
+        rows.name,
+        {name: partial(_of_cell, rows, row, column) for name, (row, column) in cells.items()},
+    )
+
+
+def _of_cell(rows: Rows, row: int, column: str) -> bytes:
+    return picture_bytes(rows[row][column], rows.where(row), column)
+
+
 def picture_bytes(value: Any, where: str, column: str = "image") -> bytes:
     """Bytes of an image file from base64, from bytes, or from {"bytes", "path"} as `datasets` has.
 
-    Nothing is decoded but base64.
+    Nothing is decoded but base64. A list of one picture is that picture.
 
     Raises:
         ValueError: the cell is empty or holds none of these; names the place and the column.
     """
+    if isinstance(value, list) and len(value) == 1:
+        return picture_bytes(value[0], where, column)
     if isinstance(value, bytes) and value:
         return value
     if isinstance(value, str) and value.strip():
@@ -32,7 +49,7 @@ def picture_bytes(value: Any, where: str, column: str = "image") -> bytes:
         if isinstance(path, str) and Path(path).is_file():
             return Path(path).read_bytes()
         raise ValueError(f"{where}: {column} names {quoted(path)}, which is not here")
-    told = "nothing" if value in (None, "", b"") else quoted(value)
+    told = "nothing" if value in (None, "", b"", []) else quoted(value)
     raise ValueError(f"{where}: {column} holds {told}: expected a picture, as base64 or bytes")
 
 

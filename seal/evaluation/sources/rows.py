@@ -30,10 +30,9 @@ class Rows(ABC):
     def where(self, index: int) -> str:
         """File and line, or file and row, for messages."""
 
-    def size(self, index: int, column: str) -> int:
-        """Bytes, or characters, of a cell; 0 for an empty one. It may cost less than reading it."""
-        value = self[index].get(column)
-        return len(value) if isinstance(value, str | bytes) else 0
+    def size(self, index: int, column: str) -> int | None:
+        """Bytes or characters of a cell, 0 for an empty one; None: only reading it would tell."""
+        return None
 
     def need(self, *columns: str) -> None:
         """Refuse a table without these columns.
@@ -65,6 +64,10 @@ class ListedRows(Rows):
 
     def where(self, index: int) -> str:
         return f"{self.name}{self._places[index]}"
+
+    def size(self, index: int, column: str) -> int:
+        value = self._rows[index].get(column)
+        return len(value) if isinstance(value, str | bytes) else 0
 
 
 class LazyRow(Mapping[str, Any]):
