@@ -92,14 +92,14 @@ def grade_folder(folder: Path, lines: Sequence[Prediction], judge: Judge) -> lis
             question = TaskQuestion.from_dict(line["question"])
             places.append(place)
             prompts.append(judge.rubric.prompt(question, said))
-    with tqdm(total=len(prompts), desc=judge.rubric.version, unit="answer") as bar:
+    bar = tqdm(total=len(prompts), desc=judge.rubric.version, unit="answer", disable=not prompts)
 
-        def done(number: int, grade: Grade) -> None:
-            store.add([lines[places[number]] | {"grade": grade}])
-            bar.update()
+    def done(number: int, grade: Grade) -> None:
+        store.add([lines[places[number]] | {"grade": grade}])
+        bar.update()
 
-        if prompts:
-            judge.grade(prompts, done)
+    with bar:
+        judge.grade(prompts, done)
     return store.merge({line_key(line): place for place, line in enumerate(lines)})
 
 

@@ -109,7 +109,8 @@ class Judge:
         for place, prompt in enumerate(prompts):  # those that are alike are asked for once
             key = self._key(prompt)
             requests.setdefault(key, _Request(prompt, [])).places.append(place)
-        self.endpoint.run(lambda session: self._grade(session, requests, keep))
+        if requests:
+            self.endpoint.run(lambda session: self._grade(session, requests, keep))
         faulty = sum("fault" in grades[request.places[0]] for request in requests.values())
         if 2 * faulty > len(requests):
             raise FailedError(
