@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.judged import OVERALL
+from seal.evaluation.recorded.said import Recorded
 from seal.evaluation.sources.row_pictures import pictures_of_rows
 from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.spec import Read, TaskSpec
 from seal.evaluation.tasks.vstar_files import read_questions
 from seal.evaluation.tasks.vstar_files import read_rows as read_table
+from seal.evaluation.tasks.vstar_recorded import read_embedded
 
 # Our own addition, read where it is there: targets that are not in the image. It measures
 # something else, so it stays out of the overall number.
@@ -41,6 +44,11 @@ def splits_of(question: TaskQuestion) -> tuple[str, ...]:
     return (question.split,) if question.split == ABSENT else (question.split, OVERALL)
 
 
+def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded | None:
+    """Answers that bring their questions along."""
+    return read_embedded(path, questions, SPLITS)
+
+
 SPEC = TaskSpec(
     name="vstar_bench",
     title="V*Bench: questions about small things in large photographs",
@@ -58,4 +66,5 @@ SPEC = TaskSpec(
     read=read,
     read_rows=read_rows,
     splits_of=splits_of,
+    recorded=recorded,
 )  # fmt: skip
