@@ -1,0 +1,161 @@
+"""Put referring expressions to a guide: one look at the whole image each, or a search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+from tqdm import tqdm
+
+from seal.data.masks import mask_to_rle
+from seal.evaluation.grounding.referred import GroundingSet, Referred
+from seal.evaluation.shards import Shard
+from seal.evaluation.store import Key, PredictionStore, content_digest
+from seal.evaluation.task import Prediction
+from seal.geometry import Box
+from seal.search.locator import LocateRequest, Locator
+from seal.search.protocol import Detections, Patch, Query, SearchModel
+from seal.search.result import SearchResult
+
+TASK, VERSION = "grounding", "1"
+
+
+class GroundedExpressions:
+    """Answers what has not been answered yet, an image's expressions together."""
+
+    def __init__(
+        self,
+        found: GroundingSet,
+        folder: Path,
+        model: SearchModel,
+        *,
+        locator: Locator | None = None,
+        masks: bool = False,
+    ) -> None:
+        """`locator`: searches with `model`; None: it looks at the whole image once.
+
+        `masks`: its heat is that of mask logits, above 0 where the thing is, as those of SEAL's
+        search model are.
+        """
+        assert not (masks and locator), "a search looks at parts: it gives no mask of the image"
+        self.found, self.folder, self.model = found, folder, model
+        self.locator, self.masks = locator, masks
+
+    def predict(self, *, batch: int = 8, shard: Shard | None = None) -> list[Prediction]:
+        """All lines, on the first process; `batch` images at a time."""
+        shard = shard or Shard()
+        store = PredictionStore(
+            self.folder, grounding_key, rank=shard.rank, world_size=shard.world_size
+        )
+        shard.wait()  # nobody writes before everybody has read what was there
+        by_image: dict[str, list[Referred]] = {}
+        for item in self.found.items:
+            by_image.setdefault(item.image, []).append(item)
+        mine = shard.take(list(by_image))
+        bar = tqdm(total=len(mine), desc=TASK, unit="image", disable=shard.rank > 0)
+        for start in range(0, len(mine), batch):
+            part = mine[start : start + batch]
+            self._answer_part({image: by_image[image] for image in part}, store)
+            bar.update(len(part))
+        bar.close()
+        shard.wait()
+        order: dict[Key, int] = {(item.id,): i for i, item in enumerate(self.found.items)}
+        lines = store.merge(order) if shard.rank == 0 else []
+        shard.wait()
+        return lines
+
+    def _answer_part(self, part: dict[str, list[Referred]], store: PredictionStore) -> None:
+        asked: dict[str, str] = {}
+        wanted: list[tuple[Referred, Image]] = []
+        opened: list[Image] = []
+        lines: list[Prediction] = []
+        for name, items in part.items():
+            digest = self.found.images.digest(name)
+            asked |= {item.id: content_digest(item.to_dict(), digest) for item in items}
+            new = [item for item in items if not store.has((item.id,), asked[item.id])]
+            if not new:
+                continue
+            try:
+                image = self.found.images.open(name)
+                opened.append(image)
+                _check_size(image, new[0])
+            except ValueError as error:
+                lines += [self._line(item, None, str(error)) for item in new]
+                continue
+            wanted += [(item, image) for item in new]
+        answers = self._look(wanted) if self.locator is None else self._search(wanted)
+        for (item, _), answer in zip(wanted, answers, strict=True):
+            lines.append(self._line(item, answer))
+        store.add(line | {"asked": asked[line["id"]]} for line in lines)
+        for image in opened:
+            # Only a network keeps crops; other search models have nothing to forget.
+            forget = getattr(self.model, "forget", None)
+            if forget is not None:
+                forget(image)
+
+    def _look(self, wanted: Sequence[tuple[Referred, Image]]) -> list[dict[str, Any]]:
+        queries = [
+            Query("detect", Patch(image, Box(0, 0, *image.size)), item.text)
+            for item, image in wanted
+        ]
+        found: Sequence[Detections] = self.model.detect(queries) if queries else []
+        return [self._seen(each) for each in found]
+
+    def _seen(self, found: Detections) -> dict[str, Any]:
+        best = int(found.scores.argmax()) if len(found.scores) else None
+        answer: dict[str, Any] = {
+            "box": None if best is None else [float(edge) for edge in found.boxes[best]],
+            "score": 0.0 if best is None else float(found.scores[best]),
+            "mask": None,
+        }
+        if self.masks:
+            assert found.heat is not None  # whoever asks for masks has a guide that gives them
+            answer["mask"] = mask_to_rle(found.heat.to_numpy() > 0)
+        return answer
+
+    def _search(self, wanted: Sequence[tuple[Referred, Image]]) -> list[dict[str, Any]]:
+        assert self.locator is not None
+        results = self.locator.locate([LocateRequest(image, item.text) for item, image in wanted])
+        return [_searched(result) for result in results]
+
+    def _line(
+        self, item: Referred, answer: dict[str, Any] | None, error: str | None = None
+    ) -> Prediction:
+        return {
+            "id": item.id,
+            "task": TASK,
+            "task_version": VERSION,
+            "masks": self.masks,
+            "referred": item.to_dict(),
+            "answer": answer,
+            "error": error,
+        }
+
+
+def grounding_key(line: Prediction) -> tuple[str, ...]:
+    """Which expression was put."""
+    return (line["id"],)
+
+
+def _searched(result: SearchResult) -> dict[str, Any]:
+    """The best box a search saw, accepted or not: something is meant, and one box is scored."""
+    box = result.best_box
+    return {
+        "box": None if box is None else [box.x0, box.y0, box.x1, box.y1],
+        "score": result.best_score,
+        "mask": None,
+        "found": result.found,
+        "steps": result.num_steps,
+        "visits": len(result.path),
+        "calls": dict(result.calls),
+    }
+
+
+def _check_size(image: Image, item: Referred) -> None:
+    if item.size is not None and image.size != item.size:
+        raise ValueError(
+            f"{item.image} has {image.size[0]} x {image.size[1]} pixels, what is marked in it is "
+            f"of {item.size[0]} x {item.size[1]}"
+        )
