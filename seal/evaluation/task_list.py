@@ -1,0 +1,72 @@
+"""What eval/tasks tells: every benchmark, what it needs and where it comes from."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from seal.evaluation.judged import OVERALL
+from seal.evaluation.named_tasks import all_tasks, task_named
+from seal.evaluation.sources.hub import PREFIX
+from seal.evaluation.tasks.spec import TaskSpec
+
+WIDTH = 100  # letters of a line
+
+
+@dataclass(kw_only=True, slots=True)
+class TasksRun:
+    """conf/tasks.yaml"""
+
+    task: str | None = None  # one of them; None: all
+    benchmark: str | None = None  # a copy of it, which is checked: as eval/benchmark is told
+    open_images: bool = (
+        False  # of the copy: decode every picture, not only look whether it is there
+    )
+
+    def __post_init__(self) -> None:
+        if self.task is not None:
+            self.task = task_named(self.task).name
+        if self.benchmark is not None and self.task is None:
+            raise ValueError(f"benchmark={self.benchmark} is a copy of which benchmark? set task=")
+        if self.open_images and self.benchmark is None:
+            raise ValueError("open_images=true opens the pictures of a copy: set benchmark=")
+
+
+def describe(spec: TaskSpec) -> str:
+    """What there is to know of one benchmark, a line a fact."""
+    facts = {
+        "questions": _counts(spec),
+        "benchmark=": spec.files,
+        "hub": "" if spec.hub is None else f"benchmark={PREFIX}{spec.hub}",
+        "from": spec.origin,
+        "licence": spec.licence,
+        "scoring=": ", ".join([f"{spec.scorings[0]} (default)", *spec.scorings[1:]]),
+        "metric": spec.main,
+        "answers": "in its own form too (eval/score)" if spec.recorded is not None else "",
+        "version": spec.version,
+    }
+    lines = [f"{spec.name}: {spec.title.rstrip('.')}."]
+    for name, fact in facts.items():
+        if fact:
+            label = f"  {name:<12}"
+            wrapped = textwrap.wrap(
+                fact, WIDTH - len(label), break_long_words=False, break_on_hyphens=False
+            )
+            lines += [label + wrapped[0], *(" " * len(label) + more for more in wrapped[1:])]
+    return "\n".join(lines)
+
+
+def list_tasks(run: TasksRun) -> str:
+    """All benchmarks, or the one that is asked for."""
+    specs = all_tasks() if run.task is None else [task_named(run.task)]
+    return "\n\n".join(map(describe, specs))
+
+
+def _counts(spec: TaskSpec) -> str:
+    """`191 (attribute 115, spatial 76)`; empty if it is not known."""
+    parts = {split: n for split, n in spec.counts.items() if split != OVERALL}
+    whole = spec.counts.get(OVERALL)
+    told = ", ".join(f"{split} {n}" for split, n in parts.items())
+    if whole is None:
+        return told
+    return f"{whole} ({told})" if told else str(whole)
