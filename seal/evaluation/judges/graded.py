@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seal.evaluation.task import Prediction
+from seal.text.quote import quoted
 from seal.text.thinking import without_thinking
 
 
@@ -22,15 +24,29 @@ def score_graded(line: Prediction, credit: Callable[[Any], float]) -> dict[str, 
     the ungraded. Who said nothing is judged by nobody, is `invalid` and earns 0.
 
     credit: of a grade's score, from 0 to 1.
+
+    Raises:
+        ValueError: a stored grade is none of this benchmark's.
     """
-    grade = line.get("grade") or {}
-    score = grade.get("score")
-    if score is not None:
-        earned = credit(score)
-        return _score(earned, correct=earned == 1.0, chosen=score)
-    if not said_of(line):
+    if _waits(line):
+        return _score(None)
+    score = (line.get("grade") or {}).get("score")
+    if score is None:
         return _score(0.0, invalid=True)
-    return _score(None)
+    try:
+        earned = credit(score)
+    except (TypeError, ValueError, LookupError):
+        earned = math.nan
+    if not 0.0 <= earned <= 1.0:
+        raise ValueError(f"{line.get('id')}: grade.score={quoted(score)} is no grade of this task")
+    return _score(earned, correct=earned == 1.0, chosen=score)
+
+
+def number_of(score: Any) -> float:
+    """A number that a grade consists of; a TypeError for anything else."""
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise TypeError(f"{quoted(score)} is no number")
+    return float(score)
 
 
 def several_runs(line: Prediction) -> list[float] | None:
@@ -38,19 +54,11 @@ def several_runs(line: Prediction) -> list[float] | None:
     grade = line.get("grade") or {}
     if grade.get("score") is None:
         return None
-    return list(grade.get("runs") or [grade["score"]])
+    return [number_of(run) for run in grade.get("runs") or [grade["score"]]]
 
 
 def count_ungraded(scores: Sequence[Mapping[str, Any]]) -> int:
     return sum(score["credit"] is None for score in scores)
-
-
-def _score(
-    credit: float | None, *, correct: bool = False, invalid: bool = False, chosen: Any = None
-) -> dict[str, Any]:
-    return {
-        "credit": credit, "correct": correct, "tie": False, "invalid": invalid, "chosen": chosen,
-    }  # fmt: skip
 
 
 def judged_by(lines: Sequence[Prediction]) -> dict[str, Any]:
@@ -66,10 +74,22 @@ def judged_by(lines: Sequence[Prediction]) -> dict[str, Any]:
             "model": ", ".join(sorted({grade.get("model") or "not told" for grade in grades})),
             "prompt": ", ".join(sorted({grade.get("prompt") or "not told" for grade in grades})),
             "graded": sum(grade.get("score") is not None for grade in grades),
-            "ungraded": sum(bool(said_of(line)) and not _graded(line) for line in lines),
+            "ungraded": sum(map(_waits, lines)),
         }
     }
 
 
-def _graded(line: Prediction) -> bool:
-    return (line.get("grade") or {}).get("score") is not None
+def _waits(line: Prediction) -> bool:
+    """Whether there is something to grade and no grade; recorded grades may be of answers that
+    nobody kept.
+    """
+    grade = line.get("grade")
+    return (grade or {}).get("score") is None and (grade is not None or bool(said_of(line)))
+
+
+def _score(
+    credit: float | None, *, correct: bool = False, invalid: bool = False, chosen: Any = None
+) -> dict[str, Any]:
+    return {
+        "credit": credit, "correct": correct, "tie": False, "invalid": invalid, "chosen": chosen,
+    }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.judged import OVERALL, Judged, by_split
-from seal.evaluation.judges.graded import count_ungraded, score_graded
+from seal.evaluation.judges.graded import count_ungraded, number_of, score_graded
 from seal.evaluation.sources.json_rows import read_json_lines
 from seal.evaluation.sources.row_pictures import pictures_of_rows
 from seal.evaluation.sources.rows import Rows
@@ -108,7 +109,12 @@ def _question(
 
 def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     """The answer's grade as a share of the highest; `chosen` holds the reference's as well."""
-    return score_graded(line, lambda score: float(score[1]) / HIGHEST)
+    return score_graded(line, _answer_share)
+
+
+def _answer_share(pair: Any) -> float:
+    reference, answer = map(number_of, pair)
+    return answer / HIGHEST if 0 <= reference <= HIGHEST else math.nan
 
 
 def metrics(judged: Sequence[Judged], seed: int) -> dict[str, dict[str, Any]]:

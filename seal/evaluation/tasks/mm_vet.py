@@ -11,7 +11,7 @@ import numpy as np
 
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.judged import OVERALL, Judged, by_split
-from seal.evaluation.judges.graded import count_ungraded, score_graded, several_runs
+from seal.evaluation.judges.graded import count_ungraded, number_of, score_graded, several_runs
 from seal.evaluation.sources.row_pictures import pictures_of_rows
 from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import Prediction, TaskQuestion
@@ -75,7 +75,7 @@ def _question(entry: Entry, name: str, image_key: str | None) -> TaskQuestion:
 
 def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     """The grade, from 0 to 1; of several runs, their mean."""
-    return score_graded(line, lambda score: float(score))
+    return score_graded(line, number_of)
 
 
 def splits_of(question: TaskQuestion) -> tuple[str, ...]:

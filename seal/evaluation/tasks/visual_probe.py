@@ -9,7 +9,7 @@ from typing import Any
 
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.judged import OVERALL, Judged, by_split
-from seal.evaluation.judges.graded import count_ungraded, score_graded
+from seal.evaluation.judges.graded import count_ungraded, number_of, score_graded
 from seal.evaluation.sources.json_rows import read_json_list
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.evaluation.tasks.entries import Entry
@@ -89,7 +89,7 @@ def _below(folder: Path, image: str) -> str:
 
 def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     """1 for what the judge calls right, 0 for what it calls wrong."""
-    return score_graded(line, lambda score: float(score))
+    return score_graded(line, number_of)
 
 
 def metrics(judged: Sequence[Judged], seed: int) -> dict[str, dict[str, Any]]:

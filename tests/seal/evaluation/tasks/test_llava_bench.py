@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from seal.evaluation.judged import Judged
+from seal.evaluation.score import ScoreRun, run_score
 from seal.evaluation.sources.rows import ListedRows
 from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.llava_bench import SPEC, metrics, read, read_rows
@@ -211,3 +212,31 @@ def test_files_that_do_not_fit_each_other_name_the_line(tmp_path, file, rows, pr
     write(bench(tmp_path) / file, rows)
     with pytest.raises(ValueError, match=problem):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("score", [[11, 5], [5, 11], [5], 5, "55", [5, "5"], [5, float("nan")]])
+def test_a_stored_grade_that_is_none_is_told_and_not_counted(score):
+    question = TaskQuestion(id="7", text="?", split="conv")
+    line = {"id": "7", "answer": {"text": "x"}, "grade": {"score": score}}
+    with pytest.raises(ValueError, match=r"7: grade\.score="):
+        SPEC.judge(question, line)
+
+
+def test_reviews_are_scored_by_eval_score_and_name_who_graded(tmp_path):
+    rows = [
+        review(0, "conv", [8, 10]),
+        review(1, "detail", [9, 6.5]),
+        review(2, "complex", [-1, -1]),
+    ]
+    run = ScoreRun(
+        task="llava_bench",
+        answers=str(write(tmp_path / "r.jsonl", rows)),
+        out=str(tmp_path / "out"),
+        name="other",
+    )
+    metrics = run_score(run)
+    overall = metrics["systems"]["other"]["overall"]
+    assert overall["relative"]["value"] == 16.5 / 17 and overall["ungraded"] == 1
+    assert metrics["judge"] == {
+        "model": "not told", "prompt": "llava_bench/official", "graded": 2, "ungraded": 1,
+    }  # fmt: skip

@@ -238,3 +238,11 @@ def test_a_malformed_file_names_its_entry(tmp_path, text, problem):
     with pytest.raises(ValueError, match=problem) as caught:
         read(tmp_path)
     assert str(caught.value).startswith(str(tmp_path / "mm-vet.json"))
+
+
+@pytest.mark.parametrize("score", [1.5, -0.5, float("nan"), "0.5", True, [0.5], {}])
+def test_a_stored_grade_that_is_none_is_told_and_not_counted(score):
+    question = TaskQuestion(id="v1_7", text="?", meta={"capability": ["rec"]})
+    line = {"id": "v1_7", "answer": {"text": "x"}, "grade": {"score": score}}
+    with pytest.raises(ValueError, match=r"v1_7: grade\.score="):
+        SPEC.judge(question, line)

@@ -56,7 +56,7 @@ def test_accuracy_is_the_share_that_the_judge_calls_right(tmp_path):
     questions, _ = read(bench(tmp_path))
     grades = [1.0, None, 0.0, None]
     lines = [{"answer": {"text": "a mug"}, "grade": {"score": grade}} for grade in grades]
-    lines[3]["answer"] = {"text": ""}
+    lines[3] = {"answer": {"text": ""}}
     judged = [
         Judged(q, line, SPEC.judge(q, line)) for q, line in zip(questions, lines, strict=True)
     ]
