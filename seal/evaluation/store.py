@@ -51,13 +51,15 @@ class PredictionStore:
         return key in self._asked and self._asked[key] != asked
 
     def add(self, lines: Iterable[Prediction]) -> None:
-        """Append, and make sure it is on disk."""
-        with self._path.open("a", encoding="utf-8") as file:
-            for line in lines:
-                file.write(json.dumps(line) + "\n")
-                self._asked[self.key(line)] = line.get("asked")
-            file.flush()
+        """Append, in one go as far as the system allows, and make sure it is on disk."""
+        lines = list(lines)
+        left = memoryview("".join(json.dumps(line) + "\n" for line in lines).encode())
+        with self._path.open("ab", buffering=0) as file:
+            while left:
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
+        for line in lines:
+            self._asked[self.key(line)] = line.get("asked")
 
     def merge(self, order: Mapping[Key, int]) -> list[Prediction]:
         """All lines whose key is in `order`, in that order; shards become one file.

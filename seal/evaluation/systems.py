@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL.Image import Image
 
+from seal.evaluation.asked_boxes import AskedBoxes, AskedOracle
 from seal.evaluation.controls import (
     CONTROLS,
     ORACLE_CROP,
@@ -21,7 +22,7 @@ from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel
 from seal.inference.build_locator import build_locator, check_search
 from seal.inference.vicrop.config import ViCropConfig
-from seal.pipeline import ProtocolConfig, Question, Seal
+from seal.pipeline import ProtocolConfig, Seal
 from seal.pipeline.planner import PlannerConfig
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
@@ -35,14 +36,9 @@ class Known:
 
     def __init__(self) -> None:
         self._targets: dict[int, dict[str, tuple[Box, ...]]] = {}
-        self._asked: dict[tuple[int, str], tuple[Box, ...]] = {}
 
     def __call__(self, image: Image, target: str) -> Sequence[Box]:
         return self._targets.get(id(image), {}).get(target, ())
-
-    def of(self, question: Question) -> Sequence[Box]:
-        """The boxes that are annotated for a question, whatever they are called."""
-        return self._asked.get((id(question.image), question.text), ())
 
     def tell(self, image: Image, targets: Iterable[AnnotatedTarget]) -> None:
         """What is in an image; adds to what is known about it."""
@@ -50,17 +46,9 @@ class Known:
         for target in targets:
             known[target.name] = merged(known.get(target.name, ()), target.boxes)
 
-    def tell_asked(self, image: Image, text: str, targets: Sequence[AnnotatedTarget]) -> None:
-        """What a question about an image is about; `tell` besides."""
-        self.tell(image, targets)
-        for target in targets:
-            asked = self._asked.get((id(image), text), ())
-            self._asked[id(image), text] = merged(asked, target.boxes)
-
     def forget(self) -> None:
         """Drop everything."""
         self._targets.clear()
-        self._asked.clear()
 
 
 class Systems:
@@ -86,22 +74,23 @@ class Systems:
         """
         check_systems(names)
         self.control_of = controlled_system(names, control_of)
-        self.known = Known()
+        self.known = AskedBoxes()
         self._answers = FirstAnswers(answer_model)
         self.search_model = search_model
         self._cached = None if search_model is None else CachedModel(search_model)
         locators: dict[str, Locator | None] = {}
         for search in dict.fromkeys(map(self.search_of, names)):
-            locator = build_locator(
-                search,
-                self._cached,
-                search_config,
-                known=self.known,
-                answer_model=answer_model,
-                vicrop=vicrop,
-                protocol=protocol.name,
-                nms_iou=protocol.nms_iou,
-            )
+            locator: Locator | None = AskedOracle(self.known)
+            if search != "oracle":
+                locator = build_locator(
+                    search,
+                    self._cached,
+                    search_config,
+                    answer_model=answer_model,
+                    vicrop=vicrop,
+                    protocol=protocol.name,
+                    nms_iou=protocol.nms_iou,
+                )
             if locator is not None and search == self.control_of:
                 locator = FirstSearches(locator, self._answers)
             locators[search] = locator
