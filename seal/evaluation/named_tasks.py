@@ -12,6 +12,8 @@ from seal.evaluation.tasks.spec import TaskSpec
 # Task -> the module that declares it, as SPEC, or in SPECS where it declares several.
 _MODULES = {
     "vstar_bench": "vstar_bench",
+    "pope": "pope",
+    "mme": "mme",
     "mm_vet": "mm_vet",
     "llava_bench": "llava_bench",
     "visual_probe": "visual_probe",

@@ -126,7 +126,7 @@ def resampled(
     sums: np.ndarray,
     sizes: np.ndarray,
     *,
-    seed: int | tuple[int, ...] = 0,
+    seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> np.ndarray:
     """(resamples, k) column means of clusters, drawn with replacement and as many as there are.

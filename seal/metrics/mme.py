@@ -8,11 +8,11 @@ ten categories and cognition four (Fu et al., 2023; MME's eval_tool, calculation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seal.metrics.intervals import RESAMPLES, proportion, resampled
+from seal.metrics.intervals import RESAMPLES, proportion
 from seal.metrics.metric import Metric
 
 PERCEPTION = (
@@ -33,53 +33,48 @@ class Pair:
     invalid: int = 0
 
 
-def category_metrics(pairs: Sequence[Pair], *, seed: int = 0) -> dict[str, Metric]:
-    """`score` (from 0 to 200), `accuracy` and `accuracy_plus` (fractions) of one category."""
-    return _shares(pairs, seed) | {"score": total_score({"": pairs}, seed=seed)}
+def mme_metrics(categories: Mapping[str, Sequence[Pair]], *, seed: int = 0) -> dict[str, Metric]:
+    """`score`, `accuracy` and `accuracy_plus` of one category, or of several together.
 
-
-def total_metrics(categories: Mapping[str, Sequence[Pair]], *, seed: int = 0) -> dict[str, Metric]:
-    """The same of several categories: scores added up, shares over all their questions."""
-    every = [pair for pairs in categories.values() for pair in pairs]
-    return _shares(every, seed) | {"score": total_score(categories, seed=seed)}
-
-
-def total_score(categories: Mapping[str, Sequence[Pair]], *, seed: int = 0) -> Metric:
-    """The sum of the categories' scores; the bootstrap draws images within each category.
-
-    None if a category has no pair, since a sum over the others would look like a low score.
+    Scores are added up, up to 200 each; the others are fractions of all questions, or images.
+    Intervals are of a bootstrap that draws images within each category. The score is None if a
+    category has no pair, since a sum over the others would look like a low one.
     """
-    value = 0.0
-    draws = np.zeros(RESAMPLES)
+    every = [pair for pairs in categories.values() for pair in pairs]
+    plus = proportion(
+        [all(pair.right) for pair in every], invalid=sum(pair.invalid > 0 for pair in every)
+    )
+    n, invalid = 2 * len(every), sum(pair.invalid for pair in every)
+    if not every:
+        return {"score": Metric(None, 0), "accuracy": Metric(None, 0), "accuracy_plus": plus}
+    value = right = 0.0
+    scores, rights = np.zeros(RESAMPLES), np.zeros(RESAMPLES)
     for number, pairs in enumerate(categories.values()):
         if not pairs:
-            return Metric(None, 0)
-        right = np.array([sum(pair.right) for pair in pairs], np.float64)
-        both = np.array([all(pair.right) for pair in pairs], np.float64)
+            continue
+        both = sum(all(pair.right) for pair in pairs)
+        one = sum(any(pair.right) for pair in pairs) - both
         # In the order of the published code, whose last digit it shares.
-        accuracy, plus = float(right.sum()) / (2 * len(pairs)), float(both.sum()) / len(pairs)
-        value += accuracy * 100 + plus * 100
-        columns = np.stack([right, both], axis=1)
-        means = resampled(columns, np.ones(len(pairs)), seed=(seed, number))
-        draws += 50 * means[:, 0] + 100 * means[:, 1]
-    n = 2 * sum(map(len, categories.values()))
-    invalid = sum(pair.invalid for pairs in categories.values() for pair in pairs)
-    if all(len(pairs) == 1 for pairs in categories.values()):
-        return Metric(value, n, invalid)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return Metric(value, n, invalid, float(low), float(high))
-
-
-def _shares(pairs: Sequence[Pair], seed: int) -> dict[str, Metric]:
-    invalid = sum(pair.invalid for pair in pairs)
+        value += (2 * both + one) / (2 * len(pairs)) * 100 + both / len(pairs) * 100
+        right += 2 * both + one
+        # Which images are drawn does not matter, only how many of each kind: that is multinomial.
+        rng = np.random.default_rng((seed, number))
+        shares = np.array([both, one, len(pairs) - both - one]) / len(pairs)
+        drawn = rng.multinomial(len(pairs), shares, RESAMPLES)
+        rights += 2 * drawn[:, 0] + drawn[:, 1]
+        scores += (4 * drawn[:, 0] + drawn[:, 1]) / (2 * len(pairs)) * 100
+    accuracy = Metric(right / n, n, invalid, *_between(rights / n))
+    if right in (0, n):  # all alike: as many items as there are images, to Wilson
+        accuracy = replace(accuracy, low=plus.low, high=plus.high)
     return {
-        "accuracy": proportion(
-            [right for pair in pairs for right in pair.right],
-            invalid=invalid,
-            clusters=[image for image in range(len(pairs)) for _ in range(2)],
-            seed=seed,
-        ),
-        "accuracy_plus": proportion(
-            [all(pair.right) for pair in pairs], invalid=sum(pair.invalid > 0 for pair in pairs)
-        ),
+        "score": Metric(value, n, invalid, *_between(scores))
+        if all(categories.values())
+        else Metric(None, 0),
+        "accuracy": accuracy,
+        "accuracy_plus": plus,
     }
+
+
+def _between(draws: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(low), float(high)

@@ -65,6 +65,28 @@ def yes_no_metrics(
     }
 
 
+def mean_f1(
+    said: Sequence[bool | None],
+    true: Sequence[bool],
+    groups: Sequence[Hashable],
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
+) -> Metric:
+    """The mean of each group's F1 of "yes"; the same images may be asked about in every group."""
+    names = list(dict.fromkeys(groups))
+    items = np.zeros((len(said), 3 * len(names)))
+    for row, (answer, truth, group) in enumerate(zip(said, true, groups, strict=True)):
+        at = 3 * names.index(group)
+        items[row, at : at + 3] = answer is True and truth, answer is True, truth
+
+    def statistic(means: np.ndarray) -> np.ndarray:
+        return np.mean([_f1(means[..., at : at + 3]) for at in range(0, items.shape[1], 3)], axis=0)
+
+    unclear = sum(answer is None for answer in said)
+    return bootstrap(items, statistic, invalid=unclear, clusters=clusters, seed=seed)
+
+
 def _extreme(
     metric: Metric, wholes: Sequence[float], clusters: Sequence[Hashable] | None
 ) -> Metric:
