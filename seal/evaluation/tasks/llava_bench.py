@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.judged import OVERALL, Judged, by_split
 from seal.evaluation.judges.graded import count_ungraded, number_of, score_graded
 from seal.evaluation.sources.json_rows import read_json_lines
-from seal.evaluation.sources.row_pictures import pictures_of_rows
+from seal.evaluation.sources.row_pictures import shared_pictures
 from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.evaluation.tasks.entries import Entry
 from seal.evaluation.tasks.llava_reviews import read_reviews
+from seal.evaluation.tasks.row_entry import Ids
 from seal.evaluation.tasks.spec import Read, TaskSpec
 from seal.metrics.intervals import mean, ratio
 from seal.metrics.metric import Metric
@@ -54,13 +56,15 @@ def read_rows(rows: Rows) -> Read:
     """Rows of the hub's lmms-lab/llava-bench-in-the-wild."""
     rows.need("question_id", "image", "question", "category", "caption", "gpt_answer")
     keys = [column for column in rows.columns if column != "image"]
+    ids = Ids()
     questions: list[TaskQuestion] = []
     for index, row in enumerate(rows):
         entry = Entry(rows.where(index), {key: row[key] for key in keys})
-        name = _name(entry, "question_id")
+        name = ids.new(entry, "question_id", _name(entry, "question_id"))
         context, reference = _context(entry, "caption"), entry.text("gpt_answer")
         questions.append(_question(entry, name, "question", name, context, reference))
-    return questions, pictures_of_rows(rows, [question.id for question in questions])
+    shown, pictures = shared_pictures(rows, [question.id for question in questions])
+    return [replace(q, image=name) for q, name in zip(questions, shown, strict=True)], pictures
 
 
 def _by(path: Path, key: str, *others: str) -> dict[str, Entry]:

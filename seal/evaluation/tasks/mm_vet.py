@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.judged import OVERALL, Judged, by_split
 from seal.evaluation.judges.graded import count_ungraded, number_of, score_graded, several_runs
-from seal.evaluation.sources.row_pictures import pictures_of_rows
+from seal.evaluation.sources.row_pictures import shared_pictures
 from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.evaluation.tasks.entries import Entry
 from seal.evaluation.tasks.mm_vet_grades import read_grades
 from seal.evaluation.tasks.named_entries import named_entry, read_named
+from seal.evaluation.tasks.row_entry import Ids
 from seal.evaluation.tasks.spec import Read, TaskSpec
 from seal.metrics.intervals import mean
 from seal.metrics.metric import Metric
@@ -30,17 +32,20 @@ CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")  # as the official 
 def read(path: Path) -> Read:
     """mm-vet.json, or the folder that holds it, and images/ beside it."""
     file = path / FILE if path.is_dir() else path
-    questions = [
-        _question(named_entry(file, name, entry, _KEYS), name, "imagename")
-        for name, entry in read_named(file).items()
-    ]
+    questions = [_question(entry, name, entry.text("imagename")) for name, entry in _entries(file)]
     folder = file.parent / "images"
     return questions, FolderImages(folder if folder.is_dir() else file.parent)
+
+
+def _entries(file: Path) -> Iterator[tuple[str, Entry]]:
+    for name, content in read_named(file).items():
+        yield name, named_entry(file, name, content, _KEYS)
 
 
 def read_rows(rows: Rows) -> Read:
     """Rows of the hub's lmms-lab/MMVet; its capabilities are one text, with commas."""
     rows.need("question_id", "image", "question", "answer", "capability")
+    ids = Ids()
     questions: list[TaskQuestion] = []
     for index, row in enumerate(rows):
         small = {key: row[key] for key in ("question_id", "question", "answer")}
@@ -48,11 +53,13 @@ def read_rows(rows: Rows) -> Read:
         if isinstance(listed, str):
             listed = [name.strip() for name in listed.split(",")]
         entry = Entry(rows.where(index), small | {"capability": listed})
-        questions.append(_question(entry, entry.text("question_id"), None))
-    return questions, pictures_of_rows(rows, [question.id for question in questions])
+        name = ids.new(entry, "question_id", entry.text("question_id"))
+        questions.append(_question(entry, name, None))
+    shown, pictures = shared_pictures(rows, [question.id for question in questions])
+    return [replace(q, image=name) for q, name in zip(questions, shown, strict=True)], pictures
 
 
-def _question(entry: Entry, name: str, image_key: str | None) -> TaskQuestion:
+def _question(entry: Entry, name: str, image: str | None) -> TaskQuestion:
     capabilities = entry.texts("capability")
     unknown = [one for one in capabilities if one not in CAPABILITIES]
     if unknown or not capabilities or len(set(capabilities)) != len(capabilities):
@@ -65,7 +72,7 @@ def _question(entry: Entry, name: str, image_key: str | None) -> TaskQuestion:
     return TaskQuestion(
         id=name,
         text=entry.text("question"),
-        image=name if image_key is None else entry.text(image_key),
+        image=image,
         labels=labels,
         meta={"capability": [one for one in CAPABILITIES if one in capabilities]}
         # Answer files of LLaVA's form number the questions.

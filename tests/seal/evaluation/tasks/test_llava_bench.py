@@ -88,7 +88,11 @@ def test_the_rows_of_the_hub_say_the_same(tmp_path):
     assert [(q.id, q.text, q.split, q.labels, q.meta) for q in found] == [
         (q.id, q.text, q.split, q.labels, q.meta) for q in questions
     ]
-    assert images.digest("0") == images.digest("1") != images.digest("2")
+    # Both questions of one picture know it by one name: intervals resample pictures.
+    assert [q.image for q in found] == ["0", "0", "2"]
+    assert images.has("2") and images.digest("0") != images.digest("2")
+    with pytest.raises(ValueError, match=r"hub: row 1: question_id=.*hub: row 0 has it"):
+        read_rows(ListedRows("hub", rows[:1] * 2, [": row 0", ": row 1"]))
 
 
 def test_the_score_is_the_answers_grades_over_the_references(tmp_path):
