@@ -123,6 +123,12 @@ class SearchRun(ModelChoice):
 def run_search(run: SearchRun) -> dict[str, Any] | None:
     """Search, judge and write; the metrics, on the first process only."""
     task, folder = run.build_task(), Path(run.out)
+    targets = task.targets()
+    if not targets:
+        raise ValueError(
+            f"{run.benchmark} has no annotated targets to search for: the JSONL form of V*Bench has "
+            "none, its folders have"
+        )
     with shard_of_run() as shard, shard.writes(folder):
         device = shard.device(run.device)
         if shard.rank == 0:
@@ -131,18 +137,16 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
             if run.vsm is not None and "seal" in run.guide.names:
                 guide["weights"]["vsm"] = fingerprint(model_folder(run.vsm))
             settings = asdict(run) | guide | {"task_version": task.version}
-            settle(folder, settings, (*FREE, "strategies", "reference", "traces"))
+            settle(folder, settings, (*FREE, "images", "strategies", "reference", "traces"))
         shard.wait()
         known = Known()
         model = load_run_guide(run, shard, known)
         made_with = environment(device) | {"seed": run.seed, "guide": model.settings()}
-        targets = task.targets()
         if shard.rank == 0:
-            if targets:
-                first = targets[0]
-                made_with["locate_answer"] = check_constant_answer(
-                    model, task.images, first.image, first.target.name
-                )
+            first = targets[0]
+            made_with["locate_answer"] = check_constant_answer(
+                model, task.images, first.image, first.target.name
+            )
             write_json(folder / ENVIRONMENT, made_with)
         config = run.search.applied_to(model.search_config(), seed=run.seed)
         replay = StrategyReplay(

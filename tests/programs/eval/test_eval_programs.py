@@ -248,6 +248,15 @@ def test_a_benchmark_experiment_composes_and_names_its_run(name):
     assert run.protocol == ("as_released" if name.endswith("as_released") else "default")
 
 
+@pytest.mark.parametrize(
+    ("name", "guide"), [("owlvit", "owlv2"), ("grounding_dino", "grounding_dino")]
+)
+def test_a_detector_on_the_whole_image_is_an_experiment_without_search_model(name, guide):
+    run = compose(CONF, "eval", BenchmarkRun, [f"experiment={name}_vstar_bench"])
+    assert run.systems == ["none", "whole_image_detector"] and run.vsm is None
+    assert run.guide.names == [guide] and list(run.guide.models) == [guide]
+
+
 def test_the_experiments_of_other_answer_models_compose_and_name_their_runs():
     vicrop = compose(CONF, "eval", BenchmarkRun, ["experiment=vicrop_vstar_bench"])
     assert vicrop.out == "runs/vicrop_vstar_bench" and vicrop.vsm is None
@@ -270,6 +279,9 @@ def test_the_word_for_the_quirks_on_the_command_line_wins_over_the_experiments()
 def test_a_search_experiment_composes_and_names_its_run():
     run = compose(CONF, "eval_search", SearchRun, ["experiment=vsm_vstar_search"])
     assert run.out == "runs/vsm_vstar_search" and len(run.chosen) == 8
+    humans = compose(CONF, "eval_search", SearchRun, ["experiment=vsm_coco_search18"])
+    assert humans.task == "coco_search18" and humans.images == "data/coco_search18/images"
+    assert humans.chosen == [*run.chosen, "human_prior_0.9", "human_prior_0.8"]
 
 
 def test_every_table_composes_and_leaves_what_was_not_run_empty(tmp_path, monkeypatch):

@@ -142,3 +142,14 @@ def test_a_wrong_setting_is_named(wrong, says):
 def test_the_strategies_of_the_table_are_the_default():
     assert run("x").chosen[-2:] == ["human_prior_0.9", "human_prior_0.8"]
     assert "human_prior_0.9" not in run("x", task="vstar_bench").chosen
+
+
+def test_a_benchmark_without_boxes_has_nothing_to_search_for(tmp_path):
+    question = {
+        "image": "a.jpg", "text": "What?\n(A) one\n(B) two\n", "category": "direct_attributes",
+        "label": "A", "question_id": 0,
+    }  # fmt: skip
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.jpg")
+    (tmp_path / "test_questions.jsonl").write_text(json.dumps(question) + "\n")
+    with pytest.raises(ValueError, match="has no annotated targets to search for"):
+        run_search(run(tmp_path / "out", tmp_path, task="vstar_bench", strategies=["guided"]))
