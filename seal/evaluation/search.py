@@ -126,8 +126,8 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
     targets = task.targets()
     if not targets:
         raise ValueError(
-            f"{run.benchmark} has no annotated targets to search for: the JSONL form of V*Bench has "
-            "none, its folders have"
+            f"{run.benchmark} has no annotated targets to search for: V*Bench has them in its "
+            "folders, not in the JSONL form"
         )
     with shard_of_run() as shard, shard.writes(folder):
         device = shard.device(run.device)
