@@ -1,4 +1,4 @@
-"""Which rows of a small table show one picture, where only the pictures themselves tell."""
+"""The pictures of a table's rows: one a row, or one where several rows show the same."""
 
 from __future__ import annotations
 
@@ -8,6 +8,23 @@ from collections.abc import Sequence
 from seal.evaluation.benchmark_images import BytesImages
 from seal.evaluation.sources.pictures import picture_bytes, row_images
 from seal.evaluation.sources.rows import Rows
+
+
+def pictures_of_rows(rows: Rows, names: Sequence[str], column: str = "image") -> BytesImages:
+    """The picture in `column` of each row, under the name of the row's place in `names`.
+
+    Raises:
+        ValueError: two rows have one name.
+    """
+    places: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in places:
+            raise ValueError(
+                f"{rows.where(index)} is called {name}, as is {rows.where(places[name])}: which "
+                "one is meant?"
+            )
+        places[name] = index
+    return row_images(rows, {name: (index, column) for name, index in places.items()})
 
 
 def shared_pictures(
