@@ -1,0 +1,1 @@
+"""A run's answers in the forms that other programs and the benchmarks' servers read."""
