@@ -26,6 +26,7 @@ from seal.evaluation.results_page import RESULTS
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.shards import Shard, shard_of_run
+from seal.evaluation.shared_search import units
 from seal.evaluation.store import ENVIRONMENT, require_own_folder, settle, write_json
 from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.task import Task
@@ -141,7 +142,12 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
             "given words are: set scoring=letter"
         )
     task = run.build_task()
-    task.questions()  # what is wrong with them is told before a model is read
+    questions = task.questions()  # what is wrong with them is told before a model is read
+    if run.share_search and len(units(questions, True)) == len(questions):
+        raise ValueError(
+            f"share_search=true, but no two rows in a row of {run.benchmark} put one question in "
+            'several ways (the same meta["group"], image and text): leave it out'
+        )
     folder = Path(run.out)
     with shard_of_run() as shard, shard.writes(folder):
         judge = _judge(run) if shard.rank == 0 else None  # who is not there is told now

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -108,31 +105,6 @@ def test_a_search_model_may_join_a_run_that_had_none(place, tmp_path, capsys):
     assert set(weights) == {"vqa", "vsm"}
     assert run_program("eval/benchmark", *one, "systems=[none]") == 0
     assert yaml.safe_load((tmp_path / "config.yaml").read_text())["weights"] == weights
-
-
-def test_two_processes_predict_what_one_does(place, done, tmp_path):
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone",
-        "--nproc-per-node", "2", str(ROOT / "eval" / "benchmark.py"),
-        f"benchmark={place / 'bench'}", f"vqa={place / 'vqa'}", f"vsm={place / 'vsm'}",
-        f"out={tmp_path}", "device=cpu", "systems=[none,oracle]", "targets=annotated",
-    ]  # fmt: skip
-    finished = subprocess.run(
-        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-        timeout=200,
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr
-    alone, shared = (
-        {
-            (line["id"], line["system"]): line["answer"]["losses"]
-            for line in map(json.loads, (folder / "predictions.jsonl").read_text().splitlines())
-        }
-        for folder in (done, tmp_path)
-    )
-    assert set(shared) == {key for key in alone if key[1] != "guided"}
-    for key, losses in shared.items():
-        assert losses == pytest.approx(alone[key], abs=1e-5)
-    assert not list(tmp_path.glob("predictions.rank*"))
 
 
 def test_strategies_are_compared_and_drawn(place, tmp_path, capsys):
