@@ -39,7 +39,7 @@ FREE = ("answers", "out", "judge", "judge_api_key_env", "judging", "baseline")
 class JudgeRun:
     """conf/eval_judge.yaml"""
 
-    task: str  # mm_vet, llava_bench or visual_probe
+    task: str  # mm_vet, llava_bench, visual_probe or zoom_bench
     answers: str  # the folder of a run of eval/benchmark or eval/score, or its predictions.jsonl
     judge: str | None = None  # http://HOST:PORT/v1#MODEL, or https://api.openai.com/v1#gpt-4.1
     judge_api_key_env: str = "OPENAI_API_KEY"  # the variable that holds the key
@@ -78,7 +78,7 @@ def run_judge(run: JudgeRun) -> dict[str, Any]:
 def grade_folder(folder: Path, lines: Sequence[Prediction], judge: Judge) -> list[Prediction]:
     """Grade what this judge has not graded yet, and keep all in the folder, in the order given.
 
-    Where nothing was said there is nothing to grade.
+    Where nothing was said, or an option had to be chosen, there is nothing to grade.
 
     Raises:
         ValueError: a question cannot be graded, or the server refuses.
@@ -90,8 +90,9 @@ def grade_folder(folder: Path, lines: Sequence[Prediction], judge: Judge) -> lis
     for place, line in enumerate(lines):
         if (said := said_of(line)) and not judge.made(line.get("grade")):
             question = TaskQuestion.from_dict(line["question"])
-            places.append(place)
-            prompts.append(judge.rubric.prompt(question, said))
+            if not question.options:
+                places.append(place)
+                prompts.append(judge.rubric.prompt(question, said))
     bar = tqdm(total=len(prompts), desc=judge.rubric.version, unit="answer", disable=not prompts)
 
     def done(number: int, grade: Grade) -> None:

@@ -11,6 +11,7 @@ RUBRICS: dict[str, Rubric] = {
     "mm_vet": MMVetRubric(),
     "llava_bench": LLaVABenchRubric(),
     "visual_probe": VisualProbeRubric(),
+    "zoom_bench": VisualProbeRubric("zoom_bench/1"),
 }
 
 

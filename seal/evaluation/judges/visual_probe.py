@@ -30,9 +30,10 @@ _AGAIN = (
 
 
 class VisualProbeRubric:
-    """1 for a right answer, 0 for a wrong one."""
+    """1 for a right answer, 0 for a wrong one; ZoomBench's open answers are graded so too."""
 
-    version = "visual_probe/1"
+    def __init__(self, version: str = "visual_probe/1") -> None:
+        self.version = version
 
     def prompt(self, question: TaskQuestion, said: str) -> JudgePrompt:
         """See `Rubric`."""

@@ -61,16 +61,15 @@ def _is_incomplete(copies: Sequence[Judged]) -> bool:
     return len(copies) < (moving or 2)
 
 
-def _spec(name: str, title: str, config: str, scoring: str, counts: dict[str, int]) -> TaskSpec:
+def _spec(name: str, title: str, files: str, config: str, scoring: str) -> TaskSpec:
     return TaskSpec(
         name=name,
         title=title,
-        files="the official .tsv with its circular copies, such as MMBench_DEV_EN.tsv or "
-        "mmbench_dev_20230712.tsv",
+        files=f"the official .tsv with its circular copies, such as {files}",
         hub=f"lmms-lab/MMBench:{config}:dev",
         origin="https://github.com/open-compass/MMBench",
         licence="Apache-2.0, of the pictures their owners'",
-        counts=counts,
+        counts={},  # its editions and splits are of several sizes
         scorings=(
             scoring, "letter_vlmevalkit", "likelihood", "letter", "letter_cyclic", "string",
         ),
@@ -88,9 +87,15 @@ SPECS = [
     _spec(
         "mmbench",
         "MMBench: abilities of perception and reasoning, options in every rotation",
+        "mmbench_dev_20230712.tsv (4377 rows) or MMBench_DEV_EN.tsv",
         "en",
         "letter_llava",
-        {OVERALL: 4377},
     ),
-    _spec("mmbench_cn", "MMBench-CN: the same in Chinese", "cn", "letter_llava_cn", {}),
+    _spec(
+        "mmbench_cn",
+        "MMBench-CN: the same in Chinese",
+        "mmbench_dev_cn_20231003.tsv or MMBench_DEV_CN.tsv",
+        "cn",
+        "letter_llava_cn",
+    ),
 ]

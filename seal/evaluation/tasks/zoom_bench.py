@@ -9,7 +9,7 @@ from typing import Any
 
 from seal.evaluation.benchmark_images import BenchmarkImages, FolderImages
 from seal.evaluation.judged import OVERALL, Judged, accuracy, by_split, judge_choice
-from seal.evaluation.judges.graded import score_graded
+from seal.evaluation.judges.graded import number_of, score_graded
 from seal.evaluation.scorings.file_order import SHUFFLED
 from seal.evaluation.scorings.zoom_bench import extracted
 from seal.evaluation.sources.pictures import row_images
@@ -121,7 +121,7 @@ def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     said = extracted((line["answer"] or {}).get("text") or "")
     if said and _plain(said) == _plain(question.labels[0]):
         return {"credit": 1.0, "correct": True, "tie": False, "invalid": False, "chosen": said}
-    return score_graded(line, float)
+    return score_graded(line, number_of)
 
 
 def _plain(text: str) -> str:
@@ -159,7 +159,7 @@ SPEC = TaskSpec(
     hub="inclusionAI/ZoomBench",
     origin="https://huggingface.co/datasets/inclusionAI/ZoomBench",
     licence="Apache-2.0",
-    counts={WHOLE: 845, CROP: 845, OVERALL: 845},
+    counts={WHOLE: 845, OVERALL: 845},
     scorings=("as_asked_zoom_bench",),
     read=read,
     read_rows=read_rows,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,10 @@ import pytest
 from option_lines import written_line
 from PIL import Image
 
+from seal.evaluation.grading import grade_folder
+from seal.evaluation.judges.judge import Grade, Judge
+from seal.evaluation.judges.rubric import JudgePrompt
+from seal.evaluation.judges.rubrics import rubric_of
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.task import TaskQuestion
 
@@ -153,3 +158,31 @@ def test_a_choice_whose_options_are_not_to_be_found_is_an_open_question(tmp_path
     question = SPEC.task(str(hub_copy(tmp_path, content))).questions()[0]
     assert question.options == () and question.labels == ("B",)
     assert scored([question], {"a": "B"})["overall"]["accuracy"]["value"] == 1
+
+
+class StrictJudge:
+    """Grades everything 0; remembers what it was asked."""
+
+    rubric = rubric_of("zoom_bench")
+
+    def __init__(self) -> None:
+        self.asked: list[JudgePrompt] = []
+
+    def made(self, grade: Any) -> bool:
+        return bool(grade)
+
+    def grade(self, prompts: Sequence[JudgePrompt], done: Callable[[int, Grade], None]) -> None:
+        self.asked += prompts
+        for place in range(len(prompts)):
+            done(place, {"score": 0.0})
+
+
+def test_only_open_questions_are_graded(tmp_path: Path) -> None:
+    questions = SPEC.task(str(hub_copy(tmp_path / "hub"))).questions()
+    lines = [written_line(q, "A stop sign, I think", SCORING) for q in questions]
+    judge = StrictJudge()
+    graded = grade_folder(tmp_path / "out", lines, cast(Judge, judge))
+    assert len(judge.asked) == 2 and "Exit 12." in judge.asked[0].user
+    assert [line["id"] for line in graded if "grade" in line] == ["b", "b/crop"]
+    found = SPEC.task("").metrics(graded)["overall"]
+    assert found["accuracy"]["n"] == 3 and found["accuracy"]["value"] == 0
