@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seal.evaluation.judged import OVERALL
 from seal.evaluation.named_tasks import all_tasks, task_named
+from seal.evaluation.search_tasks import SEARCH_TASKS, SearchTaskSpec, search_task_named
 from seal.evaluation.sources.hub import PREFIX
 from seal.evaluation.tasks.spec import TaskSpec
 
@@ -17,15 +19,19 @@ WIDTH = 100  # letters of a line
 class TasksRun:
     """conf/tasks.yaml"""
 
-    task: str | None = None  # one of them; None: all
+    task: str | None = None  # one of them; None: all, those of finding too
     benchmark: str | None = None  # a copy of it, which is checked: as eval/benchmark is told
     open_images: bool = (
         False  # of the copy: decode every picture, not only look whether it is there
     )
 
     def __post_init__(self) -> None:
+        found = None if self.task is None else search_task_named(self.task)
         if self.task is not None:
-            self.task = task_named(self.task).name
+            also = [spec.name for spec in SEARCH_TASKS]
+            self.task = found.name if found else task_named(self.task, also).name
+        if found and self.benchmark is not None:
+            raise ValueError(f"task={found.name} is checked by {found.command} dry_run=true")
         if self.benchmark is not None and self.task is None:
             raise ValueError(f"benchmark={self.benchmark} is a copy of which benchmark? set task=")
         if self.open_images and self.benchmark is None:
@@ -45,7 +51,24 @@ def describe(spec: TaskSpec) -> str:
         "answers": "in its own form too (eval/score)" if spec.recorded is not None else "",
         "version": spec.version,
     }
-    lines = [f"{spec.name}: {spec.title.rstrip('.')}."]
+    return _told(spec.name, spec.title, facts)
+
+
+def describe_search(spec: SearchTaskSpec) -> str:
+    """The same of a benchmark of finding."""
+    facts = {
+        "command": spec.command,
+        "targets": spec.count,
+        "benchmark=": spec.files,
+        "from": spec.origin,
+        "licence": spec.licence,
+        "metric": spec.metric,
+    }
+    return _told(spec.name, spec.title, facts)
+
+
+def _told(name: str, title: str, facts: Mapping[str, str]) -> str:
+    lines = [f"{name}: {title.rstrip('.')}."]
     for name, fact in facts.items():
         if fact:
             label = f"  {name:<12}"
@@ -58,8 +81,12 @@ def describe(spec: TaskSpec) -> str:
 
 def list_tasks(run: TasksRun) -> str:
     """All benchmarks, or the one that is asked for."""
-    specs = all_tasks() if run.task is None else [task_named(run.task)]
-    return "\n\n".join(map(describe, specs))
+    if run.task is None:
+        told = [*map(describe, all_tasks()), *map(describe_search, SEARCH_TASKS)]
+    else:
+        found = search_task_named(run.task)
+        told = [describe(task_named(run.task)) if found is None else describe_search(found)]
+    return "\n\n".join(told)
 
 
 def _counts(spec: TaskSpec) -> str:

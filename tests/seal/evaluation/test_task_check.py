@@ -9,6 +9,7 @@ from vstar_folder import ANNOTATIONS, write_bench
 
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.named_tasks import TASK_NAMES, all_tasks, task_named
+from seal.evaluation.search_tasks import SEARCH_TASKS
 from seal.evaluation.task_check import check_copy
 from seal.evaluation.task_list import WIDTH, TasksRun, describe, list_tasks
 
@@ -78,7 +79,8 @@ def test_every_benchmark_says_what_it_needs(spec):
 
 def test_all_are_listed_or_the_one_that_is_asked_for():
     told = list_tasks(TasksRun())
-    assert [p.partition(":")[0] for p in told.split("\n\n")] == list(TASK_NAMES)
+    names = [*TASK_NAMES, *(spec.name for spec in SEARCH_TASKS)]
+    assert [p.partition(":")[0] for p in told.split("\n\n")] == names
     assert list_tasks(TasksRun(task="VStar-Bench")) == describe(SPEC)
     assert "191 (attribute 115, spatial 76)" in describe(SPEC)
 
