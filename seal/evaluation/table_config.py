@@ -18,6 +18,7 @@ class ColumnConfig:
     # Where it stands in metrics.json; {system} is the row's, {main} the task's main metric.
     path: str
     task: str = ""  # {task} in a row's run and command
+    command: str = ""  # what measures it, where the table's does not
     n: int | None = None  # items behind the printed shares: their interval is known then
     scale: float | None = None  # other than the table's
     digits: int | None = None
@@ -31,7 +32,7 @@ class RowConfig:
     run: str | None = None  # folder of the run that measures it; None: not one of ours
     system: str = ""  # which system or strategy of that run
     miniature: str = ""  # RUN:SYSTEM among the results of a demo; empty: not shown there
-    command: str = ""  # what measures it, where the table's does not
+    command: str = ""  # what measures it, where its columns' or the table's does not
     note: str = ""  # what to know of its printed numbers
 
 
@@ -112,7 +113,7 @@ class TableConfig:
         if row.run is None:
             return Cell()
         run = Path(row.run.format(task=of.task))
-        command = (row.command or self.command).format(experiment=run.name, task=of.task)
+        command = (row.command or of.command or self.command).format(experiment=run.name, task=of.task)
         if folder is not None:
             run = folder / run.name
             command += f" out={run}"

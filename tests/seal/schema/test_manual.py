@@ -88,7 +88,7 @@ def test_the_experiments_of_a_program_are_those_it_can_run():
     assert {name.partition("_")[0] for name in vqa} == {"vqa"} and "vqa_instruct_7b" in vqa
     assert {name.partition("_")[0] for name in vsm} == {"vsm"} and "vsm_7b" in vsm
     assert benchmark == {
-        "seal_vstar_bench", "seal_vstar_bench_as_released", "vicrop_vstar_bench",
+        "seal_vstar_bench", "seal_vstar_bench_as_released", "seal_general", "vicrop_vstar_bench",
         "qwen3_vl_vstar_bench", "owlvit_vstar_bench", "grounding_dino_vstar_bench",
     }  # fmt: skip
     search = {"vsm_vstar_search", "vsm_coco_search18"}
