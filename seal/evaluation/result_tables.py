@@ -7,36 +7,48 @@ from typing import Any
 
 from seal.pages.table import Table
 
+_MANY_SPLITS = 8  # more stand below one another, systems side by side
+
 
 def benchmark_table(metrics: Mapping[str, Any]) -> Table:
-    """Every system by split, and how it compares with the baseline."""
-    systems: Mapping[str, Any] = metrics["systems"]
-    main = main_metric(metrics)
-    splits = list(next(iter(systems.values()))) if systems else []
+    """The task's main metric of every system by split, and how it compares with the baseline.
+
+    What is compared is the credit of single questions, whatever the main metric makes of it.
+    """
+    systems: Mapping[str, Mapping[str, Any]] = metrics["systems"]
+    main, scale = main_metric(metrics), shown_scale(metrics)
+    splits = list(dict.fromkeys(split for of in systems.values() for split in of))
+    splits.sort(key="overall".__eq__)
     compared = {name.partition("_vs_")[0]: value for name, value in metrics["paired"].items()}
     baselines = sorted({name.partition("_vs_")[2] for name in metrics["paired"]})
-    scale = shown_scale(metrics)
     head = ["system", *splits, "n", "invalid", "ties"]
-    head += [f"vs {baseline} (p)" for baseline in baselines]
+    head += [f"{'' if main == 'accuracy' else 'credit '}vs {one} (p)" for one in baselines]
     rows = []
     for name, by_split in systems.items():
-        whole = by_split[splits[-1]]
-        row = [name, *(scaled(by_split[split].get(main), scale, 1) for split in splits)]
-        row += [str(whole[main]["n"]), str(whole[main]["invalid"]), str(whole.get("ties", ""))]
+        whole = by_split.get(splits[-1], {})
+        of = whole.get(main) or {}
+        row = [name, *(scaled(by_split.get(split, {}).get(main), scale, 1) for split in splits)]
+        row += [str(of.get("n", "")), str(of.get("invalid", "")), str(whole.get("ties", ""))]
         if baselines:
-            row.append(difference(compared.get(name, {}).get("overall"), scale))
+            row.append(difference(compared.get(name, {}).get("overall")))
         rows.append(tuple(row))
-    n = metrics["num_questions"]
-    unit = f"{main.replace('_', ' ')} in percent" if scale == 100 else main.replace("_", " ")
+    n, shown = metrics["num_questions"], main.replace("_", " ")
+    unit = f"{shown} in percent" if scale == 100 else shown
     title = (
         f"{metrics['task']}, {unit} over {n} questions "
         f"(protocol {metrics['protocol']}, scoring {metrics['scoring']})"
     )
-    return Table(title, tuple(head), tuple(rows))
+    if len(splits) <= _MANY_SPLITS:
+        return Table(title, tuple(head), tuple(rows))
+    names, *below = zip(head, *rows, strict=True)
+    return Table(title, ("split", *names[1:]), tuple(below))
 
 
-def paired_table(paired: Mapping[str, Mapping[str, Any]], scale: float = 100.0) -> Table:
-    """Every paired comparison by split; `paired`: FIRST_vs_SECOND -> split -> comparison."""
+def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Every paired comparison by split; `paired`: FIRST_vs_SECOND -> split -> comparison.
+
+    In points of a hundred: what is compared is the credit of each question, from 0 to 1.
+    """
     rows = []
     for name, by_split in paired.items():
         for split, of in by_split.items():
@@ -46,18 +58,20 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]], scale: float = 100.0) 
                 f"{first} - {second}",
                 split,
                 str(of["difference"]["n"]),
-                scaled(of["difference"], scale, 1, sign=True),
+                percent_points(of["difference"]),
                 str(of["only_first"]),
                 str(of["only_second"]),
                 f"{of['p_value']:.2g}",
                 {"sign_flip": "sign flips of clusters"}.get(of.get("test", ""), "McNemar, exact"),
-                "" if detectable is None else f"{detectable * scale:.1f}",
+                "" if detectable is None else f"{100 * detectable:.1f}",
             ))  # fmt: skip
     head = (
         "systems", "split", "n", "difference", "first better", "second better", "p", "test",
         "detectable",
     )  # fmt: skip
-    return Table("two systems on the same questions, points", head, tuple(rows))
+    return Table(
+        "two systems on the same questions, credit in points of a hundred", head, tuple(rows)
+    )
 
 
 def detectable_table(detectable: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -188,8 +202,13 @@ def scaled(
     return f"{text} [{low}, {high}]"
 
 
-def difference(comparison: Mapping[str, Any] | None, scale: float = 100.0) -> str:
-    """What a paired comparison says: points with their interval, and p."""
+def difference(comparison: Mapping[str, Any] | None) -> str:
+    """What a paired comparison says: points of percent with their interval, and p."""
     if comparison is None:
         return ""
-    return f"{scaled(comparison['difference'], scale, 1, sign=True)} ({comparison['p_value']:.2g})"
+    return f"{percent_points(comparison['difference'])} ({comparison['p_value']:.2g})"
+
+
+def percent_points(metric: Mapping[str, Any]) -> str:
+    """A stored difference of shares, with its sign."""
+    return scaled(metric, 100.0, 1, sign=True)

@@ -113,7 +113,8 @@ class TableConfig:
         if row.run is None:
             return Cell()
         run = Path(row.run.format(task=of.task))
-        command = (row.command or of.command or self.command).format(experiment=run.name, task=of.task)
+        form = row.command or of.command or self.command
+        command = form.format(experiment=run.name, task=of.task)
         if folder is not None:
             run = folder / run.name
             command += f" out={run}"

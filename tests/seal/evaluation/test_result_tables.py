@@ -61,6 +61,19 @@ def test_points_are_no_percent():
     assert "percent" not in table.title and table.rows[0][1] == "1508.7 [1400.0, 1600.0]"
 
 
+def test_many_splits_stand_below_one_another():
+    metrics = run({"none": 2, "guided": 8})
+    for of in metrics["systems"].values():
+        of |= {f"part {i}": of["overall"] for i in range(9)}
+    del metrics["systems"]["none"]["part 3"]  # not asked there
+    table = benchmark_table(metrics)
+    assert table.head == ("split", "none", "guided")
+    by_name = {row[0]: row[1:] for row in table.rows}
+    assert list(by_name)[-5:] == ["overall", "n", "invalid", "ties", "vs none (p)"]
+    assert by_name["part 3"] == ("", by_name["overall"][1])
+    assert by_name["n"] == ("10", "10") and by_name["vs none (p)"][0] == ""
+
+
 def test_a_paired_test_tells_what_could_have_been_seen():
     paired = run({"none": 20, "guided": 80}, n=100)["paired"]
     (row,) = paired_table(paired).rows
