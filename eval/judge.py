@@ -16,8 +16,8 @@ SEAL_CACHE/judge.sqlite, so that none is paid for twice.
 A reply that holds no grade is asked for once more; then the question is ungraded: counted, and in
 no number. The prompts are this project's own, with a version in every result: grades are
 comparable with each other, not with those of a benchmark's official prompt. Grades that were
-recorded with that one are read by `seal eval/score` (MM-Vet's *-grade-*.json, LLaVA-Bench's
-reviews), exactly as their programs count them.
+recorded with that one (MM-Vet's *-grade-*.json, LLaVA-Bench's reviews) are read by
+`seal eval/score`, with the figures that the official programs print as `official`.
 """
 
 from __future__ import annotations

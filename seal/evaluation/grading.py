@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,9 @@ def run_judge(run: JudgeRun) -> dict[str, Any]:
     judge = Judge.at(run.judge, rubric, run.judging, key_name=run.judge_api_key_env)
     with WriterLock(out, "evaluation"):
         require_own_folder(out)
-        settings = asdict(run) | {"task_version": spec.version, "grades": judge.settings()}
-        del settings["grades"]["address"]  # the same model elsewhere
+        # The same model may answer elsewhere, and a grade does not tell how much room it had.
+        made_by = {k: v for k, v in judge.settings().items() if k not in ("address", "max_tokens")}
+        settings = asdict(run) | {"task_version": spec.version, "grades": made_by}
         settle(out, settings, FREE)
         write_json(out / ENVIRONMENT, environment("cpu") | {"judge": judge.settings()})
         lines = _with_known_grades(lines, latest(read_predictions(out), line_key))
@@ -101,7 +103,20 @@ def grade_folder(folder: Path, lines: Sequence[Prediction], judge: Judge) -> lis
 
     with bar:
         judge.grade(prompts, done)
+    for told in _troubles(judge):
+        tqdm.write(told, file=sys.stderr)
     return store.merge({line_key(line): place for place, line in enumerate(lines)})
+
+
+def _troubles(judge: Judge) -> Iterator[str]:
+    """Why answers are left without a grade, where something can be done about it."""
+    if judge.cut:
+        yield (
+            f"{judge.cut} replies were cut at judging.max_tokens={judge.config.max_tokens} and "
+            "hold no grade: allow more, the rest is not asked again"
+        )
+    if judge.fault:
+        yield f"some answers got no reply, the last: {judge.fault}; the same command asks again"
 
 
 def _answers(path: Path, task: str, out: Path) -> list[Prediction]:
@@ -111,6 +126,8 @@ def _answers(path: Path, task: str, out: Path) -> list[Prediction]:
         raise ValueError(f"out={out} is where the answers are: name another folder for the graded")
     if path.is_dir():
         lines = read_predictions(path)
+    elif path.suffix == ".json":  # a list or an object, of another program
+        raise ValueError(_foreign(path, task))
     elif path.is_file():
         lines = [json_line(path, number, line) for number, line in numbered_lines(path)]
     else:
@@ -119,13 +136,17 @@ def _answers(path: Path, task: str, out: Path) -> list[Prediction]:
         raise ValueError(f"{path} holds no answers")
     for line in lines:
         if not isinstance(line.get("question"), dict) or "system" not in line:
-            raise ValueError(
-                f"{path} holds other lines than those of a run: read another program's answers "
-                f"with `seal eval/score task={task} answers={path}` first, and name its out= here"
-            )
+            raise ValueError(_foreign(path, task))
         if line.get("task") != task:
             raise ValueError(f"{path} holds answers to {line.get('task')}, not to {task}")
     return list(latest(lines, line_key).values())
+
+
+def _foreign(path: Path, task: str) -> str:
+    return (
+        f"{path} holds other lines than those of a run: read another program's answers with "
+        f"`seal eval/score task={task} answers={path}` first, and name its out= here"
+    )
 
 
 def _with_known_grades(

@@ -163,13 +163,18 @@ class Judge:
         prompt: JudgePrompt,
         said: Sequence[str],
     ) -> Reply:
-        kept = None if cache is None else cache.get(key, attempt)
+        # A whole reply does not depend on how long it was allowed to be, one that was cut does.
+        cut_key = f"{key}@{self.config.max_tokens}"
+        kept = None
+        if cache is not None:
+            kept = cache.get(key, attempt) or cache.get(cut_key, attempt)
         if kept is not None:
             self.endpoint.usage.from_cache += 1
             return Reply.from_json(kept)
         reply = await session.chat_patiently(lambda: self._body(prompt, said), Reply.of)
         if cache is not None:
-            reply = Reply.from_json(cache.put(key, attempt, self.name, reply.to_json()))
+            under = cut_key if reply.finish == "length" else key
+            reply = Reply.from_json(cache.put(under, attempt, self.name, reply.to_json()))
         return reply
 
     def _body(self, prompt: JudgePrompt, said: Sequence[str]) -> dict[str, Any]:
@@ -194,9 +199,8 @@ class Judge:
 
     def _key(self, prompt: JudgePrompt) -> str:
         """What the reply depends on."""
-        config = self.config
         asked = [prompt.system, prompt.user, prompt.again]
-        return content_key([*asked, self.name, config.temperature, config.max_tokens])
+        return content_key([*asked, self.name, self.config.temperature])
 
     def _made(self, score: Any, said: str) -> Grade:
         return {"score": score, "model": self.name, "prompt": self.rubric.version, "said": said}

@@ -133,6 +133,25 @@ def test_the_same_command_goes_on_and_asks_nothing_twice(tmp_path, monkeypatch):
         assert changed["systems"]["none"]["overall"]["score"]["value"] < 2.0 / 4
 
 
+def test_why_there_is_no_grade_is_told_where_something_can_be_done(tmp_path, capsys):
+    def fault(text: str, times: int) -> str | None:
+        return (
+            "400"
+            if '"five"' in text
+            else "cut"
+            if "perhaps" in text or "no grade" in text
+            else None
+        )
+
+    source = write_run(tmp_path / "run", [answered(i, said) for i, said in enumerate(SAID)])
+    with ChatServer(say, fault=fault) as server:
+        metrics = run(server, source, tmp_path / "graded")
+    assert metrics["judge"]["ungraded"] == 2
+    told = capsys.readouterr().err
+    assert "2 replies were cut at judging.max_tokens=200 and hold no grade: allow more" in told
+    assert "some answers got no reply, the last: HTTP 400" in told and KEY not in told
+
+
 def test_grades_of_two_judges_are_not_mixed(tmp_path):
     source = write_run(tmp_path / "run", [answered(0, "five")])
     with ChatServer(say) as server:
@@ -158,6 +177,7 @@ def test_systems_are_compared_by_their_grades(tmp_path):
         (lambda folder: write_run(folder, []), "holds no answers"),
         (lambda folder: folder / "nothing", "does not exist: answers= names a run's folder"),
         (lambda folder: write_run(folder, [{"id": "1", "text": "x"}]), "first, and name its out="),
+        (lambda folder: folder.with_suffix(".json"), "first, and name its out="),
         (
             lambda folder: write_run(folder, [answered(0, "x") | {"task": "pope"}]),
             "holds answers to pope, not to mm_vet",

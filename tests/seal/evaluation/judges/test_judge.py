@@ -87,6 +87,8 @@ def test_a_reply_that_was_cut_is_none(tmp_path):
         one = judge(server, tmp_path)
         assert graded(one, "a") == [None]
         assert one.report()["cut"] == 2 and len(server.asked) == 2
+        assert graded(judge(server, tmp_path), "a") == [None]
+        assert len(server.asked) == 2
 
 
 def test_what_was_asked_is_not_asked_again(tmp_path):
@@ -126,6 +128,18 @@ def test_a_server_that_fails_stops_the_grading_and_loses_nothing(tmp_path):
     assert kept[0]["score"] == 1.0
     with ChatServer(by_answer(good="score: 0.0", a="score: 0.2", b="score: 0.4")) as server:
         assert graded(judge(server, tmp_path), "good", "a", "b") == [1.0, 0.2, 0.2]
+
+
+def test_more_room_is_given_to_those_alone_that_were_cut(tmp_path):
+    def fault(text: str, times: int) -> str | None:
+        return "cut" if '"long"' in text or "no grade that" in text else None
+
+    scores = by_answer(short="score: 0.2", long="score: 0.")
+    with ChatServer(scores, fault=fault) as server:
+        assert graded(judge(server, tmp_path), "short", "long") == [0.2, None]
+    with ChatServer(by_answer(long="score: 0.7")) as server:
+        assert graded(judge(server, tmp_path, max_tokens=2000), "short", "long") == [0.2, 0.7]
+        assert len(server.asked) == 1 and server.bodies[0]["max_tokens"] == 2000
 
 
 @pytest.mark.parametrize("fault", ["401", "403", "429 insufficient_quota"])
