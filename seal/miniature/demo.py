@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from seal.evaluation.controls import CONTROLS
 from seal.evaluation.strategy_metrics import NOT_SEARCHES
 from seal.files.lock import LOCK_FILE, WriterLock
 from seal.miniature.stages import Stage, StageRunner
@@ -169,9 +170,10 @@ class Demo:
         vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
         return [
             self._evaluate(
-                "eval/benchmark", "benchmark", 175, ("vqa_instruct", "vsm"),
+                "eval/benchmark", "benchmark", 180, ("vqa_instruct", "vsm"),
                 f"benchmark={self.data / 'benchmark'}", f"vqa={vqa}", f"vsm={vsm}",
-                f"systems=[none,{','.join(WAYS)},vicrop_rel_att,oracle]", "search=by_sight",
+                f"systems=[none,{','.join(WAYS)},vicrop_rel_att,{','.join(CONTROLS)},oracle]",
+                "search=by_sight",
             ),
             self._evaluate(
                 "eval/benchmark", "benchmark_no_crops", 15, ("vqa_no_crops",),

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from seal.evaluation.control_report import control_table, control_verdicts
 from seal.evaluation.costs import cost_table
 from seal.evaluation.judged import judge_choice
 from seal.evaluation.result_tables import (
@@ -121,6 +122,8 @@ def collect(
             }
             for name, of in search["strategies"].items()
         },
+        # What is left of a search's gain when its crops say less, by control and split.
+        "controls": found["benchmark"]["controls"],
         "contextual_cue": dict(cue),
         "costs": found["benchmark"]["costs"],
     }
@@ -156,6 +159,10 @@ def build_page(
         "the miniature was shown whole scenes alone, and what it says of itself about parts of "
         "them tells little. What systems share is computed once and charged to the first."
     )
+    page.heading("Does it look?")
+    page.table(control_table(found["benchmark"]))
+    for line in control_verdicts(found["benchmark"]):
+        page.note(line)
     page.heading("Search")
     page.table(search_table(found["search"]))
     page.table(_groups(found["search"]))

@@ -128,6 +128,18 @@ def test_known_boxes_stand_beside_controls_as_what_a_perfect_search_would_add():
     assert "from known boxes" in control_verdicts(metrics)[-1]
 
 
+def test_known_boxes_under_their_other_name_can_be_what_is_controlled():
+    right = {"none": 30, "oracle_crop": 90, "crop_black": 30}
+    lines = []
+    for name, count in right.items():
+        control = {"control_of": "oracle"} if name == "crop_black" else {}
+        lines += lines_of(name, [i < count for i in range(100)], **control)
+    metrics = benchmark_metrics(task_named("vstar_bench").task("", require_images=False), lines)
+    assert list(metrics["controls"]) == ["crop_black"]
+    assert metrics["controls"]["crop_black"]["of"] == "oracle_crop"
+    assert set(verdicts(metrics)["crop_black"].values()) == {"gone"}
+
+
 def test_a_fault_in_one_split_is_told_though_the_whole_looks_well():
     lines = []
     for name, (attribute, spatial) in {

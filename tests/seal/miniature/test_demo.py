@@ -7,6 +7,7 @@ import json
 import pytest
 
 from seal.commands.programs import program_path, programs_root
+from seal.evaluation.controls import CONTROLS
 from seal.evaluation.task import TaskQuestion
 from seal.files.lock import InUseError, WriterLock
 from seal.miniature import demo as demo_module
@@ -105,6 +106,12 @@ def search_results(strategies):
     }
 
 
+DIFFERENCE = {"difference": METRIC | {"value": 0.25}, "p_value": 0.01}
+CONTROL = {
+    "of": "guided", "baseline": "none", "splits": {
+        "overall": {name: DIFFERENCE for name in ("gain", "left", "lost")} | {"verdict": "survives"}
+    },
+}  # fmt: skip
 COST_PARTS = ("tokens_read", "tokens_written", "pixels", "search_calls", "steps", "seconds")
 
 
@@ -132,7 +139,8 @@ def prediction(system, number, loss_of_truth):
 def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     results = tmp_path / "results"
     for name, content in {
-        "benchmark": benchmark_results(["none", *WAYS, "oracle"]),
+        "benchmark": benchmark_results(["none", *WAYS, *CONTROLS, "oracle"])
+        | {"main": "accuracy", "controls": dict.fromkeys(CONTROLS, CONTROL)},
         "benchmark_no_crops": benchmark_results(["none"]),
         "search": search_results(SEARCHES),
         "search_shuffled": search_results(SEARCHES),
@@ -177,6 +185,8 @@ def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     same, worse = (metrics["paired"][f"{w}_vs_guided"] for w in ("expert_first", "zoom_eye"))
     assert (same["overall"]["difference"]["value"], same["overall"]["p_value"]) == (0.0, 1.0)
     assert worse["overall"]["only_second"] == 8 and worse["overall"]["p_value"] < 0.01
+    assert set(metrics["controls"]) == set(CONTROLS)
     page = report.read_text()
+    assert "Does it look?" in page and page.count("FAULT, the gain survives") == 2
     assert "ways to find what a question needs" in page and "-100.0 [-100.0, -100.0]" in page
     assert "SEAL in miniature" in report.read_text()
