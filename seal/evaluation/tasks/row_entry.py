@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from seal.evaluation.sources.rows import Rows
+from seal.evaluation.sources.rows import Row, Rows
 from seal.evaluation.tasks.entries import Entry
 from seal.text.letters import LETTERS
 
 # What an empty cell has become where a program wrote it out: pandas' NaN, as a number or as text.
 _NOTHING = ("", "nan", "NaN")
 _WHOLE = re.compile(r"-?\d+(?:\.0+)?")
+
+
+class _OrNone(Mapping[str, Any]):
+    """A cell that is not there is an empty one: entries of a list need not have the same keys."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+
+    def __getitem__(self, key: str) -> Any:
+        return self._row.get(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._row)
+
+    def __len__(self) -> int:
+        return len(self._row)
 
 
 class RowEntry(Entry):
@@ -24,7 +43,7 @@ class RowEntry(Entry):
     """
 
     def __init__(self, rows: Rows, index: int) -> None:
-        super().__init__(rows.where(index), rows[index])
+        super().__init__(rows.where(index), _OrNone(rows[index]))
 
     def told(self, key: str) -> str | None:
         """The text of a cell, stripped; None: the cell is empty or there is no such column."""
