@@ -21,12 +21,16 @@ class ImagePlaces:
         self._listed: dict[str, frozenset[str]] = {}
 
     def name(self, file: str) -> str:
-        """The path relative to the folder of a picture that the benchmark calls `file`."""
-        for place in self._places:
-            inside, _, last = file.rpartition("/")
-            path = "/".join(filter(None, (place, inside)))
-            if last in self._in(path):
-                return f"{path}/{last}" if path else last
+        """The path relative to the folder of a picture that the benchmark calls `file`.
+
+        Its own folders may be missing: `documents/a.png` is also found as `a.png`.
+        """
+        inside, _, last = file.rpartition("/")
+        for within in dict.fromkeys((inside, "")):
+            for place in self._places:
+                path = "/".join(filter(None, (place, within)))
+                if last in self._in(path):
+                    return f"{path}/{last}" if path else last
         return file
 
     def images(self) -> FolderImages:

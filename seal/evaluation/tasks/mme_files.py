@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.recorded.said import Recorded, Said
+from seal.evaluation.sources.pictures import row_images
 from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.entries import image_beside, images_by_stem
-from seal.evaluation.tasks.question_rows import column_images, entries_of
+from seal.evaluation.tasks.row_entry import RowEntry
 from seal.evaluation.tasks.spec import Read
 from seal.files.plain_text import read_text
 from seal.metrics.mme import CATEGORIES
@@ -60,16 +61,15 @@ def read_rows(rows: Rows) -> Read:
     """
     keys = ("question_id", "question", "answer", "category")
     rows.need(*keys, "image")
-    pictures: dict[str, int] = {}
+    pictures: dict[str, tuple[int, str]] = {}
     lines = []
-    for index, entry in enumerate(entries_of(rows, keys)):
-        image, category = entry.text("question_id"), entry.text("category")
-        if category not in CATEGORIES:
-            raise entry.wrong("category", category, f"one of {', '.join(CATEGORIES)}")
-        pictures.setdefault(_named(category, image), index)
+    for index in range(len(rows)):
+        entry = RowEntry(rows, index)
+        image, category = entry.text("question_id"), entry.one_of("category", CATEGORIES)
+        pictures.setdefault(_named(category, image), (index, "image"))
         truth = _truth(str(entry.where), entry.text("answer"))
         lines.append(_Line(str(entry.where), category, image, entry.text("question"), truth))
-    return _questions(lines), column_images(rows, pictures)
+    return _questions(lines), row_images(rows, pictures)
 
 
 def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded | None:

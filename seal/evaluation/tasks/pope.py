@@ -85,7 +85,7 @@ SPEC = TaskSpec(
     files="the folder of coco_pope_random.json, coco_pope_popular.json and "
     "coco_pope_adversarial.json (in it or in coco/) with COCO's val2014/; where "
     "llava_pope_test.jsonl lies there too, its questions are asked",
-    hub="lmms-lab/POPE",
+    hub="lmms-lab/POPE:default:test",
     origin="https://github.com/AoiDragon/POPE",
     licence="MIT; photographs of COCO",
     counts={"random": 3000, "popular": 3000, "adversarial": 3000, OVERALL: 9000},

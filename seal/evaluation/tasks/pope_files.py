@@ -15,16 +15,12 @@ from pathlib import Path
 
 from seal.evaluation.scorings.words import SHORT, YES_OR_NO
 from seal.evaluation.sources.json_rows import read_json_lines
+from seal.evaluation.sources.pictures import row_images
 from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.entries import Entry
 from seal.evaluation.tasks.image_places import ImagePlaces
-from seal.evaluation.tasks.question_rows import (
-    Unique,
-    column_images,
-    entries_of,
-    number_or_text,
-)
+from seal.evaluation.tasks.row_entry import Ids, RowEntry
 from seal.evaluation.tasks.spec import Read
 from seal.text.quote import quoted
 
@@ -56,17 +52,18 @@ def read_rows(rows: Rows) -> Read:
     """The hub's rows: question_id, question, answer, image_source, image, category."""
     keys = ("question_id", "question", "answer", "image_source", "category")
     rows.need(*keys, "image")
-    unique = Unique()
+    ids = Ids()
     questions: list[TaskQuestion] = []
-    pictures: dict[str, int] = {}
-    for index, entry in enumerate(entries_of(rows, keys)):
+    pictures: dict[str, tuple[int, str]] = {}
+    for index in range(len(rows)):
+        entry = RowEntry(rows, index)
         category = category_of(entry, "category")
         image = entry.text("image_source")
         image = image if image.endswith(_SUFFIX) else image + _SUFFIX
-        pictures.setdefault(image, index)
-        question = _question(entry, category, image, "question", "answer", unique)
+        pictures.setdefault(image, (index, "image"))
+        question = _question(entry, category, image, "question", "answer", ids)
         questions.append(question)
-    return questions, column_images(rows, pictures)
+    return questions, row_images(rows, pictures)
 
 
 def category_of(entry: Entry, key: str) -> str:
@@ -126,19 +123,20 @@ def _of_file(path: Path, places: ImagePlaces) -> list[TaskQuestion]:
     category = category_in_name(path.name)
     if category is None:
         raise ValueError(f"{path} is not called ..._pope_{'|'.join(CATEGORIES)}.json")
-    unique = Unique()
-    keys = ("question_id", "image", "text", "label")
+    ids = Ids()
+    rows = read_json_lines(path)
+    rows.need("question_id", "image", "text", "label")
     return [
-        _question(entry, category, places.name(entry.text("image")), "text", "label", unique)
-        for entry in entries_of(read_json_lines(path), keys)
+        _question(entry, category, places.name(entry.text("image")), "text", "label", ids)
+        for entry in (RowEntry(rows, index) for index in range(len(rows)))
     ]
 
 
 def _question(
-    entry: Entry, category: str, image: str, text: str, label: str, unique: Unique
+    entry: RowEntry, category: str, image: str, text: str, label: str, ids: Ids
 ) -> TaskQuestion:
     return TaskQuestion(
-        id=unique.take(entry, f"{category}/{number_or_text(entry, 'question_id')}"),
+        id=ids.new(entry, "question_id", f"{category}/{entry.text('question_id')}"),
         text=entry.text(text),
         image=image,
         split=category,
@@ -156,10 +154,11 @@ def _of_llava(path: Path, labelled: Sequence[TaskQuestion]) -> list[TaskQuestion
         known.setdefault(_key(question.split, str(question.image), question.text), []).append(
             question
         )
-    ids = Unique()
+    ids = Ids()
     questions = []
-    keys = ("question_id", "image", "text", "category")
-    for entry in entries_of(read_json_lines(path), keys):
+    rows = read_json_lines(path)
+    rows.need("question_id", "image", "text", "category")
+    for entry in (RowEntry(rows, index) for index in range(len(rows))):
         category, text = category_of(entry, "category"), entry.text("text")
         of = known.get(_key(category, entry.text("image"), text))
         if not of:
@@ -167,7 +166,7 @@ def _of_llava(path: Path, labelled: Sequence[TaskQuestion]) -> list[TaskQuestion
                 f"{entry.where}: {quoted(as_asked(text))} of {entry.text('image')} is no question "
                 f"of {category}, whose labels lie beside it: they may be of another edition"
             )
-        own = ids.take(entry, number_or_text(entry, "question_id"))
+        own = ids.new(entry, "question_id", entry.text("question_id"))
         questions.append(replace(of.pop(0), meta={"question_id": own}))
     return questions
 

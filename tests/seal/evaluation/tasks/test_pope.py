@@ -276,7 +276,7 @@ def test_answers_to_the_other_edition_are_refused(tmp_path):
     ("row", "says"),
     [
         ({"label": "perhaps"}, r'random\.json:2: label="perhaps": expected yes or no'),
-        ({"question_id": 1}, r"random\.json:2: .*random/1.* is the id of .*:1 already"),
+        ({"question_id": 1}, r"random\.json:2: .*random/1.*an id of its own; .*:1 has it"),
         ({"text": " "}, r"random\.json:2: text"),
         ({"image": None}, r"random\.json:2: image=null"),
     ],
