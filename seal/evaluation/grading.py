@@ -126,7 +126,7 @@ def _answers(path: Path, task: str, out: Path) -> list[Prediction]:
         raise ValueError(f"out={out} is where the answers are: name another folder for the graded")
     if path.is_dir():
         lines = read_predictions(path)
-    elif path.suffix == ".json":  # a list or an object, of another program
+    elif path.suffix == ".json" and path.is_file():  # a list or an object, of another program
         raise ValueError(_foreign(path, task))
     elif path.is_file():
         lines = [json_line(path, number, line) for number, line in numbered_lines(path)]

@@ -55,30 +55,30 @@ def metrics(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_answers_are_graded_behind_the_benchmark_or_later_alike(place, tmp_path, capsys):
-    ungraded, at_once, later = tmp_path / "ungraded", tmp_path / "at_once", tmp_path / "later"
-    assert benchmark(place, ungraded) == 0
+def test_answers_are_graded_behind_the_benchmark_or_elsewhere_alike(place, tmp_path, capsys):
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    assert benchmark(place, run) == 0
     assert "`seal eval/judge` later" in capsys.readouterr().err
-    overall = metrics(ungraded)["systems"]["none"]["overall"]
+    overall = metrics(run)["systems"]["none"]["overall"]
     assert overall["score"]["value"] is None and overall["ungraded"] == 3
-    assert "judge" not in metrics(ungraded)
+    assert "judge" not in metrics(run)
     with ChatServer(say) as server:
-        assert benchmark(place, at_once, f"judge={server.url}") == 0
-        assert len(server.asked) == 3
-        assert benchmark(place, at_once, f"judge={server.url}#tiny") == 0  # all are graded
         code = run_program(
-            "eval/judge", "task=mmvet", f"answers={ungraded}", f"judge={server.url}",
-            f"out={later}",
+            "eval/judge", "task=mmvet", f"answers={run}", f"judge={server.url}",
+            f"out={elsewhere}",
         )  # fmt: skip
-        assert code == 0 and len(server.asked) == 3
-    for folder in (at_once, later):
+        assert code == 0 and "graded by tiny: 3, ungraded: 0" in capsys.readouterr().out
+        # The same command with a judge grades what is there; the replies are known by now.
+        assert benchmark(place, run, f"judge={server.url}#tiny") == 0
+        assert len(server.asked) == 3
+    for folder in (run, elsewhere):
         overall = metrics(folder)["systems"]["none"]["overall"]
         assert overall["score"]["value"] == pytest.approx(2 / 3) and overall["ungraded"] == 0
-    assert metrics(at_once)["judge"] == metrics(later)["judge"]
-    assert metrics(later)["judge"] == {
-        "model": "tiny", "prompt": "mm_vet/1", "graded": 3, "ungraded": 0,
-    }  # fmt: skip
-    assert "graded by tiny: 3, ungraded: 0" in capsys.readouterr().out
+        assert metrics(folder)["judge"] == {
+            "model": "tiny", "prompt": "mm_vet/1", "graded": 3, "ungraded": 0,
+        }  # fmt: skip
+    lines = [(folder / "predictions.jsonl").read_text() for folder in (run, elsewhere)]
+    assert lines[0] == lines[1]
 
 
 @pytest.mark.parametrize(

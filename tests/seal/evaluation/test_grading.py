@@ -53,6 +53,11 @@ def write_run(folder: Path, lines: list[dict[str, Any]]) -> Path:
     return folder
 
 
+def write_json(path: Path) -> Path:
+    path.write_text('{"v1_0": "five"}')
+    return path
+
+
 def graded(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
 
@@ -177,7 +182,7 @@ def test_systems_are_compared_by_their_grades(tmp_path):
         (lambda folder: write_run(folder, []), "holds no answers"),
         (lambda folder: folder / "nothing", "does not exist: answers= names a run's folder"),
         (lambda folder: write_run(folder, [{"id": "1", "text": "x"}]), "first, and name its out="),
-        (lambda folder: folder.with_suffix(".json"), "first, and name its out="),
+        (lambda folder: write_json(folder.with_suffix(".json")), "first, and name its out="),
         (
             lambda folder: write_run(folder, [answered(0, "x") | {"task": "pope"}]),
             "holds answers to pope, not to mm_vet",
