@@ -27,7 +27,7 @@ def read(path: Path) -> Read:
     on the hub (val.json and data/), or some of them; or one of these three.
     """
     if (path / FILE).is_file():
-        root, folders = path.resolve().parent, [path.resolve()]
+        root, folders = path.absolute().parent, [path.absolute()]
     else:
         inside = sorted(path.iterdir()) if path.is_dir() else []
         root, folders = path, [f for f in inside if _FOLDER.fullmatch(f.name)]
