@@ -43,7 +43,9 @@ def run_cell(folder: Path, system: str, path: str, command: str) -> Cell:
     steps = [step.format(system=system, main=main) for step in path.split(".")]
     metric = look_up(metrics, steps)
     if metric is None:
-        return Cell(command=command)
+        # What others are compared with has no difference from itself.
+        reference = metrics.get("reference") == system and "difference" in steps
+        return Cell(command="" if reference else command)
     if not {"value", "n", "invalid", "low", "high"} <= {*metric}:
         raise ValueError(
             f"{folder / METRICS}: {'.'.join(steps)} is no metric (value, n, invalid, low, high)"

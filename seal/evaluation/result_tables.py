@@ -51,7 +51,8 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
     """
     rows = []
     for name, by_split in paired.items():
-        for split, of in by_split.items():
+        for split in sorted(by_split, key="overall".__eq__):
+            of = by_split[split]
             first, _, second = name.partition("_vs_")
             detectable = of.get("detectable")
             rows.append((

@@ -150,6 +150,14 @@ def test_a_dot_in_a_name_parts_no_steps(run):
     assert cell.metric == METRIC
 
 
+def test_the_reference_lacks_no_difference_from_itself(run):
+    lengths = {"difference": {"bfs": METRIC}}
+    write_json(run / "metrics.json", {"reference": "guided", "search_length": lengths})
+    path = "search_length.difference.{system}"
+    assert run_cell(run, "guided", path, "seal x").command == ""
+    assert run_cell(run, "dfs", path, "seal x").command == "seal x"
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", "NaN", '"x"', "\x00"])
 def test_damaged_results_are_an_error_that_names_the_file(run, text):
     (run / "metrics.json").write_text(text)
