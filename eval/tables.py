@@ -1,7 +1,7 @@
 """Print tables: measured, published, difference and interval side by side.
 
     seal eval/tables table=vstar_bench
-    seal eval/tables table=search_length format=latex out=table3.tex
+    seal eval/tables table=search_length out=table3.tex
     seal eval/tables table=all format=html out=tables/         # a page with costs and pictures
     seal eval/tables table=all miniature=runs/demo format=html out=tables/    # and the demo's own
     seal eval/tables table=all groups.13b=runs_13b             # other runs of the same names
@@ -10,7 +10,8 @@
 The tables are conf/table/: those of SEAL's paper, of ViCrop's and AVG-LLaVA's, and of the field
 since. Each names the runs that measure its rows; another run: table.rows.SEAL.run=FOLDER. A number
 that was not measured or not published stays empty, and the page says which command measures it.
-format= is markdown, latex or html; out= a file, or a folder for a file a table.
+format= is markdown, latex or html (or what out= ends in); out= a file, or a folder for a file a
+table.
 """
 
 from __future__ import annotations

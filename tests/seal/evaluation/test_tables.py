@@ -177,11 +177,20 @@ def test_what_is_no_metric_is_no_number_of_a_table(run):
         ({"format": "html"}, "out=FOLDER or out=NAME.html"),
         ({"table": None}, "say which table="),
         ({"compare": ["a"]}, "two runs"),
+        ({"format": "latex", "out": "x.md"}, "ends as markdown does, but format=latex"),
     ],
 )
 def test_what_cannot_be_made_is_refused(run, settings, says):
     with pytest.raises(ValueError, match=says):
         TablesRun(**({"table": table(run)} | settings))
+
+
+@pytest.mark.parametrize(
+    ("out", "form"),
+    [("x.tex", "latex"), ("x.html", "html"), ("x.md", "markdown"), (None, "markdown")],
+)
+def test_what_a_file_ends_in_says_what_it_holds(run, out, form):
+    assert TablesRun(table=table(run), out=out).format == form
 
 
 def test_a_file_holds_all_tables_and_a_folder_one_file_each(run, tmp_path):
