@@ -19,6 +19,7 @@ from seal.evaluation.sources.workbook import write_workbook
 from seal.files.whole import write_whole
 from seal.text.letters import LETTERS
 
+_DROPPED = ("hint", "category", "source", "l2-category")  # of MMBench's columns
 Write: TypeAlias = "Callable[[Sequence[ExportedAnswer], Path], None]"
 
 
@@ -90,7 +91,10 @@ def _seed(answers: Sequence[ExportedAnswer], out: Path) -> None:
 
 
 def _mmbench(answers: Sequence[ExportedAnswer], out: Path) -> None:
-    write_workbook(out, *vlmevalkit_table(answers))
+    """Without what LLaVA's program leaves out as well."""
+    columns, rows = vlmevalkit_table(answers)
+    kept = [i for i, column in enumerate(columns) if column not in _DROPPED]
+    write_workbook(out, [columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 _UPLOADS: dict[str, tuple[str, Write]] = {

@@ -14,11 +14,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from seal.evaluation.export.answers import ExportedAnswer, cell
+from seal.evaluation.scorings.vlmevalkit import bare_text
 from seal.text.letters import LETTERS
 
 FAILED = "Failed to obtain answer via API."
-# Columns of the benchmarks' own tables that results are grouped by, where the question has them.
-_GROUPS = ("hint", "l2-category", "cycle_category", "split", "g_index")
+# Columns of the benchmarks' own tables, and what a question calls them where it has them.
+_MORE = {
+    "hint": "hint", "l2-category": "l2_category", "cycle_category": "cycle", "split": "split",
+    "source": "source",
+}  # fmt: skip
 
 
 def vlmevalkit_table(answers: Sequence[ExportedAnswer]) -> tuple[list[str], list[list[Any]]]:
@@ -29,8 +33,8 @@ def vlmevalkit_table(answers: Sequence[ExportedAnswer]) -> tuple[list[str], list
         ValueError: two questions of one index.
     """
     letters = LETTERS[: max(len(answer.options) for answer in answers)]
-    groups = [key for key in _GROUPS if any(cell(a.question.meta.get(key)) for a in answers)]
-    columns = ["index", "question", *letters, *groups, "answer", "category", "prediction"]
+    more = [c for c in _MORE if any(_more(answer, c) is not None for answer in answers)]
+    columns = ["index", "question", *letters, *more, "answer", "category", "prediction"]
     rows, seen = [], set()
     for answer in answers:
         if answer.index in seen:
@@ -41,15 +45,19 @@ def vlmevalkit_table(answers: Sequence[ExportedAnswer]) -> tuple[list[str], list
         rows.append(
             [
                 answer.index,
-                answer.question.text,
+                bare_text(answer.question),
                 *options,
-                *(cell(answer.question.meta.get(key)) for key in groups),
+                *(_more(answer, column) for column in more),
                 _truth(answer),
                 category,
                 FAILED if answer.text is None else answer.text,
             ]
         )
     return columns, rows
+
+
+def _more(answer: ExportedAnswer, column: str) -> Any:
+    return cell(answer.question.meta.get(_MORE[column]))
 
 
 def _truth(answer: ExportedAnswer) -> str | None:

@@ -43,6 +43,12 @@ def vlmevalkit_prompt(text: str, options: Sequence[str], hint: str | None = None
     return "\n".join([*lines, REQUEST]) + "\n"
 
 
+def bare_text(question: TaskQuestion) -> str:
+    """The question without its hint, which MMBench's holds in its text as well."""
+    text = question.meta.get("question")
+    return text if isinstance(text, str) and question.meta.get("hint") else question.text
+
+
 def vlmevalkit_letter(text: str, options: Sequence[str]) -> str | None:
     """The letter read in an answer to `options`, in the order shown.
 

@@ -230,6 +230,24 @@ def test_servers_get_options_in_their_own_form(tmp_path):
     assert {key: row[key] for key in wanted} == wanted
 
 
+def test_a_benchmarks_own_columns_stand_beside_the_answers(tmp_path):
+    meta = {"hint": "Look up.", "question": "What color?", "l2_category": "fine", "cycle": 0}
+    question = TaskQuestion(
+        "1000003", "Look up.\nWhat color?", options=("red", "blue"), answer=0, split="color",
+        meta=meta | {"shuffled": True},
+    )  # fmt: skip
+    lines = [line(question, "letter_vlmevalkit", task="mmbench", text="B", texts=["B"])]
+    run = write_run(tmp_path / "run", lines)
+    (row,) = read_workbook(export(run, tmp_path / "a.xlsx", "vlmevalkit"))
+    assert row == {
+        "index": 1000003, "question": "What color?", "A": "red", "B": "blue", "hint": "Look up.",
+        "l2-category": "fine", "cycle_category": 0, "answer": "A", "category": "color",
+        "prediction": "B",
+    }  # fmt: skip
+    (row,) = read_workbook(export(run, tmp_path / "b.xlsx", "upload"))
+    assert list(row) == ["index", "question", "A", "B", "cycle_category", "answer", "prediction"]
+
+
 def test_an_upload_lacks_no_answer(tmp_path):
     lines = free("gqa", ("7", "Red.", ("red",)), ("8", "Blue", ("blue",)))
     lines[1] |= {"answer": None, "error": "its image is damaged"}

@@ -78,4 +78,11 @@ def test_a_hint_of_the_benchmark_comes_first():
     question = TaskQuestion("7", "What?", options=("a cup", "a hat"), answer=1, meta=meta)
     (wording,) = VLMEvalKit().wordings(question, seed=0)
     assert wording.order == (0, 1)
-    assert wording.text.startswith("Hint: Look left.\nQuestion: What?\nOptions:\nA. a cup\n")
+    put = wording.text
+    assert put.startswith("Hint: Look left.\nQuestion: What?\nOptions:\nA. a cup\n")
+    # MMBench's text holds the hint as well.
+    held = TaskQuestion(
+        "7", "Look left.\nWhat?", options=question.options, answer=1,
+        meta=meta | {"question": "What?"},
+    )  # fmt: skip
+    assert VLMEvalKit().wordings(held, seed=0)[0].text == put
