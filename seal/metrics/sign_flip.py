@@ -16,6 +16,7 @@ from seal.metrics.intervals import cluster_numbers
 
 DRAWS = 10_000  # where the sums are no whole numbers and there are too many ways to try them all
 _MOST_TRIED = 16  # clusters of which every way is tried: 65536 of them
+_SIGNS_AT_ONCE = 2_000_000  # bounds the memory
 _ROUNDING = 1e-9  # totals this near are equal
 
 
@@ -47,10 +48,10 @@ def sign_flip(
             totals = np.concatenate([totals + part, totals - part])
         return float(np.mean(np.abs(totals) >= least))
     rng = np.random.default_rng(seed)
-    # A block of draws at a time bounds the memory.
     beyond = 0
-    for start in range(0, DRAWS, 1000):
-        signs = rng.integers(0, 2, (min(1000, DRAWS - start), len(sums))) * 2 - 1
+    step = max(1, _SIGNS_AT_ONCE // len(sums))
+    for start in range(0, DRAWS, step):
+        signs = rng.integers(0, 2, (min(step, DRAWS - start), len(sums))) * 2 - 1
         beyond += int((np.abs(signs @ sums) >= least).sum())
     return (1 + beyond) / (1 + DRAWS)
 
