@@ -98,8 +98,8 @@ def read_parquet(path: Path, *, config: str | None = None, split: str | None = N
 class _Shard:
     """One file. Light columns are read once and kept; heavy ones are passed over in order.
 
-    A file may be one group of rows of gigabytes: of a heavy column only a few rows are in memory.
-    Going back begins anew.
+    A file may be one group of rows of gigabytes: of a heavy column memory holds a page of the file
+    and a few rows. Going back begins anew.
     """
 
     def __init__(self, file: Any) -> None:
