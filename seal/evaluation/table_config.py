@@ -116,6 +116,7 @@ class TableConfig:
         form = row.command or of.command or self.command
         command = form.format(experiment=run.name, task=of.task)
         if folder is not None:
+            command = command.replace(f"{run.parent}/", f"{folder}/")
             run = folder / run.name
-            command += f" out={run}"
+            command += "" if " out=" in command.rpartition("&&")[2] else f" out={run}"
         return run_cell(run, row.system, of.path, command)

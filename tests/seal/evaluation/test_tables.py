@@ -91,6 +91,13 @@ def test_other_runs_of_the_same_names_get_columns_of_their_own(run, tmp_path):
     assert filled.table.rows[0][5].startswith("+4.61 [")
     assert filled.table.rows[3][4] == ""
     assert f"seal eval/benchmark experiment=run out={tmp_path}/big/run" in filled.missing
+    command = "seal a out=" + str(tmp_path / "first") + " && seal b out=" + str(run)
+    (told,) = (
+        table(run, {"x": RowConfig(run=str(run), system="x", command=command)})
+        .build(groups={"13b": str(tmp_path / "big")})
+        .missing[1:]
+    )
+    assert told == f"seal a out={tmp_path}/big/first && seal b out={tmp_path}/big/run"
     with pytest.raises(ValueError, match=r"groups\.big=.* is no folder of runs"):
         table(run).build(groups={"big": str(tmp_path / "nowhere")})
 
