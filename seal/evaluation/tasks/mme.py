@@ -8,7 +8,8 @@ from typing import Any
 from seal.evaluation.judged import INVALID, OVERALL, Judged
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.evaluation.tasks.answers_in_words import text_of
-from seal.evaluation.tasks.mme_files import PAIR, read, read_rows, recorded
+from seal.evaluation.tasks.mme_answers import recorded
+from seal.evaluation.tasks.mme_files import PAIR, read, read_rows
 from seal.evaluation.tasks.spec import TaskSpec
 from seal.metrics.mme import (
     CATEGORIES,

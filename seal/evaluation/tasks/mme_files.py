@@ -1,4 +1,4 @@
-"""MME's questions and other systems' answers: the release, its text tables, and the hub's rows.
+"""MME's questions: the release, the text tables of its eval_tool, and the hub's rows.
 
 The release has a folder for each category: an image and NAME.txt (a question, TAB, Yes or No; two
 lines) beside each other, or in images/ and questions_answers_YN/. Its eval_tool has a CATEGORY.txt
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from seal.evaluation.benchmark_images import FolderImages
-from seal.evaluation.recorded.said import Recorded, Said
+from seal.evaluation.scorings.words import SHORT, YES_OR_NO
 from seal.evaluation.sources.pictures import row_images
 from seal.evaluation.sources.rows import Rows
 from seal.evaluation.task import TaskQuestion
@@ -25,11 +25,14 @@ from seal.metrics.mme import CATEGORIES
 from seal.text.quote import quoted
 
 PAIR = "pair"  # in `meta`: both questions of an image have the same
-_REQUEST = re.compile(r"\s*Please answer yes or no\.\s*$")  # which the scoring puts
+# What the scoring puts: MME's own request, or what others put in its place.
+_REQUEST = re.compile(rf"(?:\s*(?:{re.escape(YES_OR_NO)}|{re.escape(SHORT)}))+\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class MMELine:
+    """One question of a file, as it stands there."""
+
     where: str
     category: str
     image: str
@@ -49,10 +52,10 @@ def read(path: Path) -> Read:
         raise ValueError(f"{path} is not a folder: give that of MME's release, or of its texts")
     inside = path / "MME_Benchmark"
     folder = inside if inside.is_dir() else path
-    lines = list(_of_release(folder)) or list(_of_texts(folder, answered=False))
+    lines = list(_of_release(folder)) or list(lines_of_texts(folder, answered=False))
     if not lines:
         raise ValueError(f"{path} has neither folders nor .txt files of {', '.join(CATEGORIES)}")
-    return _questions(lines), FolderImages(folder)
+    return questions_of(lines), FolderImages(folder)
 
 
 def read_rows(rows: Rows) -> Read:
@@ -68,43 +71,16 @@ def read_rows(rows: Rows) -> Read:
         image, category = entry.text("question_id"), entry.one_of("category", CATEGORIES)
         pictures.setdefault(_named(category, image), (index, "image"))
         truth = _truth(str(entry.where), entry.text("answer"))
-        lines.append(_Line(str(entry.where), category, image, entry.text("question"), truth))
-    return _questions(lines), row_images(rows, pictures)
+        lines.append(MMELine(str(entry.where), category, image, entry.text("question"), truth))
+    return questions_of(lines), row_images(rows, pictures)
 
 
-def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded | None:
-    """A folder of results, CATEGORY.txt with four columns; it holds its questions itself.
-
-    None: no such folder.
-
-    Args:
-        questions: of the benchmark, if it is at hand. A row that asks one of them must have its
-            answer for the right one. Editions differ in some images, so that rows which ask
-            others are taken at their word, as the published program takes all.
-
-    Raises:
-        ValueError: a line that is not as it should be, or one of an image's two is missing.
-    """
-    if not path.is_dir() or not any((path / f"{c}.txt").is_file() for c in CATEGORIES):
-        return None
-    lines = list(_of_texts(path, answered=True))
-    if not lines:
-        raise ValueError(f"{path} has no lines in its .txt files")
-    own = _questions(lines)
-    known = {_key(q.split, str(q.image), q.text): q for q in questions or ()}
-    said = []
-    for line, question in zip(lines, own, strict=True):
-        other = known.get(_key(question.split, str(question.image), question.text))
-        if other is not None and other.labels != question.labels:
-            raise ValueError(
-                f"{line.where}: {question.labels[0]} is called right, but the benchmark's answer "
-                f"to {other.id} is {other.labels[0]}"
-            )
-        said.append(Said(line.where, question.id, text=line.said))
-    return own, said
+def as_asked(text: str) -> str:
+    """A question without what is asked of its answer."""
+    return _REQUEST.sub("", text).strip()
 
 
-def _of_release(folder: Path) -> Iterator[_Line]:
+def _of_release(folder: Path) -> Iterator[MMELine]:
     for category in CATEGORIES:
         place = folder / category
         if not place.is_dir():
@@ -121,10 +97,11 @@ def _of_release(folder: Path) -> Iterator[_Line]:
             image = image_beside(file, pictures)
             name = file.name if image is None else image.relative_to(place).as_posix()
             for where, (question, truth) in _fields(file, 2):
-                yield _Line(where, category, name, question, _truth(where, truth))
+                yield MMELine(where, category, name, question, _truth(where, truth))
 
 
-def _of_texts(folder: Path, *, answered: bool) -> Iterator[_Line]:
+def lines_of_texts(folder: Path, *, answered: bool) -> Iterator[MMELine]:
+    """Of every CATEGORY.txt that is there; answered: with the fourth field."""
     for category in CATEGORIES:
         file = folder / f"{category}.txt"
         if not file.is_file():
@@ -133,7 +110,7 @@ def _of_texts(folder: Path, *, answered: bool) -> Iterator[_Line]:
             image, question, truth, *said = fields
             if not image.strip():
                 raise ValueError(f"{where} names no image")
-            yield _Line(
+            yield MMELine(
                 where, category, image, question, _truth(where, truth), said[0] if said else None
             )
 
@@ -161,7 +138,7 @@ def _truth(where: str, text: str) -> str:
     return truth
 
 
-def _questions(lines: Sequence[_Line]) -> list[TaskQuestion]:
+def questions_of(lines: Sequence[MMELine]) -> list[TaskQuestion]:
     """As many, in the same order. Halves of a pair are two questions of one image."""
     halves: dict[str, list[int]] = {}
     for at, line in enumerate(lines):
@@ -180,7 +157,7 @@ def _questions(lines: Sequence[_Line]) -> list[TaskQuestion]:
             pair = image if len(places) == 2 else f"{image}#{at // 2 + 1}"
             questions[place] = TaskQuestion(
                 id=f"{image}#{at + 1}",
-                text=_REQUEST.sub("", line.question).strip(),
+                text=as_asked(line.question),
                 image=image,
                 split=line.category,
                 labels=(line.truth,),
@@ -191,7 +168,7 @@ def _questions(lines: Sequence[_Line]) -> list[TaskQuestion]:
     return made
 
 
-def _check_pairs(lines: Sequence[_Line], questions: Sequence[TaskQuestion]) -> None:
+def _check_pairs(lines: Sequence[MMELine], questions: Sequence[TaskQuestion]) -> None:
     """The same question twice is no pair: what was asked second is missing."""
     seen: dict[tuple[str, str], str] = {}
     for line, question in zip(lines, questions, strict=True):
@@ -208,5 +185,6 @@ def _named(category: str, image: str) -> str:
     return image if image.startswith(f"{category}/") else f"{category}/{image}"
 
 
-def _key(category: str, image: str, text: str) -> tuple[str, str, str]:
+def words_key(category: str, image: str, text: str) -> tuple[str, str, str]:
+    """What tells a question in every form: folders and suffixes of images differ."""
     return category, PurePosixPath(image).stem, " ".join(text.split())

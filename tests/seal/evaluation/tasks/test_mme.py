@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from golden_files import SAMPLES, needs_samples
@@ -144,6 +145,25 @@ def test_an_answer_file_cannot_call_another_answer_right(tmp_path):
     (said / "OCR.txt").write_text(text)
     with pytest.raises(ValueError, match=r"OCR\.txt:2: yes is called right, but .* OCR/0\.jpg#2"):
         score(tmp_path, said, bench)
+
+
+def test_llavas_lines_are_found_by_picture_and_words(tmp_path):
+    bench = write_texts(tmp_path / "bench")
+    rows = [
+        {"question_id": f"{c}/images/{n // 2}.png", "text": "Yes", "model_id": "m",
+         "prompt": f"Is it {'ab'[n % 2]}?\nAnswer the question using a single word or phrase."}
+        for c in ("OCR", "color") for n in (3, 0, 1, 2)
+    ]  # fmt: skip
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = score(tmp_path, answers, bench)
+    assert found["color"]["accuracy"]["value"] == found["OCR"]["accuracy"]["value"] == 0.5
+    assert found["overall"]["accuracy"]["invalid"] == 0
+    answers.write_text(json.dumps(rows[0] | {"prompt": "Is it c?"}) + "\n")
+    with pytest.raises(
+        ValueError, match=r"answers\.jsonl:1: .*Is it c.* of OCR/images/1\.png is no"
+    ):
+        score(tmp_path, answers, bench)
 
 
 @needs_samples
