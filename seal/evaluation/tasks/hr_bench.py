@@ -52,12 +52,15 @@ def _spec(size: str) -> TaskSpec:
         origin="https://huggingface.co/datasets/DreamMr/HR-Bench",
         licence="not stated",
         counts={"single": 400, "cross": 400, OVERALL: 800},
-        scorings=("letter_hr_bench", "likelihood", "letter", "letter_cyclic", "string"),
+        scorings=(
+            "letter_hr_bench", "letter_vlmevalkit", "likelihood", "letter", "letter_cyclic",
+            "string",
+        ),
         read=read,
         read_rows=read_rows,
         metrics=metrics,
         recorded=recorded,
-    )
+    )  # fmt: skip
 
 
 SPECS = [_spec("4k"), _spec("8k")]

@@ -68,7 +68,7 @@ def _spec(name: str, title: str, files: str, config: str, scoring: str) -> TaskS
         files=f"the official .tsv with its circular copies, such as {files}",
         hub=f"lmms-lab/MMBench:{config}:dev",
         origin="https://github.com/open-compass/MMBench",
-        licence="Apache-2.0, of the pictures their owners'",
+        licence="Apache-2.0; the pictures are their owners'",
         counts={},  # its editions and splits are of several sizes
         scorings=(
             scoring, "letter_vlmevalkit", "likelihood", "letter", "letter_cyclic", "string",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from seal.evaluation.judged import OVERALL, Judged, accuracy, by_split
@@ -49,14 +50,14 @@ def _spec(name: str, title: str, file: str, hub: str, scoring: str, total: int |
     return TaskSpec(
         name=name,
         title=title,
-        files=f"{file} of the official release beside the folders of its pictures, or their "
-        "folder; or a .tsv of VLMEvalKit",
+        files=f"{file} of the official release (a .json lies beside the folders of its pictures), or "
+        "its folder; or a .tsv as VLMEvalKit makes it",
         hub=hub,
         origin="https://huggingface.co/datasets/yifanzhang114/MME-RealWorld",
-        licence="academic research only",
+        licence="academic research only (by its repository; Apache-2.0 by the hub's card)",
         counts={} if total is None else {OVERALL: total},
         scorings=(scoring, "likelihood", "letter", "letter_cyclic", "string"),
-        read=read,
+        read=partial(read, name=file),
         read_rows=read_rows,
         metrics=metrics,
         splits_of=splits_of,
@@ -76,7 +77,7 @@ SPECS = [
     _spec(
         "mme_realworld_lite",
         "MME-RealWorld-Lite: at most 50 questions of each task of MME-RealWorld",
-        "MME-RealWorld-Lite.json",
+        "mme_realworld_lite.tsv",
         "yifanzhang114/MME-RealWorld-lite-lmms-eval",
         "letter_mme_realworld",
         1919,

@@ -33,9 +33,12 @@ _MARKED = re.compile(r"\s*[(\uff08]([A-Z])[)\uff09]\s*(.*?)\s*", re.DOTALL)
 _TASKS = {"perception": "Perception", "reasoning": "Reasoning"}
 
 
-def read(path: Path) -> Read:
-    """The official .json, or a table of VLMEvalKit, or a folder with one of them."""
-    file = only_file(path, "*.json", "*.tsv")
+def read(path: Path, name: str) -> Read:
+    """The official .json, or a table of VLMEvalKit, or a folder with one of them.
+
+    name: of the .json, which counts before others that lie beside it.
+    """
+    file = only_file(path, name, "*.json", "*.tsv")
     rows = rows_of_file(file)
     if "Question_id" in rows.columns:
         return json_questions(rows), FolderImages(file.parent)

@@ -110,8 +110,10 @@ SPEC = TaskSpec(
     origin="https://huggingface.co/datasets/AILab-CVC/SEED-Bench",
     licence="CC BY-NC 4.0; pictures of CC3M",
     counts={OVERALL: 14233},
-    scorings=("likelihood", "letter_llava", "letter", "letter_cyclic", "string"),
+    scorings=(
+        "likelihood", "letter_llava", "letter_vlmevalkit", "letter", "letter_cyclic", "string",
+    ),
     read=read,
     read_rows=read_rows,
     recorded=recorded,
-)
+)  # fmt: skip

@@ -160,6 +160,8 @@ def test_fullwidth_marks_of_the_chinese_part_are_marks(tmp_path: Path) -> None:
     content[0]["Answer choices"] = [
         f"\uff08{x}\uff09 {w}" for x, w in zip("ABCDE", WORDS, strict=True)
     ]
-    path = write(tmp_path / "MME_RealWorld_CN.json", content)
-    question = task_named("mme_realworld_cn").task(str(path), require_images=False).questions()[0]
+    write(tmp_path / "MME_RealWorld_CN.json", content)
+    write(tmp_path / "MME_RealWorld.json", entries())  # both lie in the release's folder
+    spec = task_named("mme_realworld_cn")
+    question = spec.task(str(tmp_path), require_images=False).questions()[0]
     assert question.options == tuple(WORDS)
