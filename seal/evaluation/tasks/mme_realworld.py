@@ -50,8 +50,8 @@ def _spec(name: str, title: str, file: str, hub: str, scoring: str, total: int |
     return TaskSpec(
         name=name,
         title=title,
-        files=f"{file} of the official release (a .json lies beside the folders of its pictures), or "
-        "its folder; or a .tsv as VLMEvalKit makes it",
+        files=f"{file} of the official release (a .json lies beside the folders of its pictures), "
+        "or its folder; or a .tsv as VLMEvalKit makes it",
         hub=hub,
         origin="https://huggingface.co/datasets/yifanzhang114/MME-RealWorld",
         licence="academic research only (by its repository; Apache-2.0 by the hub's card)",
