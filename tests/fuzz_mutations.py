@@ -42,7 +42,7 @@ def mutate(path: Path, rng: np.random.Generator) -> str:
     if tree and rng.random() < 0.6:
         value = load_plain(path) if path.suffix == ".p" else json.loads(data)
         what, value = mutate_value(value, rng)
-        path.write_bytes(pickle.dumps(value, 2) if path.suffix == ".p" else _text(value))
+        path.write_bytes(pickle.dumps(value, 2) if path.suffix == ".p" else json_text(value))
         return what
     what, data = mutate_bytes(data, rng, text=path.suffix in (".json", ".txt"))
     path.write_bytes(data)
@@ -110,7 +110,8 @@ def _holders(value: Any) -> Any:
             yield from _holders(member)
 
 
-def _text(value: Any) -> bytes:
+def json_text(value: Any) -> bytes:
+    """JSON with what only its text can hold in place of what stands for it."""
     text = json.dumps(value, ensure_ascii=False).replace("raw:twice", "")
     for mark, raw in _RAW.items():
         text = text.replace(f'"{mark}"', raw)

@@ -16,7 +16,7 @@ from seal.evaluation.free_metrics import free_metrics
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.recorded.forms import FORMS, read_said
 from seal.evaluation.recorded.lines import ASSUMED, Recording, as_jsonl, recorded_lines
-from seal.evaluation.recorded.own_lines import is_own, own_lines
+from seal.evaluation.recorded.own_lines import check_line, is_own, own_lines
 from seal.evaluation.result_tables import benchmark_table, free_answers_table
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
 from seal.evaluation.scorings.named import scoring_named
@@ -71,8 +71,10 @@ def run_score(run: ScoreRun) -> dict[str, Any]:
     baseline = _told("baseline", run.baseline, settings, NO_BASELINE)
     seed = _told("seed", run.seed, settings, 0)
     if own:
+        if run.annotations is not None:
+            print(f"note: {path} holds its questions; annotations= is not read", file=sys.stderr)
         lines = _of_run(own_lines(path, spec.name), settings)
-        lines = _read_as(lines, run.scoring, spec)
+        lines = _read_as(lines, run.scoring, spec, path)
     else:
         lines = _foreign(run, spec, task, path)
         _refuse_own_folder(out, path)
@@ -171,7 +173,9 @@ def _of_run(lines: Sequence[Prediction], settings: Mapping[str, Any]) -> list[Pr
     return kept
 
 
-def _read_as(lines: list[Prediction], scoring: str | None, spec: TaskSpec) -> list[Prediction]:
+def _read_as(
+    lines: list[Prediction], scoring: str | None, spec: TaskSpec, path: Path
+) -> list[Prediction]:
     """The same answers read by another scoring than the one by which they were asked."""
     if scoring is None:
         return lines
@@ -189,6 +193,7 @@ def _read_as(lines: list[Prediction], scoring: str | None, spec: TaskSpec) -> li
                 f"by scoring={asked}, do not hold"
             )
         named = line["scoring"] if asked == scoring else f"{scoring}+asked_as_{asked}"
+        check_line(line | {"scoring": named}, f"{path}: {line['id']}", spec.name)
         made.append(line | {"scoring": named})
     return made
 

@@ -48,10 +48,13 @@ def read_text(path: str | Path) -> str:
 
 def read_json_file(path: str | Path) -> Any:
     """The value in a small JSON file; a ValueError names one that holds none."""
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}; is the file complete?") from error
+    except ValueError as error:  # a number of too many digits
+        raise ValueError(f"{path} cannot be read: {error}") from error
     except RecursionError as error:
         raise ValueError(f"{path} is not JSON: nested too deep") from error
 

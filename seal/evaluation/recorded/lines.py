@@ -49,8 +49,9 @@ def recorded_lines(
             benchmark or itself, or does not fit the question's options.
     """
     known = Questions(questions)
-    answers = _by_question([known.resolved(one) for one in said], recording)
+    answers = _by_question(known.all_resolved(said), recording)
     scoring = _scoring([one for of in answers.values() for one in of.values()], recording)
+    _check_wordings(scoring, questions, recording)
     lines = []
     for system, every in answers.items():
         of = {name: one for name, one in every.items() if _usable(one, scoring)}
@@ -105,6 +106,20 @@ def _scoring(said: Sequence[Said], recording: Recording) -> str:
             f"{', '.join(recording.scorings)}, which read none"
         )
     return by_text[0]
+
+
+def _check_wordings(scoring: str, questions: Sequence[TaskQuestion], recording: Recording) -> None:
+    """A scoring of every rotation is none of one answer, and some know but four letters."""
+    for question in questions:
+        try:
+            wordings = scoring_named(scoring).wordings(question, 0)
+        except ValueError as error:
+            raise ValueError(f"{recording.path}: {question.id}: {error}") from error
+        if len(wordings) > 1:
+            raise ValueError(
+                f"{recording.path}: scoring={scoring} needs an answer for each of {len(wordings)} "
+                f"orders of the options of {question.id}, and there is one"
+            )
 
 
 def _usable(said: Said, scoring: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seal.evaluation.scorings.named import scoring_named
+from seal.evaluation.scorings.scoring import Scoring
 from seal.evaluation.store import PREDICTIONS, json_line, numbered_lines
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.text.quote import quoted
@@ -61,7 +62,7 @@ def check_line(line: Mapping[str, Any], where: str, task: str) -> None:
         if not isinstance(line.get(key), str):
             raise ValueError(f"{where}: {key}={quoted(line.get(key))}: expected a text")
     if line["task"] != task:
-        raise ValueError(f"{where} is of task {quoted(line['task'])}: set task={line['task']}")
+        raise ValueError(f"{where} is of another task: set task={quoted(line['task'])}")
     if line.get("error") is not None and not isinstance(line["error"], str):
         raise ValueError(f"{where}: error={quoted(line['error'])}: expected a text or null")
     question = _question(line, where)
@@ -78,8 +79,18 @@ def check_line(line: Mapping[str, Any], where: str, task: str) -> None:
         raise ValueError(f"{where}: answer={quoted(answer)}: expected an object or null")
     if scoring.reads == "losses" and question.options:
         _check_losses(answer.get("losses"), len(question.options), where)
-    else:
-        _check_texts(answer, orders, where)
+        return
+    _check_texts(answer, orders, where)
+    if question.options and not all(orders or [[]]) and shows_options(scoring, question):
+        raise ValueError(
+            f"{where}: scoring={scoring.name} reads letters, and presented={orders or None} does "
+            "not say which option stood where"
+        )
+
+
+def shows_options(scoring: Scoring, question: TaskQuestion) -> bool:
+    """Whether the scoring puts the options as a list, so that a letter means one of them."""
+    return any(wording.order for wording in scoring.wordings(question, 0))
 
 
 def _question(line: Mapping[str, Any], where: str) -> TaskQuestion:

@@ -38,6 +38,33 @@ class Questions:
                 self._by_name.setdefault(name, []).append(question)
             self._by_text.setdefault(plain(question.text), []).append(question)
 
+    def all_resolved(self, said: Sequence[Said]) -> list[Said]:
+        """A whole file's answers, each `resolved`.
+
+        Numbers that are no ids may be of another edition of the benchmark. Where most of a file's
+        agree with the words beside them they are not: then a row in which they differ is wrong.
+        """
+        numbered = [self._numbered(one) for one in said]
+        agree = [_speaks_of(one, q) for one, q in zip(said, numbered, strict=True) if q is not None]
+        if 2 * sum(agree) > len(agree):
+            for one, question in zip(said, numbered, strict=True):
+                if question is not None and not _speaks_of(one, question):
+                    raise ValueError(
+                        f"{one.where}: its number is that of {question.id}, its words "
+                        f"{quoted(one.hints.question or one.hints.prompt or '')} are not"
+                    )
+        return [self.resolved(one) for one in said]
+
+    def _numbered(self, said: Said) -> TaskQuestion | None:
+        """The question that the names and the number of a row without an id lead to."""
+        if said.id:
+            return None
+        for name in said.hints.names:
+            if len(found := self._named(name)) == 1:
+                return found[0]
+        number = said.hints.number
+        return None if number is None else next(iter(self.all[number : number + 1]), None)
+
     def resolved(self, said: Said) -> Said:
         """The same under the question's id, its order known where the row tells it.
 

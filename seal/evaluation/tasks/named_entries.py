@@ -18,12 +18,15 @@ def read_named(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: no JSON, no object, an empty one, or a name that stands there twice.
     """
+    text = read_text(path)
     try:
-        content = json.loads(read_text(path), object_pairs_hook=_once)
+        content = json.loads(text, object_pairs_hook=_once)
     except RecursionError as error:
         raise ValueError(f"{path} is not JSON: nested too deep") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}; is the file complete?") from error
+    except ValueError as error:  # a number of too many digits
+        raise ValueError(f"{path} cannot be read: {error}") from error
     except _TwiceError as error:
         raise ValueError(f"{path}: {error} stands there twice: which one is meant?") from error
     if not isinstance(content, dict) or not content:

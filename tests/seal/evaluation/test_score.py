@@ -156,12 +156,25 @@ def test_written_answers_of_a_run_can_be_read_by_another_scoring(tmp_path):
     assert (as_asked["scoring"], other["scoring"]) == ("letter", "string+asked_as_letter")
     with pytest.raises(ValueError, match="likelihood reads losses, which the answers, asked by"):
         run_score(ScoreRun(answers=str(out), out=str(tmp_path / "c"), scoring="likelihood"))
+    out = run_of_ours(tmp_path / "bench", tmp_path / "words", scoring="string")
+    with pytest.raises(ValueError, match=r"a\.mug: scoring=letter reads letters, and presented="):
+        run_score(ScoreRun(answers=str(out), out=str(tmp_path / "d"), scoring="letter"))
+
+
+def test_one_answer_is_not_judged_as_if_every_rotation_had_been_asked(tmp_path):
+    bench = write_bench(tmp_path / "bench", images=False)
+    path = answers(tmp_path / "a.jsonl", [{"id": "b", "text": "A"}])
+    run = ScoreRun(
+        answers=path, annotations=str(bench), out=str(tmp_path / "out"), scoring="letter_cyclic"
+    )
+    with pytest.raises(ValueError, match="letter_cyclic needs an answer for each of 3 orders"):
+        run_score(run)
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"task": "pope"}, r"predictions\.jsonl:2 is of task 'pope': set task=pope"),
+        ({"task": "pope"}, r"predictions\.jsonl:2 is of another task: set task='pope'"),
         ({"system": 3}, "predictions.jsonl:2: system=3: expected a text"),
         ({"scoring": "luck"}, "predictions.jsonl:2: scoring='luck' is none of"),
         ({"presented": [[0, 0]]}, r":2: presented=\[\[0, 0\]\]: expected orders of 3 options"),

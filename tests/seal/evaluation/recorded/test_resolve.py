@@ -55,6 +55,23 @@ def test_a_number_counts_where_the_words_agree_else_the_words_do():
         resolved("", number=9)
 
 
+def test_numbers_that_agree_elsewhere_must_agree_everywhere():
+    known = Questions(QUESTIONS)
+    words = [question.text for question in QUESTIONS[:3]]
+
+    def numbered(numbers):
+        said = [
+            Said(f"f:{row}", "", text="B", hints=Hints(number=number, question=text))
+            for row, (number, text) in enumerate(zip(numbers, words, strict=True))
+        ]
+        return [one.id for one in known.all_resolved(said)]
+
+    assert numbered((0, 1, 2)) == ["a/1", "a/2", "3"]
+    assert numbered((2, 0, 1)) == ["a/1", "a/2", "3"]  # the numbers of another edition
+    with pytest.raises(ValueError, match=r"f:1: its number is that of 3, its words .*boat.* are n"):
+        numbered((0, 2, 2))
+
+
 def test_names_of_different_questions_are_refused():
     with pytest.raises(ValueError, match=r"'a/1', 'b.jpg' name different questions"):
         resolved("a/1", names=("b.jpg",), question="Which colour is the boat?")
