@@ -164,7 +164,7 @@ class StrictJudge:
     """Grades everything 0; remembers what it was asked."""
 
     rubric = rubric_of("zoom_bench")
-    cut = 0
+    cut, fault = 0, None
 
     def __init__(self) -> None:
         self.asked: list[JudgePrompt] = []
