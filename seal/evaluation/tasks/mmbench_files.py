@@ -14,15 +14,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from seal.evaluation.judged import judge_choice
 from seal.evaluation.recorded.said import Recorded, Said
 from seal.evaluation.scorings.file_order import SHUFFLED
 from seal.evaluation.sources.pictures import row_images
 from seal.evaluation.sources.read import read_rows as rows_of_file
 from seal.evaluation.sources.rows import Rows
-from seal.evaluation.task import Prediction, TaskQuestion
+from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.files import only_file
 from seal.evaluation.tasks.row_entry import Ids, RowEntry
 from seal.evaluation.tasks.spec import Read
@@ -123,10 +121,14 @@ def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded |
 
 
 def _answered(rows: Rows, entries: Sequence[RowEntry]) -> list[TaskQuestion]:
-    """The questions of a table of answers. Without options they are as many as there are copies."""
+    """The questions of a table of answers. Without options they are as many as there are copies.
+
+    Their picture is not there, but has its name: copies are about one, and stand or fall together.
+    """
     ids = Ids()
     if set(COLUMNS) <= set(rows.columns):
-        return [replace(_with_answer(entry, ids), image=None) for entry in entries]
+        own = [_with_answer(entry, ids) for entry in entries]
+        return [replace(question, image=question.meta["group"]) for question in own]
     copies = Counter(entry.number("index") % COPY for entry in entries)
     questions = []
     for entry in entries:
@@ -137,6 +139,7 @@ def _answered(rows: Rows, entries: Sequence[RowEntry]) -> list[TaskQuestion]:
             TaskQuestion(
                 id=ids.new(entry, "index", index),
                 text=entry.told("question") or f"question {index}",
+                image=str(index % COPY),
                 options=tuple(f"option {letter}" for letter in LETTERS[: max(count, answer + 1)]),
                 answer=answer,
                 split=entry.told("category") or "",
@@ -151,20 +154,3 @@ def _with_answer(entry: RowEntry, ids: Ids) -> TaskQuestion:
     if question.answer is None:
         raise entry.wrong("answer", entry.content["answer"], "the letter of an option")
     return question
-
-
-def upload_rows(lines: Sequence[Prediction]) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of the table that MMBench's server takes, of one system's predictions.
-
-    The letter of the option chosen; where none was, what was said, for the server to read.
-    """
-    columns = ["index", "question", *LETTERS[:_MOST], "prediction"]
-    rows = []
-    for line in lines:
-        question = TaskQuestion.from_dict(line["question"])
-        chosen = judge_choice(question, line)["chosen"]
-        text = (line["answer"] or {}).get("text") or ""
-        options = [*question.options, *[None] * (_MOST - len(question.options))]
-        told = text if chosen is None else LETTERS[chosen]
-        rows.append([int(question.id), question.meta["question"], *options[:_MOST], told])
-    return columns, rows

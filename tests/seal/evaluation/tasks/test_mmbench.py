@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from golden_files import SAMPLES, needs_samples
-from option_lines import lines_of, picture, right, table, written_line, wrong
+from option_lines import lines_of, picture, right, table, wrong
 
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.score import ScoreRun, run_score
 from seal.evaluation.scorings.named import scoring_named
-from seal.evaluation.sources.workbook import read_workbook, write_workbook
 from seal.evaluation.task import TaskQuestion
-from seal.evaluation.tasks.mmbench_files import upload_rows
 
 SPEC = task_named("mmbench")
 COLUMNS = [
@@ -122,12 +120,6 @@ def test_answers_that_are_kept_back_make_predictions_without_scores(tmp_path: Pa
     lines = lines_of(asked, lambda q: "B", SCORING)
     found = SPEC.task("").metrics(lines)["overall"]
     assert found["circular"]["value"] is None and found["not_judged"] == 9
-    columns, upload = upload_rows([*lines, written_line(asked[0], "neither", SCORING)])
-    assert columns == ["index", "question", "A", "B", "C", "D", "prediction"]
-    assert upload[4] == [8, "Which is 8?", "yes", "no", None, None, "B"]
-    assert upload[-1][-1] == "neither"
-    write_workbook(tmp_path / "up.xlsx", columns, upload)
-    assert [row["prediction"] for row in read_workbook(tmp_path / "up.xlsx")][:2] == ["B", "B"]
 
 
 def answer_table(path: Path, whole: bool, predictions: list[Any]) -> Path:

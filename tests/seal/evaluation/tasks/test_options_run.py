@@ -1,0 +1,54 @@
+"""HR-Bench through the runner: its table, its request, the search once, its four orders scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fakes import FakeAnswerModel, FakeSearchModel
+from option_lines import picture, table
+
+from seal.evaluation.named_tasks import task_named
+from seal.evaluation.run import Benchmark, benchmark_metrics
+from seal.evaluation.systems import Systems
+from seal.geometry import Box
+from seal.pipeline import ProtocolConfig
+from seal.pipeline.planner import PlannerConfig
+
+COLUMNS = ["index", "question", "A", "B", "C", "D", "answer", "category", "cycle_category", "image"]
+TEXT = "Which color is the mug?"
+
+
+def asked(cycle: int) -> str:
+    options = "\n".join(f"{x}. {o}" for x, o in zip("ABCD", turned(cycle), strict=True))
+    return f"{TEXT}\n{options}\nAnswer the option letter directly."
+
+
+def turned(cycle: int) -> list[str]:
+    rest = ["green", "blue", "white"]
+    return [*rest[:cycle], "red", *rest[cycle:]]
+
+
+def test_hr_bench_goes_through_the_runner(tmp_path: Path) -> None:
+    shown = picture(size=(640, 480))
+    rows = [[c, TEXT, *turned(c), "ABCD"[c], "single", c, shown] for c in range(4)]
+    task = task_named("hr_bench_4k").task(str(table(tmp_path / "hr.tsv", COLUMNS, rows)))
+    # It knows the color, but takes the third order for another.
+    model = FakeAnswerModel(
+        {TEXT: ["mug"]} | {asked(c): ["mug"] for c in range(4)},
+        {asked(c): "A" if c == 2 else "ABCD"[c] for c in range(4)},
+    )
+    systems = Systems(
+        ("none", "guided"), model, FakeSearchModel({"mug": [Box(10, 10, 40, 40)]}),
+        protocol=ProtocolConfig(), planner=PlannerConfig(),
+    )  # fmt: skip
+    benchmark = Benchmark(task, tmp_path / "out", scoring="letter_hr_bench")
+    lines = benchmark.predict(systems)
+    assert len(lines) == 8
+    assert {line["presented"][0][0] for line in lines} == {0}  # as the table has them
+    found = benchmark_metrics(task, lines, baseline="none")["systems"]
+    assert found["none"]["overall"]["accuracy"]["value"] == 0
+    assert found["none"]["overall"]["accuracy"]["invalid"] == 4
+    overall = found["guided"]["overall"]
+    assert overall["accuracy"]["value"] == 0.75 and overall["all_orders"]["value"] == 0
+    assert [overall[f"accuracy_cycle_{c}"]["value"] for c in range(4)] == [1, 1, 0, 1]
+    assert benchmark.predict(systems) == lines  # nothing is asked again
