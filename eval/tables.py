@@ -5,6 +5,7 @@
     seal eval/tables table=all format=html out=tables/         # a page with costs and pictures
     seal eval/tables table=all miniature=runs/demo format=html out=tables/    # and the demo's own
     seal eval/tables table=all groups.13b=runs_13b             # other runs of the same names
+    seal eval/tables runs=[runs/a,runs/b] out=runs.html        # any runs, in one picture a cost
     seal eval/tables compare=[runs/a:guided,runs/b:guided]     # paired tests, by split
 
 The tables are conf/table/: those of SEAL's paper, of ViCrop's and AVG-LLaVA's, and of the field

@@ -23,6 +23,7 @@ class Column:
     scale: float  # from a stored number to a printed one
     digits: int
     n: int | None  # items behind the printed shares; None: unknown, or no shares
+    sign: bool = False  # of differences, which may be below 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class FilledTable:
     """A table with its numbers, what would fill its empty cells, and the runs it shows."""
 
     table: Table
-    missing: tuple[str, ...]  # commands
-    runs: tuple[Path, ...]  # folders of results
+    missing: tuple[str, ...] = ()  # commands
+    runs: tuple[Path, ...] = ()  # folders of results
 
 
 def fill(
@@ -115,7 +116,7 @@ def _told(cell: Cell, row: Iterable[Cell]) -> str:
 
 
 def _measured(cell: Cell, column: Column) -> str:
-    return scaled(cell.metric, column.scale, column.digits)
+    return scaled(cell.metric, column.scale, column.digits, sign=column.sign)
 
 
 def _printed(number: float | None, column: Column) -> str:

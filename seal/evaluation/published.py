@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seal.evaluation.compare_runs import compare_runs
 from seal.evaluation.filled_table import FilledTable
+from seal.evaluation.measured import read_metrics
+from seal.evaluation.result_tables import run_table
 from seal.evaluation.store import write_text
 from seal.evaluation.table_config import TableConfig
 from seal.evaluation.tables_page import PAGE, tables_page
@@ -25,6 +27,7 @@ class TablesRun:
     miniature: str | None = None  # folder of a demo, whose results get columns of their own
     # Name -> folder of other runs of the same names, which get columns of their own.
     groups: dict[str, str] = field(default_factory=dict)
+    runs: list[str] = field(default_factory=list)  # folders of runs, shown as they are
     # Two runs to compare question by question, each FOLDER:SYSTEM.
     compare: list[str] = field(default_factory=list)
     format: str | None = None  # markdown | latex | html; None: what out= ends in, else markdown
@@ -43,8 +46,10 @@ class TablesRun:
             raise ValueError("format=html is a page: say where, out=FOLDER or out=NAME.html")
         if self.compare and len(self.compare) != 2:
             raise ValueError(f"compare={self.compare} must be two runs, each FOLDER:SYSTEM")
-        if self.table is None and not self.tables and not self.compare:
-            raise ValueError("say which table=, or compare=[FOLDER:SYSTEM,FOLDER:SYSTEM]")
+        if self.table is None and not (self.tables or self.runs or self.compare):
+            raise ValueError(
+                "say which table=, runs=[FOLDER,...] or compare=[FOLDER:SYSTEM,FOLDER:SYSTEM]"
+            )
 
     def build(self) -> dict[str, FilledTable]:
         """The tables by name."""
@@ -53,9 +58,12 @@ class TablesRun:
             name: config.build(groups=self.groups, miniature=self.miniature)
             for name, config in (configs | self.tables).items()
         }
+        for place, run in enumerate(self.runs, start=1):
+            shown = run_table(read_metrics(Path(run)))
+            tables[f"run_{place}"] = FilledTable(replace(shown, title=f"{run}: {shown.title}"))
         if self.compare:
             compared = compare_runs(*self.compare, seed=self.seed)
-            tables[COMPARED] = FilledTable(compared, (), ())
+            tables[COMPARED] = FilledTable(compared)
         return tables
 
 
@@ -65,7 +73,8 @@ def write_tables(run: TablesRun) -> list[Path]:
     out, tables = Path(run.out), run.build()
     single = out.suffix in (*SUFFIXES.values(), ".txt") and not out.is_dir()
     if run.format == "html":
-        return [tables_page(tables).write(out if single else out / PAGE)]
+        page = tables_page(tables, [Path(folder) for folder in run.runs])
+        return [page.write(out if single else out / PAGE)]
     show = latex if run.format == "latex" else markdown
     texts = {name: show(filled.table) for name, filled in tables.items()}
     if single:

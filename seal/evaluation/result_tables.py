@@ -84,10 +84,19 @@ def detectable_table(detectable: Mapping[str, Mapping[str, Any]]) -> Table:
             f"{100 * of['discordant']:.0f}",
             "" if of["value"] is None else f"{100 * of['value']:.1f}",
         )
-        for split, of in detectable.items()
+        for split, of in sorted(detectable.items(), key=lambda one: one[0] == "overall")
     ]
     head = ("split", "n", "one alone right, percent", "detectable, points")
     return Table("what two systems on these questions could show", head, tuple(rows))
+
+
+def run_table(metrics: Mapping[str, Any]) -> Table:
+    """The numbers of one run, whichever program made them."""
+    if "strategies" in metrics:
+        return search_table(metrics)
+    systems = metrics["systems"]
+    free = systems and "standard" in next(iter(systems.values())).get("overall", {})
+    return free_answers_table(metrics) if free else benchmark_table(metrics)
 
 
 def main_metric(metrics: Mapping[str, Any]) -> str:

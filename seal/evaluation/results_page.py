@@ -10,12 +10,11 @@ from seal.evaluation.control_report import control_table, control_verdicts
 from seal.evaluation.cost_pictures import add_cost_pictures
 from seal.evaluation.costs import cost_table
 from seal.evaluation.result_tables import (
-    benchmark_table,
     detectable_table,
-    free_answers_table,
     length_tests_table,
     need_search_table,
     paired_table,
+    run_table,
     search_table,
 )
 from seal.pages.page import Page
@@ -57,10 +56,7 @@ def add_results(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
     if not systems:
         page.note("No system was asked.")
         return
-    if "standard" in next(iter(systems.values()))["overall"]:  # judged in both of ViCrop's ways
-        page.table(free_answers_table(metrics))
-        return
-    page.table(benchmark_table(metrics))
+    page.table(run_table(metrics))
     if metrics.get("paired"):
         page.subheading("Paired tests")
         page.table(paired_table(metrics["paired"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,8 +17,11 @@ PAGE = "tables.html"
 Metrics: TypeAlias = Mapping[str, Any]  # metrics.json of a run
 
 
-def tables_page(tables: Mapping[str, FilledTable]) -> Page:
-    """All tables, then each run that they read: paired tests, controls, costs and pictures."""
+def tables_page(tables: Mapping[str, FilledTable], more: Sequence[Path] = ()) -> Page:
+    """All tables, then each run that they read: paired tests, controls, costs and pictures.
+
+    more: folders of other runs to show so.
+    """
     page = Page(
         "Results beside what was published",
         "Brackets are 95% intervals; a cell is empty where nothing was measured or published.",
@@ -28,7 +31,8 @@ def tables_page(tables: Mapping[str, FilledTable]) -> Page:
         page.table(replace(filled.table, title=""))
         if filled.missing:
             page.commands("Empty cells that a run of ours fills:", filled.missing)
-    runs = list(dict.fromkeys(run for filled in tables.values() for run in filled.runs))
+    read = [run for filled in tables.values() for run in filled.runs]
+    runs = list(dict.fromkeys([*more, *read]))
     metrics = {run: read_metrics(run) for run in runs}
     for run, of in metrics.items():
         page.heading(f"Behind the tables: {run}")

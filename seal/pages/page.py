@@ -38,7 +38,7 @@ code{background:#f0f0ec;padding:.1rem .3rem;border-radius:3px}mark{background:#b
 pre{white-space:pre-wrap;border-top:1px solid #e2e2de;padding-top:.6rem;font:inherit}
 details{margin:.8rem 0}summary{cursor:pointer}
 """
-_MANY_COLUMNS = 8
+_MANY_COLUMNS = 7
 _PICTURE_WIDTH = 900  # pixels; wider pictures are scaled down
 
 

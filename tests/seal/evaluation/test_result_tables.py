@@ -90,4 +90,4 @@ def test_the_size_of_a_benchmark_says_what_it_can_show():
         {"overall": {"n": 191, "discordant": 0.2, "value": 0.0971}, "few": {
             "n": 5, "discordant": 0.2, "value": None}}
     )  # fmt: skip
-    assert table.rows == (("overall", "191", "20", "9.7"), ("few", "5", "20", ""))
+    assert table.rows == (("few", "5", "20", ""), ("overall", "191", "20", "9.7"))

@@ -216,3 +216,34 @@ def test_the_page_holds_the_tables_the_runs_behind_them_and_what_is_missing(run,
     text = path.read_text()
     assert "75.39 [68.8, 81.0] (1)" in text and f"Behind the tables: {run}" in text
     assert "<code>seal eval/benchmark experiment=run</code>" in text
+
+
+def test_any_number_of_runs_stand_in_one_page_and_one_picture(run, tmp_path):
+    folders = []
+    for number in range(12):
+        folders.append(tmp_path / f"run_{number}")
+        metrics = results(none=0.4, guided=0.5 + number / 40)
+        parts = ("calls", "tokens_read", "tokens_written", "pixels", "search_calls", "steps",
+                 "seconds")  # fmt: skip
+        metrics["costs"] = {
+            name: {part: {**METRIC, "value": cost * (1 + number)} for part in parts}
+            for name, cost in (("none", 1.0), ("guided", 40.0))
+        }
+        write_json(folders[-1] / "metrics.json", metrics)
+    settings = TablesRun(runs=[str(folder) for folder in folders], out=str(tmp_path / "x.html"))
+    (path,) = write_tables(settings)
+    text = path.read_text()
+    assert all(f"Behind the tables: {folder}" in text for folder in folders)
+    shared = text.partition("accuracy against cost")[2]
+    assert shared.count('class="scatter"') == 5 and shared.count("<circle") == 5 * 24
+    assert len(TablesRun(runs=[str(folders[0])]).build()["run_1"].table.rows) == 2
+    with pytest.raises(ValueError, match="holds no finished evaluation"):
+        TablesRun(runs=[str(tmp_path)]).build()
+
+
+def test_a_difference_has_a_sign(run):
+    write_json(run / "metrics.json", {"search_length": {"difference": {"bfs": METRIC}}})
+    column = {"minus": ColumnConfig(path="search_length.difference.{system}")}
+    rows = {"bfs": RowConfig(run=str(run), system="bfs")}
+    config = TableConfig(title="t", source="a paper", columns=column, rows=rows, scale=1)
+    assert config.build().table.rows[0][1] == "+0.75 [+0.69, +0.81] (1)"
