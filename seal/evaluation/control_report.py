@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seal.evaluation.controls import CONTROLS, CROP_BLACK_PLACED, ORACLE_CROP, RANDOM_CROP
-from seal.evaluation.result_tables import difference, percent
+from seal.evaluation.result_tables import difference, scaled, shown_scale
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.geometry import Box
 from seal.images import context_box
@@ -107,9 +107,11 @@ def control_table(metrics: Mapping[str, Any]) -> Table:
     first = next(iter(controls.values()))
     of, baseline, main = first["of"], first["baseline"], metrics["main"]
     splits = list(next(iter(metrics["systems"].values())))
+    scale = shown_scale(metrics)
     rows = []
     for name in [n for n in (baseline, of, *controls) if n in metrics["systems"]]:
-        row = [name, *(percent(metrics["systems"][name].get(s, {}).get(main)) for s in splits)]
+        of_splits = metrics["systems"][name]
+        row = [name, *(scaled(of_splits.get(s, {}).get(main), scale, 1) for s in splits)]
         told = controls.get(name, {}).get("splits", {}).get("overall", {})
         left = told.get("left")
         if name == of:

@@ -7,6 +7,7 @@ from typing import Any
 
 from seal.pages.table import Table
 
+IN_POINTS = ("mme",)  # tasks whose main metric is no share
 _MANY_SPLITS = 8  # more stand below one another, systems side by side
 
 
@@ -106,10 +107,7 @@ def main_metric(metrics: Mapping[str, Any]) -> str:
 
 def shown_scale(metrics: Mapping[str, Any]) -> float:
     """From a stored number to a shown one: shares are percent, points stay what they are."""
-    main = main_metric(metrics)
-    of = [by.get(main) for by_split in metrics["systems"].values() for by in by_split.values()]
-    values = [m["value"] for m in of if m is not None and m["value"] is not None]
-    return 100.0 if all(-1 <= value <= 1 for value in values) else 1.0
+    return 1.0 if metrics["task"] in IN_POINTS else 100.0
 
 
 def free_answers_table(metrics: Mapping[str, Any]) -> Table:

@@ -54,11 +54,18 @@ def test_every_system_says_over_how_many_questions_and_how_many_were_of_no_use()
 
 def test_points_are_no_percent():
     metrics = run({"none": 2, "guided": 8})
-    metrics["main"] = "score"
+    metrics |= {"task": "mme", "main": "score"}
     for of in metrics["systems"].values():
         of["overall"]["score"] = {**METRIC, "value": 1508.67, "low": 1400.0, "high": 1600.0}
     table = benchmark_table(metrics)
     assert "percent" not in table.title and table.rows[0][1] == "1508.7 [1400.0, 1600.0]"
+
+
+def test_a_share_above_one_is_still_a_share():
+    metrics = run({"none": 2})
+    metrics |= {"task": "llava_bench", "main": "relative"}
+    metrics["systems"]["none"]["overall"]["relative"] = {**METRIC, "value": 1.05}
+    assert benchmark_table(metrics).rows[0][1].startswith("105.0 [")
 
 
 def test_many_splits_stand_below_one_another():
