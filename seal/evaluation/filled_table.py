@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -10,9 +10,14 @@ from typing import TypeAlias
 from seal.evaluation.measured import Cell, told_of
 from seal.evaluation.result_tables import scaled
 from seal.metrics.unpaired import difference_from
+from seal.pages.forest import PUBLISHED, Mark
 from seal.pages.table import Table
 
 MINIATURE = "miniature"  # a world of its own: nothing printed is compared with it
+_ABOUT_MINIATURE = (
+    "The miniature has questions and models of its own: compare it with itself, not with what is "
+    "printed."
+)
 Cells: TypeAlias = dict[str, dict[str, Cell]]  # row -> column -> what was measured
 
 
@@ -41,6 +46,8 @@ class FilledTable:
     table: Table
     missing: tuple[str, ...] = ()  # commands
     runs: tuple[Path, ...] = ()  # folders of results
+    marks: tuple[Mark, ...] = ()  # the numbers of one column, to be drawn
+    drawn: str = ""  # that column
 
 
 def fill(
@@ -49,6 +56,8 @@ def fill(
     lines: Mapping[str, Line],
     cells: Mapping[str, Cells],
     about: Sequence[str],
+    *,
+    drawn: str = "",
 ) -> FilledTable:
     """The table. Every column has its measured cell, and if anything is printed in it, that and
     the difference; then the measured cells of the other groups. Without the first group there are
@@ -57,6 +66,7 @@ def fill(
     Args:
         cells: group -> row -> column -> what was measured; the first group's name is "".
         about: notes on the whole table.
+        drawn: a column whose numbers are kept for a picture.
     """
     printed = {column for line in lines.values() for column in line.published}
     notes = _Notes()
@@ -80,12 +90,36 @@ def fill(
                     row.append(_difference(cell, number, of))
         rows.append(tuple(row))
     below = [*notes.lines, *about, *_about_differences(columns, lines, cells)]
+    if MINIATURE in cells:
+        below.append(_ABOUT_MINIATURE)
     every = [cell for by_row in cells.values() for row in by_row.values() for cell in row.values()]
     return FilledTable(
         Table(title, tuple(head), tuple(rows), tuple(below)),
         tuple(dict.fromkeys(cell.command for cell in every if cell.command)),
         tuple(dict.fromkeys(cell.folder for cell in every if cell.folder is not None)),
+        tuple(_marks(drawn, columns[drawn], lines, cells)) if drawn else (),
+        drawn,
     )
+
+
+def _marks(
+    column: str, of: Column, lines: Mapping[str, Line], cells: Mapping[str, Cells]
+) -> Iterator[Mark]:
+    for name, line in lines.items():
+        if column in line.published:
+            yield Mark(name, PUBLISHED, line.published[column])
+        for group, by_row in cells.items():
+            metric = by_row[name][column].metric
+            if metric is None or metric["value"] is None:
+                continue
+            low, high = metric["low"], metric["high"]
+            yield Mark(
+                name,
+                group or "measured",
+                metric["value"] * of.scale,
+                None if low is None else low * of.scale,
+                None if high is None else high * of.scale,
+            )
 
 
 class _Notes:

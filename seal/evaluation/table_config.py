@@ -49,8 +49,13 @@ class TableConfig:
     # What measures a row: {experiment} is the last part of its run, {task} the column's.
     command: str = "seal eval/benchmark experiment={experiment}"
     note: str = ""
+    picture: str = ""  # the column that a page draws
 
     def __post_init__(self) -> None:
+        if self.picture and self.picture not in self.columns:
+            raise ValueError(
+                f"picture={self.picture} names no column; there are {', '.join(self.columns)}"
+            )
         for name, row in self.rows.items():
             unknown = sorted({*row.published} - {*self.columns})
             if unknown:
@@ -101,7 +106,7 @@ class TableConfig:
         }
         lines = {name: Line(row.published, row.note) for name, row in self.rows.items()}
         about = [f"Published: {self.source}.", *filter(None, [self.note])]
-        return fill(self.title, columns, lines, cells, about)
+        return fill(self.title, columns, lines, cells, about, drawn=self.picture)
 
     def _measured(self, folder: Path | None) -> Cells:
         return {

@@ -11,6 +11,7 @@ from seal.evaluation.cost_pictures import add_cost_pictures
 from seal.evaluation.filled_table import FilledTable
 from seal.evaluation.measured import read_metrics
 from seal.evaluation.results_page import add_results
+from seal.pages.forest import forest
 from seal.pages.page import Page
 
 PAGE = "tables.html"
@@ -29,6 +30,8 @@ def tables_page(tables: Mapping[str, FilledTable], more: Sequence[Path] = ()) ->
     for filled in tables.values():
         page.heading(filled.table.title)
         page.table(replace(filled.table, title=""))
+        if len(filled.marks) > 1:
+            page.markup(f"<figure>{forest(filled.marks, x_label=filled.drawn)}</figure>")
         if filled.missing:
             page.commands("Empty cells that a run of ours fills:", filled.missing)
     read = [run for filled in tables.values() for run in filled.runs]

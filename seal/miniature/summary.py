@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from seal.evaluation.control_report import control_table, control_verdicts
+from seal.evaluation.cost_pictures import add_cost_pictures
 from seal.evaluation.costs import cost_table
 from seal.evaluation.judged import judge_choice
 from seal.evaluation.result_tables import (
@@ -146,6 +147,7 @@ def build_page(
     page.table(benchmark_table(found["benchmark"]))
     page.table(benchmark_table(found["benchmark_no_crops"]))
     page.table(cost_table(found["benchmark"]["costs"]))
+    add_cost_pictures(page, {"demo": found["benchmark"]})
     gain = metrics["paired"]["guided_vs_no_crops"]["overall"]
     page.note(
         "The second table is a model of the same size that was trained to answer without crops. "

@@ -134,6 +134,7 @@ def test_a_table_of_nobody_we_run_is_what_was_printed():
     ("row", "says"),
     [
         ({"published": {"overal": 1.0}}, r"rows\.x\.published\.overal names no column"),
+        ({"miniature": "benchmark:"}, r"rows\.x\.miniature='benchmark:' is not RUN:SYSTEM"),
         ({"miniature": "benchmark"}, r"rows\.x\.miniature='benchmark' is not RUN:SYSTEM"),
     ],
 )
@@ -210,12 +211,17 @@ def test_a_file_holds_all_tables_and_a_folder_one_file_each(run, tmp_path):
 
 
 def test_the_page_holds_the_tables_the_runs_behind_them_and_what_is_missing(run, tmp_path):
-    settings = TablesRun(tables={"a": table(run)}, out=str(tmp_path / "out"), format="html")
+    tables = {"a": table(run, picture="overall")}
+    settings = TablesRun(tables=tables, out=str(tmp_path / "out"), format="html")
     (path,) = write_tables(settings)
     assert path == tmp_path / "out" / "tables.html"
     text = path.read_text()
     assert "75.39 [68.8, 81.0] (1)" in text and f"Behind the tables: {run}" in text
     assert "<code>seal eval/benchmark experiment=run</code>" in text
+    assert text.count('class="mark"') == 4  # two printed, two measured
+    assert "<title>SEAL, measured: 75.39 [68.8, 81]</title>" in text
+    with pytest.raises(ValueError, match="picture=attribute names no column; there are overall"):
+        table(run, picture="attribute")
 
 
 def test_any_number_of_runs_stand_in_one_page_and_one_picture(run, tmp_path):
