@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +65,8 @@ def shard_of_run() -> Iterator[Shard]:
         return
     import torch.distributed
 
-    torch.distributed.init_process_group("gloo")
+    # One process may be done hours before another; torchrun ends all when one of them dies.
+    torch.distributed.init_process_group("gloo", timeout=timedelta(days=30))
     try:
         rank = torch.distributed.get_rank()
         yield Shard(rank, world_size, int(os.environ.get("LOCAL_RANK", "0")))

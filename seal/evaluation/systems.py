@@ -159,5 +159,10 @@ def check_systems(names: Sequence[str]) -> None:
         also = f"; {ORACLE_CROP} is another name of oracle" if ORACLE_CROP in names else ""
         raise ValueError(f"systems={list(names)} must name one or more systems, each once{also}")
     for name in names:
-        if name not in (*CONTROLS, ORACLE_CROP):
+        if name in (*CONTROLS, ORACLE_CROP):
+            continue
+        try:
             check_search(name)
+        except ValueError as error:
+            others = ", ".join((*CONTROLS, ORACLE_CROP))
+            raise ValueError(f"{error}; controls are {others}") from error

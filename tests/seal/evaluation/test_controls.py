@@ -276,6 +276,11 @@ def test_controls_are_of_the_first_search_or_of_the_one_that_is_named(names, con
     assert controlled_system(names, control_of) == expected
 
 
+def test_a_system_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(ValueError, match=r"'crop_blak'.* guided, .*controls are random_crop, "):
+        check_systems(["none", "crop_blak"])
+
+
 def test_a_control_of_nothing_is_refused():
     with pytest.raises(ValueError, match=r"crop_black controls a search; name that search"):
         controlled_system(["none", "oracle", "crop_black"], None)
