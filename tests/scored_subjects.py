@@ -34,11 +34,12 @@ class Asked:
     truth: int = 0  # index of the true option
     label: str = ""  # the right words, of a question without options
     image: str = ""
+    wrong: str = "zebra"  # words that are not right
 
     def says(self, right: bool) -> str:
         """A right answer, or a wrong one."""
         if not self.options:
-            return self.label if right else f"not {self.label}"
+            return self.label if right else self.wrong
         place = self.truth if right else (self.truth + 1) % len(self.options)
         return f"({LETTERS[place]})"
 
@@ -52,7 +53,6 @@ class Bench:
     asked: list[Asked]
     place: str = ""  # what benchmark= names, below the folder
     wrap: Callable[[Rows], Any] = field(default=lambda rows: rows)  # of .json files
-    truths: tuple[str, ...] = ("answer",)  # keys that hold what is right
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Subject:
     rows: Rows
     said: tuple[str, ...]  # keys that hold what was said
     wrap: Callable[[Rows], Any] = field(default=lambda rows: rows)
+    place: str | None = None  # what answers= names, where the answers hold their questions
 
     @property
     def name(self) -> str:
@@ -76,6 +77,9 @@ def write_table(path: Path, rows: Rows, wrap: Callable[[Rows], Any] = list) -> N
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json":
         path.write_text(json.dumps(wrap(rows)), encoding="utf-8")
+    elif path.suffix == ".txt":  # a table without a head, of rows of equal keys
+        lines = ("\t".join(str(value) for value in row.values()) for row in rows)
+        path.write_text("".join(f"{line}\n" for line in lines), "utf-8", "surrogatepass")
     elif path.suffix == ".jsonl":
         text = "".join(json.dumps(row) + "\n" for row in rows)
         path.write_text(text, encoding="utf-8", errors="surrogatepass")
@@ -137,7 +141,7 @@ def own_bench() -> Bench:
 def own_words_bench() -> Bench:
     asked = _signs(["k1", "k2", "k3", "4", "5", "k6"])
     rows = [{"id": q.id, "question": q.words, "answers": [q.label, "x9"]} for q in asked]
-    return Bench("own", {"mine.jsonl": rows}, asked, "mine.jsonl", truths=("answers",))
+    return Bench("own", {"mine.jsonl": rows}, asked, "mine.jsonl")
 
 
 def vstar_bench() -> Bench:
@@ -150,7 +154,7 @@ def vstar_bench() -> Bench:
                           "options": list(q.options)}]
         for q in asked
     }  # fmt: skip
-    return Bench("vstar_bench", files, asked, wrap=lambda rows: rows[0] if rows else {}, truths=())
+    return Bench("vstar_bench", files, asked, wrap=lambda rows: rows[0] if rows else {})
 
 
 def vstar_lines_bench() -> Bench:
@@ -162,7 +166,7 @@ def vstar_lines_bench() -> Bench:
         for q in asked
     ]  # fmt: skip
     files = {"test_questions.jsonl": rows}
-    return Bench("vstar_bench", files, asked, truths=("label", "text"))
+    return Bench("vstar_bench", files, asked)
 
 
 def hr_bench() -> Bench:
@@ -191,7 +195,7 @@ def mme_realworld() -> Bench:
     ]  # fmt: skip
     asked = [Asked(q.id, q.words, (*q.options, "none of them"), q.truth) for q in asked]
     place = "MME_RealWorld.json"
-    return Bench("mme_realworld", {place: rows}, asked, place, truths=("Ground truth",))
+    return Bench("mme_realworld", {place: rows}, asked, place)
 
 
 def tree_bench() -> Bench:
@@ -234,22 +238,22 @@ def _lines(asked: Asked, mark: str) -> list[str]:
     return [mark.format(letter) + o for letter, o in zip(LETTERS, asked.options, strict=False)]
 
 
-def _answers(bench: Bench) -> list[tuple[Asked, str]]:
-    """Who says what; the last question is not answered."""
+def answered(bench: Bench) -> list[tuple[Asked, str]]:
+    """What is said to each question but the last."""
     said = [q.says(bool(right)) for q, right in zip(bench.asked, DESERVED, strict=True)]
     said[3] = NOTHING
     return list(zip(bench.asked, said, strict=True))[:-1]
 
 
 def plain(bench: Bench, suffix: str = "jsonl") -> Subject:
-    rows: Rows = [{"id": q.id, "prediction": text} for q, text in _answers(bench)]
+    rows: Rows = [{"id": q.id, "prediction": text} for q, text in answered(bench)]
     return Subject(bench, "plain", f"answers.{suffix}", rows, ("prediction",))
 
 
 def with_options(bench: Bench) -> Subject:
     """The options turned round, and the letter of where the option stands then."""
     rows: Rows = []
-    for q, text in _answers(bench):
+    for q, text in answered(bench):
         shown = q.options[::-1]
         if text != NOTHING:
             text = LETTERS[shown.index(q.options[LETTERS.index(text[1])])]
@@ -258,7 +262,7 @@ def with_options(bench: Bench) -> Subject:
 
 
 def by_id(bench: Bench) -> Subject:
-    rows: Rows = [{"id": q.id, "text": text} for q, text in _answers(bench)]
+    rows: Rows = [{"id": q.id, "text": text} for q, text in answered(bench)]
     wrap = lambda rows: {row["id"]: row["text"] for row in rows}  # noqa: E731
     return Subject(bench, "by_id", "answers.json", rows, ("text",), wrap)
 
@@ -267,7 +271,7 @@ def llava(bench: Bench) -> Subject:
     rows: Rows = [
         {"question_id": q.id, "prompt": "\n".join([q.words, *_lines(q, "{}. ")]), "text": text,
          "answer_id": f"a{q.id}", "model_id": "m", "metadata": {}}
-        for q, text in _answers(bench)
+        for q, text in answered(bench)
     ]  # fmt: skip
     return Subject(bench, "llava", "answers.jsonl", rows, ("text", "prompt"))
 
@@ -277,7 +281,7 @@ def lmms_eval(bench: Bench) -> Subject:
     rows: Rows = [
         {"doc_id": places[q.id], "target": LETTERS[q.truth], "filtered_resps": text,
          "input": "\n".join([q.words, *_lines(q, "{}. "), "Answer."]), "doc_hash": "0"}
-        for q, text in _answers(bench)
+        for q, text in answered(bench)
     ]  # fmt: skip
     return Subject(bench, "lmms_eval", "answers.jsonl", rows, ("filtered_resps", "input"))
 
@@ -286,7 +290,7 @@ def vlmevalkit(bench: Bench, suffix: str = "tsv") -> Subject:
     rows: Rows = [
         {"index": q.id, "question": q.words, **dict(zip("ABCDE", q.options, strict=False)),
          "answer": LETTERS[q.truth], "category": "c", "prediction": text.strip("()")}
-        for q, text in _answers(bench)
+        for q, text in answered(bench)
     ]  # fmt: skip
     return Subject(bench, "vlmevalkit", f"answers.{suffix}", rows, ("prediction", *"ABCDE"))
 
@@ -294,7 +298,7 @@ def vlmevalkit(bench: Bench, suffix: str = "tsv") -> Subject:
 def zoom_eye(bench: Bench) -> Subject:
     """Losses of the options and the place of the lowest; the row that says nothing has a tie."""
     rows: Rows = []
-    for q, text in _answers(bench):
+    for q, text in answered(bench):
         losses = [1.0 + place / 8 for place in range(len(q.options))]
         chosen = LETTERS.find(text[1]) if text != NOTHING else 0
         losses[chosen] = 0.25
@@ -308,7 +312,7 @@ def zoom_eye(bench: Bench) -> Subject:
 def own_run(bench: Bench) -> Subject:
     """The lines of a run of ours that put the options in another order each time."""
     rows: Rows = []
-    for number, (q, text) in enumerate([*_answers(bench), (bench.asked[-1], "")]):
+    for number, (q, text) in enumerate([*answered(bench), (bench.asked[-1], "")]):
         order = [(place + number) % len(q.options) for place in range(len(q.options))]
         if text.startswith("("):
             text = f"({LETTERS[order.index(LETTERS.index(text[1]))]})"

@@ -25,6 +25,7 @@ from seal.evaluation.tasks.files import only_file
 from seal.evaluation.tasks.row_entry import Ids, RowEntry
 from seal.evaluation.tasks.spec import Read
 from seal.text.letters import LETTERS
+from seal.text.quote import quoted
 
 COLUMNS = ("index", "question", "A", "B")
 COPY = 1_000_000  # what each circular copy adds to its question's index
@@ -43,6 +44,7 @@ def read_rows(rows: Rows) -> Read:
     rows.need(*COLUMNS)
     ids = Ids()
     read = [_question(RowEntry(rows, i), ids) for i in range(len(rows))]
+    _check_copies(rows, read)
     if "image" not in rows.columns:
         return read, row_images(rows, {})
     place = {question.id: i for i, question in enumerate(read)}
@@ -128,6 +130,7 @@ def _answered(rows: Rows, entries: Sequence[RowEntry]) -> list[TaskQuestion]:
     ids = Ids()
     if set(COLUMNS) <= set(rows.columns):
         own = [_with_answer(entry, ids) for entry in entries]
+        _check_copies(rows, own)
         return [replace(question, image=question.meta["group"]) for question in own]
     copies = Counter(entry.number("index") % COPY for entry in entries)
     questions = []
@@ -147,6 +150,23 @@ def _answered(rows: Rows, entries: Sequence[RowEntry]) -> list[TaskQuestion]:
             )
         )
     return questions
+
+
+def _check_copies(rows: Rows, questions: Sequence[TaskQuestion]) -> None:
+    """Copies of a question must have its options, in whatever order.
+
+    Raises:
+        ValueError: names the row that has others, and what they are.
+    """
+    first: dict[str, list[str]] = {}
+    for i, question in enumerate(questions):
+        options = sorted(question.options)
+        if first.setdefault(question.meta["group"], options) != options:
+            group = question.meta["group"]
+            raise ValueError(
+                f"{rows.where(i)}: {quoted(list(question.options))} are not the options of "
+                f"question {group}, of which {question.id} is a copy: {quoted(first[group])}"
+            )
 
 
 def _with_answer(entry: RowEntry, ids: Ids) -> TaskQuestion:

@@ -147,7 +147,7 @@ def questions_of(lines: Sequence[MMELine]) -> list[TaskQuestion]:
     for image, places in halves.items():
         if len(places) % 2:
             raise ValueError(
-                f"{lines[places[-1]].where}: {image} has {len(places)} question"
+                f"{lines[places[-1]].where}: {quoted(image)} has {len(places)} question"
                 f"{'s' if len(places) > 1 else ''}: one half of a pair is missing"
             )
         for at, place in enumerate(places):
@@ -175,8 +175,8 @@ def _check_pairs(lines: Sequence[MMELine], questions: Sequence[TaskQuestion]) ->
         key = (str(question.meta[PAIR]), question.text)
         if key in seen:
             raise ValueError(
-                f"{line.where}: {quoted(question.text)} is asked of {question.image} already, by "
-                f"{seen[key]}: one half of a pair is missing"
+                f"{line.where}: {quoted(question.text)} is asked of {quoted(question.image)} "
+                f"already, by {seen[key]}: one half of a pair is missing"
             )
         seen[key] = line.where
 

@@ -13,7 +13,7 @@ from seal.text.letters import LETTERS
 
 # What an empty cell has become where a program wrote it out: pandas' NaN, as a number or as text.
 _NOTHING = ("", "nan", "NaN")
-_WHOLE = re.compile(r"-?\d+(?:\.0+)?")
+_WHOLE = re.compile(r"-?\d{1,30}(?:\.0+)?")  # of more digits it is a mistake
 
 
 class _OrNone(Mapping[str, Any]):
@@ -52,8 +52,10 @@ class RowEntry(Entry):
             return None
         if isinstance(value, str):
             return None if value.strip() in _NOTHING else self._whole(key, value.strip())
-        if isinstance(value, int | float) and math.isfinite(value):
-            return str(int(value)) if value == int(value) and value is not True else str(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, float) and math.isfinite(value):
+            return str(int(value)) if value.is_integer() else str(value)
         raise self.wrong(key, value, "a text or a number")
 
     def text(self, key: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from score_fuzz import Clean, run_case, run_cases
 from scored_subjects import subjects
+from scored_word_subjects import word_subjects
 
-SUBJECTS = subjects()
+SUBJECTS = [*subjects(), *word_subjects()]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)

@@ -77,7 +77,7 @@ def test_the_hubs_rows_make_the_same_pairs():
     questions, images = task_named("mme").read_rows(listed)
     assert [q.image for q in questions] == ["OCR/x.png", "OCR/x.png", "OCR/y.png", "OCR/y.png"]
     assert images.open("OCR/y.png").size == (2, 2)
-    with pytest.raises(ValueError, match=r"row 2: OCR/y\.png has 1 question: one half"):
+    with pytest.raises(ValueError, match=r"row 2: 'OCR/y\.png' has 1 question: one half"):
         task_named("mme").read_rows(ListedRows("rows", rows[:3], [f": row {i}" for i in range(3)]))
 
 
@@ -122,9 +122,12 @@ def test_half_a_pair_of_a_limited_run_is_told_and_left_out(tmp_path):
         ("1.jpg\tIs it b?", r"color\.txt:4 has 2 fields: expected 4, with tabs between image"),
         ("1.jpg\tIs it b?\tNo\tno\tno", r"color\.txt:4 has 5 fields"),
         ("1.jpg\tIs it b?\tPerhaps\tno", r"color\.txt:4: answer=.*Perhaps.*: expected Yes or No"),
-        ("2.jpg\tIs it b?\tNo\tno", r"color\.txt:3: color/1\.jpg has 1 question: one half"),
-        ("1.jpg\tIs it a?\tYes\tno", r"color\.txt:4: .*Is it a.* is asked of color/1\.jpg already"),
-        ("", r"color\.txt:3: color/1\.jpg has 1 question: one half of a pair is missing"),
+        ("2.jpg\tIs it b?\tNo\tno", r"color\.txt:3: 'color/1\.jpg' has 1 question: one half"),
+        (
+            "1.jpg\tIs it a?\tYes\tno",
+            r"color\.txt:4: .*Is it a.* is asked of 'color/1\.jpg' already",
+        ),
+        ("", r"color\.txt:3: 'color/1\.jpg' has 1 question: one half of a pair is missing"),
         ("\tIs it b?\tNo\tno", r"color\.txt:4 names no image"),
         ("1.jpg\t \tNo\tno", r"color\.txt:4 has no question"),
     ],
