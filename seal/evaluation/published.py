@@ -8,7 +8,7 @@ from pathlib import Path
 from seal.evaluation.compare_runs import compare_runs
 from seal.evaluation.filled_table import FilledTable
 from seal.evaluation.measured import read_metrics
-from seal.evaluation.result_tables import run_table
+from seal.evaluation.run_table import run_table
 from seal.evaluation.store import write_text
 from seal.evaluation.table_config import TableConfig
 from seal.evaluation.tables_page import PAGE, tables_page
@@ -59,7 +59,10 @@ class TablesRun:
             for name, config in (configs | self.tables).items()
         }
         for place, run in enumerate(self.runs, start=1):
-            shown = run_table(read_metrics(Path(run)))
+            try:
+                shown = run_table(read_metrics(Path(run)))
+            except ValueError as error:
+                raise ValueError(f"runs: {run}: {error}") from error
             tables[f"run_{place}"] = FilledTable(replace(shown, title=f"{run}: {shown.title}"))
         if self.compare:
             compared = compare_runs(*self.compare, seed=self.seed)

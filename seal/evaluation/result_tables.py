@@ -45,6 +45,13 @@ def benchmark_table(metrics: Mapping[str, Any]) -> Table:
     return Table(title, ("split", *names[1:]), tuple(below))
 
 
+def answers_table(metrics: Mapping[str, Any]) -> Table:
+    """Of answers: by their task's main metric, or in both of ViCrop's ways."""
+    systems: Mapping[str, Any] = metrics["systems"]
+    free = systems and "standard" in next(iter(systems.values())).get("overall", {})
+    return free_answers_table(metrics) if free else benchmark_table(metrics)
+
+
 def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
     """Every paired comparison by split; `paired`: FIRST_vs_SECOND -> split -> comparison.
 
@@ -89,15 +96,6 @@ def detectable_table(detectable: Mapping[str, Mapping[str, Any]]) -> Table:
     ]
     head = ("split", "n", "one alone right, percent", "detectable, points")
     return Table("what two systems on these questions could show", head, tuple(rows))
-
-
-def run_table(metrics: Mapping[str, Any]) -> Table:
-    """The numbers of one run, whichever program made them."""
-    if "strategies" in metrics:
-        return search_table(metrics)
-    systems = metrics["systems"]
-    free = systems and "standard" in next(iter(systems.values())).get("overall", {})
-    return free_answers_table(metrics) if free else benchmark_table(metrics)
 
 
 def main_metric(metrics: Mapping[str, Any]) -> str:

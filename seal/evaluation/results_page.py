@@ -10,11 +10,11 @@ from seal.evaluation.control_report import control_table, control_verdicts
 from seal.evaluation.cost_pictures import add_cost_pictures
 from seal.evaluation.costs import cost_table
 from seal.evaluation.result_tables import (
+    answers_table,
     detectable_table,
     length_tests_table,
     need_search_table,
     paired_table,
-    run_table,
     search_table,
 )
 from seal.pages.page import Page
@@ -40,7 +40,8 @@ _SHARED = (
 def write_results(folder: Path, metrics: Mapping[str, Any]) -> Path:
     """Write the page of a run beside its metrics.json; returns its path."""
     page = Page(f"Results: {folder.name}", _TOLD)
-    page.facts({name: metrics[name] for name in _SETTINGS if name in metrics})
+    facts = {name: metrics[name] for name in _SETTINGS if name in metrics}
+    page.facts(facts | {f"judge: {key}": of for key, of in metrics.get("judge", {}).items()})
     for error in metrics.get("errors", []):
         page.note(f"error: {error}")
     add_results(page, folder.name, metrics)
@@ -52,11 +53,10 @@ def add_results(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
     if "strategies" in metrics:
         _add_search(page, name, metrics)
         return
-    systems = metrics.get("systems") or {}
-    if not systems:
+    if metrics.get("systems") == {}:
         page.note("No system was asked.")
         return
-    page.table(run_table(metrics))
+    page.table(answers_table(metrics))
     if metrics.get("paired"):
         page.subheading("Paired tests")
         page.table(paired_table(metrics["paired"]))

@@ -11,6 +11,7 @@ from seal.evaluation.cost_pictures import add_cost_pictures
 from seal.evaluation.filled_table import FilledTable
 from seal.evaluation.measured import read_metrics
 from seal.evaluation.results_page import add_results
+from seal.evaluation.run_table import run_table
 from seal.pages.forest import forest
 from seal.pages.page import Page
 
@@ -39,7 +40,10 @@ def tables_page(tables: Mapping[str, FilledTable], more: Sequence[Path] = ()) ->
     metrics = {run: read_metrics(run) for run in runs}
     for run, of in metrics.items():
         page.heading(f"Behind the tables: {run}")
-        add_results(page, run.name, of)
+        if "sources" in of:  # referring expressions have no systems to compare
+            page.table(run_table(of))
+        else:
+            add_results(page, run.name, of)
     answered = {run: of for run, of in metrics.items() if of.get("costs")}
     if len(answered) > 1:
         page.heading("All runs: accuracy against cost")

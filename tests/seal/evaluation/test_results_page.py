@@ -9,6 +9,7 @@ import pytest
 
 from seal.evaluation.cost_pictures import add_cost_pictures, measured_systems
 from seal.evaluation.results_page import write_results
+from seal.evaluation.run_table import run_table
 from seal.metrics.intervals import mean, proportion
 from seal.metrics.paired import compare
 from seal.pages.page import Page
@@ -113,3 +114,20 @@ def test_the_same_numbers_make_the_same_page(tmp_path):
     first = write_results(tmp_path / "run", metrics).read_bytes()
     again = json.loads(json.dumps(metrics))
     assert write_results(tmp_path / "run", again).read_bytes() == first
+
+
+def test_graded_answers_name_their_judge(tmp_path):
+    metrics = run(none=(5, 1.0)) | {"judge": {"model": "some/judge", "prompt": "v1"}}
+    text = write_results(tmp_path, metrics).read_text()
+    assert "<td>judge: model</td><td>some/judge</td>" in text
+
+
+def test_what_no_evaluation_of_ours_wrote_is_refused():
+    with pytest.raises(ValueError, match="with loss is of no evaluation"):
+        run_table({"loss": 1.0})
+
+
+def test_referring_expressions_have_a_table_too():
+    of = {"box_accuracy": share(9), "box_iou": mean([0.5, 0.6]).to_dict()}
+    metrics = {"num_expressions": 20, "num_images": 4, "sources": {"refcoco": of}}
+    assert run_table(metrics).rows[0][:3] == ("refcoco", "45.0 [25.8, 65.8]", "20")
