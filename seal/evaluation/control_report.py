@@ -85,7 +85,7 @@ def verdict_of(
 
 def touching(lines: Sequence[Prediction]) -> Metric:
     """The share of a random control's crops that show a part of something annotated all the same,
-    for want of room."""
+    for want of room; of questions with annotated boxes."""
     outcomes = []
     for line in lines:
         answer = line["answer"]
@@ -94,6 +94,8 @@ def touching(lines: Sequence[Prediction]) -> Metric:
         width, height = answer["searches"][0]["image_size"]
         targets = TaskQuestion.from_dict(line["question"]).targets
         true = [box for target in targets for box in target.boxes]
+        if not true:  # nobody knows what it touches
+            continue
         for shown in answer["memory"]:
             for edges in shown["boxes"]:
                 window = Box(*map(float, context_box(Box(*edges), width, height)))
@@ -155,6 +157,8 @@ def _line(name: str, of: str, baseline: str, found: Mapping[str, Any]) -> str:
     told = f"of {of}'s gain over {baseline}, {gain}, {left} is left {_HOW[name]}: "
     match found["verdict"]:
         case "gone":
+            if name == CROP_BLACK_PLACED:
+                return f"{told}no worth of the coordinates alone can be told from chance"
             return f"{told}the gain is gone"
         case "undecided":
             return f"{told}too few questions to tell whether the gain is gone"

@@ -93,6 +93,11 @@ def test_a_gain_that_is_gone_one_that_survives_and_coordinates_alone():
     assert table.rows[2][-2].startswith("-2.0 [") and table.rows[2][-1].startswith("+52.0 [")
 
 
+def test_coordinates_that_are_worth_nothing_are_not_said_to_prove_anything():
+    lines = control_verdicts(metrics_of(none=0.3, guided=0.8, crop_black_placed=0.3))
+    assert lines[0].endswith("no worth of the coordinates alone can be told from chance")
+
+
 def test_no_gain_and_too_few_questions_are_told_from_both():
     assert verdicts(metrics_of(none=0.5, guided=0.5, crop_black=0.5))["crop_black"] == {
         "attribute": "no_gain", "overall": "no_gain",
@@ -199,6 +204,7 @@ def test_crops_that_touch_a_target_for_want_of_room_are_counted():
         {"question": {"id": "a"} | question, "answer": answer},
         {"question": {"id": "b"} | question, "answer": None},
         {"question": {"id": "c"} | question, "answer": {"searches": [], "memory": []}},
+        {"question": {"id": "d"} | question | {"targets": []}, "answer": answer},
     ]
     share = touching(lines)
     assert (share.value, share.n) == (0.5, 2)
