@@ -134,7 +134,7 @@ def test_a_search_with_confidences_runs_on_a_guide_without():
     (box,) = result.boxes
     assert box.x0 <= BOX.x0 and BOX.x1 <= box.x1 and box.area <= BOX.area / 0.05
     assert set(result.calls) == {"existing", "latent"}
-    assert result.guide == {"confidences_added": ["existing", "latent"]}
+    assert result.guide == oracle.settings() | {"confidences_added": ["existing", "latent"]}
 
 
 def test_a_question_is_put_where_there_is_an_answer_model():
