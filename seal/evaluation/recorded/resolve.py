@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from seal.evaluation.recorded.orders import order_in_prompt, order_of_list, plain
 from seal.evaluation.recorded.said import Said
+from seal.evaluation.scorings.file_order import SHUFFLED
 from seal.evaluation.task import TaskQuestion
 from seal.text.letters import LETTERS
 from seal.text.quote import quoted
@@ -104,7 +105,7 @@ class Questions:
         if not said.id and not several:
             if number is not None and _speaks_of(said, *self.all[number : number + 1]):
                 return self.all[number]
-            several = _of_words(said, self.all, must=True)
+            several = self._of_words(said)
             if len(several) == 1:
                 return several[0]
         told = _listed(names) or ("nothing" if number is None else f"number {number}, from 0,")
@@ -117,6 +118,15 @@ class Questions:
             f"{said.where}: {told} names no question of the benchmark, whose {len(self.all)} are "
             f"{_listed(question.id for question in self.all)}"
         )
+
+    def _of_words(self, said: Said) -> list[TaskQuestion]:
+        """The questions that a row's words are about, wherever they stand in it."""
+        words = said.hints.question or said.hints.prompt
+        if words is None:
+            return []
+        lines = dict.fromkeys(map(plain, (words, *words.split("\n"))))
+        alike = [question for line in lines for question in self._by_text.get(line, ())]
+        return _of_words(said, alike or self.all)
 
     def _named(self, name: str) -> list[TaskQuestion]:
         """By id; else the end of a path of the benchmark, or a longer path to one of its files."""
@@ -172,22 +182,29 @@ def _ends(path: str) -> list[str]:
     return ["/".join(parts[i:]) for i in range(1, len(parts)) if parts[i:] != [""]]
 
 
-def _of_words(
-    said: Said, questions: Sequence[TaskQuestion], *, must: bool = False
-) -> list[TaskQuestion]:
-    """Those that the row's own words are about; all of them if it has none, unless they `must`."""
+def _of_words(said: Said, questions: Sequence[TaskQuestion]) -> list[TaskQuestion]:
+    """Those that the row's own words and options are about; all of them if it has no words."""
     if said.hints.question is None and said.hints.prompt is None:
-        return [] if must else list(questions)
+        return list(questions)
     alike = [question for question in questions if _speaks_of(said, question)]
     # "a red cup?" is within "is that a red cup?": of several, the longest was meant.
     longest = max((len(question.text) for question in alike), default=0)
     alike = [question for question in alike if len(question.text) == longest]
-    if len(alike) > 1 and said.hints.options:
-        shown = [plain(option) for option in said.hints.options]
-        same = [q for q in alike if sorted(map(plain, q.options)) == sorted(shown)]
+    if len(alike) > 1:
+        alike = [q for q in alike if _shown(said, q) is not None] or alike
         # Rotations of one question have its words: then the order tells.
-        alike = [q for q in same if [plain(o) for o in q.options] == shown] or same
+        alike = [q for q in alike if _shown(said, q) == tuple(range(len(q.options)))] or alike
     return alike
+
+
+def _shown(said: Said, question: TaskQuestion) -> tuple[int, ...] | None:
+    """The order in which the row shows a question's options; None: it shows others, or none."""
+    if not question.options:
+        return None
+    try:
+        return _order(said, question)
+    except ValueError:
+        return None
 
 
 def _speaks_of(said: Said, question: TaskQuestion | None = None) -> bool:
@@ -214,6 +231,11 @@ def _order(said: Said, question: TaskQuestion) -> tuple[int, ...] | None:
         return said.order
     if said.hints.options:
         return order_of_list(said.hints.options, question.options, said.where)
+    if said.hints.true_first and (question.meta.get(SHUFFLED) or question.answer != 0):
+        raise ValueError(
+            f"{said.where}: the true option is at place 0 in such a file, and the options of "
+            f"{question.id} are shuffled: annotations= must name the edition that lists it first"
+        )
     if said.hints.prompt is not None:
         return order_in_prompt(said.hints.prompt, question.options, said.where)
     return None

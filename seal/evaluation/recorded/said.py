@@ -25,6 +25,7 @@ class Hints:
     question: str | None = None  # its words
     prompt: str | None = None  # all that was put to the system
     options: tuple[str, ...] = ()  # as they were shown
+    true_first: bool = False  # places are counted with the true option at 0, whatever was shown
     truth: str | None = None  # the letter shown, or the words, of the right option
 
 

@@ -43,7 +43,11 @@ def _read(content: Content, where: str) -> list[Said]:
         text=text_of(content, "output", where) if written else None,
         losses=losses_of(content, LOSSES, where),
         chosen=None if written or output is None else index_of(output, "output", where),
-        hints=Hints(question=text_of(content, "question", where), options=options),
+        hints=Hints(
+            question=text_of(content, "question", where),
+            options=options,
+            true_first=not written,
+        ),
     )
     return [said]
 

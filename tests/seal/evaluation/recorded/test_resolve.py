@@ -103,6 +103,13 @@ def test_options_that_are_not_the_benchmarks_are_refused():
         resolved("a/1", options=("red", "blue"))
 
 
+def test_places_with_the_true_option_first_are_none_of_shuffled_options():
+    assert resolved("a/1", true_first=True).order is None  # the benchmark lists it first too
+    assert resolved("a/2", true_first=True, options=("red", "blue")).order == (0, 1)
+    with pytest.raises(ValueError, match="f:9: the true option is at place 0 in such a file"):
+        resolved("a/2", true_first=True)
+
+
 def test_an_order_must_be_one():
     said = Said("f:9", "a/2", text="A", order=(1, 1))
     with pytest.raises(ValueError, match=r"f:9: order=\[1, 1\] is no order of 2 options"):
