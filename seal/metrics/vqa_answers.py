@@ -43,6 +43,13 @@ def normalize_answer(text: str) -> str:
     return " ".join(_RIGHT.get(word, word) for word in kept)
 
 
+def comparable_answer(text: str) -> str:
+    """What answers are compared by: normalized, but for one of articles alone, which stays apart
+    from an empty one and from other articles. "A." is the letter that "A" is.
+    """
+    return normalize_answer(text) or " ".join(strip_punctuation(text).lower().split())
+
+
 def strip_punctuation(text: str) -> str:
     """Each mark as a blank, or nothing where it stands beside a blank somewhere in the text.
 

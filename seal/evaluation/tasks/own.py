@@ -38,7 +38,7 @@ from seal.evaluation.tasks.spec import Read, TaskSpec
 from seal.files.plain_text import read_text
 from seal.geometry import Box
 from seal.metrics.vqa_accuracy import vqa_accuracy
-from seal.metrics.vqa_answers import normalize_answer
+from seal.metrics.vqa_answers import comparable_answer
 from seal.text.letters import LETTERS
 
 FILE = "questions.jsonl"
@@ -162,7 +162,7 @@ def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     said = None if line["answer"] is None else line["answer"].get("text")
     if said is None or not said.strip():
         return dict(INVALID)
-    right = _comparable(said) in map(_comparable, question.labels)
+    right = comparable_answer(said) in map(comparable_answer, question.labels)
     score: dict[str, Any] = {
         "credit": float(right),
         "correct": right,
@@ -195,10 +195,6 @@ def _metrics(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
         credits = [one.score.get("vqa_accuracy", 0.0) for one in in_words]
         found["vqa_accuracy"] = share(credits, clusters, invalid=invalid, seed=seed).to_dict()
     return found
-
-
-def _comparable(text: str) -> str:
-    return normalize_answer(text) or text.strip().lower()
 
 
 def _plain(text: str) -> str:

@@ -33,3 +33,10 @@ def test_an_answer_of_articles_is_told_from_an_empty_one():
     assert vqa_accuracy("A", ["a"] * 10) == 1
     assert vqa_accuracy("", ["a"] * 10) == 0
     assert vqa_accuracy("the", ["a"] * 10) == 0
+
+
+def test_a_letter_that_is_an_article_may_have_a_full_stop():
+    assert vqa_accuracy("A.", ["A"] * 10) == 1
+    assert vqa_accuracy("(a)", ["A"] * 10) == 1
+    assert vqa_accuracy("A.", ["the"] * 10) == 0
+    assert vqa_accuracy(".", ["A"] * 10) == 0

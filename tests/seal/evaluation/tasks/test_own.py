@@ -104,6 +104,12 @@ def test_words_count_after_vqas_normalization_and_exactly_beside_it(tmp_path, te
     assert (score["credit"], score["exact"], score["invalid"]) == (credit, exact, False)
 
 
+@pytest.mark.parametrize("text", ["A", "a", "A.", "(A)"])
+def test_a_letter_that_is_an_article_is_right_however_it_is_written(tmp_path, text):
+    (question,) = questions(tmp_path, SIGN | {"answers": ["A"]})
+    assert judged(question, text)[0]["credit"] == 1
+
+
 @pytest.mark.parametrize("text", [None, "", " \n"])
 def test_no_words_are_invalid(tmp_path, text):
     (question,) = questions(tmp_path, SIGN)
