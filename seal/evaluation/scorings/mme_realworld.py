@@ -6,7 +6,7 @@ reads "Best option: C" as B, the first letter of "Best". TreeBench is put and re
 `TreeBench` (vlmeval/dataset/image_mcq.py), with the same reading.
 
 Two answers choose nothing here that count as an option there, for where it stands: an empty one,
-and one that is part of several options.
+and one that is part of several options without being one of them.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def letter(text: str, options: Sequence[str]) -> str | None:
     if len(bare := said.strip("(). ")) == 1 and bare in _READ.lower():
         return bare.upper()
     inside = [i for i, option in enumerate(options) if said in option.lower()]
+    inside = [i for i in inside if options[i].lower() == said] or inside  # "7" is no "17"
     return LETTERS[inside[0]] if len(inside) == 1 else None
 
 

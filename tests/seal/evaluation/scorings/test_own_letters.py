@@ -100,3 +100,11 @@ def test_longer_answers_are_read_as_the_benchmark_reads_them(
     scoring: str, text: str, option: int | None
 ) -> None:
     assert scoring_named(scoring).choose(MUG, text, (0, 1, 2)).option == option
+
+
+def test_a_number_is_not_the_longer_one_that_it_is_part_of() -> None:
+    options = ("17", "7", "The image does not show the number", "71")
+    question = TaskQuestion("1", "How many?", "a.png", options, 1)
+    choose = scoring_named("letter_mme_realworld").choose
+    assert choose(question, "7", (0, 1, 2, 3)).option == 1
+    assert choose(question, "1", (0, 1, 2, 3)).option is None
