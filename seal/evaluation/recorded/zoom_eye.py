@@ -2,8 +2,9 @@
 
 V*Bench: `output` is the place of the option that was chosen, 0 being the true one, and
 `per_option_losses` are what it was chosen by (`ZoomEye/eval/eval_results_vstar.py` of
-om-ai-lab/ZoomEye counts output == 0). HR-Bench: one row for the four rotations of a question;
-answer, options and output are lists, an output is a letter or begins with text that holds one.
+om-ai-lab/ZoomEye counts output == 0); -1 is what programs write that read no option in a text.
+HR-Bench: one row for the four rotations of a question; answer, options and output are lists, an
+output is a letter or begins with text that holds one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from seal.evaluation.recorded.said import Hints, Said
 from seal.text.quote import quoted
 
 LOSSES = "per_option_losses"
+_NONE = -1  # an `output` that is no option's place
 
 
 def _fits(keys: Collection[str]) -> bool:
@@ -36,17 +38,21 @@ def _read(content: Content, where: str) -> list[Said]:
         raise ValueError(f"{where}: input_image is empty")
     options = _texts(content.get("options", []), where)
     # A table holds the place as text; words that are an option's are words.
+    losses = losses_of(content, LOSSES, where)
+    none = losses is None and output in (_NONE, str(_NONE)) and output not in options
     written = isinstance(output, str) and (output in options or not output.strip().isdigit())
+    told = not none and not written and output is not None
     said = Said(
         where,
         names[0],
-        text=text_of(content, "output", where) if written else None,
-        losses=losses_of(content, LOSSES, where),
-        chosen=None if written or output is None else index_of(output, "output", where),
+        text=text_of(content, "output", where) if written and not none else None,
+        losses=losses,
+        chosen=index_of(output, "output", where) if told else None,
+        more={"output": _NONE} if none else {},
         hints=Hints(
             question=text_of(content, "question", where),
             options=options,
-            true_first=not written,
+            true_first=none or not written,
         ),
     )
     return [said]

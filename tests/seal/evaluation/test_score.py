@@ -215,6 +215,10 @@ def test_a_place_alone_is_judged_as_the_option_there(tmp_path):
     run = ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out"))
     overall = run_score(run)["systems"]["answers"]["overall"]
     assert (overall["accuracy"]["value"], overall["accuracy"]["invalid"]) == (0.5, 0)
+    lines[0]["output"] = -1  # no option was read
+    run.answers = answers(tmp_path / "a.jsonl", lines)
+    overall = run_score(run)["systems"]["answers"]["overall"]
+    assert (overall["accuracy"]["value"], overall["accuracy"]["invalid"]) == (0.25, 1)
     lines[0]["output"] = 3
     with pytest.raises(ValueError, match="output=3, from 0, is none of 3 options"):
         run_score(ScoreRun(answers=answers(tmp_path / "a.jsonl", lines),
