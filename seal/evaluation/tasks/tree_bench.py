@@ -107,8 +107,8 @@ def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     """The choice, and `iou`: the mean over target boxes of the best IoU with the boxes given.
 
     The boxes are those of the searches that found something; of another program's answer, those
-    it tells in its text, within <box> and </box>. None where none could be given: the system does
-    not search, or says none anywhere; so is the mean over no target boxes.
+    it tells in its text, within <box> and </box>. No answer has no box, which earns 0. None where
+    none could be given: the system does not search; so is the mean over no target boxes.
     """
     return judge_choice(question, line) | {"iou": _iou(question, line)}
 
@@ -116,18 +116,17 @@ def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
 def _iou(question: TaskQuestion, line: Prediction) -> float | None:
     answer = line["answer"]
     targets = [box for target in question.targets for box in target.boxes]
-    if answer is None or not targets:
+    if not targets or line["system"] == "none":
         return None
-    if "searches" in answer:
-        if line["system"] == "none":
-            return None
+    given: list[Box] = []
+    if answer is not None and "searches" in answer:
         given = [
             Box(*edges)
             for search in answer["searches"]
             if search["found"]
             for edges in search["boxes"]
         ]
-    else:
+    elif answer is not None:
         edges = [tuple(map(int, found)) for found in _TOLD_BOX.findall(answer.get("text") or "")]
         given = [Box(x0, y0, x1, y1) for x0, y0, x1, y1 in edges if x0 < x1 and y0 < y1]
     return sum(best_iou(target, given) for target in targets) / len(targets)

@@ -75,6 +75,15 @@ def test_boxes_that_another_program_tells_in_its_text_count(tmp_path: Path) -> N
     assert "mIoU" not in plain["overall"] and plain["overall"]["accuracy"]["value"] == 1
 
 
+def test_a_question_without_an_answer_has_no_box(tmp_path: Path) -> None:
+    asked = questions(tmp_path)
+    lines = [searched(asked[0], [BOXES[0]]), searched(asked[1], []) | {"answer": None}]
+    found = SPEC.task("").metrics(lines)
+    assert found["overall"]["mIoU"]["value"] == 0.5 and found["overall"]["mIoU"]["n"] == 2
+    lost = [line | {"answer": None} for line in lines]
+    assert "mIoU" not in SPEC.task("").metrics(lost)["overall"]
+
+
 def test_a_system_that_never_looks_has_no_miou(tmp_path: Path) -> None:
     lines = [searched(q, []) | {"system": "none"} for q in questions(tmp_path)]
     assert "mIoU" not in SPEC.task("").metrics(lines)["overall"]
