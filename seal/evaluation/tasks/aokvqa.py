@@ -110,12 +110,18 @@ def recorded(path: Path, questions: Sequence[TaskQuestion] | None, *, key: str) 
     rows = answer_rows(path)
     if not any(key in row.content for row in rows):
         return None
-    asked = {question.id for question in questions}
+    asked = {question.id: question for question in questions}
     said = []
     for row in rows:
         (name,) = names_of(row.content, ("id",), row.where) or ("",)
         if name in asked or "multiple_choice" not in row.content or key == "multiple_choice":
-            said.append(Said(row.where, name, text=text_of(row.content, key, row.where)))
+            text = text_of(row.content, key, row.where)
+            options = asked[name].options if name in asked else ()
+            if text in options:  # the words of a choice, be they a letter
+                more = {key: text}
+                said.append(Said(row.where, name, chosen=options.index(text), more=more))
+            else:
+                said.append(Said(row.where, name, text=text))
     return list(questions), said
 
 

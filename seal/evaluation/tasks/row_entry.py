@@ -108,6 +108,9 @@ class Ids:
     def __init__(self) -> None:
         self._seen: dict[str, str] = {}
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._seen
+
     def new(self, entry: Entry, key: str, name: Any) -> str:
         """The id as a text.
 

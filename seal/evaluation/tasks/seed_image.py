@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from seal.evaluation.benchmark_images import FolderImages
@@ -30,6 +31,7 @@ DIMENSIONS = (
     "Text Understanding",
 )  # fmt: skip
 _VIDEO = re.compile(r"v\d+")  # ids of the questions about videos
+_TWICE = "49914"  # of two questions of the official file; the second is called 49914#2 here
 
 
 def read(path: Path) -> Read:
@@ -69,8 +71,9 @@ def _question(entry: RowEntry, ids: Ids, image: str) -> TaskQuestion:
     number = entry.number("question_type_id")
     if not 1 <= number <= len(DIMENSIONS):
         raise entry.wrong("question_type_id", number, f"1 to {len(DIMENSIONS)} for a picture")
+    name = entry.text("question_id")
     return TaskQuestion(
-        id=ids.new(entry, "question_id", entry.text("question_id")),
+        id=ids.new(entry, "question_id", _second(name) if name == _TWICE in ids else name),
         text=entry.text("question"),
         image=image,
         options=options,
@@ -99,7 +102,23 @@ def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded |
         for entry in entries
         if not _VIDEO.fullmatch(entry.text("question_id"))
     ]
-    return list(questions), said
+    return list(questions), list(_both(said, {question.id for question in questions}))
+
+
+def _both(said: Sequence[Said], asked: Collection[str]) -> Iterator[Said]:
+    """The answers to the two questions of one id in their order; a single one answers both, as it
+    does in programs that keep answers by id.
+    """
+    twice = [one for one in said if one.id == _TWICE]
+    for one in said:
+        second = len(twice) > 1 and one is twice[1] and _second(_TWICE) in asked
+        yield replace(one, id=_second(_TWICE)) if second else one
+    if len(twice) == 1 and _second(_TWICE) in asked:
+        yield replace(twice[0], id=_second(_TWICE))
+
+
+def _second(name: str) -> str:
+    return f"{name}#2"
 
 
 SPEC = TaskSpec(

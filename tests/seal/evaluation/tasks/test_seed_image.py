@@ -96,6 +96,23 @@ def test_the_form_of_upload_is_scored_without_its_videos(tmp_path: Path) -> None
         run_score(run)
 
 
+@pytest.mark.parametrize(("rows", "credit"), [("AB", 1), ("A", 0.5), ("BA", 0)])
+def test_the_id_that_the_official_file_has_twice_is_of_two_questions(
+    tmp_path: Path, rows: str, credit: float
+) -> None:
+    content = [entry | {"question_id": "49914"} for entry in entries()[:2]]  # A and B are right
+    folder = benchmark(tmp_path / "b", content)
+    assert [q.id for q in SPEC.task(str(folder)).questions()] == ["49914", "49914#2"]
+    answers = tmp_path / "up.jsonl"
+    lines = [{"question_id": "49914", "prediction": letter} for letter in rows]
+    answers.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = ScoreRun(
+        task="seed_image", answers=str(answers), annotations=str(folder), out=str(tmp_path / "out")
+    )
+    accuracy = run_score(run)["systems"]["answers"]["overall"]["accuracy"]
+    assert (accuracy["value"], accuracy["n"], accuracy["invalid"]) == (credit, 2, 0)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

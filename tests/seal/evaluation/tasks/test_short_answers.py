@@ -224,6 +224,21 @@ def test_questions_too_difficult_to_answer_in_words_are_asked_with_choices_alone
         )
 
 
+def test_a_choice_that_is_a_letter_is_that_choice_and_not_its_place(tmp_path):
+    rows = [aokvqa(question_id=f"Q{i}", choices=["B", "A", "d", "C"], correct_choice_idx=i)
+            for i in range(4)]  # fmt: skip
+    folder = write(tmp_path, "aokvqa", *rows)
+    answers = tmp_path / "leaderboard.json"
+    for said in ("BAdC", "CBAd"):
+        content = {f"Q{i}": {"multiple_choice": word} for i, word in enumerate(said)}
+        answers.write_text(json.dumps(content))
+        run = ScoreRun(
+            task="aokvqa_mc", answers=str(answers), annotations=str(folder), out=str(tmp_path / "o")
+        )
+        accuracy = run_score(run)["systems"]["answers"]["overall"]["accuracy"]
+        assert (accuracy["value"], accuracy["invalid"]) == (float(said == "BAdC"), 0)
+
+
 def test_only_the_balanced_part_of_gqa_is_asked(tmp_path):
     folder = write(tmp_path, "gqa", gqa(), gqa(isBalanced=False), gqa(structural="verify"))
     assert [(q.id, q.split) for q in questions_of(folder, "gqa")] == [
