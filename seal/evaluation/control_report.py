@@ -71,8 +71,9 @@ def verdict_of(
     """What a control says of a gain, by the 95% intervals of the differences.
 
     `no_gain`: there is none to control. `survives`: the control is better than the baseline.
-    `gone`: it is not, and the search is better than the control. `undecided`: neither can be told,
-    for want of questions. None: one of the three was not run.
+    `gone`: it is not, the search is better than the control, and whatever may be left is less than
+    half of the gain. `undecided`: none of this can be told, for want of questions. None: one of
+    the three was not run.
     """
     if gain is None or left is None or lost is None:
         return None
@@ -80,7 +81,9 @@ def verdict_of(
         return "no_gain"
     if _above_zero(left):
         return "survives"
-    return "gone" if _above_zero(lost) else "undecided"
+    most_left, gained = left["difference"]["high"], gain["difference"]["value"]
+    little = most_left is not None and most_left < gained / 2
+    return "gone" if _above_zero(lost) and little else "undecided"
 
 
 def touching(lines: Sequence[Prediction]) -> Metric:
