@@ -200,18 +200,19 @@ def _judge(
         untouched = place >= len(same) or same[place]
         if not in_answers and len(before) == 1:  # a file of its own
             untouched = name != f"{question.id}.json" or same[0]
-        if subject.form == "run" and "twice" in what:
-            continue  # a question of a run may have been asked again: the last line counts
+        if (subject.form == "run" and "twice" in what) or (
+            subject.form == "texts" and "image of rows" in what
+        ):
+            continue  # a run may ask again, the last line counting; a pair is known by its image
         if untouched:
             assert earned == deserved, f"{what}: {question.id} earned {earned}, not {deserved}"
             continue
         ended = "scored"
         if earned == 0 or earned == deserved:
             continue
-        # Ids that change places in a benchmark make another one of it, which nobody can tell; so
-        # does another truth in answers that hold their questions.
-        if re.search("change places" if not in_answers else r"\b(truth|answer)( of|=)", what):
-            assert clean.alone or not in_answers, f"{what}: {question.id} earned {earned}"
+        # Values of other rows in a benchmark make another one of it, which nobody can tell; so
+        # they do of answers that hold their questions.
+        if (clean.alone or not in_answers) and re.search("change places| is that of row ", what):
             continue
         said = _said_of(subject, question, after) if in_answers else None
         told = said is not None and any(_may_say(question, text) for text in said)

@@ -71,8 +71,8 @@ def check_line(line: Mapping[str, Any], where: str, task: str) -> None:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     orders = _orders(line.get("presented"), len(question.options), where)
-    if "answer" not in line:
-        raise ValueError(f"{where} lacks answer")
+    if missing := [key for key in ("presented", "answer", "error") if key not in line]:
+        raise ValueError(f"{where} lacks {', '.join(missing)}")
     if (answer := line["answer"]) is None:
         return
     if not isinstance(answer, dict):
