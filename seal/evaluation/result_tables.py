@@ -62,6 +62,11 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
         for split in sorted(by_split, key="overall".__eq__):
             of = by_split[split]
             first, _, second = name.partition("_vs_")
+            if "difference" not in of:  # of free answers: one in each of ViCrop's ways, untested
+                for way, metric in of.items():
+                    told = (str(metric["n"]), percent_points(metric), *[""] * 5)
+                    rows.append((f"{first} - {second}", f"{split}, {way}", *told))
+                continue
             detectable = of.get("detectable")
             rows.append((
                 f"{first} - {second}",
