@@ -28,9 +28,9 @@ wrong), config.yaml and environment.json.
 from __future__ import annotations
 
 from seal.evaluation.benchmark import BenchmarkRun, run_benchmark
-from seal.evaluation.control_report import control_table, control_verdicts
-from seal.evaluation.costs import cost_table
-from seal.evaluation.result_tables import benchmark_table
+from seal.evaluation.results.control_report import control_table, control_verdicts
+from seal.evaluation.results.costs import cost_table
+from seal.evaluation.results.result_tables import benchmark_table
 from seal.pages.table import markdown
 from seal.schema import program
 

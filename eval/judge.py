@@ -23,7 +23,7 @@ recorded with that one (MM-Vet's *-grade-*.json, LLaVA-Bench's reviews) are read
 from __future__ import annotations
 
 from seal.evaluation.grading import JudgeRun, run_judge
-from seal.evaluation.result_tables import benchmark_table
+from seal.evaluation.results.result_tables import benchmark_table
 from seal.pages.table import markdown
 from seal.schema import program
 

@@ -26,7 +26,7 @@ and traces/ with pictures of the first searches.
 
 from __future__ import annotations
 
-from seal.evaluation.result_tables import need_search_table, search_table
+from seal.evaluation.results.result_tables import need_search_table, search_table
 from seal.evaluation.search import SearchRun, run_search
 from seal.pages.table import markdown
 from seal.schema import program

@@ -17,7 +17,7 @@ table.
 
 from __future__ import annotations
 
-from seal.evaluation.published import TablesRun, write_tables
+from seal.evaluation.tables.published import TablesRun, write_tables
 from seal.pages.table import latex, markdown
 from seal.schema import program
 

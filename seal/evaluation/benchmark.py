@@ -16,13 +16,13 @@ from seal.evaluation.choices import (
 )
 from seal.evaluation.controls import controlled_system, searches_as
 from seal.evaluation.environment import environment
-from seal.evaluation.failures import FAILURES, write_failures
 from seal.evaluation.grading import grade_folder
 from seal.evaluation.judges.config import JudgeConfig, check_judge
 from seal.evaluation.judges.judge import Judge
 from seal.evaluation.judges.rubrics import RUBRICS, rubric_of
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.results_page import RESULTS
+from seal.evaluation.results.failures import FAILURES, write_failures
+from seal.evaluation.results.results_page import RESULTS
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.shards import Shard, shard_of_run

@@ -13,10 +13,10 @@ from typing import Any
 from PIL.Image import Image
 from tqdm import tqdm
 
-from seal.evaluation.control_report import compare_controls
-from seal.evaluation.costs import mean_costs
 from seal.evaluation.judges.graded import judged_by
-from seal.evaluation.results_page import write_results
+from seal.evaluation.results.control_report import compare_controls
+from seal.evaluation.results.costs import mean_costs
+from seal.evaluation.results.results_page import write_results
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.scorings.scoring import Wording
 from seal.evaluation.shards import Shard

@@ -17,7 +17,7 @@ from seal.evaluation.named_tasks import task_named
 from seal.evaluation.recorded.forms import FORMS, read_said
 from seal.evaluation.recorded.lines import ASSUMED, Recording, as_jsonl, recorded_lines
 from seal.evaluation.recorded.own_lines import check_line, is_own, own_lines
-from seal.evaluation.result_tables import benchmark_table, free_answers_table
+from seal.evaluation.results.result_tables import benchmark_table, free_answers_table
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.store import CONFIG, METRICS, PREDICTIONS, latest, write_text

@@ -21,7 +21,7 @@ from seal.evaluation.human_prior import (
     gamma_of,
 )
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.results_page import RESULTS, write_results
+from seal.evaluation.results.results_page import RESULTS, write_results
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import (
     ENVIRONMENT,

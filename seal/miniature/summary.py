@@ -9,11 +9,11 @@ from typing import Any
 
 from PIL import Image
 
-from seal.evaluation.control_report import control_table, control_verdicts
-from seal.evaluation.cost_pictures import add_cost_pictures
-from seal.evaluation.costs import cost_table
 from seal.evaluation.judged import judge_choice
-from seal.evaluation.result_tables import (
+from seal.evaluation.results.control_report import control_table, control_verdicts
+from seal.evaluation.results.cost_pictures import add_cost_pictures
+from seal.evaluation.results.costs import cost_table
+from seal.evaluation.results.result_tables import (
     benchmark_table,
     difference,
     number,

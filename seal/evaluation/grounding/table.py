@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seal.evaluation.result_tables import percent
+from seal.evaluation.results.result_tables import percent
 from seal.pages.table import Table
 
 

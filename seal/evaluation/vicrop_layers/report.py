@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seal.evaluation.result_tables import number, percent
+from seal.evaluation.results.result_tables import number, percent
 from seal.evaluation.task import Prediction
 from seal.metrics.intervals import mean, ratio
 from seal.metrics.paired import paired_difference

@@ -16,9 +16,9 @@ from vstar_folder import write_bench
 from seal.evaluation.answer_scorers import SCORERS
 from seal.evaluation.benchmark import BenchmarkRun
 from seal.evaluation.named_tasks import TASK_NAMES
-from seal.evaluation.published import TablesRun
 from seal.evaluation.score import ScoreRun
 from seal.evaluation.search import SearchRun
+from seal.evaluation.tables.published import TablesRun
 from seal.inference.vicrop.config import ViCropConfig
 from seal.models.files.save import save_model
 from seal.schema import compose

@@ -9,8 +9,8 @@ from fakes import FakeAnswerModel, FakeSearchModel
 from PIL import Image
 from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 
-from seal.evaluation.failures import write_failures
 from seal.evaluation.named_tasks import task_named
+from seal.evaluation.results.failures import write_failures
 from seal.evaluation.run import Benchmark, benchmark_metrics
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import read_predictions, settle

@@ -287,7 +287,7 @@ def test_a_recorded_run_is_judged_as_it_was_but_for_its_ties(tmp_path):
 
 
 def test_judging_needs_no_network_library():
-    modules = "seal.evaluation.score, seal.evaluation.published, seal.evaluation.search"
+    modules = "seal.evaluation.score, seal.evaluation.tables.published, seal.evaluation.search"
     heavy = ("torch", "transformers", "deepspeed", "wandb", "hydra")
     code = f"import sys, {modules}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ from PIL import Image
 from vstar_folder import BOAT, MUG, SIGN, write_bench
 
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.result_tables import search_table
+from seal.evaluation.results.result_tables import search_table
 from seal.evaluation.search import SearchRun, write_traces
 from seal.evaluation.store import read_predictions
 from seal.evaluation.strategy_metrics import strategy_metrics

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from seal.evaluation.measured import look_up, run_cell
-from seal.evaluation.published import TablesRun, write_tables
 from seal.evaluation.store import write_json
-from seal.evaluation.table_config import ColumnConfig, RowConfig, TableConfig
+from seal.evaluation.tables.measured import look_up, run_cell
+from seal.evaluation.tables.published import TablesRun, write_tables
+from seal.evaluation.tables.table_config import ColumnConfig, RowConfig, TableConfig
 from seal.metrics.unpaired import difference_from
 
 METRIC = {"value": 0.7539, "n": 191, "invalid": 0, "low": 0.688, "high": 0.81}

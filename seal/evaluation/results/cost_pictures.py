@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seal.evaluation.result_tables import main_metric, shown_scale
+from seal.evaluation.results.result_tables import main_metric, shown_scale
 from seal.pages.page import Page
 from seal.pages.scatter import Point, scatter
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.result_tables import paired_table
+from seal.evaluation.results.result_tables import paired_table
 from seal.evaluation.run import line_key, paired_splits
 from seal.evaluation.store import latest, read_predictions
 from seal.evaluation.task import Prediction

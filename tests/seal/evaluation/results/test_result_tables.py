@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from seal.evaluation.result_tables import (
+from seal.evaluation.results.result_tables import (
     benchmark_table,
     detectable_table,
     number,

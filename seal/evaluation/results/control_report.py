@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seal.evaluation.controls import CONTROLS, CROP_BLACK_PLACED, ORACLE_CROP, RANDOM_CROP
-from seal.evaluation.result_tables import difference, scaled, shown_scale
+from seal.evaluation.results.result_tables import difference, scaled, shown_scale
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.geometry import Box
 from seal.images import context_box

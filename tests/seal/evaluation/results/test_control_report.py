@@ -9,14 +9,14 @@ import pytest
 from fakes import FakeAnswerModel, FakeSearchModel
 from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 
-from seal.evaluation.control_report import (
+from seal.evaluation.named_tasks import task_named
+from seal.evaluation.results.control_report import (
     compare_controls,
     control_table,
     control_verdicts,
     touching,
     verdict_of,
 )
-from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark, benchmark_metrics
 from seal.evaluation.systems import Systems
 from seal.geometry import Box

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from seal.evaluation.cost_pictures import add_cost_pictures, measured_systems
-from seal.evaluation.results_page import write_results
-from seal.evaluation.run_table import run_table
+from seal.evaluation.results.cost_pictures import add_cost_pictures, measured_systems
+from seal.evaluation.results.results_page import write_results
+from seal.evaluation.tables.run_table import run_table
 from seal.metrics.intervals import mean, proportion
 from seal.metrics.paired import compare
 from seal.pages.page import Page

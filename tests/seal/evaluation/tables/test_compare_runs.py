@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from seal.evaluation.compare_runs import compare_runs
+from seal.evaluation.tables.compare_runs import compare_runs
 from seal.evaluation.task import TaskQuestion
 
 

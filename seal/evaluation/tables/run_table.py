@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seal.evaluation.grounding.table import grounding_table
-from seal.evaluation.result_tables import answers_table, search_table
+from seal.evaluation.results.result_tables import answers_table, search_table
 from seal.pages.table import Table
 
 

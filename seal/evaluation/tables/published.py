@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from seal.evaluation.compare_runs import compare_runs
-from seal.evaluation.filled_table import FilledTable
-from seal.evaluation.measured import read_metrics
-from seal.evaluation.run_table import run_table
 from seal.evaluation.store import write_text
-from seal.evaluation.table_config import TableConfig
-from seal.evaluation.tables_page import PAGE, tables_page
+from seal.evaluation.tables.compare_runs import compare_runs
+from seal.evaluation.tables.filled_table import FilledTable
+from seal.evaluation.tables.measured import read_metrics
+from seal.evaluation.tables.run_table import run_table
+from seal.evaluation.tables.table_config import TableConfig
+from seal.evaluation.tables.tables_page import PAGE, tables_page
 from seal.pages.table import latex, markdown
 
 SUFFIXES = {"markdown": ".md", "latex": ".tex", "html": ".html"}

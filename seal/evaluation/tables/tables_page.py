@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seal.evaluation.cost_pictures import add_cost_pictures
-from seal.evaluation.filled_table import FilledTable
-from seal.evaluation.measured import read_metrics
-from seal.evaluation.results_page import add_results
-from seal.evaluation.run_table import run_table
+from seal.evaluation.results.cost_pictures import add_cost_pictures
+from seal.evaluation.results.results_page import add_results
+from seal.evaluation.tables.filled_table import FilledTable
+from seal.evaluation.tables.measured import read_metrics
+from seal.evaluation.tables.run_table import run_table
 from seal.pages.forest import forest
 from seal.pages.page import Page
 

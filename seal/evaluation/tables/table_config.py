@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seal.evaluation.filled_table import MINIATURE, Cells, Column, FilledTable, Line, fill
-from seal.evaluation.measured import Cell, demo_cell, run_cell
+from seal.evaluation.tables.filled_table import MINIATURE, Cells, Column, FilledTable, Line, fill
+from seal.evaluation.tables.measured import Cell, demo_cell, run_cell
 from seal.text.quote import quoted
 
 

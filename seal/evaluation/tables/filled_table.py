@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from seal.evaluation.measured import Cell, told_of
-from seal.evaluation.result_tables import scaled
+from seal.evaluation.results.result_tables import scaled
+from seal.evaluation.tables.measured import Cell, told_of
 from seal.metrics.unpaired import difference_from
 from seal.pages.forest import PUBLISHED, Mark
 from seal.pages.table import Table

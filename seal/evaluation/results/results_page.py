@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seal.evaluation.control_report import control_table, control_verdicts
-from seal.evaluation.cost_pictures import add_cost_pictures
-from seal.evaluation.costs import cost_table
-from seal.evaluation.result_tables import (
+from seal.evaluation.results.control_report import control_table, control_verdicts
+from seal.evaluation.results.cost_pictures import add_cost_pictures
+from seal.evaluation.results.costs import cost_table
+from seal.evaluation.results.result_tables import (
     answers_table,
     detectable_table,
     length_tests_table,

@@ -1,0 +1,1 @@
+"""Tables of papers: what they print, what our runs measured, and the page of both."""
