@@ -29,7 +29,7 @@ def _read(content: Content, where: str) -> list[Said]:
     if not names:
         raise ValueError(f"{where}: index is empty")
     text = text_of(content, "prediction", where)
-    failed = text is not None and text.lstrip().startswith(_FAILED)
+    failed = is_failure(text)
     question = text_of(content, "question", where)
     hints = Hints(
         names=tuple(names),
@@ -45,6 +45,11 @@ def _read(content: Content, where: str) -> list[Said]:
         hints=hints,
     )
     return [said]
+
+
+def is_failure(text: str | None) -> bool:
+    """Whether a prediction says that the model was not reached; that is no answer."""
+    return text is not None and text.lstrip().startswith(_FAILED)
 
 
 def options_of(content: Content) -> tuple[str, ...]:

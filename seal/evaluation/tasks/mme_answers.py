@@ -1,4 +1,6 @@
-"""Other systems' answers to MME: folders of texts as its eval_tool scores, and LLaVA's lines."""
+"""Other systems' answers to MME: folders of texts as its eval_tool scores, LLaVA's lines, and
+VLMEvalKit's table.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,18 @@ from seal.evaluation.tasks.mme_files import (
 from seal.metrics.mme import CATEGORIES
 from seal.text.quote import quoted
 
-_LLAVA = ("question_id", "prompt", "text")
+# LLaVA's keys of the image, the question and what was said; and VLMEvalKit's (`MME_rating` in
+# vlmeval/dataset/utils/yorn.py). The image is CATEGORY/FILE or CATEGORY/images/FILE, the same for
+# both questions, which their words tell apart.
+_FORMS = (
+    ("question_id", "prompt", "text"),
+    ("image_path", "question", "prediction"),
+)
 
 
 def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded | None:
     """A folder of results, CATEGORY.txt with four columns, which holds its questions itself; or
-    LLaVA's JSON lines, which do not.
+    LLaVA's JSON lines or VLMEvalKit's table, which do not.
 
     None: another form.
 
@@ -37,7 +45,7 @@ def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded |
         ValueError: a line that is not as it should be, or one of an image's two is missing.
     """
     if path.is_file():
-        return _of_llava(path, questions)
+        return _by_words(path, questions)
     if not path.is_dir() or not any((path / f"{c}.txt").is_file() for c in CATEGORIES):
         return None
     lines = list(lines_of_texts(path, answered=True))
@@ -57,29 +65,35 @@ def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded |
     return own, said
 
 
-def _of_llava(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded | None:
-    """question_id is the image in the release, CATEGORY/FILE or CATEGORY/images/FILE, the same for
-    both questions, which the prompt tells apart.
-    """
-    if questions is None or path.suffix.lower() not in (".jsonl", ".json"):
+def _by_words(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded | None:
+    if questions is None or path.suffix.lower() not in (".jsonl", ".json", ".tsv", ".xlsx"):
         return None
     rows = answer_rows(path)
-    if not all(key in rows[0].content for key in _LLAVA):
+    keys = next((form for form in _FORMS if {*form} <= {*rows[0].content}), None)
+    if keys is None:
         return None
     known = {words_key(q.split, str(q.image), q.text): q for q in questions}
     said = []
     for row in rows:
         entry = Entry(row.where, row.content)
-        if missing := [key for key in _LLAVA if key not in row.content]:
+        if missing := [key for key in keys if key not in row.content]:
             raise ValueError(f"{row.where} lacks {', '.join(missing)}")
-        image, prompt = entry.text("question_id"), entry.text("prompt")
-        key = words_key(image.partition("/")[0], image, as_asked(prompt))
+        image, asked = entry.text(keys[0]), entry.text(keys[1])
+        category = entry.text("category") if "category" in row.content else image.split("/")[0]
+        key = words_key(category, image, as_asked(asked))
         if key not in known:
             raise ValueError(
-                f"{row.where}: {quoted(as_asked(prompt))} of {image} is no question of the "
+                f"{row.where}: {quoted(as_asked(asked))} of {image} is no question of the "
                 "benchmark; editions differ in some images"
             )
+        question = known[key]
+        truth = row.content.get("answer")
+        if isinstance(truth, str) and truth.strip().lower() not in ("", *question.labels):
+            raise ValueError(
+                f"{row.where}: answer={quoted(truth)}, but the benchmark's to {question.id} is "
+                f"{question.labels[0]}"
+            )
         more = {k: row.content[k] for k in ("model_id",) if k in row.content}
-        text = text_of(row.content, "text", row.where)
-        said.append(Said(row.where, known[key].id, text=text, more=more))
+        text = text_of(row.content, keys[2], row.where)
+        said.append(Said(row.where, question.id, text=text, more=more))
     return list(questions), said

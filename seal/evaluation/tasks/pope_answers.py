@@ -24,6 +24,7 @@ from seal.evaluation.tasks.pope_files import (
     category_of,
     label_of,
 )
+from seal.evaluation.tasks.pope_rows import plain_rows
 from seal.text.quote import quoted
 
 _CATEGORY = ("category", "split")
@@ -31,6 +32,7 @@ _WORDS = ("question", "prompt")
 _LABEL = ("label", "gt", "gt_ans", "truth")
 _SAID = ("prediction", "output", "response")
 _IMAGE = ("image", "image_source")
+_PATH = "image_path"  # of VLMEvalKit, which may have files of its own
 _OWN = "question_id"  # in `meta`: of LLaVA's question file
 # LLaVA counts a category's questions from here on (its llava_pope_test.jsonl).
 _LLAVA = {"adversarial": 0, "random": 10_000_000, "popular": 20_000_000}
@@ -46,6 +48,7 @@ class _Row:
     question: str | None
     label: str | None
     image: str | None
+    path: str | None
     more: dict[str, Any]
 
     @property
@@ -68,7 +71,11 @@ def recorded(path: Path, questions: Sequence[TaskQuestion] | None) -> Recorded |
     files = _files(path)
     if files is None:
         return None
-    read = [_row(row, category_in_name(file.name)) for file in files for row in answer_rows(file)]
+    read = [
+        _row(row, category_in_name(file.name))
+        for file in files
+        for row in plain_rows(answer_rows(file), questions)
+    ]
     rows = [row for row in read if row is not None]
     if len(rows) < len(read):
         return None
@@ -108,6 +115,7 @@ def _row(row: AnswerRow, category: str | None) -> _Row | None:
         None if words is None else entry.text(words),
         None if label is None else label_of(entry, label),
         None if image is None else entry.text(image),
+        entry.text(_PATH) if row.content.get(_PATH) else None,
         {key: row.content[key] for key in ("model_id",) if key in row.content},
     )
 
@@ -181,6 +189,7 @@ def _joined(
     of = {c: [q for q in questions if q.split == c] for c in CATEGORIES}
     told = {c: [row for row in rows if row.category == c] for c in CATEGORIES}
     by_id = {question.id: question for question in questions}
+    by_words = {_words(q.split, q.image, q.text): q for q in questions if q.image is not None}
     joined: dict[str, Said] = {}
     for category, category_rows in told.items():
         for place, row in enumerate(category_rows):
@@ -194,6 +203,8 @@ def _joined(
                         f"{len(of[category])}"
                     )
                 question = by_id[name]
+            elif row.id is None and (words := _words_of(row)) in by_words:
+                question = by_words[words]
             else:
                 question = _by_place(row, place, len(category_rows), of[category])
             _check(row, question)
@@ -203,6 +214,14 @@ def _joined(
                 )
             joined[question.id] = _said(row, question)
     return list(joined.values())
+
+
+def _words_of(row: _Row) -> tuple[str, str, str]:
+    return _words(str(row.category), row.image or row.path, row.question)
+
+
+def _words(category: str, image: str | None, text: str | None) -> tuple[str, str, str]:
+    return category, PurePosixPath(image or "").stem, as_asked(text or "")
 
 
 def _by_place(

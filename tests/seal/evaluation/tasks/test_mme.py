@@ -169,6 +169,22 @@ def test_llavas_lines_are_found_by_picture_and_words(tmp_path):
         score(tmp_path, answers, bench)
 
 
+def test_vlmevalkits_table_is_found_by_picture_and_words(tmp_path):
+    bench = write_texts(tmp_path / "bench")
+    lines = ["index\timage_path\tquestion\tanswer\tcategory\tprediction"]
+    for number, (c, n) in enumerate((c, n) for c in ("OCR", "color") for n in (3, 0, 1, 2)):
+        truth, asked = ("Yes", "No")[n % 2], f"Is it {'ab'[n % 2]}?{ASK}"
+        said = truth if c == "OCR" else "Yes"
+        lines.append(f"{number}\t{c}/{n // 2}.png\t{asked}\t{truth}\t{c}\t{said}")
+    answers = tmp_path / "MODEL_MME.tsv"
+    answers.write_text("\n".join(lines) + "\n")
+    found = score(tmp_path, answers, bench)
+    assert [found[c]["score"]["value"] for c in ("OCR", "color")] == [200, 50]
+    answers.write_text("\n".join([*lines[:2], lines[2].replace("\tYes\t", "\tNo\t")]) + "\n")
+    with pytest.raises(ValueError, match=r"MODEL_MME\.tsv:3: answer='No', but the benchmark's to"):
+        score(tmp_path, answers, bench)
+
+
 @needs_samples
 def test_the_published_scores_of_a_recorded_run_come_out_to_the_last_digit(tmp_path):
     folder = SAMPLES / "mme"

@@ -195,6 +195,74 @@ def test_tables_of_answers_are_joined(tmp_path, columns):
         assert alone["overall"]["accuracy"]["value"] == truth_of_said()
 
 
+@pytest.mark.parametrize("with_doc", [True, False])
+def test_lmms_evals_samples_are_found_by_category_or_by_the_words_of_their_block(
+    tmp_path, with_doc
+):
+    rows, labels = [], []
+    for category in ("popular", "adversarial", "random"):  # not the order of the files
+        for row in pope_rows(category):
+            own = str(row["question_id"])
+            doc = {
+                "id": len(rows),
+                "question_id": own,
+                "question": row["text"],
+                "image": "gone",
+                "answer": row["label"],
+                "image_source": row["image"][:-4],
+                "category": category,
+            }
+            said = SAID[len(rows)]
+            sample = {
+                "doc_id": len(rows),
+                "target": row["label"],
+                "filtered_resps": [said],
+                "input": row["text"] + REQUEST,
+                "pope_accuracy": {"question_id": own},
+            }
+            rows.append(sample | ({"doc": doc} if with_doc else {}))
+            labels.append((category, said.lower() == row["label"]))
+    pope = write_pope(tmp_path / "pope")
+    found = score(tmp_path, jsonl(tmp_path / "samples.jsonl", rows), pope)
+    assert found["overall"]["accuracy"]["invalid"] == 0
+    for category in BASES:
+        right = [good for of, good in labels if of == category]
+        assert found[category]["accuracy"]["value"] == sum(right) / 4
+    rows[6]["input"] = question("owl") + REQUEST
+    rows[6].get("doc", {})["question"] = question("owl")
+    with pytest.raises(ValueError, match=r"samples\.jsonl:7: question=.*owl.* has .*kite"):
+        score(tmp_path, jsonl(tmp_path / "samples.jsonl", rows), pope)
+    if not with_doc:  # an image's thing is asked for in all categories
+        with pytest.raises(ValueError, match=r"one\.jsonl:1: '1' may be any of"):
+            score(tmp_path, jsonl(tmp_path / "one.jsonl", rows[:1]), pope)
+
+
+def test_a_row_of_vlmevalkit_may_stand_for_several_categories(tmp_path):
+    cells = {}
+    for category in ("adversarial", "random", "popular"):
+        for row in reversed(list(pope_rows(category))):
+            key = (row["image"], row["text"], row["label"])
+            cells.setdefault(key, []).append(category)
+    lines = ["index\timage_path\tquestion\tanswer\tcategory\tprediction"]
+    for number, ((image, text, label), of) in enumerate(cells.items()):
+        said = "No" if label == "no" or image == "a.jpg" else "Yes"
+        told = f"{text} Please answer yes or no."
+        lines.append(f"{number}\t{image}\t{told}\t{label.title()}\t{','.join(of)}\t{said}")
+    assert len(cells) == 8
+    answers = tmp_path / "MODEL_POPE.tsv"
+    answers.write_text("\n".join(lines) + "\n")
+    for benchmark in (write_pope(tmp_path / "pope"), None):
+        found = score(tmp_path, answers, benchmark)
+        assert [found[c]["accuracy"]["value"] for c in BASES] == [0.75] * 3
+        assert (found["overall"]["accuracy"]["n"], found["overall"]["f1"]["value"]) == (12, 2 / 3)
+    failed = "\tFailed to obtain answer via API."
+    lines = [line.removesuffix("\tNo") + failed * line.endswith("\tNo") for line in lines]
+    answers.write_text("\n".join(lines) + "\n")
+    found = score(tmp_path, answers, tmp_path / "pope")
+    assert found["overall"]["accuracy"]["value"] == 0.25  # a failure is no "yes"
+    assert found["overall"]["accuracy"]["invalid"] == 9
+
+
 def test_a_file_for_each_category_says_which_it_is(tmp_path):
     for category in BASES:
         rows = [{"question": row["text"], "answer": "Yes"} for row in pope_rows(category)]
