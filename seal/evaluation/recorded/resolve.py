@@ -44,27 +44,36 @@ class Questions:
 
         Numbers that are no ids may be of another edition of the benchmark. Where most of a file's
         agree with the words beside them they are not: then a row in which they differ is wrong.
+        Else none of them counts, even where the words agree by chance.
         """
-        numbered = [self._numbered(one) for one in said]
-        agree = [_speaks_of(one, q) for one, q in zip(said, numbered, strict=True) if q is not None]
-        if 2 * sum(agree) > len(agree):
-            for one, question in zip(said, numbered, strict=True):
-                if question is not None and not _speaks_of(one, question):
+        said = list(said)
+        for key in ("names", "number"):
+            of = [self._told_by(key, one) for one in said]
+            agree = [_speaks_of(one, q) for one, q in zip(said, of, strict=True) if q is not None]
+            most = 2 * sum(agree) > len(agree)
+            for at, (one, question) in enumerate(zip(said, of, strict=True)):
+                if question is None:
+                    continue
+                if most and not _speaks_of(one, question):
                     raise ValueError(
                         f"{one.where}: its number is that of {question.id}, its words "
                         f"{quoted(one.hints.question or one.hints.prompt or '')} are not"
                     )
+                if not most:
+                    said[at] = _without(one, key)
         return [self.resolved(one) for one in said]
 
-    def _numbered(self, said: Said) -> TaskQuestion | None:
-        """The question that the names and the number of a row without an id lead to."""
+    def _told_by(self, key: str, said: Said) -> TaskQuestion | None:
+        """The question that the names, or without them the number, of a row without an id tell."""
         if said.id:
             return None
-        for name in said.hints.names:
-            if len(found := self._named(name)) == 1:
-                return found[0]
+        of_names = [found[0] for n in said.hints.names if len(found := self._named(n)) == 1]
+        if key == "names":
+            return next(iter(of_names), None)
         number = said.hints.number
-        return None if number is None else next(iter(self.all[number : number + 1]), None)
+        if of_names or number is None:
+            return None
+        return next(iter(self.all[number : number + 1]), None)
 
     def resolved(self, said: Said) -> Said:
         """The same under the question's id, its order known where the row tells it.
@@ -108,7 +117,8 @@ class Questions:
             several = self._of_words(said)
             if len(several) == 1:
                 return several[0]
-        told = _listed(names) or ("nothing" if number is None else f"number {number}, from 0,")
+        words = "nothing" if said.hints.question is said.hints.prompt is None else "its words"
+        told = _listed(names) or (words if number is None else f"number {number}, from 0,")
         if several:
             raise ValueError(
                 f"{said.where}: {told} may be any of {_listed(q.id for q in several)}: give the "
@@ -157,6 +167,12 @@ class Questions:
                     f"{said.where}: the prompt is that of {others[0].id}, {quoted(line)}, not of "
                     f"{question.id}"
                 )
+
+
+def _without(said: Said, key: str) -> Said:
+    hints = said.hints
+    none = replace(hints, names=()) if key == "names" else replace(hints, number=None)
+    return replace(said, hints=none)
 
 
 def _names(question: TaskQuestion) -> Iterable[str]:

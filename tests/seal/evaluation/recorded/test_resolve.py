@@ -72,6 +72,17 @@ def test_numbers_that_agree_elsewhere_must_agree_everywhere():
         numbered((0, 2, 2))
 
 
+def test_numbers_of_another_edition_do_not_count_where_words_agree_by_chance():
+    asked = ["Is it red?", "Is it blue?", "Is it red?", "Is it green?", "Is it old?"]
+    known = Questions([TaskQuestion(f"q{i}", text, f"{i}.jpg") for i, text in enumerate(asked)])
+    said = [
+        Said(f"f:{row}", "", text="yes", hints=Hints(number=row, question=asked[own]))
+        for row, own in enumerate((2, 4, 1, 0, 3))  # the first row is q2's, not q0's
+    ]
+    with pytest.raises(ValueError, match="f:0: its words may be any of 'q0', 'q2'"):
+        known.all_resolved(said)
+
+
 def test_names_of_different_questions_are_refused():
     with pytest.raises(ValueError, match=r"'a/1', 'b.jpg' name different questions"):
         resolved("a/1", names=("b.jpg",), question="Which colour is the boat?")
