@@ -50,11 +50,17 @@ def by_letter(text: str, options: Sequence[str], order: Sequence[int]) -> Choice
     """The option whose letter was generated: alone on its line, in parentheses, before
     punctuation, or as in "Answer: B".
 
-    An answer that repeats an option's words instead of its letter counts as that option.
+    An answer that repeats an option's words instead of its letter counts as that option. Several
+    letters and nothing else choose nothing, and the first of a list of options that is repeated is
+    no answer either: else whoever says everything would earn what stands first.
     """
+    text = text.replace("*", "")  # **B** is Markdown's emphasis
     last = LETTERS[len(order) - 1]
+    if len(order) > 1 and _says_letters_alone(text, last):
+        return Choice(None, invalid=True)
     letter = rf"(?:\(([A-{last}])\)|([A-{last}]){_ENDS})"
-    found = re.match(rf"\s*{letter}", text)
+    listed = _repeats_the_list(text, [options[i] for i in order])
+    found = None if listed else re.match(rf"\s*{letter}", text)
     found = found or re.search(rf"\b(?i:answer(?: is)?)(?:\s*:\s*|\s+){letter}", text)
     if found:
         return Choice(order[LETTERS.index(found.group(1) or found.group(2))])
@@ -62,6 +68,19 @@ def by_letter(text: str, options: Sequence[str], order: Sequence[int]) -> Choice
     if len(anywhere) == 1:
         return Choice(order[LETTERS.index(anywhere.pop())])
     return by_words(text, options)
+
+
+def _says_letters_alone(text: str, last: str) -> bool:
+    """Whether two letters or more are all that is said: "A, B", "(A) or (B)"."""
+    said = [word for word in re.split(r"[^\w]+", text) if word and word not in ("and", "or")]
+    return len(set(said)) > 1 and all(len(word) == 1 and "A" <= word <= last for word in said)
+
+
+def _repeats_the_list(text: str, shown: Sequence[str]) -> bool:
+    """Whether two options or more stand behind their letters, as in the question."""
+    said = f" {_words(text)} "
+    lines = (f" {letter.lower()} {_words(o)} " for letter, o in zip(LETTERS, shown, strict=False))
+    return sum(line in said for line in lines) > 1
 
 
 def by_words(text: str, options: Sequence[str]) -> Choice:

@@ -61,11 +61,26 @@ def test_a_letter_is_read_back_to_the_option_it_stood_for():
         ("The answer is (C).", 2), ("The mug is red.", 0), ("It is (A) or (B)", None),
         ("A\nThe mug is blue.", 0), ("B\nThe mug.", 1), ("B \r\nas I see it", 1),
         ("Answer: B", 1), ("answer is: C", 2), ("The answer is B, surely", 1), ("Answer:\nC", 2),
-        ("ANSWER B", 1), ("Answer: A mug", None), ("The answer is Dark", None),
+        ("ANSWER B", 1), ("**B**", 1), ("The answer is **B. blue**", 1), ("Answer: A mug", None), ("The answer is Dark", None),
         ("D", None), ("A mug", None), ("As I see it", None), ("", None), ("Sorry", None),
     ],
 )  # fmt: skip
 def test_letters_are_found_where_models_put_them(text, option):
+    choice = by_letter(text, COLORS, [0, 1, 2])
+    assert choice == (Choice(option) if option is not None else Choice(None, invalid=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("A, B, C", None), ("A\nB", None), ("(A) (B) (C)", None), ("A) or B)", None), ("B, B", 1),
+        ("A. The mug is red.\nB. The mug is blue.\nC. The mug is green.", None),
+        ("(A) The mug is red. (B) The mug is blue.", None),
+        ("A. The mug is red.\nB. The mug is blue.\nThe answer is B.", 1),
+        ("A. The mug is red, not blue.", 0), ("B. It is not A.", 1),
+    ],
+)  # fmt: skip
+def test_who_names_several_options_chooses_none(text, option):
     choice = by_letter(text, COLORS, [0, 1, 2])
     assert choice == (Choice(option) if option is not None else Choice(None, invalid=True))
 
