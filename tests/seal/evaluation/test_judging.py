@@ -61,7 +61,8 @@ def test_a_letter_is_read_back_to_the_option_it_stood_for():
         ("The answer is (C).", 2), ("The mug is red.", 0), ("It is (A) or (B)", None),
         ("A\nThe mug is blue.", 0), ("B\nThe mug.", 1), ("B \r\nas I see it", 1),
         ("Answer: B", 1), ("answer is: C", 2), ("The answer is B, surely", 1), ("Answer:\nC", 2),
-        ("ANSWER B", 1), ("**B**", 1), ("The answer is **B. blue**", 1), ("Answer: A mug", None), ("The answer is Dark", None),
+        ("ANSWER B", 1), ("**B**", 1), ("The answer is **B. blue**", 1),
+        ("Answer: A mug", None), ("The answer is Dark", None),
         ("D", None), ("A mug", None), ("As I see it", None), ("", None), ("Sorry", None),
     ],
 )  # fmt: skip
