@@ -73,12 +73,17 @@ def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> N
         )
 
 
-def _options(question: TaskQuestion, losses: Sequence[float], chosen: int | None) -> Table:
+def _options(question: TaskQuestion, losses: Sequence[float | None], chosen: int | None) -> Table:
     rows = []
     for i, option in enumerate(question.options):
         mark = ("+" if i == question.answer else "") + ("*" if i == chosen else "")
-        rows.append((mark, option, f"{losses[i]:.4f}" if losses else ""))
+        rows.append((mark, option, _loss(losses[i]) if losses else ""))
     return Table("", ("", "option", "loss"), tuple(rows))
+
+
+def _loss(loss: float | None) -> str:
+    """None: it was not finite, which files have no word for."""
+    return "not finite" if loss is None else f"{loss:.4f}"
 
 
 def _image(task: Task, question: TaskQuestion) -> Image.Image | None:

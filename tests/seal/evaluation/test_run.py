@@ -184,6 +184,14 @@ def test_failures_show_what_was_shown(bench, tmp_path):
     assert str(tmp_path) not in page
 
 
+def test_a_loss_that_is_not_finite_is_shown_as_what_it_is(bench, tmp_path):
+    benchmark = Benchmark(task(bench), tmp_path)
+    lines = benchmark.predict(systems(("none",)))
+    lines[0]["answer"]["losses"] = [None, *lines[0]["answer"]["losses"][1:]]
+    page = write_failures(tmp_path, benchmark.task, lines).read_text()
+    assert page.count("<td>not finite</td>") == 1
+
+
 def untimed(lines):
     """Without what a clock decides."""
     lines = json.loads(json.dumps(lines))
