@@ -233,7 +233,7 @@ def benchmark_metrics(
         if baseline in by_system and name != baseline
     }
     controls = compare_controls(
-        by_system, partial(paired_splits, task, seed=seed), baseline=baseline
+        by_system, partial(paired_splits, task, seed=seed), baseline=baseline, seed=seed
     )
     return {
         "task": task.name,
@@ -249,7 +249,7 @@ def benchmark_metrics(
         **({"controls": controls} if controls else {}),
         "detectable": _detectable(task, predictions),
         "costs": {name: mean_costs(lines, seed=seed) for name, lines in by_system.items()},
-        **judged_by(predictions),
+        **judged_by(predictions, task.score),
     }
 
 

@@ -25,7 +25,11 @@ _HOW = {
 
 
 def compare_controls(
-    by_system: Mapping[str, Sequence[Prediction]], compare: Compare, *, baseline: str = "none"
+    by_system: Mapping[str, Sequence[Prediction]],
+    compare: Compare,
+    *,
+    baseline: str = "none",
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Control -> what it is `of`, and by split: what the controlled search gains over `baseline`
     (`gain`), what the control still gains (`left`), the search minus the control (`lost`), and the
@@ -56,7 +60,7 @@ def compare_controls(
             splits[split] = of_split
         found[name] = {"of": controlled, "baseline": baseline, "splits": splits}
         if name == RANDOM_CROP:
-            found[name]["touching"] = touching(lines).to_dict()
+            found[name]["touching"] = touching(lines, seed=seed).to_dict()
     return found
 
 
@@ -86,24 +90,25 @@ def verdict_of(
     return "gone" if _above_zero(lost) and little else "undecided"
 
 
-def touching(lines: Sequence[Prediction]) -> Metric:
+def touching(lines: Sequence[Prediction], *, seed: int = 0) -> Metric:
     """The share of a random control's crops that show a part of something annotated all the same,
     for want of room; of questions with annotated boxes."""
-    outcomes = []
+    outcomes, clusters = [], []
     for line in lines:
         answer = line["answer"]
         if answer is None or not answer["searches"]:
             continue
         width, height = answer["searches"][0]["image_size"]
-        targets = TaskQuestion.from_dict(line["question"]).targets
-        true = [box for target in targets for box in target.boxes]
+        question = TaskQuestion.from_dict(line["question"])
+        true = [box for target in question.targets for box in target.boxes]
         if not true:  # nobody knows what it touches
             continue
         for shown in answer["memory"]:
             for edges in shown["boxes"]:
                 window = Box(*map(float, context_box(Box(*edges), width, height)))
                 outcomes.append(any(window.iou(box) > 0 for box in true))
-    return proportion(outcomes)
+                clusters.append(question.cluster)
+    return proportion(outcomes, clusters=clusters, seed=seed)
 
 
 def control_table(metrics: Mapping[str, Any]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seal.evaluation.task import Prediction
+from seal.evaluation.task import Prediction, TaskQuestion
 from seal.metrics.intervals import mean
 from seal.pages.table import Table
 
@@ -21,20 +21,30 @@ _PARTS: dict[str, Callable[[Mapping[str, Any]], float]] = {
 
 
 def mean_costs(predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
-    """Part -> its mean over one system's questions, with an interval.
+    """Part -> its mean over one system's questions, with an interval that resamples pictures.
 
     Calls, tokens, pixels and steps are those of the question and of the system alone, whatever
     several systems of one run shared. Seconds are as they were spent: what is shared is charged to
-    the system that came first, and questions asked together share theirs. Answers of before costs
-    were kept count as invalid.
+    the system that came first, and questions asked together share theirs. Questions without an
+    answer, and answers of before costs were kept, count as invalid.
     """
-    costs = [line["answer"].get("cost", {}) for line in predictions if line["answer"] is not None]
-    told = [cost for cost in costs if "answer_model" in cost]
+    told = [line for line in predictions if "answer_model" in _cost(line)]
+    clusters = [TaskQuestion.from_dict(line["question"]).cluster for line in told]
     lacking = len(predictions) - len(told)
     return {
-        name: mean([float(part(cost)) for cost in told], invalid=lacking, seed=seed).to_dict()
+        name: mean(
+            [float(part(_cost(line))) for line in told],
+            invalid=lacking,
+            clusters=clusters,
+            seed=seed,
+        ).to_dict()
         for name, part in _PARTS.items()
     }
+
+
+def _cost(line: Prediction) -> Mapping[str, Any]:
+    cost: Mapping[str, Any] = (line["answer"] or {}).get("cost", {})
+    return cost
 
 
 def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -211,3 +211,6 @@ def test_crops_that_touch_a_target_for_want_of_room_are_counted():
     ]
     share = touching(lines)
     assert (share.value, share.n) == (0.5, 2)
+    assert share.low is None  # of one picture: its crops tell nothing of others
+    other = {"question": {"id": "e"} | question | {"image": "b.jpg"}, "answer": answer}
+    assert touching([*lines, other]).low == 0.5  # every picture has one of two

@@ -1,0 +1,31 @@
+"""Costs of a question: means over questions, intervals over pictures."""
+
+from __future__ import annotations
+
+import pytest
+
+from seal.evaluation.results.costs import mean_costs
+from seal.evaluation.task import TaskQuestion
+
+
+def line(name, image, seconds, **more):
+    models = {"calls": 1, "tokens_read": 10, "tokens_written": 1, "pixels": 9}
+    cost = {"answer_model": models, "calls": {"detect": 2}, "visits": 3}
+    answer = {"cost": cost | {"seconds": {"show": seconds}}}
+    question = TaskQuestion(name, "Which?", image).to_dict()
+    return {"question": question, "answer": answer} | more
+
+
+def test_questions_of_one_picture_are_no_independent_evidence_of_a_cost():
+    alone = [line(f"{i}", f"{i}.jpg", 10 * (i % 2)) for i in range(40)]
+    together = [line(f"{i}", f"{i % 4}.jpg", 10 * (i % 2)) for i in range(40)]
+    wide, narrow = (mean_costs(lines)["seconds"] for lines in (together, alone))
+    assert wide["value"] == narrow["value"] == 5.0 and wide["n"] == 40
+    assert wide["high"] - wide["low"] > 2 * (narrow["high"] - narrow["low"])
+
+
+@pytest.mark.parametrize("lost", [{"answer": None}, {"answer": {"text": "A"}}])
+def test_what_has_no_cost_is_counted_and_in_no_mean(lost):
+    costs = mean_costs([line("a", "a.jpg", 2.0), line("b", "b.jpg", 4.0, **lost)])
+    assert (costs["seconds"]["value"], costs["seconds"]["n"]) == (2.0, 1)
+    assert costs["seconds"]["invalid"] == 1 and costs["search_calls"]["value"] == 2.0
