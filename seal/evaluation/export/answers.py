@@ -120,7 +120,7 @@ def _exported(number: int, line: Prediction, folder: Path, wording: int | None) 
         return ExportedAnswer(number, question, line, order, None)
     if scoring_named(line["scoring"].partition("+")[0]).reads == "losses" and question.options:
         choice = next(iter(choices_of(question, line)))
-        text = NO_OPTION if choice.option is None else LETTERS[choice.option]
+        text = NO_OPTION if choice.option is None else LETTERS[order.index(choice.option)]
         return ExportedAnswer(number, question, line, order, text)
     return ExportedAnswer(
         number, question, line, order, (answer.get("texts") or [answer["text"]])[place]

@@ -36,8 +36,8 @@ def lmms_eval_samples(answers: Sequence[ExportedAnswer], seed: int) -> Iterator[
         target = answer.truth
         if by_losses:
             said = [[str(float("nan") if loss is None else loss), "False"] for loss in losses]
-            assert answer.question.answer is not None
-            target = str(answer.order.index(answer.question.answer))
+            right = answer.question.answer
+            target = None if right is None else str(answer.order.index(right))
         split = answer.question.split
         category = _CATEGORIES.get(split, split) if name == "vstar" else split
         result = {
@@ -62,8 +62,10 @@ def lmms_eval_samples(answers: Sequence[ExportedAnswer], seed: int) -> Iterator[
 
 
 def _score(answer: ExportedAnswer, judge: BenchmarkTask) -> float | None:
-    """Of this wording; None: an answer in words that no judge has graded yet."""
+    """Of this wording; None: nobody knows what is right, or no judge has graded it yet."""
     if answer.question.options:
+        if answer.truth is None:
+            return None
         return float(answer.letter is not None and answer.letter == answer.truth)
     credit: float | None = judge.score(answer.question, answer.line)["credit"]
     return credit

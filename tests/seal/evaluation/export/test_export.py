@@ -159,6 +159,19 @@ def test_samples_have_the_keys_of_lmms_eval(bench, tmp_path):
     assert [s["vstar_overall_acc"]["prediction"] for s in samples][2:] == [None, None]
 
 
+@pytest.mark.parametrize("scoring", ["likelihood", "letter"])
+def test_an_answer_to_what_nobody_knows_is_exported_and_has_no_score(tmp_path, scoring):
+    question = TaskQuestion("3", "What color?", options=("red", "blue"))  # of a test split
+    said = {"losses": [2, 1]} if scoring == "likelihood" else {"text": "B", "texts": ["B"]}
+    run = write_run(tmp_path / "run", [line(question, scoring, task="mmbench", **said)])
+    (sample,) = [json.loads(one) for one in export(run, tmp_path / "a.jsonl", "lmms_eval").open()]
+    told = sample["mmbench_overall_acc"]
+    assert (sample["target"], told["score"], told["ground_truth"]) == ("", None, None)
+    assert told["prediction"] in ("A", "B")
+    (row,) = read_workbook(export(run, tmp_path / "a.xlsx", "vlmevalkit"))
+    assert row["prediction"] == "B" and row["answer"] is None
+
+
 def test_of_several_wordings_one_is_named(bench, tmp_path):
     question = questions(bench)[0]
     run = write_run(
