@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seal.evaluation.task import Prediction
+from seal.evaluation.task import Prediction, TaskQuestion
 from seal.text.quote import quoted
 from seal.text.thinking import without_thinking
 
@@ -61,10 +61,15 @@ def count_ungraded(scores: Sequence[Mapping[str, Any]]) -> int:
     return sum(score["credit"] is None for score in scores)
 
 
-def judged_by(lines: Sequence[Prediction]) -> dict[str, Any]:
+def judged_by(
+    lines: Sequence[Prediction],
+    score: Callable[[TaskQuestion, Prediction], Mapping[str, Any]],
+) -> dict[str, Any]:
     """For metrics.json: which judges and prompts the grades are of; nothing where there are none.
 
-    Grades of one prompt are comparable with each other alone.
+    Grades of one prompt are comparable with each other alone. Ungraded is what the task's `score`
+    finds no credit for: a choice among options, or words that are right as they stand, wait for
+    nobody.
     """
     grades = [line["grade"] for line in lines if line.get("grade")]
     if not grades:
@@ -74,7 +79,9 @@ def judged_by(lines: Sequence[Prediction]) -> dict[str, Any]:
             "model": ", ".join(sorted({grade.get("model") or "not told" for grade in grades})),
             "prompt": ", ".join(sorted({grade.get("prompt") or "not told" for grade in grades})),
             "graded": sum(grade.get("score") is not None for grade in grades),
-            "ungraded": sum(map(_waits, lines)),
+            "ungraded": count_ungraded(
+                [score(TaskQuestion.from_dict(line["question"]), line) for line in lines]
+            ),
         }
     }
 

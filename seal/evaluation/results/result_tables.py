@@ -22,14 +22,19 @@ def benchmark_table(metrics: Mapping[str, Any]) -> Table:
     splits.sort(key="overall".__eq__)
     compared = {name.partition("_vs_")[0]: value for name, value in metrics["paired"].items()}
     baselines = sorted({name.partition("_vs_")[2] for name in metrics["paired"]})
+    wholes = {name: by_split.get(splits[-1], {}) for name, by_split in systems.items()}
+    waiting = {name: _not_judged(whole) for name, whole in wholes.items()}
     head = ["system", *splits, "n", "invalid", "ties"]
+    head += ["not judged"] if any(waiting.values()) else []
     head += [f"{'' if main == 'accuracy' else 'credit '}vs {one} (p)" for one in baselines]
     rows = []
     for name, by_split in systems.items():
-        whole = by_split.get(splits[-1], {})
+        whole = wholes[name]
         of = whole.get(main) or {}
         row = [name, *(scaled(by_split.get(split, {}).get(main), scale, 1) for split in splits)]
         row += [str(of.get("n", "")), str(of.get("invalid", "")), str(whole.get("ties", ""))]
+        if any(waiting.values()):
+            row.append(str(waiting[name]))
         if baselines:
             row.append(difference(compared.get(name, {}).get("overall")))
         rows.append(tuple(row))
@@ -43,6 +48,11 @@ def benchmark_table(metrics: Mapping[str, Any]) -> Table:
         return Table(title, tuple(head), tuple(rows))
     names, *below = zip(head, *rows, strict=True)
     return Table(title, ("split", *names[1:]), tuple(below))
+
+
+def _not_judged(whole: Mapping[str, Any]) -> int:
+    """Answers that are in no number: no judge has graded them, or nobody knows what is right."""
+    return int(whole.get("ungraded", whole.get("not_judged", 0)))
 
 
 def answers_table(metrics: Mapping[str, Any]) -> Table:
@@ -167,7 +177,7 @@ def need_search_table(metrics: Mapping[str, Any]) -> Table:
         ))  # fmt: skip
     head = (
         "strategy", "found", "length (own hits)", "n", "length (all found)", f"minus {reference}",
-        "n of both",
+        "n (all found)",
     )  # fmt: skip
     title = f"of them {needing.get('num_targets', 0)} that need a search, by {reference}"
     return Table(title, head, tuple(rows))
@@ -200,7 +210,7 @@ def scaled(
 ) -> str:
     """A stored number times `scale`, with its interval; empty if there is none.
 
-    The interval has at most one decimal: more would say nothing.
+    The interval of a share has at most one decimal: more would say nothing.
     """
     if metric is None or metric["value"] is None:
         return ""

@@ -25,7 +25,7 @@ _SETTINGS = (
 )  # fmt: skip
 _TOLD = (
     "Brackets are 95% intervals. A tie at the best score earns nothing and is counted; an answer "
-    "that cannot be judged is invalid and counts as wrong."
+    "that cannot be read is invalid and counts as wrong; one that nobody judged is in no number."
 )
 _DETECTABLE = (
     "Detectable: the difference that as many questions of this discordance show four times out of "

@@ -52,6 +52,15 @@ def test_every_system_says_over_how_many_questions_and_how_many_were_of_no_use()
     assert table.rows[0][5] == ""
 
 
+def test_answers_that_wait_for_a_judge_are_told_where_there_are_any():
+    metrics = run({"none": 2, "guided": 8})
+    assert "not judged" not in benchmark_table(metrics).head
+    metrics["systems"]["guided"]["overall"]["ungraded"] = 3
+    table = benchmark_table(metrics)
+    assert table.head[5] == "not judged" and [row[5] for row in table.rows] == ["0", "3"]
+    assert table.rows[1][6].startswith("+60.0 [")
+
+
 def test_points_are_no_percent():
     metrics = run({"none": 2, "guided": 8})
     metrics |= {"task": "mme", "main": "score"}

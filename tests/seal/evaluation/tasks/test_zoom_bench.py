@@ -15,6 +15,7 @@ from option_lines import written_line
 from PIL import Image
 
 from seal.evaluation.grading import grade_folder
+from seal.evaluation.judges.graded import judged_by
 from seal.evaluation.judges.judge import Grade, Judge
 from seal.evaluation.judges.rubric import JudgePrompt
 from seal.evaluation.judges.rubrics import rubric_of
@@ -135,6 +136,15 @@ def test_an_open_question_without_an_answer_is_wrong_and_not_a_judges_matter(
         "value": 0.0, "n": 3, "invalid": 3, "low": 0, "high": 0,
     }  # fmt: skip
     assert "not_judged" not in found["overall"]
+
+
+def test_only_open_questions_without_a_grade_count_as_ungraded(tmp_path: Path) -> None:
+    questions = SPEC.task(str(hub_copy(tmp_path))).questions()
+    said = {"a": "A", "a/crop": "B", "b": "no idea", "b/crop": "exit 12", "c": "(C) green"}
+    lines = [written_line(q, said[q.id], SCORING) for q in questions]
+    graded = lines[-1] | {"grade": {"score": 1.0, "model": "tiny", "prompt": "zoom_bench/1"}}
+    judge = judged_by([*lines[:-1], graded], SPEC.task("").score)["judge"]
+    assert (judge["graded"], judge["ungraded"]) == (1, 1)  # b alone
 
 
 @pytest.mark.parametrize(
