@@ -13,6 +13,7 @@ import yaml
 from seal.evaluation.answer_scorers import SCORERS
 from seal.evaluation.free_answers import free_predictions
 from seal.evaluation.free_metrics import free_metrics
+from seal.evaluation.judged import OVERALL
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.recorded.forms import FORMS, read_said
 from seal.evaluation.recorded.lines import ASSUMED, Recording, as_jsonl, recorded_lines
@@ -94,11 +95,30 @@ def score_table(metrics: dict[str, Any]) -> Table:
 
 
 def score_notes(metrics: Mapping[str, Any]) -> list[str]:
-    """What the table does not tell: what went wrong, and ties as `argmin` breaks them."""
+    """What the table does not tell: what went wrong, what is missing, and ties as `argmin` breaks
+    them.
+    """
     notes = list(metrics["errors"])
     if metrics["task"] in SCORERS:
         return notes
+    whole, there = task_named(metrics["task"]).counts.get(OVERALL), metrics["num_questions"]
+    if whole is not None and there != whole:
+        notes.append(
+            f"{there} questions, where the whole benchmark has {whole}: a part of it, or another "
+            "edition"
+        )
     for name, by_split in metrics["systems"].items():
+        told = by_split.get(OVERALL, {})
+        if ungraded := told.get("ungraded", 0):
+            notes.append(
+                f"{name}: {ungraded} answers are not graded, and in no number; seal eval/judge "
+                f"task={metrics['task']} answers=OUT judge=ADDRESS#MODEL has them graded"
+            )
+        if unjudged := told.get("not_judged", 0):
+            notes.append(
+                f"{name}: {unjudged} answers are in no number: the right ones are kept back, or a "
+                "judge has yet to grade them"
+            )
         first = [
             f"{split} {of['accuracy_ties_first']['value']:.2%}"
             for split, of in by_split.items()

@@ -11,7 +11,7 @@ from vstar_folder import ANNOTATIONS, write_bench
 
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
-from seal.evaluation.score import ScoreRun, run_score
+from seal.evaluation.score import ScoreRun, run_score, score_notes
 from seal.evaluation.store import settle
 from seal.evaluation.systems import Systems
 from seal.pipeline import ProtocolConfig
@@ -284,6 +284,26 @@ def test_a_recorded_run_is_judged_as_it_was_but_for_its_ties(tmp_path):
         for split, metric in by_split.items():
             first = metric.get("accuracy_ties_first", metric["accuracy"])
             assert first["value"] == record["accuracy"][named.get(split, split)]
+
+
+def test_a_part_of_a_benchmark_and_answers_that_nobody_graded_are_told(tmp_path):
+    bench = write_bench(tmp_path / "bench", images=False)
+    path = answers(tmp_path / "a.jsonl", [{"id": name, "text": "A"} for name in ANNOTATIONS])
+    notes = score_notes(
+        run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "v")))
+    )
+    assert "4 questions, where the whole benchmark has 191" in notes[-1]
+    entry = {"imagename": "a.png", "question": "What?", "answer": "mug", "capability": ["rec"]}
+    (tmp_path / "mm-vet.json").write_text(json.dumps({"v1_0": entry, "v1_1": entry}))
+    (tmp_path / "said.json").write_text(json.dumps({"v1_0": "a mug", "v1_1": ""}))
+    run = ScoreRun(task="mm_vet", answers=str(tmp_path / "said.json"),
+                   annotations=str(tmp_path / "mm-vet.json"), out=str(tmp_path / "m"))  # fmt: skip
+    metrics = run_score(run)
+    assert metrics["systems"]["answers"]["overall"]["score"]["n"] == 1  # who said nothing has 0
+    assert any(
+        "answers: 1 answers are not graded, and in no number; seal eval/judge task=mm_vet" in note
+        for note in score_notes(metrics)
+    )
 
 
 def test_judging_needs_no_network_library():
