@@ -70,6 +70,9 @@ class Benchmark:
         questions = self.task.questions()
         store = PredictionStore(self.folder, line_key, rank=shard.rank, world_size=shard.world_size)
         shard.wait()  # nobody writes before everybody has read what was there
+        if shard.rank == 0:
+            store.gather()
+        shard.wait()
         # Whole batches go to processes, so that what is put together, which may decide the last
         # bit of a number, is the same for any number of them.
         mine = shard.take(list(batches(questions, batch, self.share_search)))

@@ -41,6 +41,17 @@ class PredictionStore:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / name
         _drop_torn_line(self._path)
+        if world_size == 1:
+            self.gather()
+
+    def gather(self) -> None:
+        """Move what shards of a run that was killed left behind to the one file.
+
+        Lines to come stand behind it then, whatever the number of processes, and are the later
+        ones. Of several processes one does it, while none writes.
+        """
+        if any(self.folder.glob("predictions.rank*.jsonl")):
+            self.merge({})
 
     def has(self, key: Key, asked: str) -> bool:
         """Whether there is an answer to exactly this; `asked`: see `content_digest`."""

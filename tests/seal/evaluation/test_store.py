@@ -44,6 +44,18 @@ def test_shards_are_read_by_all_and_merged_in_order(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.jsonl"]
 
 
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_what_a_killed_shard_left_behind_is_no_later_than_what_comes_after(tmp_path, world_size):
+    killed = PredictionStore(tmp_path, key, rank=3, world_size=4)
+    killed.add([{"id": "a", "asked": "before the question changed"}, {"id": "b", "asked": "b"}])
+    store = PredictionStore(tmp_path, key, rank=0, world_size=world_size)
+    store.gather()
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.jsonl"]
+    store.add([{"id": "a", "asked": "since"}])
+    order = {("a",): 0, ("b",): 1}
+    assert [line["asked"] for line in store.merge(order)] == ["since", "b"]
+
+
 def test_lines_of_questions_not_asked_this_time_are_kept_but_not_judged(tmp_path):
     store = PredictionStore(tmp_path, key)
     store.add([{"id": "old"}, {"id": "new"}])
