@@ -76,13 +76,19 @@ class StrategyReplay:
             self.folder, search_key, rank=shard.rank, world_size=shard.world_size
         )
         shard.wait()  # nobody writes before everybody has read what was there
+        if shard.rank == 0:
+            store.gather()
+        shard.wait()
         by_image: dict[str, list[SearchTarget]] = {}
         for target in targets:
             by_image.setdefault(target.image, []).append(target)
-        mine = shard.take(list(by_image))
-        bar = tqdm(total=len(mine), desc=self.task.name, unit="image", disable=shard.rank > 0)
-        for start in range(0, len(mine), batch):
-            part = mine[start : start + batch]
+        names = list(by_image)
+        # Whole batches go to processes, so that what is put together, which may decide the last
+        # bit of a number, is the same for any number of them.
+        mine = shard.take([names[i : i + batch] for i in range(0, len(names), batch)])
+        total = sum(map(len, mine))
+        bar = tqdm(total=total, desc=self.task.name, unit="image", disable=shard.rank > 0)
+        for part in mine:
             self._search_part([t for path in part for t in by_image[path]], store, set(traced))
             bar.update(len(part))
         bar.close()
@@ -111,13 +117,13 @@ class StrategyReplay:
             if target.image in images:
                 self.known.tell(images[target.image], [target.target])
                 self.scanpaths.tell(images[target.image], target.target.name, target.meta)
+        lines: list[Prediction] = []
         for name, wanted in new.items():
             failed = self._failures(name, wanted, errors)
             sought = [target for target in wanted if target.id not in failed]
             results = self.locators[name].locate(
                 [LocateRequest(images[t.image], t.target.name) for t in sought]
             )
-            lines = []
             for target, result in zip(sought, results, strict=True):
                 trace = to_dict(result, heat_cells=HEAT_CELLS if target.id in traced else 0)
                 lines.append(self._line(target, name, trace) | {"asked": asked[target.id]})
@@ -126,7 +132,9 @@ class StrategyReplay:
                 for target in wanted
                 if target.id in failed
             ]
-            store.add(lines)
+        # Of all strategies at once: one finds answered what those before it asked, so that a run
+        # killed between two of them must begin with the first again.
+        store.add(lines)
         self.known.forget()
         self.scanpaths.forget(images.values())
         for image in images.values():

@@ -50,13 +50,18 @@ class GroundedExpressions:
             self.folder, grounding_key, rank=shard.rank, world_size=shard.world_size
         )
         shard.wait()  # nobody writes before everybody has read what was there
+        if shard.rank == 0:
+            store.gather()
+        shard.wait()
         by_image: dict[str, list[Referred]] = {}
         for item in self.found.items:
             by_image.setdefault(item.image, []).append(item)
-        mine = shard.take(list(by_image))
-        bar = tqdm(total=len(mine), desc=TASK, unit="image", disable=shard.rank > 0)
-        for start in range(0, len(mine), batch):
-            part = mine[start : start + batch]
+        names = list(by_image)
+        # Whole batches: what is put together is the same for any number of processes.
+        mine = shard.take([names[i : i + batch] for i in range(0, len(names), batch)])
+        total = sum(map(len, mine))
+        bar = tqdm(total=total, desc=TASK, unit="image", disable=shard.rank > 0)
+        for part in mine:
             self._answer_part({image: by_image[image] for image in part}, store)
             bar.update(len(part))
         bar.close()

@@ -12,6 +12,7 @@ from vstar_folder import BOAT, MUG, SIGN, write_bench
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.results.result_tables import search_table
 from seal.evaluation.search import SearchRun, write_traces
+from seal.evaluation.shards import Shard
 from seal.evaluation.store import read_predictions
 from seal.evaluation.strategy_metrics import strategy_metrics
 from seal.evaluation.strategy_replay import StrategyReplay
@@ -177,6 +178,50 @@ def test_a_stopped_run_goes_on_and_new_strategies_join(task, tmp_path):
     again = replay(task, tmp_path, FakeSearchModel(BOXES), [*names, "random_bfs"]).predict()
     assert [(x["id"], x["strategy"]) for x in again][:2] == [(lines[0]["id"], n) for n in names]
     assert len(again) == 18 and read_predictions(tmp_path) == json.loads(json.dumps(again))
+
+
+class Noting(FakeSearchModel):
+    """Notes what is put together; the `stop`-th pass never returns."""
+
+    def __init__(self, stop=0):
+        super().__init__(BOXES)
+        self.together, self.stop = [], stop
+
+    def detect(self, queries):
+        self.stop -= 1
+        if self.stop == 0:
+            raise KeyboardInterrupt
+        self.together.append([(query.text, query.patch.box) for query in queries])
+        return super().detect(queries)
+
+
+class Place(Shard):
+    def wait(self):
+        pass
+
+
+def test_what_is_put_together_is_the_same_for_any_number_of_processes(task, tmp_path):
+    alone = Noting()
+    lines = replay(task, tmp_path / "alone", alone).predict(batch=2)
+    of_both = []
+    for rank in (1, 0):  # the first one merges, when the other is done
+        one = Noting()
+        shared = replay(task, tmp_path / "two", one).predict(batch=2, shard=Place(rank, 2))
+        of_both = one.together + of_both
+        assert one.together
+    assert of_both == alone.together
+    assert [(x["id"], x["strategy"]) for x in shared] == [(x["id"], x["strategy"]) for x in lines]
+
+
+def test_a_search_killed_between_two_strategies_begins_its_images_again(task, tmp_path):
+    whole = Noting()
+    replay(task, tmp_path / "whole", whole).predict(batch=2)
+    passes = len(whole.together)
+    with pytest.raises(KeyboardInterrupt):
+        replay(task, tmp_path / "out", Noting(passes)).predict(batch=2)
+    again = Noting()
+    replay(task, tmp_path / "out", again).predict(batch=2)
+    assert again.together == whole.together[-len(again.together) :]
 
 
 def test_a_damaged_image_is_counted_as_invalid(task, tmp_path):
