@@ -12,10 +12,10 @@ from seal.metrics.intervals import mean, proportion
 
 
 def search_score(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
-    """What one answer's searches found and took; {} where there is no answer."""
+    """What one answer's searches found and took; without an answer, targets that were missed."""
     answer = line["answer"]
     if answer is None:
-        return {}
+        return {"target_hits": [None for target in question.targets if target.boxes]}
     score: dict[str, Any] = {}
     if "seconds" in answer.get("cost", {}):
         score["seconds"] = sum(answer["cost"]["seconds"].values())
@@ -29,23 +29,53 @@ def search_score(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     return score
 
 
-def search_metrics(scores: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
-    """Of one split; {} where nothing was searched or timed."""
+def search_metrics(
+    scores: Sequence[Mapping[str, Any]], clusters: Sequence[str], seed: int
+) -> dict[str, Any]:
+    """Of one split; {} where nothing was searched or timed. clusters: the picture of each score.
+
+    What a question without an answer had to find is missed, and told as invalid.
+    """
     metrics: dict[str, Any] = {}
-    timed = [score["seconds"] for score in scores if "seconds" in score]
-    if timed:
+    owned = list(zip(scores, clusters, strict=True))
+
+    def average(part: str) -> dict[str, Any]:
+        of = [(float(score[part]), cluster) for score, cluster in owned if part in score]
+        values, pictures = [value for value, _ in of], [cluster for _, cluster in of]
+        lacking = len(scores) - len(of)
+        return mean(values, invalid=lacking, clusters=pictures, seed=seed).to_dict()
+
+    if any("seconds" in score for score in scores):
         # Systems of one run share what they can: to time a system, run it alone.
-        metrics["seconds"] = mean(timed, seed=seed).to_dict()
-    searched = [score for score in scores if "searched" in score]
-    if searched:
-        hits = [steps for score in searched for steps in score["target_hits"]]
-        lengths = [float(steps) for steps in hits if steps is not None]
+        metrics["seconds"] = average("seconds")
+    if any("searched" in score for score in scores):
+        hits = [
+            (steps, cluster, "searched" not in score)
+            for score, cluster in owned
+            for steps in score.get("target_hits", ())
+        ]
+        found = [(float(steps), cluster) for steps, cluster, _ in hits if steps is not None]
         metrics |= {
-            "searched": proportion([s["searched"] for s in searched]).to_dict(),
-            "target_hit": proportion([steps is not None for steps in hits]).to_dict(),
-            "search_length": mean(lengths, invalid=len(hits) - len(lengths), seed=seed).to_dict(),
-            "visits": mean([s["visits"] for s in searched], seed=seed).to_dict(),
-            "model_calls": mean([s["calls"] for s in searched], seed=seed).to_dict(),
+            "searched": proportion(
+                [score.get("searched", False) for score in scores],
+                invalid=sum("searched" not in score for score in scores),
+                clusters=clusters,
+                seed=seed,
+            ).to_dict(),
+            "target_hit": proportion(
+                [steps is not None for steps, *_ in hits],
+                invalid=sum(failed for *_, failed in hits),
+                clusters=[cluster for _, cluster, _ in hits],
+                seed=seed,
+            ).to_dict(),
+            "search_length": mean(
+                [steps for steps, _ in found],
+                invalid=len(hits) - len(found),
+                clusters=[cluster for _, cluster in found],
+                seed=seed,
+            ).to_dict(),
+            "visits": average("visits"),
+            "model_calls": average("calls"),
         }
     return metrics
 

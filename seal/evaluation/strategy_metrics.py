@@ -171,15 +171,15 @@ def _group_metrics(scores: Sequence[Score], seed: int) -> dict[str, Any]:
     absent = [score for score in scores if not score.present]
     hit = [score for score in present if score.hit]
     done = [score for score in scores if not score.failed]
-    missed = len(present) - len(hit)
+    missed, failed = len(present) - len(hit), len(scores) - len(done)
     return {
         "hit": _share(present, [s.hit for s in present], seed).to_dict(),
         "found": _share(present, [s.found for s in present], seed).to_dict(),
         "precision": _precision(scores, seed),
         "false_alarm": _share(absent, [s.found for s in absent], seed).to_dict(),
         "length": _mean(hit, [s.num_steps for s in hit], seed, invalid=missed).to_dict(),
-        "visits": _mean(done, [s.visits for s in done], seed).to_dict(),
-        "model_calls": _mean(done, [s.calls for s in done], seed).to_dict(),
+        "visits": _mean(done, [s.visits for s in done], seed, invalid=failed).to_dict(),
+        "model_calls": _mean(done, [s.calls for s in done], seed, invalid=failed).to_dict(),
     }
 
 
@@ -196,8 +196,6 @@ def _share(scores: Sequence[Score], outcomes: Sequence[bool], seed: int) -> Metr
     return proportion(outcomes, invalid=failed, clusters=images, seed=seed)
 
 
-def _mean(
-    scores: Sequence[Score], values: Sequence[float], seed: int, *, invalid: int = 0
-) -> Metric:
+def _mean(scores: Sequence[Score], values: Sequence[float], seed: int, *, invalid: int) -> Metric:
     images = [score.image for score in scores]
     return mean(values, invalid=invalid, clusters=images, seed=seed)

@@ -104,8 +104,9 @@ class BenchmarkTask:
         else:
             found = accuracy_by_split(judged, seed, self.spec.splits_of)
         for split, metrics in found.items():
-            of = [j.score for j in judged if split in self.splits_of(j.question)]
-            metrics.update(search_metrics(of, seed) if of else {})
+            of = [j for j in judged if split in self.splits_of(j.question)]
+            clusters = [j.question.cluster for j in of]
+            metrics.update(search_metrics([j.score for j in of], clusters, seed))
         return found
 
     def _content(self) -> Read:

@@ -181,6 +181,11 @@ def test_a_search_counts_as_a_hit_if_its_box_is_on_the_target(tmp_path):
     assert overall["visits"]["value"] == 3
     assert overall["searched"]["value"] == pytest.approx(2 / 3)
     assert "searched" not in task.metrics([likelihood_line(a, [0, 1, 1])])["overall"]
+    failed = likelihood_line(a, [0, 1, 1], "guided") | {"answer": None, "error": "damaged"}
+    lost = task.metrics([failed, *lines[1:]])["overall"]
+    assert (lost["target_hit"]["value"], lost["target_hit"]["invalid"]) == (0.25, 1)
+    assert (lost["searched"]["value"], lost["searched"]["invalid"]) == (pytest.approx(1 / 3), 1)
+    assert (lost["visits"]["n"], lost["visits"]["invalid"]) == (2, 1)
 
 
 @needs_samples
