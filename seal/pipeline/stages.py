@@ -228,16 +228,20 @@ class ShowSearchTell:
             answer.memory = replace(_memory(answer), targets=targets)
 
     def _fits(self, question: Question, answer: Answer) -> bool:
-        """Whether both can be read: what is shown, and what a control is a control of.
+        """Whether both can be read in every wording: what is shown, and what a control controls.
 
         So a control leaves out what the search it stands beside leaves out.
         """
-        longest = max(question.final_texts or (_memory(answer).question,), key=len)
-        memory = replace(_memory(answer), question=longest)
+        memory = _memory(answer)
         both = [memory] if self.control is None else [memory, self._shown(question, memory)]
         return all(
-            self.answer_model.fits(each, question.options, max_new_tokens=question.max_new_tokens)
+            self.answer_model.fits(
+                replace(each, question=text),
+                question.options,
+                max_new_tokens=question.max_new_tokens,
+            )
             for each in both
+            for text in question.final_texts or (memory.question,)
         )
 
     def _shown(self, question: Question, memory: VisualWorkingMemory) -> VisualWorkingMemory:

@@ -13,6 +13,7 @@ from seal.inference.build_locator import build_locator
 from seal.pipeline import ProtocolConfig, Question
 from seal.pipeline.planner import PlannerConfig
 from seal.pipeline.stages import ShowSearchTell
+from seal.search.oracle import OracleLocator, always
 from seal.search.result import SearchResult
 from seal.working_memory import MemoryTarget
 
@@ -203,6 +204,20 @@ def test_what_was_planned_stands_in_the_answer():
     assert stored["by"] == "ask" and stored["targets"] == ["mug"] and stored["sure"] is False
     assert stored["confidence"] == pytest.approx(0.3)
     assert [each["answered"] for each in stored["said"]] == ["No", '["mug"]']
+
+
+def test_what_is_shown_leaves_room_for_every_wording_not_for_that_of_most_letters():
+    class Narrow(FakeChatModel):
+        def fits(self, memory, options=(), *, max_new_tokens=200):
+            return memory.num_crops + len(memory.question.split()) <= 5
+
+    model = Narrow({}, {}, {})
+    locator = OracleLocator(always(MUG, PART))
+    wordings = ("extraordinarily long-winded", "a b c d")
+    (answer,) = ShowSearchTell(model, locator, ProtocolConfig())(
+        [Question(PICTURE, COLOR, targets=("mug",), final_texts=wordings)]
+    )
+    assert answer.memory.num_crops == 1 and answer.left_out == 1
 
 
 class Settling(ByQuestion):
