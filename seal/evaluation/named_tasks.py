@@ -36,20 +36,33 @@ _MODULES = {
     "seed_image": "seed_image",
 }
 TASK_NAMES = tuple(_MODULES)
+# What papers and harnesses call them too, without what makes no difference.
+_ALSO = {
+    "vstar": "vstar_bench",
+    "mmbenchen": "mmbench",
+    "seed": "seed_image",
+    "seedbench": "seed_image",
+    "seedbenchimg": "seed_image",
+    "llavabenchinthewild": "llava_bench",
+    "llavaw": "llava_bench",
+}
 
 
 def task_named(name: str, also: Sequence[str] = ()) -> TaskSpec:
-    """The benchmark of a name; case, blanks, dashes, stars and underscores make no difference.
+    """The benchmark of a name; case, blanks, dashes and underscores make no difference.
+
+    A star may be written out: V*Bench, vstar_bench.
 
     also: what else the caller would have taken, for the message.
 
     Raises:
         ValueError: there is none.
     """
-    known = {_plain(task): task for task in TASK_NAMES}
+    known = {_plain(task): task for task in TASK_NAMES} | _ALSO
     if _plain(name) not in known:
         near = difflib.get_close_matches(_plain(name), known, n=2)
-        hint = f"; did you mean {' or '.join(known[one] for one in near)}?" if near else ""
+        told = dict.fromkeys(known[one] for one in near)
+        hint = f"; did you mean {' or '.join(told)}?" if told else ""
         raise ValueError(f"task={name!r} is none of {', '.join([*TASK_NAMES, *also])}{hint}")
     task = known[_plain(name)]
     module = importlib.import_module(f"seal.evaluation.tasks.{_MODULES[task]}")
@@ -63,4 +76,4 @@ def all_tasks() -> Iterator[TaskSpec]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
+    return re.sub(r"[\W_]+", "", name.lower().replace("*", "star"))

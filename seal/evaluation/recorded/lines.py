@@ -52,6 +52,7 @@ def recorded_lines(
     answers = _by_question(known.all_resolved(said), recording)
     scoring = _scoring([one for of in answers.values() for one in of.values()], recording)
     _check_wordings(scoring, questions, recording)
+    _check_read(answers, scoring, recording)
     lines = []
     for system, every in answers.items():
         of = {name: one for name, one in every.items() if _usable(one, scoring)}
@@ -119,6 +120,21 @@ def _check_wordings(scoring: str, questions: Sequence[TaskQuestion], recording: 
             raise ValueError(
                 f"{recording.path}: scoring={scoring} needs an answer for each of {len(wordings)} "
                 f"orders of the options of {question.id}, and there is one"
+            )
+
+
+def _check_read(
+    answers: Mapping[str, Mapping[str, Said]], scoring: str, recording: Recording
+) -> None:
+    """Refuse a scoring that reads what no answer of a system holds, though it holds another."""
+    for of in answers.values():
+        holds = [one.text or one.losses or one.chosen is not None for one in of.values()]
+        if any(holds) and not any(_usable(one, scoring) for one in of.values()):
+            reads = scoring_named(scoring).reads
+            there = "losses" if reads == "text" else "text"
+            raise ValueError(
+                f"{recording.path}: scoring={scoring} reads {reads}, and the answers hold {there} "
+                "alone"
             )
 
 

@@ -139,7 +139,7 @@ def _split_metrics(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
     both = [[usual, 0.0] if one.score["invalid"] else one.score["chosen"] for one in graded]
     references, answers = [pair[0] for pair in both], [pair[1] for pair in both]
     clusters = [one.question.cluster for one in graded]
-    if pairs:
+    if any(references):
         relative = ratio(answers, references, invalid=invalid, clusters=clusters, seed=seed)
     else:
         relative = Metric(None, 0, invalid)
@@ -154,10 +154,13 @@ def _split_metrics(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
     }
 
 
-def _printed(pairs: Sequence[Sequence[float]]) -> float:
-    """As llava/eval/summarize_gpt_review.py: both means to three digits, then their ratio."""
+def _printed(pairs: Sequence[Sequence[float]]) -> float | None:
+    """As llava/eval/summarize_gpt_review.py: both means to three digits, then their ratio.
+
+    None: all references have a grade of 0, which no ratio can be of.
+    """
     reference, answer = (round(float(value), 3) for value in np.asarray(pairs).mean(0))
-    return round(answer / reference * 100, 1) / 100
+    return None if reference == 0 else round(answer / reference * 100, 1) / 100
 
 
 SPEC = TaskSpec(

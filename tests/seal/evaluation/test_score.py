@@ -242,6 +242,21 @@ def test_answers_that_contradict_each_other_are_refused(tmp_path, lines, says):
         run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out")))
 
 
+@pytest.mark.parametrize(
+    ("scoring", "row", "says"),
+    [
+        ("likelihood", {"text": "A"}, "reads losses, and the answers hold text alone"),
+        ("letter", {"losses": [1, 2]}, "reads text, and the answers hold losses alone"),
+    ],
+)
+def test_a_scoring_that_reads_what_is_not_there_is_refused(tmp_path, scoring, row, says):
+    bench = write_bench(tmp_path / "bench", images=False)
+    path = answers(tmp_path / "a.jsonl", [{"id": "b"} | row])
+    run = ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "o"), scoring=scoring)
+    with pytest.raises(ValueError, match=rf"a\.jsonl: scoring={scoring} {says}"):
+        run_score(run)
+
+
 def test_the_same_answer_twice_is_one(tmp_path):
     bench = write_bench(tmp_path / "bench", images=False)
     path = answers(tmp_path / "a.jsonl", [{"id": "b", "losses": [float("nan"), 2]}] * 2)

@@ -134,6 +134,13 @@ def test_no_grade_is_in_no_number_and_no_answer_earns_nothing(tmp_path):
     assert nobody["relative"]["value"] is None and nobody["ungraded"] == 2
 
 
+def test_no_ratio_is_of_references_without_a_grade_above_0():
+    questions = [TaskQuestion(str(number), "", split="conv") for number in range(2)]
+    found = metrics(judged(questions, [[0, 0], [0, 5]]), 0)["overall"]
+    assert found["relative"]["value"] is None and found["official"]["value"] is None
+    assert found["answer_grade"]["value"] == 2.5
+
+
 def test_reviews_need_no_benchmark(tmp_path):
     rows = [
         review(0, "conv", [8, 10]),
