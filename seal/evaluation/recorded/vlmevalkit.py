@@ -1,8 +1,9 @@
 """VLMEvalKit's result files: the benchmark's table with a column `prediction`.
 
 `infer_data_job` of open-compass/VLMEvalKit (`vlmeval/inference.py`) writes MODEL_DATASET.xlsx, or
-tsv or json: the columns of the benchmark's own TSV without the image, and the prediction. Where the
-model could not be reached, the prediction says so; that is no answer.
+tsv or json: the columns of the benchmark's own TSV without the image, and the prediction; `index`
+counts the rows from 0 where a benchmark has no other. Where the model could not be reached, the
+prediction says so; that is no answer.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from seal.evaluation.recorded.form import Content, Form, require
 from seal.evaluation.recorded.said import Hints, Said
 from seal.text.letters import LETTERS
 
+_DIGITS = 10  # fewer has an index that may count a benchmark's questions
 # `fail_msg` of its models behind an API (`vlmeval/api`).
 _FAILED = "Failed to obtain answer"
 
@@ -33,6 +35,7 @@ def _read(content: Content, where: str) -> list[Said]:
     question = text_of(content, "question", where)
     hints = Hints(
         names=tuple(names),
+        number=int(names[0]) if names[0].isdecimal() and len(names[0]) < _DIGITS else None,
         question=question,
         options=options_of(content),
         truth=text_of(content, "answer", where),

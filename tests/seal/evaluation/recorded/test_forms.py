@@ -84,6 +84,7 @@ def test_vlmevalkits_row_is_a_row_of_the_benchmark_with_a_prediction(tmp_path):
     (said,), form = said_of(tmp_path, [KIT], ".json")
     assert (form.name, said.text, said.hints.names) == ("vlmevalkit", "A", ("5",))
     assert (said.hints.options, said.hints.truth) == (("red", "12"), "B")
+    assert said.hints.number == 5  # where the benchmark's questions have names of their own
 
 
 def test_what_vlmevalkit_writes_when_the_model_was_not_reached_is_no_answer(tmp_path):
