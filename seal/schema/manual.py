@@ -166,14 +166,16 @@ def _parts(conf: Path, name: str, groups: set[str]) -> list[dict[str, Any]] | No
     for item in document.pop("defaults", []):
         chosen = {group: item} if isinstance(item, str) else item
         for key, choice in chosen.items():
+            choice, _, place = str(choice or "").partition("@")
             other = str(key).removeprefix("override ").removeprefix("/")
-            if choice in ("_self_", None):
+            if choice in ("_self_", ""):
                 continue
             known = other in groups and (conf / other / f"{choice}.yaml").is_file()
             inner = _parts(conf, f"{other}/{choice}", groups) if known else None
             if inner is None:
                 return None
-            parts += inner
+            # What is put elsewhere sets something of that key, whatever it is in its own place.
+            parts += [{place.partition(".")[0]: {}}] if place else inner
     if "@package _global_" not in text.partition("\n")[0]:
         for part in group.split("/"):
             document = {part: document}

@@ -98,6 +98,14 @@ def test_the_experiments_of_a_program_are_those_it_can_run():
     assert vqa | vsm | benchmark | search == files
 
 
+def test_a_file_that_chooses_others_into_places_of_their_own_is_offered():
+    entries = class_entries(ROOT / "seal/evaluation/tables/published.py", "TablesRun")
+    offered = choices(ROOT / "conf", "tables", entries)["table"]
+    assert {"all", "vstar_bench"} <= set(offered)
+    without = {key: entry for key, entry in entries.items() if key != "tables"}
+    assert "all" not in choices(ROOT / "conf", "tables", without)["table"]
+
+
 @pytest.mark.parametrize("name", programs.names())
 def test_every_program_has_a_manual_with_every_key_it_reads(name, capsys):
     assert programs.run(name, ["limit=3", "--help"]) == 0
