@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seal.evaluation.named_tasks import task_named
+from seal.evaluation.recorded.own_lines import own_lines
 from seal.evaluation.results.result_tables import paired_table
 from seal.evaluation.run import line_key, paired_splits
 from seal.evaluation.store import latest, read_predictions
@@ -32,7 +33,7 @@ def compare_runs(first: str, second: str, *, seed: int = 0) -> Table:
     table = paired_table({f"{first}_vs_{second}": compared})
     notes = [
         f"{name}: protocol {_one(side, 'protocol')}, scoring {_one(side, 'scoring')}, "
-        f"{len(both)} of {len(side)} answers compared"
+        f"{len(both)} of {len(side)} questions are the other's too"
         for name, side, both in zip((first, second), sides, shared, strict=True)
     ]
     title = f"{first} minus {second}, {tasks[0]}, points of a hundred"
@@ -64,10 +65,16 @@ def _predictions(name: str) -> list[Prediction]:
     folder, mark, system = name.rpartition(":")
     if not mark:
         raise ValueError(f"{name!r} is not FOLDER:SYSTEM, for example runs/vstar:guided")
-    lines = list(latest(read_predictions(Path(folder)), line_key).values())
-    systems = sorted({line.get("system", "") for line in lines})
-    chosen = [line for line in lines if line.get("system") == system]
+    first = next(iter(read_predictions(Path(folder))), {})
+    if "system" not in first or "question" not in first:
+        raise ValueError(
+            f"{folder} holds no answers of systems: name the folder of a run of eval/benchmark, "
+            "eval/score or eval/judge"
+        )
+    lines = own_lines(Path(folder), str(first.get("task")))
+    chosen = [line for line in latest(lines, line_key).values() if line["system"] == system]
     if not chosen:
+        systems = ", ".join(sorted({line["system"] for line in lines}))
         raise ValueError(f"{folder} has no predictions of {system!r}; there are {systems}")
     return chosen
 

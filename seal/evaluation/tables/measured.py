@@ -25,19 +25,26 @@ class Cell:
     command: str = ""
 
 
-def run_cell(folder: Path, system: str, path: str, command: str) -> Cell:
+def run_cell(folder: Path, system: str, path: str, command: str, task: str = "") -> Cell:
     """The number of `system` at `path` in a run's metrics.json.
 
     Args:
         path: dotted; {system} and {main}, the task's main metric, are filled in.
         command: what measures it; told where the run or the number is not there.
+        task: the benchmark that the number must be of; empty: any.
 
     Raises:
-        ValueError: metrics.json is damaged, or no metric stands at the path.
+        ValueError: metrics.json is damaged or of another benchmark, or no metric stands at the
+            path.
     """
     if not (folder / METRICS).is_file():
         return Cell(command=command)
     metrics = read_metrics(folder)
+    if task and metrics.get("task") != task:
+        raise ValueError(
+            f"{folder / METRICS} holds numbers of {metrics.get('task')}, and here stand those of "
+            f"{task}: name another run"
+        )
     # Filled in step by step: a dot in a name, as of human_prior_0.9, parts no steps.
     main = metrics.get("main", "accuracy")
     steps = [step.format(system=system, main=main) for step in path.split(".")]

@@ -25,11 +25,9 @@ class TablesRun:
     table: TableConfig | None = None  # one of conf/table, or `all` of them
     tables: dict[str, TableConfig] = field(default_factory=dict)  # what table=all chooses
     miniature: str | None = None  # folder of a demo, whose results get columns of their own
-    # Name -> folder of other runs of the same names, which get columns of their own.
-    groups: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)  # name -> folder of runs of the same names
     runs: list[str] = field(default_factory=list)  # folders of runs, shown as they are
-    # Two runs to compare question by question, each FOLDER:SYSTEM.
-    compare: list[str] = field(default_factory=list)
+    compare: list[str] = field(default_factory=list)  # two, question by question: FOLDER:SYSTEM
     format: str | None = None  # markdown | latex | html; None: what out= ends in, else markdown
     out: str | None = None  # a file, or a folder for a file a table; None: print
     seed: int = 0  # of intervals
@@ -50,6 +48,9 @@ class TablesRun:
             raise ValueError(
                 "say which table=, runs=[FOLDER,...] or compare=[FOLDER:SYSTEM,FOLDER:SYSTEM]"
             )
+        for key in ("miniature", "groups"):
+            if getattr(self, key) and self.table is None and not self.tables:
+                raise ValueError(f"{key} gives a table columns of their own: say which table=")
 
     def build(self) -> dict[str, FilledTable]:
         """The tables by name."""

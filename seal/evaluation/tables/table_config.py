@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seal.evaluation.named_tasks import TASK_NAMES
 from seal.evaluation.tables.filled_table import MINIATURE, Cells, Column, FilledTable, Line, fill
 from seal.evaluation.tables.measured import Cell, demo_cell, run_cell
 from seal.text.quote import quoted
@@ -17,7 +18,7 @@ class ColumnConfig:
 
     # Where it stands in metrics.json; {system} is the row's, {main} the task's main metric.
     path: str
-    task: str = ""  # {task} in a row's run and command
+    task: str = ""  # {task} in a row's run and command; of a benchmark, whose numbers these are
     command: str = ""  # what measures it, where the table's does not
     n: int | None = None  # items behind the printed shares: their interval is known then
     scale: float | None = None  # other than the table's
@@ -56,6 +57,10 @@ class TableConfig:
             raise ValueError(
                 f"picture={self.picture} names no column; there are {', '.join(self.columns)}"
             )
+        _check_form("command", self.command, "experiment", "task")
+        for name, column in self.columns.items():
+            _check_form(f"columns.{name}.path", column.path, "system", "main")
+            _check_form(f"columns.{name}.command", column.command, "experiment", "task")
         for name, row in self.rows.items():
             unknown = sorted({*row.published} - {*self.columns})
             if unknown:
@@ -63,6 +68,8 @@ class TableConfig:
                     f"rows.{name}.published.{unknown[0]} names no column; there are "
                     f"{', '.join(self.columns)}"
                 )
+            _check_form(f"rows.{name}.run", row.run or "", "task")
+            _check_form(f"rows.{name}.command", row.command, "experiment", "task")
             if row.miniature and not all(row.miniature.partition(":")):
                 raise ValueError(f"rows.{name}.miniature={row.miniature!r} is not RUN:SYSTEM")
 
@@ -125,4 +132,13 @@ class TableConfig:
             command = command.replace(f"{run.parent}/", f"{folder}/")
             run = folder / run.name
             command += "" if " out=" in command.rpartition("&&")[2] else f" out={run}"
-        return run_cell(run, row.system, of.path, command)
+        return run_cell(run, row.system, of.path, command, of.task if of.task in TASK_NAMES else "")
+
+
+def _check_form(key: str, form: str, *names: str) -> None:
+    """Raises a ValueError for a text that names something else in braces."""
+    try:
+        form.format(**dict.fromkeys(names, ""))
+    except (LookupError, AttributeError, ValueError) as error:
+        known = " and ".join(f"{{{name}}}" for name in names)
+        raise ValueError(f"{key}={quoted(form)}: only {known} are filled in") from error

@@ -136,11 +136,29 @@ def test_a_table_of_nobody_we_run_is_what_was_printed():
         ({"published": {"overal": 1.0}}, r"rows\.x\.published\.overal names no column"),
         ({"miniature": "benchmark:"}, r"rows\.x\.miniature='benchmark:' is not RUN:SYSTEM"),
         ({"miniature": "benchmark"}, r"rows\.x\.miniature='benchmark' is not RUN:SYSTEM"),
+        ({"run": "runs/{name}"}, r"rows\.x\.run='runs/{name}': only {task} are filled in"),
+        ({"command": "a {b}"}, r"rows\.x\.command='a {b}': only {experiment} and {task} are"),
     ],
 )
 def test_a_row_that_means_nothing_is_refused(row, says):
     with pytest.raises(ValueError, match=says):
         table(None, {"x": RowConfig(**row)})
+
+
+def test_a_path_with_other_names_in_braces_is_refused():
+    column = {"x": ColumnConfig(path="systems.{sytem}.overall.{main}")}
+    with pytest.raises(ValueError, match=r"columns\.x\.path=.*only {system} and {main} are"):
+        TableConfig(title="t", source="a paper", columns=column, rows={})
+
+
+def test_a_run_of_another_benchmark_fills_no_cell(run):
+    column = {"overall": ColumnConfig(path=PATH, task="mmbench")}
+    rows = {"SEAL": RowConfig(run=str(run), system="guided")}
+    config = TableConfig(title="t", source="a paper", columns=column, rows=rows)
+    with pytest.raises(ValueError, match=r"run.metrics\.json holds numbers of vstar_bench, and .*"):
+        config.build()
+    column["overall"].task = "vstar_released"  # names a folder, no benchmark
+    assert config.build().table.rows[0][1].startswith("75.39 [")
 
 
 def test_a_path_is_followed_or_leads_nowhere():
@@ -185,6 +203,8 @@ def test_what_is_no_metric_is_no_number_of_a_table(run):
         ({"format": "html"}, "out=FOLDER or out=NAME.html"),
         ({"table": None}, "say which table="),
         ({"compare": ["a"]}, "two runs"),
+        ({"table": None, "runs": ["a"], "miniature": "demo"}, "miniature .* say which table="),
+        ({"table": None, "runs": ["a"], "groups": {"b": "c"}}, "groups .* say which table="),
         ({"format": "latex", "out": "x.md"}, "ends as markdown does, but format=latex"),
     ],
 )

@@ -43,7 +43,8 @@ def test_the_difference_is_over_what_both_were_asked(tmp_path):
     assert list(by_split)[-1] == "overall"
     assert by_split["overall"][1] == "4" and by_split["overall"][2].startswith("+75.0 [")
     assert by_split["overall"][3:5] == ("3", "0")
-    assert f"{first}: protocol default, scoring likelihood, 4 of 6 answers compared" in table.notes
+    told = f"{first}: protocol default, scoring likelihood, 4 of 6 questions are the other's too"
+    assert told in table.notes
 
 
 def test_a_question_that_was_asked_twice_counts_once(tmp_path):
@@ -62,5 +63,11 @@ def test_other_questions_and_other_benchmarks_are_not_compared(tmp_path):
         compare_runs(first, write(tmp_path / "c", {0}, task="hr_bench_4k"))
     with pytest.raises(ValueError, match="no predictions of 'none'; there are"):
         compare_runs(first, f"{tmp_path / 'a'}:none")
+    with pytest.raises(ValueError, match="nowhere holds no answers of systems"):
+        compare_runs(first, f"{tmp_path / 'nowhere'}:guided")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "predictions.jsonl").write_text('{"id": "a", "strategy": "guided"}\n')
+    with pytest.raises(ValueError, match="name the folder of a run of eval/benchmark"):
+        compare_runs(first, f"{tmp_path / 's'}:guided")
     with pytest.raises(ValueError, match="is not FOLDER:SYSTEM"):
         compare_runs(first, "guided")
