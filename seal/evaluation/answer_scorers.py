@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from seal.evaluation.judged import share
 from seal.evaluation.judging import by_letter
 from seal.metrics.anls import anls
-from seal.metrics.intervals import mean, proportion
+from seal.metrics.exact_match import exact_match
 from seal.metrics.metric import Metric
 from seal.metrics.vicrop_scores import (
     docvqa_credit,
@@ -37,6 +38,7 @@ class Answered:
     question: str
     labels: Labels
     answer: str | None
+    image: str | None = None  # what an interval resamples, where it is known
 
 
 Credit: TypeAlias = Callable[[Answered, str], float | None]
@@ -56,12 +58,21 @@ class Scorer:
         What the original cannot judge is left out of `released`; an answer that is missing or
         unusable earns 0 in `standard`. Both are counted in `invalid`.
         """
-        released = [credit for credit in map(self.credit_released, rows) if credit is not None]
+        clusters = clusters_of(rows)
+        released = [(self.credit_released(row), of) for row, of in zip(rows, clusters, strict=True)]
+        known = [(credit, of) for credit, of in released if credit is not None]
         credits = [self.credit_standard(row) for row in rows]
         unusable = sum(credit is None for credit in credits)
         found = {
-            "released": _share(released, len(rows) - len(released), seed),
-            "standard": _share([credit or 0.0 for credit in credits], unusable, seed),
+            "released": share(
+                [credit for credit, _ in known],
+                [of for _, of in known],
+                invalid=len(rows) - len(known),
+                seed=seed,
+            ),
+            "standard": share(
+                [credit or 0.0 for credit in credits], clusters, invalid=unusable, seed=seed
+            ),
         }
         return found | (self.more(rows, seed) if self.more is not None else {})
 
@@ -78,10 +89,9 @@ class Scorer:
         return None if row.answer is None or not row.labels else self.standard(row, row.answer)
 
 
-def _share(credits: Sequence[float], invalid: int, seed: int) -> Metric:
-    if set(credits) <= {0.0, 1.0}:
-        return proportion([credit == 1 for credit in credits], invalid=invalid)
-    return mean(credits, invalid=invalid, seed=seed)
+def clusters_of(rows: Sequence[Answered]) -> list[str]:
+    """What each row is resampled with: those of its image, else nothing."""
+    return [f"#{n}" if row.image is None else f"={row.image}" for n, row in enumerate(rows)]
 
 
 def _listed(labels: Labels) -> list[str]:
@@ -90,15 +100,6 @@ def _listed(labels: Labels) -> list[str]:
 
 def _one(labels: Labels) -> str:
     return labels if isinstance(labels, str) else next(iter(labels), "")
-
-
-def _exact(row: Answered, answer: str) -> float:
-    """Whether the answer is a label, but for case, blanks and a full stop at the end."""
-    return float(_plain(answer) in [_plain(label) for label in _listed(row.labels)])
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(".")
 
 
 def _yes_no(row: Answered, answer: str) -> float | None:
@@ -112,7 +113,9 @@ def _is_yes(row: Answered) -> bool:
 
 def _yes_no_more(rows: Sequence[Answered], seed: int) -> dict[str, Metric]:
     said = [None if row.answer is None else says_yes(row.answer) for row in rows]
-    found = yes_no_metrics(said, [_is_yes(row) for row in rows], seed=seed)
+    found = yes_no_metrics(
+        said, [_is_yes(row) for row in rows], clusters=clusters_of(rows), seed=seed
+    )
     del found["accuracy"]  # it is `standard`
     return found
 
@@ -138,7 +141,10 @@ SCORERS = {
     "vicrop_textvqa": _VQA,
     "vicrop_vqav2": _VQA,
     "vicrop_aokvqa": _VQA,
-    "vicrop_gqa": Scorer(lambda row, answer: gqa_credit(answer, row.labels), _exact),
+    "vicrop_gqa": Scorer(
+        lambda row, answer: gqa_credit(answer, row.labels),
+        lambda row, answer: exact_match(answer, _listed(row.labels)),
+    ),
     "vicrop_docvqa": Scorer(
         lambda row, answer: docvqa_credit(answer, row.labels),
         lambda row, answer: anls(answer, _listed(row.labels)),

@@ -2,9 +2,10 @@
 
 A file is a JSON list, as the original writes it, or JSONL. An entry names its question (id,
 question_id), holds what was said (`original_answer` and `crop_answer`, which become the
-systems `original` and `crop`; or text, answer, prediction, output), and the labels; these, and the
-question, may stand in a second file whose entries have the same names. Predictions of our own
-benchmark runs are taken as well, their options as ViCrop writes V*Bench's.
+systems `original` and `crop`; or text, prediction or output; or answer, where none of these is
+there), and the labels; these, and the question, may stand in a second file whose entries have the
+same names. Entries may name their image, whose questions then stand or fall together. Predictions
+of our own benchmark runs are taken as well, their options as ViCrop writes V*Bench's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from seal.evaluation.answer_scorers import Labels
+from seal.evaluation.recorded.own_lines import check_line
 from seal.evaluation.store import PREDICTIONS, json_line, numbered_lines
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.files.plain_text import read_text
@@ -25,7 +27,9 @@ from seal.text.quote import quoted
 VERSION = "1"
 NAMES = ("id", "question_id")
 PAIR = {"original_answer": "original", "crop_answer": "crop"}
-TEXTS = ("text", "answer", "prediction", "output")
+TEXTS = ("text", "prediction", "output")
+ANSWER = "answer"  # beside one of these it is the right one
+IMAGES = ("image", "image_id", "image_path", "image_source")
 LABELS = ("labels", "label", "answers")
 OVERALL = "overall"
 # What stands below the options of V*Bench: the scorer takes the last line for no option.
@@ -62,6 +66,11 @@ def free_predictions(
     for entry in _entries(annotations) if annotations is not None else ():
         if entry.name is None:
             raise ValueError(f"{entry.where} has none of {', '.join(NAMES)}")
+        if entry.name in told:
+            raise ValueError(
+                f"{entry.where} is called {quoted(entry.name)}, as is {told[entry.name].where}: "
+                "give each question an id of its own"
+            )
         told[entry.name] = entry
     lines: list[Prediction] = []
     seen: set[tuple[str, str | None]] = set()
@@ -100,18 +109,23 @@ def _unanswered(
 def _of_benchmark(entry: _Entry) -> _Entry:
     """A line of eval/benchmark with its options as lines of the question, in ViCrop's wording.
 
-    The label stands there four times, as in ViCrop's file: its scorer counts 0.3 for each.
+    The label stands there four times, as in ViCrop's file: its scorer counts 0.3 for each. Of
+    several wordings the first is judged.
     """
+    check_line(entry.content, entry.where, str(entry.content.get("task")))
     question = TaskQuestion.from_dict(entry.content["question"])
     if question.answer is None or not question.options:
         raise ValueError(f"{entry.where}: the question has no options to be judged by")
-    order = entry.content.get("presented") or range(len(question.options))
+    orders = entry.content["presented"] or [[]]
+    # Lines of before several wordings were possible have one order alone.
+    order = (orders[0] if isinstance(orders[0], list) else orders) or range(len(question.options))
     lines = [f"({LETTERS[place]}) {question.options[i]}" for place, i in enumerate(order)]
     answer = entry.content["answer"]
     content = {
         "id": entry.content["id"],
         "system": entry.content["system"],
         "split": question.split,
+        "image": question.image,
         "question": "\n".join([question.text, *lines, VSTAR_REQUEST]),
         "labels": [LETTERS[list(order).index(question.answer)]] * 4,
         "text": None if answer is None else answer["text"],
@@ -126,6 +140,7 @@ def _base(task: str, name: str, content: Mapping[str, Any], where: str) -> Predi
         "task": task,
         "task_version": VERSION,
         "split": split if isinstance(split, str) and split != OVERALL else "",
+        "image": _image(content),
         "question": _question(task, content, where),
         "labels": _labels(content, where),
     }
@@ -173,14 +188,24 @@ def _question(task: str, content: Mapping[str, Any], where: str) -> str:
     return question
 
 
+def _image(content: Mapping[str, Any]) -> str | None:
+    """What the question is about, by whatever name; None: the entry does not tell."""
+    told = (content.get(key) for key in IMAGES)
+    return next((str(v) for v in told if isinstance(v, str | int) and str(v).strip()), None)
+
+
 def _said(entry: _Entry, name: str) -> Iterator[tuple[str, str | None]]:
     content = entry.content
     keys = {key: system for key, system in PAIR.items() if key in content}
     if not keys:
-        key = next((key for key in TEXTS if key in content), None)
-        if key is None:
-            raise ValueError(f"{entry.where} has none of {', '.join([*PAIR, *TEXTS])}")
-        keys = {key: str(content.get("system", name))}
+        there = [key for key in TEXTS if key in content] or [
+            key for key in (ANSWER,) if key in content
+        ]
+        if not there:
+            raise ValueError(f"{entry.where} has none of {', '.join([*PAIR, *TEXTS, ANSWER])}")
+        if len(there) > 1:
+            raise ValueError(f"{entry.where} has {' and '.join(there)}: which of them was said?")
+        keys = {there[0]: str(content.get("system", name))}
     for key, system in keys.items():
         text = content[key]
         if text is not None and not isinstance(text, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seal.evaluation.answer_scorers import SCORERS, Answered
+from seal.evaluation.answer_scorers import SCORERS, Answered, clusters_of
 from seal.evaluation.free_answers import OVERALL, VERSION
 from seal.evaluation.task import Prediction
 from seal.metrics.paired import paired_difference
@@ -18,7 +18,7 @@ def free_metrics(
     systems: dict[str, dict[str, Answered]] = {}
     splits: dict[str, str] = {}
     for line in lines:
-        row = Answered(line["question"], line["labels"], line["text"])
+        row = Answered(line["question"], line["labels"], line["text"], line.get("image"))
         systems.setdefault(line["system"], {})[line["id"]] = row
         splits[line["id"]] = line.get("split", "")
     if baseline not in systems and "original" in systems:
@@ -63,11 +63,16 @@ def _differences(
     found = {}
     for key, credit in (("released", scorer.credit_released), ("standard", scorer.credit_standard)):
         pairs = [
-            (credit(row), credit(second[name])) for name, row in first.items() if name in second
+            (credit(row), credit(second[name]), row)
+            for name, row in first.items()
+            if name in second
         ]
         if key == "released":  # what the original cannot judge is in neither number
-            pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
+            pairs = [pair for pair in pairs if pair[0] is not None and pair[1] is not None]
         found[key] = paired_difference(
-            [a or 0.0 for a, _ in pairs], [b or 0.0 for _, b in pairs], seed=seed
+            [a or 0.0 for a, *_ in pairs],
+            [b or 0.0 for _, b, _ in pairs],
+            clusters=clusters_of([row for *_, row in pairs]),
+            seed=seed,
         ).to_dict()
     return found

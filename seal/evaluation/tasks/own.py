@@ -37,6 +37,7 @@ from seal.evaluation.tasks.entries import Entry
 from seal.evaluation.tasks.spec import Read, TaskSpec
 from seal.files.plain_text import read_text
 from seal.geometry import Box
+from seal.metrics.exact_match import exact_match
 from seal.metrics.vqa_accuracy import vqa_accuracy
 from seal.metrics.vqa_answers import comparable_answer
 from seal.text.letters import LETTERS
@@ -162,14 +163,16 @@ def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     said = None if line["answer"] is None else line["answer"].get("text")
     if said is None or not said.strip():
         return dict(INVALID)
-    right = comparable_answer(said) in map(comparable_answer, question.labels)
+    exact = exact_match(said, question.labels) == 1
+    words = comparable_answer(said)  # articles go: of "the" nothing is left that could be compared
+    right = exact or (bool(words) and words in map(comparable_answer, question.labels))
     score: dict[str, Any] = {
         "credit": float(right),
         "correct": right,
         "tie": False,
         "invalid": False,
         "chosen": said,
-        "exact": _plain(said) in map(_plain, question.labels),
+        "exact": exact,
     }
     if len(question.labels) >= _ANNOTATORS:
         score["vqa_accuracy"] = vqa_accuracy(said, question.labels)
@@ -195,10 +198,6 @@ def _metrics(judged: Sequence[Judged], seed: int) -> dict[str, Any]:
         credits = [one.score.get("vqa_accuracy", 0.0) for one in in_words]
         found["vqa_accuracy"] = share(credits, clusters, invalid=invalid, seed=seed).to_dict()
     return found
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(".")
 
 
 SPEC = TaskSpec(

@@ -140,14 +140,15 @@ def own_line(name, text, *, presented=None, split="attribute", answer=1, system=
         "options": ["It is a red one.", "It is blue."], "answer": answer, "split": split,
     }  # fmt: skip
     said = None if text is None else {"text": text, "losses": []}
-    return {"id": name, "system": system, "question": question, "presented": presented,
-            "answer": said, "error": None}  # fmt: skip
+    return {"id": name, "system": system, "task": "vstar_bench", "protocol": "default",
+            "scoring": "string" if presented is None else "letter", "question": question,
+            "presented": presented, "answer": said, "error": None}  # fmt: skip
 
 
 def test_our_own_benchmark_runs_are_judged_as_vicrop_judged_vstar(tmp_path):
     lines = [
         own_line("a", "It is blue."),
-        own_line("b", "(A)", presented=[1, 0]),
+        own_line("b", "(A)", presented=[[1, 0]]),
         own_line("c", "It is a red one.", split="spatial"),
         own_line("d", None, split="spatial"),
     ]
@@ -159,9 +160,46 @@ def test_our_own_benchmark_runs_are_judged_as_vicrop_judged_vstar(tmp_path):
     # Four equal labels of 0.3 each are full credit.
     assert (overall["released"]["n"], overall["released"]["invalid"]) == (3, 1)
     assert overall["released"]["value"] == pytest.approx(2 / 3)
+    lines[1] = own_line("b", "(A)", presented=[1, 0])  # the form of before
+    again = judge(tmp_path, "vicrop_vstar", lines, "before.jsonl")["systems"]
+    assert again == systems
     kept = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").open()]
     assert kept[1]["question"].splitlines()[1:3] == ["(A) It is blue.", "(B) It is a red one."]
     assert kept[1]["labels"] == ["A"] * 4
+
+
+def test_the_right_answer_beside_what_was_said_is_not_what_was_said(tmp_path):
+    rows = [{"id": "a", "labels": ["red"], "answer": "red", "prediction": "blue"}]
+    found = judge(tmp_path, "vicrop_gqa", rows, "a.jsonl")["systems"]["answers"]["overall"]
+    assert found["standard"]["value"] == found["released"]["value"] == 0
+    with pytest.raises(ValueError, match=r"a\.jsonl:1 has text and output: which of them was said"):
+        judge(tmp_path, "vicrop_gqa", [{"text": "a", "output": "b", "labels": "a"}], "a.jsonl")
+
+
+def test_labels_of_two_questions_of_one_name_are_refused(tmp_path):
+    known = tmp_path / "data.json"
+    known.write_text(json.dumps([{"id": "a", "labels": ["red"]}, {"id": "a", "labels": ["blue"]}]))
+    said = [{"id": "a", "text": "red"}]
+    with pytest.raises(ValueError, match=r"data\.json: entry 2 is called 'a', as is .*entry 1"):
+        judge(tmp_path, "vicrop_gqa", said, "a.jsonl", annotations=str(known))
+
+
+def test_questions_of_one_image_stand_or_fall_together(tmp_path):
+    rows = [
+        {"id": f"{image}{n}", "labels": "yes", "image": f"{image}.jpg",
+         "original_answer": "no", "crop_answer": "yes" if image < "e" else "no"}
+        for image in "abcdefgh" for n in range(6)
+    ]  # fmt: skip
+    together = judge(tmp_path, "vicrop_pope", rows)
+    alone = judge(tmp_path, "vicrop_pope", [{**row, "image": row["id"]} for row in rows])
+    for metric in ("released", "standard", "recall"):
+        wide, narrow = (m["systems"]["crop"]["overall"][metric] for m in (together, alone))
+        assert wide["value"] == narrow["value"] == 0.5
+        assert wide["high"] - wide["low"] > 1.5 * (narrow["high"] - narrow["low"])
+    wide, narrow = (
+        m["paired"]["crop_vs_original"]["overall"]["standard"] for m in (together, alone)
+    )
+    assert wide["high"] - wide["low"] > 1.5 * (narrow["high"] - narrow["low"])
 
 
 def test_files_of_labels_may_call_them_by_other_names(tmp_path):
