@@ -22,10 +22,11 @@ from seal.evaluation.results.result_tables import benchmark_table, free_answers_
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.store import CONFIG, METRICS, PREDICTIONS, latest, write_text
-from seal.evaluation.task import Prediction, Task
+from seal.evaluation.task import Prediction, Task, TaskQuestion
 from seal.evaluation.tasks.spec import TaskSpec
 from seal.pages.table import Table
 
+_UNNAMED = "answers"
 NO_BASELINE = "none"  # the system that others are compared with, where nothing names one
 
 
@@ -43,7 +44,7 @@ class ScoreRun:
     # answers: how they are read instead of as they were asked.
     scoring: str | None = None
     form: str | None = None  # of another program's file; null: it is recognized
-    name: str = "answers"  # what another program's answers are called in the results
+    name: str = _UNNAMED  # what another program's answers are called in the results
     baseline: str | None = None  # the system that the others are compared with; null: as in the run
     seed: int | None = None  # of intervals; null: as in the run, or 0
 
@@ -72,8 +73,14 @@ def run_score(run: ScoreRun) -> dict[str, Any]:
     baseline = _told("baseline", run.baseline, settings, NO_BASELINE)
     seed = _told("seed", run.seed, settings, 0)
     if own:
+        if run.form is not None:
+            raise ValueError(
+                f"form={run.form} is of another program's file; {path} holds predictions of ours"
+            )
         if run.annotations is not None:
             print(f"note: {path} holds its questions; annotations= is not read", file=sys.stderr)
+        if run.name != _UNNAMED:
+            print(f"note: {path} names its systems; name= is not read", file=sys.stderr)
         lines = _of_run(own_lines(path, spec.name), settings)
         lines = _read_as(lines, run.scoring, spec, path)
     else:
@@ -207,15 +214,28 @@ def _read_as(
     made = []
     for line in lines:
         asked = line["scoring"].partition("+")[0]
+        where = f"{path}: {line['id']}"
         if scoring_named(asked).reads != scoring_named(scoring).reads:
             raise ValueError(
                 f"scoring={scoring} reads {scoring_named(scoring).reads}, which the answers, asked "
                 f"by scoring={asked}, do not hold"
             )
-        named = line["scoring"] if asked == scoring else f"{scoring}+asked_as_{asked}"
-        check_line(line | {"scoring": named}, f"{path}: {line['id']}", spec.name)
+        named = line["scoring"]  # "+shared_search", what else it says of how it was asked, stays
+        named = named if asked == scoring else f"{scoring}+asked_as_{named}"
+        check_line(line | {"scoring": named}, where, spec.name)
+        _check_rotations(line, scoring, where)
         made.append(line | {"scoring": named})
     return made
+
+
+def _check_rotations(line: Prediction, scoring: str, where: str) -> None:
+    """A scoring of every rotation is none of fewer answers."""
+    wordings = scoring_named(scoring).wordings(TaskQuestion.from_dict(line["question"]), 0)
+    if line["answer"] is not None and len(line["answer"].get("texts") or [""]) < len(wordings):
+        raise ValueError(
+            f"{where}: scoring={scoring} needs an answer for each of {len(wordings)} orders of the "
+            f"options, which scoring={line['scoring']} did not ask for"
+        )
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.recorded.own_lines import shows_options
 from seal.evaluation.recorded.resolve import Questions
 from seal.evaluation.recorded.said import Said
 from seal.evaluation.scorings.named import scoring_named
@@ -46,8 +48,9 @@ def recorded_lines(
 
     Raises:
         ValueError: an answer to no question, two answers to one, one that contradicts the
-            benchmark or itself, or does not fit the question's options.
+            benchmark or itself, or does not fit the question's options; or two questions of one id.
     """
+    _check_ids(questions, recording)
     known = Questions(questions)
     answers = _by_question(known.all_resolved(said), recording)
     scoring = _scoring([one for of in answers.values() for one in of.values()], recording)
@@ -65,6 +68,15 @@ def recorded_lines(
                 line["error"] = _lost(recording.path, lost, len(questions))
             lines.append(line)
     return lines
+
+
+def _check_ids(questions: Sequence[TaskQuestion], recording: Recording) -> None:
+    name, times = next(iter(Counter(question.id for question in questions).most_common(1)), ("", 0))
+    if times > 1:
+        raise ValueError(
+            f"{recording.path}: {times} questions are called {quoted(name)}: an answer to one "
+            "could not be told from an answer to the other"
+        )
 
 
 def _by_question(said: Sequence[Said], recording: Recording) -> dict[str, dict[str, Said]]:
@@ -174,13 +186,16 @@ def _answered(
     grade = {GRADE: said.more[GRADE]} if GRADE in said.more else {}
     if scoring_named(scoring).reads == "losses":
         assert said.losses is not None
-        losses = [math.nan] * len(order)
+        losses: list[float | None] = [None] * len(order)
         for place, option in enumerate(order):
-            losses[option] = said.losses[place]
+            loss = said.losses[place]
+            losses[option] = loss if math.isfinite(loss) else None  # JSON has no other word for it
         return {"answer": {"text": said.text or "", "losses": losses} | answer} | grade
     text = said.text
     if text is None and said.chosen is not None:
-        text = f"({LETTERS[said.chosen]})"
+        by_letter = shows_options(scoring_named(scoring), question)
+        words = question.options[order[said.chosen]]
+        text = f"({LETTERS[said.chosen]})" if by_letter else words
     presented = [order] if question.options else None
     text = text or ""  # of a graded answer that nobody kept
     answer |= {"text": text, "texts": [text], "losses": []}

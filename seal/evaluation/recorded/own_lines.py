@@ -158,5 +158,7 @@ def _check_texts(answer: Mapping[str, Any], orders: list[list[int]], where: str)
     texts = answer.get("texts") or [answer.get("text")]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{where}: what was said is {quoted(texts)}: expected texts")
-    if orders and len(texts) != len(orders):
-        raise ValueError(f"{where}: {len(texts)} texts for {len(orders)} orders of the options")
+    if len(texts) != len(orders or [[]]):
+        raise ValueError(
+            f"{where}: {len(texts)} texts for {len(orders or [[]])} orders of the options"
+        )

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from seal.evaluation.recorded.orders import order_in_prompt, order_of_list, plain
 from seal.evaluation.recorded.said import Said
 from seal.evaluation.scorings.file_order import SHUFFLED
+from seal.evaluation.scorings.vlmevalkit import bare_text
 from seal.evaluation.task import TaskQuestion
 from seal.text.letters import LETTERS
 from seal.text.quote import quoted
@@ -230,8 +231,7 @@ def _speaks_of(said: Said, question: TaskQuestion | None = None) -> bool:
     own = plain(question.text)
     if said.hints.question is not None:
         # A row may have the question without the hint that stands before it (MMBench).
-        bare = question.meta.get("question", question.text)
-        return plain(said.hints.question) in (own, plain(bare))
+        return plain(said.hints.question) in (own, plain(bare_text(question)))
     return said.hints.prompt is None or own in plain(said.hints.prompt)
 
 

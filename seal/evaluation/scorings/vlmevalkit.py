@@ -75,8 +75,8 @@ class VLMEvalKit:
     def wordings(self, question: TaskQuestion, seed: int) -> list[Wording]:
         order = file_order(question, seed)
         shown = [question.options[i] for i in order]
-        text = question.meta.get("question", question.text)  # without the hint before it
-        return [Wording(vlmevalkit_prompt(text, shown, question.meta.get("hint")), order)]
+        hint = question.meta.get("hint")
+        return [Wording(vlmevalkit_prompt(bare_text(question), shown, hint), order)]
 
     def choose(self, question: TaskQuestion, text: str, order: Sequence[int]) -> Choice:
         letter = vlmevalkit_letter(text, [question.options[i] for i in order])

@@ -15,7 +15,9 @@ IMAGE_SUFFIXES = (
 
 
 class Entry:
-    """One JSON object of a benchmark. Every getter raises a ValueError that says what it found."""
+    """One JSON object of a benchmark. Every getter raises a ValueError that says what it found; a
+    key that is not there is `null`.
+    """
 
     def __init__(self, where: Path | str, content: Mapping[str, Any]) -> None:
         """`where`: the file, and the line if it has several entries."""
@@ -40,14 +42,14 @@ class Entry:
 
     def text(self, key: str) -> str:
         """A text that is not blank."""
-        value = self.content[key]
+        value = self.content.get(key)
         if not isinstance(value, str) or not value.strip():
             raise self.wrong(key, value, "a text that is not empty")
         return self._whole(key, value)
 
     def texts(self, key: str) -> list[str]:
         """A list of texts, none of them blank."""
-        value = self.content[key]
+        value: Any = self.content.get(key)
         plain = isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
         if not plain:
             raise self.wrong(key, value, "a list of texts that are not empty")
@@ -66,7 +68,7 @@ class Entry:
 
     def items(self, key: str) -> list[Any]:
         """A list of anything."""
-        value = self.content[key]
+        value = self.content.get(key)
         if not isinstance(value, list):
             raise self.wrong(key, value, "a list")
         return value

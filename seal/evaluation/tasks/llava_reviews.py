@@ -10,6 +10,7 @@ from seal.evaluation.recorded.said import Recorded, Said
 from seal.evaluation.sources.json_rows import read_json_lines
 from seal.evaluation.task import TaskQuestion
 from seal.evaluation.tasks.entries import Entry
+from seal.evaluation.tasks.row_entry import Ids
 
 PROMPT = "llava_bench/official"  # what recorded grades were made with
 _PREFIX = "llava_bench_"  # of categories
@@ -30,6 +31,7 @@ def read_reviews(path: Path, questions: Sequence[TaskQuestion] | None) -> Record
         return None
     said: list[Said] = []
     made: list[TaskQuestion] = []
+    ids = Ids()
     for index, row in enumerate(rows):
         entry = Entry(rows.where(index), row)
         missing = [key for key in ("question_id", "category", "tuple") if key not in row]
@@ -42,8 +44,9 @@ def read_reviews(path: Path, questions: Sequence[TaskQuestion] | None) -> Record
         if category not in _CATEGORIES:
             raise entry.wrong("category", category, f"one of {', '.join(_CATEGORIES)}")
         more = {"grade": _grade(entry)}
-        said.append(Said(rows.where(index), str(name), more=more))
-        made.append(TaskQuestion(id=str(name), text="", split=category))
+        name = ids.new(entry, "question_id", name)
+        said.append(Said(rows.where(index), name, more=more))
+        made.append(TaskQuestion(id=name, text="", split=category))
     return list(made if questions is None else questions), said
 
 

@@ -163,16 +163,14 @@ def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     said = None if line["answer"] is None else line["answer"].get("text")
     if said is None or not said.strip():
         return dict(INVALID)
-    exact = exact_match(said, question.labels) == 1
-    words = comparable_answer(said)  # articles go: of "the" nothing is left that could be compared
-    right = exact or (bool(words) and words in map(comparable_answer, question.labels))
+    right = comparable_answer(said) in map(comparable_answer, question.labels)
     score: dict[str, Any] = {
         "credit": float(right),
         "correct": right,
         "tie": False,
         "invalid": False,
         "chosen": said,
-        "exact": exact,
+        "exact": exact_match(said, question.labels) == 1,
     }
     if len(question.labels) >= _ANNOTATORS:
         score["vqa_accuracy"] = vqa_accuracy(said, question.labels)

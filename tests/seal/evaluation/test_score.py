@@ -161,6 +161,26 @@ def test_written_answers_of_a_run_can_be_read_by_another_scoring(tmp_path):
         run_score(ScoreRun(answers=str(out), out=str(tmp_path / "d"), scoring="letter"))
 
 
+def test_how_answers_were_asked_stays_in_the_name_of_another_reading(tmp_path):
+    out = run_of_ours(write_bench(tmp_path / "bench"), tmp_path / "run", scoring="letter")
+    lines = [json.loads(line) for line in (out / "predictions.jsonl").open()]
+    lines = [line | {"scoring": "letter+shared_search"} for line in lines]
+    path = answers(tmp_path / "shared.jsonl", lines)
+    other = run_score(ScoreRun(answers=path, out=str(tmp_path / "a"), scoring="string"))
+    assert other["scoring"] == "string+asked_as_letter+shared_search"
+    with pytest.raises(ValueError, match="letter_cyclic needs an answer for each of 3 orders"):
+        run_score(ScoreRun(answers=path, out=str(tmp_path / "b"), scoring="letter_cyclic"))
+
+
+def test_what_is_said_of_another_programs_file_is_not_passed_over_of_ours(tmp_path, capsys):
+    out = run_of_ours(write_bench(tmp_path / "bench"), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"form=plain is of another program's file; .* of ours"):
+        run_score(ScoreRun(answers=str(out), out=str(tmp_path / "a"), form="plain"))
+    metrics = run_score(ScoreRun(answers=str(out), out=str(tmp_path / "a"), name="mine"))
+    assert list(metrics["systems"]) == ["none", "guided"]
+    assert "names its systems; name= is not read" in capsys.readouterr().err
+
+
 def test_one_answer_is_not_judged_as_if_every_rotation_had_been_asked(tmp_path):
     bench = write_bench(tmp_path / "bench", images=False)
     path = answers(tmp_path / "a.jsonl", [{"id": "b", "text": "A"}])
@@ -181,6 +201,7 @@ def test_one_answer_is_not_judged_as_if_every_rotation_had_been_asked(tmp_path):
         ({"answer": {"losses": [1, 2]}}, r":2: losses=\[1, 2\]: expected numbers of 3 options"),
         ({"answer": {"losses": [1, 2, "3"]}}, "expected numbers of 3 options"),
         ({"answer": 3}, ":2: answer=3: expected an object"),
+        ({"scoring": "string", "answer": {"texts": ["a", "b"]}}, ":2: 2 texts for 1 orders"),
         ({"id": "elsewhere"}, ":2: question.id='direct_attributes/a.mug', which no run writes"),
         ({"question": {"id": 3}}, ":2: question is none that a run writes"),
     ],
@@ -263,6 +284,8 @@ def test_the_same_answer_twice_is_one(tmp_path):
     run = ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out"))
     overall = run_score(run)["systems"]["answers"]["overall"]
     assert (overall["accuracy"]["n"], overall["accuracy"]["invalid"]) == (4, 4)
+    kept = (tmp_path / "out" / "predictions.jsonl").read_text()
+    assert "NaN" not in kept and "[null, 2.0]" in kept  # JSON knows no NaN
 
 
 def test_letters_against_annotations_that_list_the_truth_first_are_doubted(tmp_path, capsys):

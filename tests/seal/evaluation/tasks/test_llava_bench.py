@@ -181,6 +181,7 @@ def test_other_answers_are_no_reviews(tmp_path):
         (review(1, "conv", [True, 5]), "expected two numbers"),
         (review(1, "conv", [float("nan"), 5]), "expected two numbers"),
         (review(1, "poetry", [5, 5]), 'category="poetry": expected one of conv, detail, complex'),
+        (review(0, "conv", [8, 10]), 'question_id="0": expected an id of its own'),
         ({"question_id": 1, "category": "llava_bench_conv"}, "lacks tuple"),
         ({"question_id": [1], "category": "x", "tuple": [5, 5]}, "question_id="),
     ],
@@ -217,6 +218,14 @@ def test_a_review_that_is_none_names_its_line(tmp_path, row, problem):
             "questions.jsonl:1: category=",
         ),
         ("questions.jsonl", [{"question_id": 0}], "lacks the column image, text, category"),
+        (
+            "questions.jsonl",
+            [
+                {"question_id": 0, "image": "001.jpg", "category": "conv", "text": "?"},
+                {"question_id": 1, "category": "conv", "text": "?"},
+            ],
+            "questions.jsonl:2: image=null: expected a text",
+        ),
     ],
 )
 def test_files_that_do_not_fit_each_other_name_the_line(tmp_path, file, rows, problem):

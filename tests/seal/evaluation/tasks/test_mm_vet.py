@@ -103,6 +103,7 @@ def test_the_folder_is_read_with_its_accepted_answers_and_capabilities(tmp_path)
     (tmp_path / "images" / "a.png").write_bytes(b"")
     assert read(tmp_path)[1].has("a.png")
     assert task_named("MM-Vet") is task_named("mmvet") is SPEC
+    assert task_named("V*Bench") is task_named("vstar-bench") is task_named("v*_bench")
 
 
 def test_the_rows_of_the_hub_say_the_same(tmp_path):

@@ -239,6 +239,22 @@ def test_a_choice_that_is_a_letter_is_that_choice_and_not_its_place(tmp_path):
         assert (accuracy["value"], accuracy["invalid"]) == (float(said == "BAdC"), 0)
 
 
+@pytest.mark.parametrize("scoring", [None, "string", "letter", "letter_llava"])
+def test_a_recorded_choice_is_that_choice_by_whatever_scoring(tmp_path, scoring):
+    folder = write(tmp_path, "aokvqa", aokvqa(correct_choice_idx=1))
+    name, said = aokvqa()["question_id"], aokvqa()["choices"][1]
+    answers = tmp_path / "leaderboard.json"
+    answers.write_text(json.dumps({name: {"multiple_choice": said}}))
+    metrics = run_score(
+        ScoreRun(
+            task="aokvqa_mc", answers=str(answers), annotations=str(folder),
+            out=str(tmp_path / "o"), scoring=scoring,
+        )
+    )  # fmt: skip
+    accuracy = metrics["systems"]["answers"]["overall"]["accuracy"]
+    assert (accuracy["value"], accuracy["invalid"]) == (1, 0)
+
+
 def test_only_the_balanced_part_of_gqa_is_asked(tmp_path):
     folder = write(tmp_path, "gqa", gqa(), gqa(isBalanced=False), gqa(structural="verify"))
     assert [(q.id, q.split) for q in questions_of(folder, "gqa")] == [
