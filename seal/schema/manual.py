@@ -82,7 +82,7 @@ def class_entries(path: Path, name: str) -> dict[str, Entry]:
                 name=item.target.id,
                 type=kind,
                 default=None if item.value is None else _default(item.value),
-                comment=comments.get(item.end_lineno or 0, ""),
+                comment=comments.get(item.end_lineno or 0) or _above(path, item.lineno),
                 inner=class_entries(path, inner) if inner.isidentifier() else {},
             )
     return found
@@ -117,14 +117,22 @@ def _find(path: Path, name: str) -> tuple[Path, ast.ClassDef] | None:
 
 
 @cache
-def _comments(path: Path) -> dict[int, str]:
-    """Line -> the comment at its end."""
+def _comments(path: Path, *, alone: bool = False) -> dict[int, str]:
+    """Line -> the comment at its end; `alone`: that has the line to itself."""
     tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
     return {
         token.start[0]: token.string.lstrip("# ")
         for token in tokens
-        if token.type == tokenize.COMMENT and token.line.strip() != token.string
+        if token.type == tokenize.COMMENT and (token.line.strip() == token.string) == alone
     }
+
+
+def _above(path: Path, line: int) -> str:
+    """The comment on the lines right above a line."""
+    comments, first = _comments(path, alone=True), line
+    while first - 1 in comments:
+        first -= 1
+    return " ".join(comments[number] for number in range(first, line))
 
 
 def _default(value: ast.expr) -> str:

@@ -30,6 +30,8 @@ class Base:
 @dataclass(kw_only=True)
 class Run(Base):
     part: Part = field(default_factory=Part)
+    # Who is meant:
+    # one or several.
     names: list[str] = field(default_factory=lambda: ["a"])
 
 @program("toy", Run)
@@ -67,7 +69,7 @@ def test_the_manual_is_the_docstring_the_keys_and_the_choices(toy):
         "keys, each written key=value:",
         f"{'  out: str has to be set':<48}  # the folder to write",
         f"{'  part.size: int | None = None':<48}  # pixels",
-        "  names: list[str] = ['a']",
+        "  names: list[str] = ['a']".ljust(48) + "  # Who is meant: one or several.",
         "",
         "experiment=NAME, one of:",
         "  fits  follows",
