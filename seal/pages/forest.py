@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from seal.pages.axes import Axis, axis, short
 from seal.pages.colors import color
+from seal.pages.svg import GRAY, LETTER, svg
 
 PUBLISHED = "published"
 _LINE = 20.0  # pixels of a row
-_LETTER = 6.7  # pixels of a letter: monospaced ones are 0.6 of their 11 pixels wide
 _PLOT = 430.0  # pixels between the ends of the axis
-_PRINTED = "#6a6e73"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def forest(marks: Sequence[Mark], *, x_label: str) -> str:
     """
     rows = list(dict.fromkeys(mark.row for mark in marks))
     groups = list(dict.fromkeys(mark.group for mark in marks))
-    left = 12 + max((len(row) for row in rows), default=0) * _LETTER
+    left = 12 + max((len(row) for row in rows), default=0) * LETTER
     top = 30.0
     bottom = top + len(rows) * _LINE
     width, height = left + _PLOT + 30, bottom + 44
@@ -48,17 +47,12 @@ def forest(marks: Sequence[Mark], *, x_label: str) -> str:
         if mark.group != PUBLISHED and len(own) > 1:  # side by side, not over one another
             y += (own.index(mark.group) / (len(own) - 1) - 0.5) * (_LINE - 10)
         parts.append(_drawn(mark, across, y, groups))
-    return (
-        f'<svg class="forest" xmlns="http://www.w3.org/2000/svg" role="img" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
-        f'style="max-width:100%;height:auto" font-family="ui-monospace,monospace" '
-        f'font-size="11">' + "".join(parts) + "</svg>"
-    )
+    return svg("forest", parts, width, height)
 
 
 def _tone(group: str, groups: Sequence[str]) -> str:
     own = [name for name in groups if name != PUBLISHED]
-    return _PRINTED if group == PUBLISHED else color(own.index(group))
+    return GRAY if group == PUBLISHED else color(own.index(group))
 
 
 def _legend(groups: Sequence[str], left: float) -> list[str]:
@@ -70,7 +64,7 @@ def _legend(groups: Sequence[str], left: float) -> list[str]:
             f'<circle cx="{x:.1f}" cy="12" r="4" fill="{fill}" stroke="{tone}"/>'
             f'<text x="{x + 8:.1f}" y="16" fill="{tone}">{html.escape(group)}</text>'
         )
-        x += 26 + len(group) * _LETTER
+        x += 26 + len(group) * LETTER
     return parts
 
 
@@ -82,7 +76,7 @@ def _frame(
         x = across.place(tick)
         parts.append(
             f'<path d="M{x:.1f} {top:.1f}V{bottom:.1f}" stroke="#e8e8e4"/>'
-            f'<text x="{x:.1f}" y="{bottom + 15:.1f}" text-anchor="middle" fill="#6a6e73">'
+            f'<text x="{x:.1f}" y="{bottom + 15:.1f}" text-anchor="middle" fill="{GRAY}">'
             f"{short(tick)}</text>"
         )
     for number, row in enumerate(rows):

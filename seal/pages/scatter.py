@@ -10,9 +10,9 @@ from seal.geometry import Box
 from seal.pages.axes import Axis, axis, short
 from seal.pages.colors import color
 from seal.pages.labels import Label, place_labels
+from seal.pages.svg import GRAY, LETTER, svg
 
 _LINE = 15.0  # pixels of a line of text
-_LETTER = 6.7  # pixels of a letter: monospaced ones are 0.6 of their 11 pixels wide
 _LONGEST = 40  # letters of a label; the whole name is told where the pointer rests
 
 
@@ -64,7 +64,7 @@ def scatter(
     bars = [_bar(p, spot[0], up) for p, spot in zip(points, spots, strict=True)]
     labels = place_labels(
         spots,
-        [len(name) * _LETTER for name in names],
+        [len(name) * LETTER for name in names],
         height=_LINE,
         area=area,
         obstacles=[bar for bar in bars if bar is not None],
@@ -73,12 +73,7 @@ def scatter(
     parts = [*_frame(area, across, up, x_label, y_label), _front_line(points, spots)]
     for point, spot, name, bar, label in zip(points, spots, names, bars, labels, strict=True):
         parts.append(_drawn(point, spot, name, bar, label))
-    return (
-        f'<svg class="scatter" xmlns="http://www.w3.org/2000/svg" role="img" '
-        f'viewBox="0 0 {right:.0f} {height}" width="{right:.0f}" height="{height}" '
-        f'style="max-width:100%;height:auto" font-family="ui-monospace,monospace" '
-        f'font-size="11">' + "".join(parts) + "</svg>"
-    )
+    return svg("scatter", parts, right, height)
 
 
 def _frame(area: Box, across: Axis, up: Axis, x_label: str, y_label: str) -> list[str]:
@@ -87,14 +82,14 @@ def _frame(area: Box, across: Axis, up: Axis, x_label: str, y_label: str) -> lis
         y = up.place(value)
         parts.append(
             f'<path d="M{area.x0:.1f} {y:.1f}H{area.x1:.1f}" stroke="#e8e8e4"/>'
-            f'<text x="{area.x0 - 6:.1f}" y="{y + 4:.1f}" text-anchor="end" fill="#6a6e73">'
+            f'<text x="{area.x0 - 6:.1f}" y="{y + 4:.1f}" text-anchor="end" fill="{GRAY}">'
             f"{short(value)}</text>"
         )
     for value in across.ticks():
         x = across.place(value)
         parts.append(
             f'<path d="M{x:.1f} {area.y0:.1f}V{area.y1:.1f}" stroke="#f0f0ec"/>'
-            f'<text x="{x:.1f}" y="{area.y1 + 16:.1f}" text-anchor="middle" fill="#6a6e73">'
+            f'<text x="{x:.1f}" y="{area.y1 + 16:.1f}" text-anchor="middle" fill="{GRAY}">'
             f"{short(value)}</text>"
         )
     parts.append(
