@@ -13,6 +13,7 @@ from seal.metrics.unpaired import difference_from
 from seal.pages.forest import PUBLISHED, Mark
 from seal.pages.table import Table
 
+MEASURED = "measured"  # what a picture calls our own runs, which have no name in the table
 MINIATURE = "miniature"  # a world of its own: nothing printed is compared with it
 _ABOUT_MINIATURE = (
     "The miniature has questions and models of its own: compare it with itself, not with what is "
@@ -115,7 +116,7 @@ def _marks(
             low, high = metric["low"], metric["high"]
             yield Mark(
                 name,
-                group or "measured",
+                group or MEASURED,
                 metric["value"] * of.scale,
                 None if low is None else low * of.scale,
                 None if high is None else high * of.scale,

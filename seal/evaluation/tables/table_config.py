@@ -7,9 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seal.evaluation.named_tasks import TASK_NAMES
-from seal.evaluation.tables.filled_table import MINIATURE, Cells, Column, FilledTable, Line, fill
+from seal.evaluation.tables.filled_table import (
+    MEASURED,
+    MINIATURE,
+    Cells,
+    Column,
+    FilledTable,
+    Line,
+    fill,
+)
 from seal.evaluation.tables.measured import Cell, demo_cell, run_cell
+from seal.pages.forest import PUBLISHED
 from seal.text.quote import quoted
+
+_TAKEN = (MEASURED, PUBLISHED, MINIATURE)  # what groups cannot be called
 
 
 @dataclass(kw_only=True, slots=True)
@@ -90,6 +101,8 @@ class TableConfig:
         """
         cells = {"": self._measured(None)} if any(row.run for row in self.rows.values()) else {}
         for name, folder in (groups or {}).items():
+            if name in _TAKEN:
+                raise ValueError(f"groups.{name}: {', '.join(_TAKEN)} are columns of other numbers")
             if not Path(folder).is_dir():
                 raise ValueError(f"groups.{name}={quoted(folder)} is no folder of runs")
             if cells:

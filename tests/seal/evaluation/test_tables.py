@@ -98,6 +98,9 @@ def test_other_runs_of_the_same_names_get_columns_of_their_own(run, tmp_path):
         .missing[1:]
     )
     assert told == f"seal a out={tmp_path}/big/first && seal b out={tmp_path}/big/run"
+    for name in ("published", "miniature", "measured"):
+        with pytest.raises(ValueError, match=f"groups.{name}: .* are columns of other numbers"):
+            table(run).build(groups={name: str(tmp_path / "big")})
     with pytest.raises(ValueError, match=r"groups\.big=.* is no folder of runs"):
         table(run).build(groups={"big": str(tmp_path / "nowhere")})
 
