@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.shared_search import units
 from seal.evaluation.store import ENVIRONMENT, require_own_folder, settle, write_json
 from seal.evaluation.systems import Systems, check_systems
-from seal.evaluation.task import Task
+from seal.evaluation.task import Task, TaskQuestion
 from seal.evaluation.tasks.spec import default_scoring
 from seal.files.fingerprint import fingerprint
 from seal.inference.answers.chat_options import ChatOptions
@@ -44,8 +45,9 @@ from seal.search.strategies import SEARCHES, STRATEGIES, VICROP
 # Settings that change how a run is carried out, not one of its predictions. What the benchmark's
 # folder holds is compared question by question, wherever it lies.
 FREE = (
-    "out", "benchmark", "vqa", "vsm", "guide_models", "systems", "baseline", "control_of", "limit",
-    "batch", "max_batch", "cache_mb", "device", "judge", "judge_api_key_env", "judging", "dry_run",
+    "out", "benchmark", "questions", "vqa", "vsm", "guide_models", "systems", "baseline",
+    "control_of", "limit", "batch", "max_batch", "cache_mb", "device", "judge",
+    "judge_api_key_env", "judging", "dry_run",
 )  # fmt: skip
 
 
@@ -143,6 +145,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
         )
     task = run.build_task()
     questions = task.questions()  # what is wrong with them is told before a model is read
+    lacking = _without_targets(run, questions)
     if run.share_search and len(units(questions, True)) == len(questions):
         raise ValueError(
             f"share_search=true, but no two rows in a row of {run.benchmark} put one question in "
@@ -153,12 +156,19 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
         judge = _judge(run) if shard.rank == 0 else None  # who is not there is told now
         if shard.rank == 0:
             require_own_folder(folder, FAILURES, RESULTS)
+            if lacking:
+                print(
+                    f"note: {lacking} of {len(questions)} questions have no annotated targets; who "
+                    "is told what to search for answers them from the whole image",
+                    file=sys.stderr,
+                )
             models = {"vqa": answer_model_identity(run.vqa, run.chat.revision)}
             if run.vsm is not None:
                 models["vsm"] = fingerprint(model_folder(run.vsm))
             guide = guide_settings(run.guide, used=run.needs_search_model)
             guide["weights"] = models | guide["weights"]
             settings = asdict(run) | guide | {"task_version": task.version}
+            settings["questions"] = len(questions)  # what the numbers are of; others may lie there
             if not run.share_search:  # as in folders of before there was a choice
                 del settings["share_search"]
             # A run without a search model knows nothing of the one that another run used.
@@ -190,6 +200,26 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     write_metrics(folder, metrics)
     write_failures(folder, task, lines)
     return metrics
+
+
+def _without_targets(run: BenchmarkRun, questions: Sequence[TaskQuestion]) -> int:
+    """How many questions have no annotated targets, where a system is told them.
+
+    Raises:
+        ValueError: none has: a perfect search of nothing is no search.
+    """
+    told = [
+        name
+        for name, search in zip(run.systems, run.searches, strict=True)
+        if search == "oracle" or (run.targets == "annotated" and search in STRATEGIES)
+    ]
+    lacking = sum(not question.targets for question in questions) if told else 0
+    if lacking and lacking == len(questions):
+        raise ValueError(
+            f"{', '.join(told)} would be told what to search for, but no question of "
+            f"{run.benchmark} has annotated targets: leave it out, or give a copy that has them"
+        )
+    return lacking
 
 
 def _judge(run: BenchmarkRun) -> Judge | None:

@@ -184,19 +184,15 @@ def _of_run(lines: Sequence[Prediction], settings: Mapping[str, Any]) -> list[Pr
     """The lines that the run's own metrics are of, in their order.
 
     A question may have failed and then been asked again; behind those that the last command asked
-    for, a folder keeps those of other systems, or of more questions, that an earlier one did.
+    for, a folder keeps those of other systems, and of other questions, that an earlier one did.
     """
     kept = list(latest(lines, line_key).values())
-    systems, limit = settings.get("systems"), settings.get("limit")
+    systems, count = settings.get("systems"), settings.get("questions")
     if systems is not None:
         kept = [line for line in kept if line["system"] in systems]
-    if limit is not None:
-        asked: dict[str, dict[str, None]] = {}
-        for line in kept:
-            of_split = asked.setdefault(line["question"]["split"], {})
-            if len(of_split) < limit:
-                of_split[line["id"]] = None
-        kept = [line for line in kept if line["id"] in asked[line["question"]["split"]]]
+    if count is not None:
+        asked = {*list(dict.fromkeys(line["id"] for line in kept))[:count]}
+        kept = [line for line in kept if line["id"] in asked]
     return kept
 
 

@@ -10,7 +10,7 @@ from fakes import FakeAnswerModel, FakeSearchModel
 from PIL import Image
 from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 
-from seal.evaluation.benchmark import BenchmarkRun
+from seal.evaluation.benchmark import BenchmarkRun, run_benchmark
 from seal.evaluation.controls import CONTROLS, RandomCrop, build_control, controlled_system
 from seal.evaluation.first_answers import FirstAnswers
 from seal.evaluation.first_searches import FirstSearches
@@ -291,3 +291,19 @@ def test_a_control_of_nothing_is_refused():
     with pytest.raises(ValueError, match="search with a model: set vsm=FOLDER"):
         BenchmarkRun(**run, systems=["crop_black"], control_of="guided")
     assert not BenchmarkRun(**run, systems=["crop_black"], control_of="oracle").needs_search_model
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"systems": ["none", "oracle_crop"]},
+        {"systems": ["none", "crop_black"], "control_of": "oracle"},
+    ],
+)
+def test_known_boxes_are_refused_where_nothing_is_annotated(tmp_path, options):
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"id": "a", "question": "Which?", "options": ["x", "y"], "answer": "x"}\n')
+    run = BenchmarkRun(task="own", benchmark=str(file), vqa="v", out=str(tmp_path / "o"), **options)
+    says = rf"{options['systems'][1]} would be told .*no question of .*mine\.jsonl has annotated"
+    with pytest.raises(ValueError, match=says):
+        run_benchmark(run)

@@ -102,7 +102,8 @@ def run_of_ours(bench, out, *, scoring="likelihood", limit=None, names=("none", 
     task = task_named("vstar_bench").task(str(bench), limit=limit)
     answers = FakeAnswerModel({}, {a["question"]: a["options"][1] for a in ANNOTATIONS.values()})
     systems = Systems(names, answers, FakeSearchModel({}), protocol=ProtocolConfig())
-    config = {"systems": list(names), "limit": limit, "baseline": "none", "seed": seed}
+    config = {"systems": list(names), "baseline": "none", "seed": seed}
+    config["questions"] = len(task.questions())
     settle(out, config, config)
     lines = Benchmark(task, out, scoring=scoring, seed=seed).predict(systems)
     write_metrics(out, benchmark_metrics(task, lines, seed=seed))
@@ -118,6 +119,19 @@ def test_deleted_metrics_are_restored_byte_for_byte_in_the_runs_own_folder(tmp_p
     run_score(ScoreRun(answers=str(out), out=str(out)))
     assert (out / "metrics.json").read_bytes() == before
     assert json.loads(before)["seed"] == 3 and json.loads(before)["num_questions"] == 2
+
+
+def test_answers_to_questions_that_the_benchmark_has_no_more_are_in_no_restored_number(tmp_path):
+    bench = write_bench(tmp_path / "bench")
+    run_of_ours(bench, tmp_path / "run")
+    gone = next((bench / "direct_attributes").glob("*.json"))
+    gone.unlink()
+    out = run_of_ours(bench, tmp_path / "run")
+    before = (out / "metrics.json").read_bytes()
+    (out / "metrics.json").unlink()
+    run_score(ScoreRun(answers=str(out), out=str(out)))
+    assert (out / "metrics.json").read_bytes() == before
+    assert f"direct_attributes/{gone.stem}" in (out / "predictions.jsonl").read_text()
 
 
 def test_elsewhere_a_runs_metrics_may_be_of_another_seed(tmp_path):
