@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from seal.evaluation.benchmark import BenchmarkRun, run_benchmark
 from seal.evaluation.results.control_report import control_table, control_verdicts
-from seal.evaluation.results.costs import cost_table
+from seal.evaluation.results.costs import SHARED, cost_table
 from seal.evaluation.results.result_tables import benchmark_table
 from seal.pages.table import markdown
 from seal.schema import program
@@ -45,11 +45,12 @@ def main(run: BenchmarkRun) -> None:
         return
     metrics = run_benchmark(run)
     if metrics is not None:
-        print(markdown(benchmark_table(metrics)))
-        print(markdown(cost_table(metrics["costs"])))
+        print(markdown(benchmark_table(metrics)), end="\n\n")
+        print(markdown(cost_table(metrics["costs"])), end="\n\n")
+        print(SHARED, end="\n\n")
         if "controls" in metrics:
-            print(markdown(control_table(metrics)))
-            print("\n".join(control_verdicts(metrics)))
+            print(markdown(control_table(metrics)), end="\n\n")
+            print("\n".join(control_verdicts(metrics)), end="\n\n")
         print(f"written: {run.out}")
 
 

@@ -33,12 +33,15 @@ img{max-width:100%;border:1px solid #e2e2de;border-radius:4px}
 .wide.sheet figure{width:auto;flex:1 1 500px}
 .scroll{overflow-x:auto}.tight{font-size:12.5px}.tight th,.tight td{padding:.25rem .5rem}
 .tight td{white-space:nowrap}
+.many.tight{font-size:11.5px}.many.tight th,.many.tight td{padding:.25rem .3rem;white-space:normal}
+.many td:first-child{min-width:8rem}
 .pictures img{width:224px}
 code{background:#f0f0ec;padding:.1rem .3rem;border-radius:3px}mark{background:#bde5b8}
 pre{white-space:pre-wrap;border-top:1px solid #e2e2de;padding-top:.6rem;font:inherit}
 details{margin:.8rem 0}summary{cursor:pointer}
 """
-_MANY_COLUMNS = 7
+_TIGHT_COLUMNS = 7  # from so many on a table is set tight
+_MANY_COLUMNS = 11  # and from so many its intervals stand below their numbers, to keep it in sight
 _PICTURE_WIDTH = 900  # pixels; wider pictures are scaled down
 
 
@@ -68,13 +71,18 @@ class Page:
         self._parts.append(markup)
 
     def table(self, table: Table) -> None:
-        """With many columns it is set tight, and scrolls by itself where it is too wide."""
+        """With many columns it is set tight, and scrolls by itself where it is still too wide."""
         header = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.head)
         caption = f"<caption>{html.escape(table.title)}</caption>" if table.title else ""
-        kind = ' class="tight"' if len(table.head) >= _MANY_COLUMNS else ""
+        kind, rows = "", table.rows
+        if len(table.head) >= _TIGHT_COLUMNS:
+            kind = ' class="tight"'
+        if len(table.head) >= _MANY_COLUMNS:
+            kind = ' class="tight many"'
+            rows = tuple((row[0], *map(_broken_once, row[1:])) for row in rows)
         self._parts.append(
             f'<div class="scroll"><table{kind}>{caption}<tr>{header}</tr>'
-            f"{_rows(table.rows)}</table></div>"
+            f"{_rows(rows)}</table></div>"
         )
         if table.notes:
             self._parts.append(f'<p class="note">{"<br>".join(map(html.escape, table.notes))}</p>')
@@ -147,6 +155,12 @@ def picture(image: Image.Image, *, width: int | None = None, exact: bool = False
 def _embedded(kind: str, content: bytes) -> str:
     data = base64.b64encode(content).decode("ascii")
     return f'<img alt="" src="data:{kind};base64,{data}">'
+
+
+def _broken_once(cell: str) -> str:
+    """A cell that may be broken at its first blank alone, between a number and its interval."""
+    number, blank, rest = cell.partition(" ")
+    return number + blank + rest.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:

@@ -13,7 +13,7 @@ from seal.pages.scatter import Point, scatter
 
 # Cost -> parts of a system's mean costs that add up to it.
 _COSTS = {
-    "seconds": ("seconds",),
+    "seconds, as they were spent": ("seconds",),
     "calls of models": ("calls", "search_calls"),
     "tokens read and written": ("tokens_read", "tokens_written"),
     "pixels encoded": ("pixels",),

@@ -18,6 +18,10 @@ _PARTS: dict[str, Callable[[Mapping[str, Any]], float]] = {
     "steps": lambda cost: cost["visits"],
     "seconds": lambda cost: sum(cost["seconds"].values()),
 }
+SHARED = (
+    "Seconds are as they were spent: what systems of one run share is charged to the one that came "
+    "first, and questions asked together share theirs. The other costs are each system's own."
+)
 
 
 def mean_costs(predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str, Any]:
@@ -52,6 +56,11 @@ def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = []
     for name, parts in costs.items():
         values = (parts[part]["value"] for part in _PARTS)
-        rows.append((name, *("" if value is None else f"{value:,.4g}" for value in values)))
+        rows.append((name, *("" if value is None else _written(value) for value in values)))
     head = ("system", *(part.replace("_", " ") for part in _PARTS))
     return Table("cost of a question (means; calls of the answer model)", head, tuple(rows))
+
+
+def _written(value: float) -> str:
+    """Three digits that count, and every digit of what is a thousand or more."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

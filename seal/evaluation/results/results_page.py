@@ -8,7 +8,7 @@ from typing import Any
 
 from seal.evaluation.results.control_report import control_table, control_verdicts
 from seal.evaluation.results.cost_pictures import add_cost_pictures
-from seal.evaluation.results.costs import cost_table
+from seal.evaluation.results.costs import SHARED, cost_table
 from seal.evaluation.results.result_tables import (
     answers_table,
     detectable_table,
@@ -30,10 +30,6 @@ _TOLD = (
 _DETECTABLE = (
     "Detectable: the difference that as many questions of this discordance show four times out of "
     "five; a smaller one may be there and stay unseen."
-)
-_SHARED = (
-    "Seconds are as they were spent: what systems of one run share is charged to the one that came "
-    "first, and questions asked together share theirs. The other costs are each system's own."
 )
 
 
@@ -71,7 +67,7 @@ def add_results(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
     if metrics.get("costs"):
         page.subheading("Costs")
         page.table(cost_table(metrics["costs"]))
-        page.note(_SHARED)
+        page.note(SHARED)
         add_cost_pictures(page, {name: metrics})
 
 

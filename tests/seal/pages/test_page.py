@@ -33,3 +33,14 @@ def test_text_is_escaped(tmp_path):
     text = page(tmp_path)
     assert "a&lt;b" in text
     assert "<title>A &lt;title&gt;</title>" in text
+
+
+def test_intervals_of_a_table_with_many_columns_stand_below_their_numbers():
+    def html(columns):
+        page = Page("t")
+        page.table(Table("", ("system", *"n" * columns), (("a b", *["1 [2, 3] (4)"] * columns),)))
+        return page.to_html()
+
+    assert "<td>a b</td>" in html(12)
+    assert "1 [2,\N{NO-BREAK SPACE}3]\N{NO-BREAK SPACE}(4)" in html(12)
+    assert "1 [2, 3] (4)" in html(3)

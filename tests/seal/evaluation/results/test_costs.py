@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seal.evaluation.results.costs import mean_costs
+from seal.evaluation.results.costs import cost_table, mean_costs
 from seal.evaluation.task import TaskQuestion
 
 
@@ -29,3 +29,11 @@ def test_what_has_no_cost_is_counted_and_in_no_mean(lost):
     costs = mean_costs([line("a", "a.jpg", 2.0), line("b", "b.jpg", 4.0, **lost)])
     assert (costs["seconds"]["value"], costs["seconds"]["n"]) == (2.0, 1)
     assert costs["seconds"]["invalid"] == 1 and costs["search_calls"]["value"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(12544.4, "12,544"), (333.567, "334"), (0.021193, "0.0212"), (2.0, "2")]
+)
+def test_costs_are_written_as_people_write_numbers(value, written):
+    costs = mean_costs([line("a", "a.jpg", value)])
+    assert cost_table({"none": costs}).rows[0][-1] == written

@@ -52,7 +52,12 @@ def test_the_page_shows_numbers_tests_costs_and_a_picture_a_cost(tmp_path):
     assert "guided - none" in text and "McNemar, exact" in text
     assert "error: b.jpg is damaged" in text
     assert text.count('class="scatter"') == 5
-    for label in ("seconds", "calls of models", "tokens read and written", "search steps"):
+    for label in (
+        "seconds, as they were spent",
+        "calls of models",
+        "tokens read and written",
+        "search steps",
+    ):
         assert f">{label}</text>" in text
     assert all(f">{name}</text>" in text for name in ("none", "guided", "oracle"))
 
@@ -60,7 +65,10 @@ def test_the_page_shows_numbers_tests_costs_and_a_picture_a_cost(tmp_path):
 def test_costs_are_summed_of_their_parts_and_unknown_ones_are_not_zero():
     main, systems = measured_systems(run(none=(5, 3.0), old=(6, None)))
     assert main == "accuracy"
-    assert systems[0].costs["calls of models"] == 6.0 and systems[0].costs["seconds"] == 3.0
+    assert (
+        systems[0].costs["calls of models"] == 6.0
+        and systems[0].costs["seconds, as they were spent"] == 3.0
+    )
     assert set(systems[1].costs.values()) == {None}
 
 
