@@ -28,7 +28,8 @@ _CHOICES = "multi-choice options"
 _FAR = 1_000_000  # pixels
 _LINE = re.compile(r"\s*\(?([A-Z])[).:]\s*(\S.*?)\s*")
 # As `compute_box_iou` of inference_treebench.py reads boxes in a text: whole numbers, no blanks.
-_TOLD_BOX = re.compile(r"<box>\s*\[(\d+),(\d+),(\d+),(\d+)\].*?</box>", re.DOTALL)
+_TOLD_BOX = re.compile(r"<box>(.*?)</box>", re.DOTALL)
+_EDGES = re.compile(r"\s*\[(\d+),(\d+),(\d+),(\d+)\]")
 
 
 def read(path: Path) -> Read:
@@ -127,7 +128,8 @@ def _iou(question: TaskQuestion, line: Prediction) -> float | None:
             for edges in search["boxes"]
         ]
     elif answer is not None:
-        edges = [tuple(map(int, found)) for found in _TOLD_BOX.findall(answer.get("text") or "")]
+        told = map(_EDGES.match, _TOLD_BOX.findall(answer.get("text") or ""))
+        edges = [tuple(map(int, found.groups())) for found in told if found]
         given = [Box(x0, y0, x1, y1) for x0, y0, x1, y1 in edges if x0 < x1 and y0 < y1]
     return sum(best_iou(target, given) for target in targets) / len(targets)
 

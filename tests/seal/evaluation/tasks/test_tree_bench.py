@@ -65,7 +65,10 @@ def test_miou_is_the_mean_over_questions_of_the_best_overlap_with_each_target(
 
 def test_boxes_that_another_program_tells_in_its_text_count(tmp_path: Path) -> None:
     asked = questions(tmp_path)
-    told = "<think><box>[0,0,10,5]</box> <box>[9, 9, 1, 1]</box></think><answer>B</answer>"
+    told = (
+        "<think><box>[0,0,10,5]</box> <box>[9, 9, 1, 1]</box> <box>[3,3,2,2] "
+        "<box>[5,5,15,15]</box></think><answer>B</answer>"  # what is not closed hides the next
+    )
     lines = [written_line(q, told, "letter_tree_bench") for q in asked]
     found = SPEC.task("").metrics(lines)
     iou = [np.mean([0.5, 0]), area_iou(BOXES[1][0], [0, 0, 10, 5])]
