@@ -22,9 +22,9 @@ from seal.text.letters import LETTERS
 
 REQUEST = "Please select the correct answer from the options above. "
 REFUSED = "Z"  # what VLMEvalKit calls the choice of an answer that chooses nothing
-_BLANKED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
-_FAILED = "Failed to obtain answer via API"
-_REFUSALS = (
+BLANKED = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
+FAILED = "Failed to obtain answer via API"
+REFUSALS = (
     "Sorry, I can't help with images of people yet.",
     "I can't process this file.",
     "I'm sorry, but without the image provided",
@@ -86,11 +86,11 @@ class VLMEvalKit:
 
 
 def _by_letter(text: str, letters: str) -> str | None:
-    if _FAILED in text:
+    if FAILED in text:
         return None
-    if any(refusal in text for refusal in _REFUSALS):
+    if any(refusal in text for refusal in REFUSALS):
         return REFUSED
-    words = text.translate(_BLANKED).split()
+    words = text.translate(BLANKED).split()
     named = [letter for letter in letters if letter in words]
     if len(named) == 1 and words.index(named[0]) >= len(words) - _LAST:
         return named[0]
