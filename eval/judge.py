@@ -9,10 +9,10 @@
 
 For mm_vet, llava_bench, visual_probe and the open questions of zoom_bench. `answers` is a run of
 eval/benchmark, or what eval/score made of another program's answers. Writes OUT/: predictions.jsonl
-(each answer with its `grade`: score, model, prompt and what was said), metrics.json, which names
-the judge, results.html, config.yaml and environment.json (what was sent). The same command
-continues what is there; replies are kept in SEAL_CACHE/judge.sqlite, so that none is paid for
-twice.
+(each answer with its `grade`: score, model, prompt, temperature, what was said), metrics.json,
+which names the judge, results.html, config.yaml and environment.json (what was sent). The same
+command continues what is there; replies are kept in SEAL_CACHE/judge.sqlite, so that none is paid
+for twice.
 
 A reply that holds no grade is asked for once more; then the question is ungraded: counted, and in
 no number. The prompts are this project's own, with a version in every result: grades are

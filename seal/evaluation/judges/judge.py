@@ -84,6 +84,7 @@ class Judge:
             and grade.get("score") is not None
             and grade.get("model") == self.name
             and grade.get("prompt") == self.rubric.version
+            and grade.get("temperature") == self.config.temperature
         )
 
     def grade(
@@ -203,4 +204,7 @@ class Judge:
         return content_key([*asked, self.name, self.config.temperature])
 
     def _made(self, score: Any, said: str) -> Grade:
-        return {"score": score, "model": self.name, "prompt": self.rubric.version, "said": said}
+        return {
+            "score": score, "model": self.name, "prompt": self.rubric.version,
+            "temperature": self.config.temperature, "said": said,
+        }  # fmt: skip

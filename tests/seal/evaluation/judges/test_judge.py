@@ -49,7 +49,8 @@ def test_grades_come_with_the_model_the_prompt_and_what_was_said(tmp_path):
     with ChatServer(by_answer(half="score: 0.5", whole="score: 1.0")) as server:
         grades = judge(server, tmp_path).grade(prompts("half", "whole"), lambda place, grade: None)
     assert grades[0] == {
-        "score": 0.5, "model": "tiny", "prompt": "mm_vet/1", "said": "score: 0.5",
+        "score": 0.5, "model": "tiny", "prompt": "mm_vet/1", "temperature": 0.0,
+        "said": "score: 0.5",
     }  # fmt: skip
     assert grades[1]["score"] == 1.0
     body = server.bodies[0]
@@ -101,6 +102,13 @@ def test_what_was_asked_is_not_asked_again(tmp_path):
         assert graded(judge(server, tmp_path, "#other"), "good") == [1.0]  # it may say otherwise
         assert graded(judge(server, tmp_path, cache=""), "good") == [1.0]
         assert len(server.asked) == 5
+
+
+def test_a_grade_at_another_temperature_is_another_judges(tmp_path):
+    with ChatServer(by_answer(good="score: 1.0")) as server:
+        cold, warm = judge(server, tmp_path), judge(server, tmp_path, temperature=1.0)
+        (grade,) = cold.grade(prompts("good"), lambda place, grade: None)
+        assert cold.made(grade) and not warm.made(grade)
 
 
 def test_one_answer_that_the_server_cannot_take_is_ungraded_alone(tmp_path):
