@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.recorded.no_answers import refuse_benchmark
 from seal.evaluation.recorded.own_lines import shows_options
 from seal.evaluation.recorded.resolve import Questions
 from seal.evaluation.recorded.said import Said
@@ -53,6 +54,7 @@ def recorded_lines(
     _check_ids(questions, recording)
     known = Questions(questions)
     answers = _by_question(known.all_resolved(said), recording)
+    refuse_benchmark(answers, known.all, recording.path)
     scoring = _scoring([one for of in answers.values() for one in of.values()], recording)
     _check_wordings(scoring, questions, recording)
     _check_read(answers, scoring, recording)

@@ -62,6 +62,7 @@ def _read(content: Content, where: str) -> list[Said]:
             prompt=_words(content, "prompt"),
             options=options,
             truth=_words(content, told) if told is not None else None,
+            may_be_truth=key == TRUTH and _words(content, "question") is not None,
         ),
     )
     return [said]

@@ -27,6 +27,8 @@ class Hints:
     options: tuple[str, ...] = ()  # as they were shown
     true_first: bool = False  # places are counted with the true option at 0, whatever was shown
     truth: str | None = None  # the letter shown, or the words, of the right option
+    # Whether the text stands where benchmarks have the right answer, beside the question.
+    may_be_truth: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,6 +250,11 @@ def _check(row: _Row, question: TaskQuestion) -> None:
         ("image", row.image and PurePosixPath(row.image).stem, image),
     )
     for key, told, own in pairs:
+        if key == "question" and row.text is not None and as_asked(row.text) == own:
+            raise ValueError(
+                f"{row.where}: the answer is the question itself, {quoted(own)}; is this a file of "
+                "questions? Call what a system said prediction"
+            )
         if told is not None and told != own:
             raise ValueError(
                 f"{row.where}: {key}={quoted(told)}, but {question.id} of the benchmark has "

@@ -327,6 +327,15 @@ def test_a_text_is_the_question_or_the_answer_by_what_stands_beside_it(tmp_path)
         score(tmp_path, jsonl(answers, either), tmp_path)
 
 
+def test_a_file_of_questions_is_no_file_of_answers(tmp_path):
+    pope = write_pope(tmp_path / "pope")
+    with pytest.raises(ValueError, match=r"random\.json:1: the answer is the question itself"):
+        score(tmp_path, pope / "coco" / "coco_pope_random.json", pope)
+    asked = jsonl(tmp_path / "llava_pope_test.jsonl", llava_rows())
+    with pytest.raises(ValueError, match=r"test\.jsonl:\d+: the answer is the question itself"):
+        score(tmp_path, asked, pope)
+
+
 def test_answers_to_the_other_edition_are_refused(tmp_path):
     answers = jsonl(tmp_path / "answers" / "x.jsonl", llava_answers(SAID))
     write_pope(tmp_path)
