@@ -20,6 +20,7 @@ answer: what was searched for, where, in how many steps, model calls and pixels.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -149,7 +150,8 @@ class SealSimple(SealChat):
         answers to the question alone: a list of them in its text, and how to answer, are left out.
 
         Raises:
-            ValueError: a request with nothing to compare it with, as for perplexity.
+            ValueError: a request with nothing to compare it with, as for perplexity; a loss that is
+                not finite, which lmms-eval would take for the lowest, or for the first of equals.
         """
         groups: dict[tuple[Any, ...], list[int]] = {}
         for i, instance in enumerate(requests):
@@ -178,7 +180,14 @@ class SealSimple(SealChat):
                 for request, choices in zip(read, options, strict=True)
             ]
             answers = self._ask(part, read, questions)
-            for indices, choices, answer in zip(members, options, answers, strict=True):
+            for request, indices, choices, answer in zip(
+                read, members, options, answers, strict=True
+            ):
+                if not all(map(math.isfinite, answer.losses)):
+                    raise ValueError(
+                        f"{request.where}: losses {answer.losses} are not all finite: they choose "
+                        "no option, and lmms-eval would read a choice from them"
+                    )
                 losses = dict(zip(choices, answer.losses, strict=True))
                 found |= {i: losses[requests[i].args[1].strip()] for i in indices}
         # Of a bare pair lmms-eval 0.7 makes a text, and its multiple_choice then fails.

@@ -165,6 +165,16 @@ def test_options_are_one_question_and_each_gets_its_loss(plugin, load, answers):
     ]
 
 
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_is_refused_where_a_harness_would_choose_by_it(
+    plugin, load, answers, monkeypatch, loss
+):
+    monkeypatch.setattr(answers, "loss", lambda memory, option: loss)
+    model = made(plugin, "SealSimple", [{"images": [picture()]}])
+    with pytest.raises(ValueError, match=r"document 0: losses .* are not all finite"):
+        model.loglikelihood(options(plugin, 0, "What color is the mug?", "red", "blue"))
+
+
 def test_a_text_alone_has_no_likelihood(plugin, load):
     model = made(plugin, "SealSimple", [{"images": []}])
     with pytest.raises(ValueError, match="document 0: there are no two options"):
