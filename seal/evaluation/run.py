@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from PIL.Image import Image
 from tqdm import tqdm
 
+from seal.evaluation.benchmark_images import BytesImages
 from seal.evaluation.judges.graded import judged_by
 from seal.evaluation.results.control_report import compare_controls
 from seal.evaluation.results.costs import mean_costs
@@ -102,7 +104,8 @@ class Benchmark:
         self, questions: Sequence[TaskQuestion], systems: Systems, store: PredictionStore
     ) -> int:
         """How many of the answers that were there answered something else."""
-        contents = {q.id: self._content(q) for q in questions}
+        digests = {q.id: self._digest(q) for q in questions}
+        contents = {q.id: content_digest(q.to_dict(), digests[q.id]) for q in questions}
         asked = {
             (q.id, name): systems.asked(name, contents[q.id])
             for q in questions
@@ -134,11 +137,13 @@ class Benchmark:
                 for own in parted(answer, unit, [self._texts(row) for row in unit])
             ]
             lines += [
-                self._line(systems, question, name, answer) | {"asked": asked[question.id, name]}
-                for question, answer in zip(whole, answers, strict=True)
+                self._line(systems, self._known(q, digests), name, answer)
+                | {"asked": asked[q.id, name]}
+                for q, answer in zip(whole, answers, strict=True)
             ]
             lines += [
-                self._line(systems, q, name, None, errors[q.image]) | {"asked": asked[q.id, name]}
+                self._line(systems, self._known(q, digests), name, None, errors[q.image])
+                | {"asked": asked[q.id, name]}
                 for q in new
                 if q.image is not None and q.image in errors
             ]
@@ -148,9 +153,15 @@ class Benchmark:
         systems.forget(images.values())
         return changed
 
-    def _content(self, question: TaskQuestion) -> str:
-        picture = "none" if question.image is None else self.task.images.digest(question.image)
-        return content_digest(question.to_dict(), picture)
+    def _digest(self, question: TaskQuestion) -> str:
+        return "none" if question.image is None else self.task.images.digest(question.image)
+
+    def _known(self, question: TaskQuestion, digests: Mapping[str, str]) -> TaskQuestion:
+        """Tables hold a picture again for each of its questions, under as many names."""
+        named = question.picture or question.image is None
+        if named or not isinstance(self.task.images, BytesImages):
+            return question
+        return replace(question, picture=digests[question.id])
 
     def _open(self, questions: Sequence[TaskQuestion]) -> tuple[dict[str, Image], dict[str, str]]:
         """Images by path, each once; a damaged one is an error of its questions, not of the run."""

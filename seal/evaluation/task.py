@@ -43,11 +43,12 @@ class TaskQuestion:
     targets: tuple[AnnotatedTarget, ...] = ()
     meta: dict[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()  # the right answers in words, of a question without options
+    picture: str = ""  # what its picture is known by, where `image` is no name of its own
 
     @property
     def cluster(self) -> str:
         """What an interval resamples: questions about one picture stand or fall together."""
-        return self.image or self.id
+        return self.picture or self.image or self.id
 
     def to_dict(self) -> dict[str, Any]:
         """What a prediction line holds."""
@@ -61,6 +62,7 @@ class TaskQuestion:
             "targets": [target_to_dict(target) for target in self.targets],
             "meta": self.meta,
             "labels": list(self.labels),
+            **({"picture": self.picture} if self.picture else {}),
         }
 
     @classmethod
@@ -76,6 +78,7 @@ class TaskQuestion:
             tuple(target_from_dict(target) for target in content["targets"]),
             content["meta"],
             tuple(content.get("labels", ())),  # unknown to lines of before
+            content.get("picture", ""),
         )
 
 

@@ -110,6 +110,7 @@ def _question(line: Mapping[str, Any], where: str) -> TaskQuestion:
             ("text", isinstance(question.text, str)),
             ("split", isinstance(question.split, str)),
             ("image", question.image is None or isinstance(question.image, str)),
+            ("picture", isinstance(question.picture, str)),
             ("meta", isinstance(question.meta, dict)),
             ("options", all(isinstance(option, str) for option in question.options)),
             ("labels", all(isinstance(label, str) for label in question.labels)),

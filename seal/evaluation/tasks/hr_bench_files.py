@@ -65,6 +65,7 @@ def read_rows(rows: Rows) -> Read:
                 answer=entry.letter("answer", len(options)),
                 split=entry.one_of("category", CATEGORIES),
                 meta={"cycle": cycle, "group": first, SHUFFLED: True},
+                picture=first,  # of the four, be it stored anew
             )
         )
     return questions, row_images(rows, cells)

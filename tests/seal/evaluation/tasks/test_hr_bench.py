@@ -62,6 +62,14 @@ def test_the_four_orders_of_a_question_share_its_picture(tmp_path: Path, by_cycl
     assert len(set(named["Which mug?"])) == 2
 
 
+def test_an_order_whose_picture_is_stored_anew_is_still_of_that_question(tmp_path: Path) -> None:
+    content = rows()
+    content[1][-1] = picture("red", (100, 90))
+    questions = SPEC.task(str(table(tmp_path / "hr.tsv", COLUMNS, content))).questions()
+    assert questions[0].image != questions[1].image and questions[0].image == questions[2].image
+    assert len({question.cluster for question in questions}) == 3
+
+
 def test_rows_of_the_hub_are_the_same_questions(tmp_path: Path) -> None:
     table(tmp_path / "hr_bench_4k.tsv", COLUMNS, rows())
     copy = tmp_path / "copy" / "data" / "hrbench_4k-00000-of-00001.parquet"

@@ -9,13 +9,16 @@ from option_lines import picture, table
 
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark, benchmark_metrics
+from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.systems import Systems
+from seal.evaluation.task import TaskQuestion
 from seal.geometry import Box
 from seal.pipeline import ProtocolConfig
 from seal.pipeline.planner import PlannerConfig
 
 COLUMNS = ["index", "question", "A", "B", "C", "D", "answer", "category", "cycle_category", "image"]
 TEXT = "Which color is the mug?"
+SCORING = "letter_tree_bench"
 
 
 def asked(cycle: int) -> str:
@@ -52,3 +55,21 @@ def test_hr_bench_goes_through_the_runner(tmp_path: Path) -> None:
     assert overall["accuracy"]["value"] == 0.75 and overall["all_orders"]["value"] == 0
     assert [overall[f"accuracy_cycle_{c}"]["value"] for c in range(4)] == [1, 1, 0, 1]
     assert benchmark.predict(systems) == lines  # nothing is asked again
+
+
+def test_rows_that_hold_the_same_picture_stand_or_fall_together(tmp_path: Path) -> None:
+    columns = ["index", "question", "A", "B", "answer", "category", "target_instances", "image"]
+    pictures = [picture(), picture(), picture("blue"), picture("blue")]
+    rows = [
+        [i, f"Which is number {i}?", "a mug", "a boat", "A", "Perception/OCR", "[]", shown]
+        for i, shown in enumerate(pictures)
+    ]
+    task = task_named("tree_bench").task(str(table(tmp_path / "TreeBench.tsv", columns, rows)))
+    put = [scoring_named(SCORING).wordings(q, 0)[0].text for q in task.questions()]
+    model = FakeAnswerModel({}, {text: "A" if i < 2 else "B" for i, text in enumerate(put)})
+    systems = Systems(("none",), model, FakeSearchModel({}), protocol=ProtocolConfig())
+    lines = Benchmark(task, tmp_path / "out", scoring=SCORING).predict(systems)
+    clusters = [TaskQuestion.from_dict(line["question"]).cluster for line in lines]
+    assert clusters[0] == clusters[1] != clusters[2] == clusters[3]
+    accuracy = benchmark_metrics(task, lines)["systems"]["none"]["overall"]["accuracy"]
+    assert accuracy["n"] == 4 and (accuracy["low"], accuracy["high"]) == (0, 1)
