@@ -21,9 +21,7 @@ class TasksRun:
 
     task: str | None = None  # one of them; None: all, those of finding too
     benchmark: str | None = None  # a copy of it, which is checked: as eval/benchmark is told
-    open_images: bool = (
-        False  # of the copy: decode every picture, not only look whether it is there
-    )
+    open_images: bool = False  # decode every picture of the copy, not only look whether it is there
 
     def __post_init__(self) -> None:
         found = None if self.task is None else search_task_named(self.task)

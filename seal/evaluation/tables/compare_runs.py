@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from seal.evaluation.judges.graded import judged_by
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.recorded.own_lines import own_lines
 from seal.evaluation.results.result_tables import paired_table
 from seal.evaluation.run import line_key, paired_splits
 from seal.evaluation.store import latest, read_predictions
-from seal.evaluation.task import Prediction
+from seal.evaluation.task import Prediction, Task
 from seal.pages.table import Table
 from seal.text.quote import quoted
 
@@ -34,6 +35,7 @@ def compare_runs(first: str, second: str, *, seed: int = 0) -> Table:
     notes = [
         f"{name}: protocol {_one(side, 'protocol')}, scoring {_one(side, 'scoring')}, "
         f"{len(both)} of {len(side)} questions are the other's too"
+        + _judge(task_named(tasks[0]).task(), side)
         for name, side, both in zip((first, second), sides, shared, strict=True)
     ]
     title = f"{first} minus {second}, {tasks[0]}, points of a hundred"
@@ -77,6 +79,12 @@ def _predictions(name: str) -> list[Prediction]:
         systems = ", ".join(sorted({line["system"] for line in lines}))
         raise ValueError(f"{folder} has no predictions of {system!r}; there are {systems}")
     return chosen
+
+
+def _judge(task: Task, lines: Sequence[Prediction]) -> str:
+    """Who graded; two judges, or two prompts, are two scales."""
+    told = judged_by(lines, task.score).get("judge", {})
+    return f", judge {told['model']}, prompt {told['prompt']}" if told else ""
 
 
 def _one(lines: Sequence[Prediction], key: str) -> str:

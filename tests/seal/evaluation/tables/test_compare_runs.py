@@ -55,6 +55,24 @@ def test_a_question_that_was_asked_twice_counts_once(tmp_path):
     assert row[1] == "6" and row[3:5] == ("1", "0")
 
 
+def test_who_graded_is_told_for_two_judges_are_two_scales(tmp_path):
+    sides = []
+    for name in ("tiny", "large"):
+        question = TaskQuestion("v1_0", "Why?", labels=("so",), meta={"capability": ["rec"]})
+        line = {
+            "id": "v1_0", "system": "none", "task": "mm_vet", "task_version": "1",
+            "protocol": "default", "scoring": "free", "presented": None, "prompt": None,
+            "question": question.to_dict(), "answer": {"text": "so"}, "error": None,
+            "grade": {"score": 0.5, "model": name, "prompt": "mm_vet/1"},
+        }  # fmt: skip
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "predictions.jsonl").write_text(json.dumps(line) + "\n")
+        sides.append(f"{tmp_path / name}:none")
+    notes = compare_runs(*sides).notes
+    assert notes[0].endswith("judge tiny, prompt mm_vet/1")
+    assert notes[1].endswith("judge large, prompt mm_vet/1")
+
+
 def test_other_questions_and_other_benchmarks_are_not_compared(tmp_path):
     first = write(tmp_path / "a", {0})
     with pytest.raises(ValueError, match="different questions called '0'"):
