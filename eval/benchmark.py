@@ -21,8 +21,8 @@ search of the first system that searches (or of control_of=), and show as many c
 alone; a gain that survives the first two does not come from looking. Writes OUT/:
 predictions.jsonl (a line per question and system; the same command continues it), metrics.json
 (the task's numbers by split with intervals, ties, paired tests against `baseline`, controls, and
-what a question costs), results.html (all of that, and pictures of accuracy against cost), failures.html (what was
-wrong), config.yaml and environment.json.
+what a question costs), results.html (all of that, and pictures of accuracy against cost),
+failures.html (what was wrong), config.yaml and environment.json.
 """
 
 from __future__ import annotations
