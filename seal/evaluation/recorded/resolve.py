@@ -62,6 +62,8 @@ class Questions:
                     )
                 if not most:
                     said[at] = _without(one, key)
+            if most:  # names tell the questions: a row whose name tells none is none of them
+                said = [_without(one, "number") for one in said]
         return [self.resolved(one) for one in said]
 
     def _told_by(self, key: str, said: Said) -> TaskQuestion | None:

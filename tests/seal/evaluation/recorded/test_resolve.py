@@ -83,6 +83,23 @@ def test_numbers_of_another_edition_do_not_count_where_words_agree_by_chance():
         known.all_resolved(said)
 
 
+def test_where_names_tell_the_questions_a_place_tells_none():
+    turns = [("red", "blue"), ("blue", "red"), ("blue", "red")]
+    known = Questions([TaskQuestion(str(7 + i), "Which?", "a.jpg", o) for i, o in enumerate(turns)])
+    said = [
+        Said(
+            f"f:{name}",
+            "",
+            text="A",
+            hints=Hints(names=(name,), number=int(name), question="Which?"),
+        )
+        for name in ("7", "9", "1")  # the last is of a question that is gone
+    ]
+    assert [one.id for one in known.all_resolved(said[:2])] == ["7", "9"]
+    with pytest.raises(ValueError, match="f:1: '1' may be any of"):
+        known.all_resolved(said)
+
+
 def test_names_of_different_questions_are_refused():
     with pytest.raises(ValueError, match=r"'a/1', 'b.jpg' name different questions"):
         resolved("a/1", names=("b.jpg",), question="Which colour is the boat?")
