@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
 _HEAVY = 2048  # bytes a row, on average, from which on a column is not kept in memory
 _AT_ONCE = 8  # rows of such a column
+_KEPT = 2  # of as many: what is read for its digest is read again to be shown, batch by batch
 
 
 class ArrowRows(Rows):
@@ -99,7 +101,7 @@ class _Shard:
     """One file. Light columns are read once and kept; heavy ones are passed over in order.
 
     A file may be one group of rows of gigabytes: of a heavy column memory holds a page of the file
-    and a few rows. Going back begins anew.
+    and a few rows. Going back further than these begins anew.
     """
 
     def __init__(self, file: Any) -> None:
@@ -142,14 +144,21 @@ class _Reading:
     def __init__(self, column: str, group: int, batches: Iterator[pa.RecordBatch]) -> None:
         self.column, self.group = column, group
         self._batches = batches
-        self._batch: pa.Array | None = None
-        self.start = 0  # the first row of the batch that is in memory
+        self._kept: deque[tuple[int, pa.Array]] = deque(maxlen=_KEPT)  # first row, rows
+        self._end = 0  # of what was read
+
+    @property
+    def start(self) -> int:
+        """The first row that is in memory."""
+        return self._kept[0][0] if self._kept else 0
 
     def cell(self, row: int) -> Any:
-        while self._batch is None or row >= self.start + len(self._batch):
-            self.start += 0 if self._batch is None else len(self._batch)
-            self._batch = next(self._batches).column(0)
-        return self._batch[row - self.start].as_py()
+        while row >= self._end:
+            batch = next(self._batches).column(0)
+            self._kept.append((self._end, batch))
+            self._end += len(batch)
+        first, batch = next(kept for kept in reversed(self._kept) if kept[0] <= row)
+        return batch[row - first].as_py()
 
 
 def _files_of_split(folder: Path, config: str | None, split: str | None) -> list[Path]:

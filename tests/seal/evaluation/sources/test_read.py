@@ -95,6 +95,28 @@ def test_a_folder_of_parquet_files_gives_rows_in_order_and_pictures_undecoded(
         rows[8]
 
 
+@pytest.mark.parametrize(("first", "batch"), [(0, 8), (0, 16), (4, 8), (3, 6)])
+def test_pictures_that_are_read_twice_a_batch_are_read_in_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, batch: int
+) -> None:
+    content = [{"id": n, "image": bytes([n]) * 3000} for n in range(60)]
+    rows = read_rows(parquet(tmp_path / "a.parquet", content))
+    passes: list[int] = []
+    iter_batches = pq.ParquetFile.iter_batches
+
+    def counted(*args: Any, **more: Any) -> Any:
+        passes.append(1)
+        return iter_batches(*args, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", counted)
+    for start in range(first, 60, batch):
+        part = range(start, min(start + batch, 60))
+        for index in (*part, *part):  # for their digests, then to be shown
+            assert rows[index]["image"] == content[index]["image"]
+    assert len(passes) == 1
+    assert rows[0]["image"] == content[0]["image"] and len(passes) == 2
+
+
 def test_a_configuration_is_a_folder(tmp_path: Path) -> None:
     parquet(tmp_path / "en" / "dev-00000-of-00001.parquet", [{"x": 1}])
     parquet(tmp_path / "cn" / "dev-00000-of-00001.parquet", [{"x": 2}])
