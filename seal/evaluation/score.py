@@ -16,7 +16,7 @@ from seal.evaluation.free_metrics import free_metrics
 from seal.evaluation.judged import OVERALL
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.recorded.forms import FORMS, read_said
-from seal.evaluation.recorded.lines import ASSUMED, Recording, as_jsonl, recorded_lines
+from seal.evaluation.recorded.lines import Recording, as_jsonl, recorded_lines
 from seal.evaluation.recorded.own_lines import check_line, is_own, own_lines
 from seal.evaluation.results.result_tables import benchmark_table, free_answers_table
 from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
@@ -175,9 +175,7 @@ def _foreign(run: ScoreRun, spec: TaskSpec, task: Task, path: Path) -> list[Pred
         form_scoring=form_scoring,
         name=run.name,
     )
-    lines = recorded_lines(said, questions, recording)
-    _warn_of_order(lines)
-    return lines
+    return recorded_lines(said, questions, recording)
 
 
 def _of_run(lines: Sequence[Prediction], settings: Mapping[str, Any]) -> list[Prediction]:
@@ -276,16 +274,4 @@ def _restore(out: Path, path: Path, run: ScoreRun, metrics: Mapping[str, Any]) -
         raise ValueError(
             f"{out / METRICS} is there; in a run's own folder it is only restored where it is "
             "missing: choose another out="
-        )
-
-
-def _warn_of_order(lines: Sequence[Prediction]) -> None:
-    """Letters against annotations whose true option always comes first are worth a doubt."""
-    judged = [line for line in lines if line["answer"] is not None]
-    assumed = sum(ASSUMED in line["answer"] for line in judged)
-    if assumed > 1 and all(line["question"]["answer"] == 0 for line in judged):
-        print(
-            f"warning: {assumed} answers do not say in which order options were shown; they are "
-            "read in that of the annotations, where the true option always comes first",
-            file=sys.stderr,
         )

@@ -21,7 +21,7 @@ from seal.text.quote import quoted
 
 PROTOCOL = "foreign"
 GRADE = "grade"  # of a judge, in the line and among what a file says more
-ASSUMED = "assumed_order"  # of the options: the row does not say which stood where
+ASSUMED = "assumed_order"  # the answer depends on which option stood where: as in the benchmark
 _SHOWN = 3  # questions without an answer that the error names
 # How the place of an option is judged where nothing else was recorded: as the letter there.
 BY_PLACE = "letter"
@@ -58,6 +58,7 @@ def recorded_lines(
     scoring = _scoring([one for of in answers.values() for one in of.values()], recording)
     _check_wordings(scoring, questions, recording)
     _check_read(answers, scoring, recording)
+    first = _truth_first(questions)
     lines = []
     for system, every in answers.items():
         of = {name: one for name, one in every.items() if _usable(one, scoring)}
@@ -66,10 +67,24 @@ def recorded_lines(
             line = _line(system, question, scoring, recording)
             if question.id in of:
                 line |= _answered(of[question.id], question, scoring, recording)
+                if first and ASSUMED in line["answer"]:
+                    raise ValueError(
+                        f"{of[question.id].where}: {quoted(line['answer']['text'])} names an "
+                        "option by its place, and nothing says in which order they were shown; "
+                        "the benchmark lists the right one first everywhere, so that its order "
+                        "proves nothing: give rows their `options` as shown, or their `order`"
+                    )
             else:
                 line["error"] = _lost(recording.path, lost, len(questions))
             lines.append(line)
     return lines
+
+
+def _truth_first(questions: Sequence[TaskQuestion]) -> bool:
+    """Whether the benchmark lists the right option first throughout, as V*Bench's folders do: an
+    order that no program shows, as whoever says "A" would always be right."""
+    right = [question.answer for question in questions if question.options]
+    return len(right) > 1 and not any(right)
 
 
 def _check_ids(questions: Sequence[TaskQuestion], recording: Recording) -> None:
@@ -202,7 +217,9 @@ def _answered(
     text = text or ""  # of a graded answer that nobody kept
     answer |= {"text": text, "texts": [text], "losses": []}
     if question.options and said.order is None and said.text is not None:
-        answer[ASSUMED] = True
+        choose = scoring_named(scoring).choose
+        if choose(question, text, order) != choose(question, text, order[::-1]):
+            answer[ASSUMED] = True
     return {"answer": answer, "presented": presented} | grade
 
 

@@ -41,10 +41,13 @@ def test_losses_of_another_program_are_judged_without_its_model(tmp_path):
     assert again == metrics
 
 
-def test_letters_stand_for_the_options_in_the_order_of_the_file(tmp_path):
+def test_letters_stand_for_the_options_in_the_order_that_the_row_tells(tmp_path):
     bench = write_bench(tmp_path / "bench", images=False)
     said = ["(A)", "B", "A. because", "who knows"]
-    lines = [{"id": name, "text": text} for name, text in zip(ANNOTATIONS, said, strict=True)]
+    lines = [
+        {"id": name, "text": text, "options": of["options"]}
+        for (name, of), text in zip(ANNOTATIONS.items(), said, strict=True)
+    ]
     path = answers(tmp_path / "a.jsonl", lines)
     metrics = run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path)))
     accuracy = metrics["systems"]["answers"]["overall"]["accuracy"]
@@ -65,7 +68,10 @@ def test_a_question_without_an_answer_counts_as_invalid_and_is_named(tmp_path):
 def test_only_a_line_feed_ends_a_line_and_blank_lines_are_skipped(tmp_path):
     bench = write_bench(tmp_path / "bench", images=False)
     said = ["(A)\u2028", "B\u0085because", "A", "(A)"]
-    lines = [{"id": name, "text": text} for name, text in zip(ANNOTATIONS, said, strict=True)]
+    lines = [
+        {"id": name, "text": text, "order": [*range(len(of["options"]))]}
+        for (name, of), text in zip(ANNOTATIONS.items(), said, strict=True)
+    ]
     text = "\r\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
     path = tmp_path / "a.jsonl"
     path.write_text(text + "\n\n  \n", encoding="utf-8", newline="")
@@ -158,7 +164,9 @@ def test_a_runs_folder_keeps_its_answers(tmp_path):
     path = answers(tmp_path / "a.jsonl", [{"id": "direct_attributes/b", "losses": [0.1, 0.2]}])
     with pytest.raises(ValueError, match="is the folder of a run, whose answers would be lost"):
         run_score(ScoreRun(answers=path, annotations=str(bench), out=str(out)))
-    path = answers(tmp_path / "predictions.jsonl", [{"id": "direct_attributes/b", "text": "A"}])
+    path = answers(
+        tmp_path / "predictions.jsonl", [{"id": "direct_attributes/b", "losses": [1, 2]}]
+    )
     with pytest.raises(ValueError, match="holds the answers themselves"):
         run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path)))
 
@@ -302,18 +310,26 @@ def test_the_same_answer_twice_is_one(tmp_path):
     assert "NaN" not in kept and "[null, 2.0]" in kept  # JSON knows no NaN
 
 
-def test_letters_against_annotations_that_list_the_truth_first_are_doubted(tmp_path, capsys):
+def test_letters_of_an_unknown_order_earn_nothing_where_the_truth_is_always_listed_first(tmp_path):
     bench = write_bench(tmp_path / "bench", images=False)
-    path = answers(tmp_path / "a.jsonl", [{"id": name, "text": "A"} for name in ANNOTATIONS])
-    run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out")))
-    assert "4 answers do not say in which order options were shown" in capsys.readouterr().err
-    lines = [
-        {"id": name, "text": "A", "options": a["options"][::-1]} for name, a in ANNOTATIONS.items()
+
+    def score(lines):
+        path = answers(tmp_path / "a.jsonl", lines)
+        run = ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out"))
+        return run_score(run)["systems"]["answers"]["overall"]["accuracy"]["value"]
+
+    letters = [{"id": name, "text": "A"} for name in ANNOTATIONS]
+    with pytest.raises(
+        ValueError, match=r"a\.jsonl:1: 'A' names an option by its place, .*`order`"
+    ):
+        score(letters)
+    words = [{"id": name, "text": a["options"][0]} for name, a in ANNOTATIONS.items()]
+    assert score(words) == 1  # needs no order
+    shown = [
+        line | {"options": a["options"][::-1]}
+        for line, a in zip(letters, ANNOTATIONS.values(), strict=True)
     ]
-    path = answers(tmp_path / "a.jsonl", lines)
-    run = ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "out"))
-    assert run_score(run)["systems"]["answers"]["overall"]["accuracy"]["value"] == 0
-    assert capsys.readouterr().err == ""
+    assert score(shown) == 0
 
 
 @needs_samples
@@ -340,7 +356,7 @@ def test_a_recorded_run_is_judged_as_it_was_but_for_its_ties(tmp_path):
 
 def test_a_part_of_a_benchmark_and_answers_that_nobody_graded_are_told(tmp_path):
     bench = write_bench(tmp_path / "bench", images=False)
-    path = answers(tmp_path / "a.jsonl", [{"id": name, "text": "A"} for name in ANNOTATIONS])
+    path = answers(tmp_path / "a.jsonl", [{"id": name, "text": "dunno"} for name in ANNOTATIONS])
     notes = score_notes(
         run_score(ScoreRun(answers=path, annotations=str(bench), out=str(tmp_path / "v")))
     )
