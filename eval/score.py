@@ -20,9 +20,10 @@ MMBench's tables) or in one of these, which are recognized by their keys (form= 
 Another program's answers need `annotations`, the benchmark as eval/benchmark takes it, unless the
 file holds its questions. What cannot be judged for certain is an error that names the row: an
 unknown question, one answered twice, options or a right answer that are not the benchmark's, as
-many losses as there are no options. A question without an answer counts, as invalid. `scoring` says
-how answers are read; else losses are compared, a harness's texts are read as it reads them, and
-other texts in the task's own way; of a run of ours it reads the same texts in another way.
+many losses as there are no options, a letter where the benchmark lists the right option first and
+the row tells no other order. A question without an answer counts, as invalid. `scoring` says how
+answers are read; else losses are compared, a harness's texts are read as it reads them, and other
+texts in the task's own way; of a run of ours it reads the same texts in another way.
 
 Writes OUT/metrics.json as eval/benchmark does, of our own runs the same bytes; OUT may be a run's
 own folder only to restore its metrics.json when that is gone.

@@ -44,7 +44,8 @@ class Questions:
         """A whole file's answers, each `resolved`.
 
         Numbers that are no ids may be of another edition of the benchmark. Where most of a file's
-        agree with the words beside them they are not: then a row in which they differ is wrong.
+        agree with the words beside them they are not: then a row in which they differ is wrong,
+        and so is one whose names no question has: its place is not that of the benchmark's rows.
         Else none of them counts, even where the words agree by chance.
         """
         said = list(said)
@@ -54,6 +55,8 @@ class Questions:
             most = 2 * sum(agree) > len(agree)
             for at, (one, question) in enumerate(zip(said, of, strict=True)):
                 if question is None:
+                    if key == "names" and most:
+                        self._refuse_unknown(one)
                     continue
                 if most and not _speaks_of(one, question):
                     raise ValueError(
@@ -65,6 +68,14 @@ class Questions:
             if most:  # names tell the questions: a row whose name tells none is none of them
                 said = [_without(one, "number") for one in said]
         return [self.resolved(one) for one in said]
+
+    def _refuse_unknown(self, said: Said) -> None:
+        names = said.hints.names
+        if names and not said.id and not any(map(self._named, names)):
+            raise ValueError(
+                f"{said.where}: {_listed(names)} names no question of the benchmark, as other rows "
+                f"do; its {len(self.all)} are {_listed(question.id for question in self.all)}"
+            )
 
     def _told_by(self, key: str, said: Said) -> TaskQuestion | None:
         """The question that the names, or without them the number, of a row without an id tell."""

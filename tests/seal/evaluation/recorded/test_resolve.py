@@ -55,6 +55,15 @@ def test_a_number_counts_where_the_words_agree_else_the_words_do():
         resolved("", number=9)
 
 
+def test_a_name_of_no_question_is_not_replaced_by_its_place_where_other_rows_are_known_by_theirs():
+    def row(name, number, question="Which?", **more):
+        return Said("f:9", "", text="B", hints=Hints((name,), number, question=question, **more))
+
+    boat = row("a/2", 1, QUESTIONS[1].text)
+    with pytest.raises(ValueError, match="f:9: '42' names no question of the benchmark, as other"):
+        Questions(QUESTIONS).all_resolved([boat, row("42", 4, options=("blue", "red"))])
+
+
 def test_numbers_that_agree_elsewhere_must_agree_everywhere():
     known = Questions(QUESTIONS)
     words = [question.text for question in QUESTIONS[:3]]
