@@ -224,7 +224,10 @@ def _read_as(
 
 def _check_rotations(line: Prediction, scoring: str, where: str) -> None:
     """A scoring of every rotation is none of fewer answers."""
-    wordings = scoring_named(scoring).wordings(TaskQuestion.from_dict(line["question"]), 0)
+    try:
+        wordings = scoring_named(scoring).wordings(TaskQuestion.from_dict(line["question"]), 0)
+    except ValueError as error:  # some know but four letters
+        raise ValueError(f"{where}: {error}") from error
     if line["answer"] is not None and len(line["answer"].get("texts") or [""]) < len(wordings):
         raise ValueError(
             f"{where}: scoring={scoring} needs an answer for each of {len(wordings)} orders of the "

@@ -10,6 +10,7 @@ from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.scorings.scoring import Scoring
 from seal.evaluation.store import PREDICTIONS, json_line, numbered_lines
 from seal.evaluation.task import Prediction, TaskQuestion
+from seal.text.letters import LETTERS
 from seal.text.quote import quoted
 
 _RANKS = "predictions.rank*.jsonl"
@@ -112,7 +113,7 @@ def _question(line: Mapping[str, Any], where: str) -> TaskQuestion:
             ("image", question.image is None or isinstance(question.image, str)),
             ("picture", isinstance(question.picture, str)),
             ("meta", isinstance(question.meta, dict)),
-            ("options", all(isinstance(option, str) for option in question.options)),
+            ("options", count <= len(LETTERS) and all(isinstance(o, str) for o in question.options)),
             ("labels", all(isinstance(label, str) for label in question.labels)),
             ("answer", right is None or (type(right) is int and 0 <= right < count)),
         )

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seal.text.letters import LETTERS
+
 _SHOWN = 80  # characters of a wrong value
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
@@ -56,14 +58,16 @@ class Entry:
         return [self._whole(key, text) for text in value]
 
     def options(self, key: str) -> tuple[str, ...]:
-        """Two or more texts that differ in more than blanks and case, to which judging by words
-        is blind.
+        """Two or more texts, but no more than there are letters, that differ in more than blanks
+        and case, to which judging by words is blind.
         """
         options = self.texts(key)
         if len(options) < 2 or len({" ".join(o.split()).casefold() for o in options}) != len(
             options
         ):
             raise self.wrong(key, options, "two or more different options")
+        if len(options) > len(LETTERS):
+            raise self.wrong(key, options, f"at most {len(LETTERS)}, found {len(options)}")
         return tuple(options)
 
     def items(self, key: str) -> list[Any]:

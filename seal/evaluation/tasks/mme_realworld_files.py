@@ -118,7 +118,7 @@ def _options(entry: RowEntry, key: str, choices: list[Any]) -> tuple[str, ...]:
     options = []
     for place, choice in enumerate(choices):
         found = _MARKED.fullmatch(choice) if isinstance(choice, str) else None
-        if found is None or found[1] != LETTERS[place]:
+        if found is None or found[1] != LETTERS[place : place + 1]:
             raise entry.wrong(key, choices, "texts that begin with (A), (B), ... in this order")
         options.append(found[2])
     if len(options) < 2:

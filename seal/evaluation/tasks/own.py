@@ -85,8 +85,6 @@ def _question(entry: Entry) -> TaskQuestion:
     if not isinstance(meta, dict):
         raise entry.wrong("meta", meta, "an object")
     options = entry.options("options") if "options" in content else ()
-    if len(options) > len(LETTERS):
-        raise entry.wrong("options", list(options), f"at most {len(LETTERS)}")
     return TaskQuestion(
         id=str(name),
         text=entry.text("question"),

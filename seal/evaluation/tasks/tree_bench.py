@@ -75,7 +75,11 @@ def _choices(entry: RowEntry) -> tuple[str, ...]:
     """Lettered lines, the other form in which the table has the options."""
     text = entry.text(_CHOICES) if _CHOICES in entry.content else ""
     found = [_LINE.fullmatch(line) for line in text.split("\n") if line.strip()]
-    options = [line[2] for place, line in enumerate(found) if line and line[1] == LETTERS[place]]
+    options = [
+        line[2]
+        for place, line in enumerate(found)
+        if line and line[1] == LETTERS[place : place + 1]
+    ]
     if len(options) < 2 or len(options) != len(found):
         raise entry.wrong(_CHOICES, text, "columns A, B, ..., or lines of options that begin so")
     return tuple(options)

@@ -106,7 +106,7 @@ def _split_options(query: str) -> tuple[str, tuple[str, ...]]:
         return query, ()
     options: list[str] = []
     for line in found[first:]:
-        if line is None or line[1] != LETTERS[len(options)]:
+        if line is None or line[1] != LETTERS[len(options) : len(options) + 1]:
             break
         options.append(line[2])
     if len(options) < 2:

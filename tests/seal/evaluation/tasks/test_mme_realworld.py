@@ -12,6 +12,7 @@ from PIL import Image
 
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.score import ScoreRun, run_score
+from seal.text.letters import LETTERS
 
 SPEC = task_named("MME-RealWorld-Lite")
 SUBTASKS = [
@@ -139,6 +140,7 @@ def test_options_are_asked_in_the_order_of_the_file(tmp_path: Path) -> None:
         ({"Answer choices": ["(A) x", "(C) y"]}, "Answer choices=.*in this order"),
         ({"Answer choices": ["x", "y"]}, r"texts that begin with \(A\)"),
         ({"Answer choices": ["(A) x"]}, "two or more options"),
+        ({"Answer choices": [f"({x}) {x}" for x in f"{LETTERS}A"]}, "in this order"),
         ({"Answer choices": "(A) x"}, "expected a list"),
         ({"Ground truth": "F"}, 'Ground truth="F": expected the letter of an option, A to E'),
         ({"Task": "Guessing"}, 'Task="Guessing": expected Perception or Reasoning'),

@@ -11,6 +11,7 @@ from option_lines import lines_of, picture, right, table, written_line
 
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.task import TaskQuestion
+from seal.text.letters import LETTERS
 
 SPEC = task_named("TreeBench")
 COLUMNS = ["index", "image", "question", "A", "B", "answer", "category", "target_instances"]
@@ -105,10 +106,11 @@ def test_options_may_be_lines_of_one_column(tmp_path: Path) -> None:
     made = [[r[0], r[1], r[2], *r[5:], "A. left\n(B) right"] for r in rows()]
     task = SPEC.task(str(table(tmp_path / "t.tsv", columns, made)))
     assert [q.options for q in task.questions()] == [("left", "right")] * 2
-    made[1][-1] = "left, right"
-    table(tmp_path / "t.tsv", columns, made)
-    with pytest.raises(ValueError, match=r":\d+: multi-choice options=.*columns A, B"):
-        SPEC.task(str(tmp_path / "t.tsv")).questions()
+    for wrong in ("left, right", "\n".join(f"{x}. {x}" for x in f"{LETTERS}A")):
+        made[1][-1] = wrong
+        table(tmp_path / "t.tsv", columns, made)
+        with pytest.raises(ValueError, match=r":\d+: multi-choice options=.*columns A, B"):
+            SPEC.task(str(tmp_path / "t.tsv")).questions()
 
 
 @pytest.mark.parametrize(
