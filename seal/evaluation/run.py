@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -270,14 +269,24 @@ def benchmark_metrics(
 def _detectable(task: Task, predictions: Sequence[Prediction]) -> dict[str, Any]:
     """By split, the smallest difference that as many questions can show (80% power, 5%).
 
-    For two systems of which one alone is right on a fifth of the questions, and questions that are
-    unrelated; what two systems of the run can show stands with their paired test.
+    For two systems of which one alone is right on a fifth of the questions. `value`: of questions
+    that are unrelated; `at_worst`: where those of one picture (`clusters`) all come out alike, and
+    tell as much as one of them. What two systems of the run can show stands with their paired test.
     """
     questions = {line["id"]: TaskQuestion.from_dict(line["question"]) for line in predictions}
-    counts = Counter(split for q in questions.values() for split in task.splits_of(q))
+    clusters: dict[str, list[str]] = {}
+    for question in questions.values():
+        for split in task.splits_of(question):
+            clusters.setdefault(split, []).append(question.cluster)
     return {
-        split: {"n": n, "discordant": DISCORDANT, "value": detectable_difference(n, DISCORDANT)}
-        for split, n in counts.items()
+        split: {
+            "n": len(of),
+            "clusters": len({*of}),
+            "discordant": DISCORDANT,
+            "value": detectable_difference(len(of), DISCORDANT),
+            "at_worst": detectable_difference(len({*of}), DISCORDANT),
+        }
+        for split, of in clusters.items()
     }
 
 

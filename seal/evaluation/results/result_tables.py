@@ -77,7 +77,6 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
                     told = (str(metric["n"]), percent_points(metric), *[""] * 5)
                     rows.append((f"{first} - {second}", f"{split}, {way}", *told))
                 continue
-            detectable = of.get("detectable")
             rows.append((
                 f"{first} - {second}",
                 split,
@@ -87,7 +86,7 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
                 str(of["only_second"]),
                 f"{of['p_value']:.2g}",
                 {"sign_flip": "sign flips of clusters"}.get(of.get("test", ""), "McNemar, exact"),
-                "" if detectable is None else f"{100 * detectable:.1f}",
+                _points(of.get("detectable")),
             ))  # fmt: skip
     head = (
         "systems", "split", "n", "difference", "first better", "second better", "p", "test",
@@ -104,13 +103,21 @@ def detectable_table(detectable: Mapping[str, Mapping[str, Any]]) -> Table:
         (
             split,
             str(of["n"]),
+            str(of.get("clusters", "")),  # not in files of before
             f"{100 * of['discordant']:.0f}",
-            "" if of["value"] is None else f"{100 * of['value']:.1f}",
+            *(_points(of.get(key)) for key in ("value", "at_worst")),
         )
         for split, of in sorted(detectable.items(), key=lambda one: one[0] == "overall")
     ]
-    head = ("split", "n", "one alone right, percent", "detectable, points")
+    head = (
+        "split", "n", "pictures", "one alone right, percent", "detectable, points",
+        "if questions of a picture tell the same",
+    )  # fmt: skip
     return Table("what two systems on these questions could show", head, tuple(rows))
+
+
+def _points(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
 
 
 def main_metric(metrics: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from seal.evaluation.store import read_predictions, settle
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import TaskQuestion
 from seal.geometry import Box
+from seal.metrics.power import detectable_difference
 from seal.pipeline import ProtocolConfig
 from seal.working_memory import VisualWorkingMemory
 
@@ -55,6 +56,18 @@ def test_search_answers_what_the_whole_image_does_not(bench, tmp_path):
     assert paired["overall"]["p_value"] == pytest.approx(2 / 16)
     assert set(paired) == {"attribute", "spatial", "overall"}
     assert metrics["systems"]["guided"]["overall"]["target_hit"]["value"] == 1
+
+
+def test_what_can_be_shown_is_told_for_questions_of_one_picture_as_well(bench, tmp_path):
+    (line,) = Benchmark(task(bench), tmp_path).predict(systems(("none",)))[:1]
+    lines = [
+        line | {"id": f"{i}", "question": line["question"] | {"id": f"{i}", "image": f"{i % 50}"}}
+        for i in range(200)
+    ]
+    told = benchmark_metrics(task(bench), lines)["detectable"]["overall"]
+    assert (told["n"], told["clusters"]) == (200, 50)
+    assert told["value"] == detectable_difference(200, 0.2)
+    assert told["at_worst"] == detectable_difference(50, 0.2) > 1.8 * told["value"]
 
 
 def test_a_line_holds_everything_that_a_score_needs(bench, tmp_path):

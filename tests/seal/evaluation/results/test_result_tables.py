@@ -102,8 +102,12 @@ def test_a_paired_test_tells_what_could_have_been_seen():
 
 
 def test_the_size_of_a_benchmark_says_what_it_can_show():
-    table = detectable_table(
-        {"overall": {"n": 191, "discordant": 0.2, "value": 0.0971}, "few": {
-            "n": 5, "discordant": 0.2, "value": None}}
+    told = {
+        "overall": {
+            "n": 800, "clusters": 200, "discordant": 0.2, "value": 0.0457, "at_worst": 0.0912,
+        },
+        "of before": {"n": 5, "discordant": 0.2, "value": None},
+    }  # fmt: skip
+    assert detectable_table(told).rows == (
+        ("of before", "5", "", "20", "", ""), ("overall", "800", "200", "20", "4.6", "9.1"),
     )  # fmt: skip
-    assert table.rows == (("few", "5", "20", ""), ("overall", "191", "20", "9.7"))
