@@ -115,7 +115,8 @@ class ShowSearchTell:
                 names = answers[i].missing or self._nameless(question, answers[i])
                 owners += [i] * len(names)
                 requests += [
-                    LocateRequest(image, name, question.text, len(names)) for name in names
+                    LocateRequest(image, name, question.text, len(names), asked_for=i)
+                    for name in names
                 ]
         for i, result in zip(owners, self.locator.locate(requests), strict=True):
             answers[i].searches.append(result)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from PIL.Image import Image
@@ -36,6 +36,8 @@ class LocateRequest:
     target: str
     question: str = ""  # what it is wanted for; "" if nobody asked
     num_targets: int = 1  # that are wanted for it, this one among them
+    # Whose cost the search is, where several are asked together; no part of what is sought.
+    asked_for: Hashable | None = field(default=None, compare=False, repr=False)
 
 
 class Locator(Protocol):

@@ -47,23 +47,30 @@ class Cost:
         return Cost(*(getattr(self, f.name) / of for f in fields(Cost)))
 
 
+class Owned(Protocol):
+    """What is asked for somebody: a visual working memory, a request to a locator."""
+
+    @property
+    def asked_for(self) -> Hashable | None: ...
+
+
 @dataclass(slots=True)
 class Account:
     """What an answer model has done, in all and for each of those that it was done for."""
 
     total: Cost = field(default_factory=Cost)
-    # By `asked_for` of the memory; what nobody is named for is in the total alone.
+    # By `asked_for` of what was asked; what nobody is named for is in the total alone.
     by_owner: dict[Hashable, Cost] = field(default_factory=dict)
 
-    def charge(self, memory: VisualWorkingMemory, cost: Cost) -> None:
-        """Add what was done for one memory."""
+    def charge(self, asked: Owned, cost: Cost) -> None:
+        """Add what was done for one memory or request."""
         self.total.add(cost)
-        self.owe(memory, cost)
+        self.owe(asked, cost)
 
-    def owe(self, memory: VisualWorkingMemory, cost: Cost) -> None:
+    def owe(self, asked: Owned, cost: Cost) -> None:
         """Name the owner of what the total has already."""
-        if memory.asked_for is not None:
-            self.by_owner.setdefault(memory.asked_for, Cost()).add(cost)
+        if asked.asked_for is not None:
+            self.by_owner.setdefault(asked.asked_for, Cost()).add(cost)
 
 
 class AnswerModel(Protocol):

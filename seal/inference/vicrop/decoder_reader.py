@@ -14,11 +14,18 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from seal.inference.answers.protocol import Cost
 from seal.inference.vicrop.branches import continued, pack
 from seal.inference.vicrop.default_layers import FamilyDefaults, default_layer, family_defaults
 from seal.inference.vicrop.layer_attention import may_end_early, reading
-from seal.inference.vicrop.pixel_gradients import frozen, pixel_factors
-from seal.inference.vicrop.prompt_source import PromptSource, SeenGrid, likeliest, read_behind
+from seal.inference.vicrop.pixel_gradients import counted_pixels, frozen
+from seal.inference.vicrop.prompt_source import (
+    Beginnings,
+    PromptSource,
+    SeenGrid,
+    likeliest,
+    read_behind,
+)
 from seal.inference.vicrop.reader import (
     GENERAL_QUESTION,
     GradientFactors,
@@ -43,6 +50,7 @@ class DecoderReader:
     def __init__(self, source: PromptSource, *, general: str = GENERAL_QUESTION) -> None:
         self.source = source
         self.general = general
+        self.costs: list[Cost] = []
 
     @property
     def num_layers(self) -> int:
@@ -59,6 +67,7 @@ class DecoderReader:
     @torch.no_grad()
     def relative(self, looks: Sequence[Look], *, layer: int) -> list[RelativeFactors]:
         found: dict[int, RelativeFactors] = {}
+        self.costs = [Cost()] * len(looks)
         for part in self._parts(looks):
             grids, (weights,) = self._attention(part, [layer])
             for u, asked in enumerate(part):
@@ -70,6 +79,7 @@ class DecoderReader:
 
     def gradients(self, looks: Sequence[Look], *, layer: int) -> list[GradientFactors]:
         found: dict[int, GradientFactors] = {}
+        self.costs = [Cost()] * len(looks)
         for part in self._parts(looks):
             grids, weights, gradients = self._gradients(part, layer)
             for u, asked in enumerate(part):
@@ -81,11 +91,12 @@ class DecoderReader:
         return [found[i] for i in range(len(looks))]
 
     def pixels(self, looks: Sequence[Look]) -> list[PixelFactors]:
-        return [pixel_factors(self.source, look, self.general) for look in looks]
+        found, self.costs = counted_pixels(self.source, looks, self.general)
+        return found
 
     @torch.no_grad()
     def layer_maps(self, image: Image, question: str) -> list[RelativeFactors]:
-        asked = _Asked(image, [question], [(0, 0)])
+        asked = _Asked(image, [question])
         (grid,), weights = self._attention([asked], list(range(self.num_layers)))
         maps = [_on_grid(each[0].mean(0), grid) for each in weights]
         return [RelativeFactors(of_question, general, grid.view) for general, of_question in maps]
@@ -115,6 +126,7 @@ class DecoderReader:
         with reading([source.decoder], modules, branches.ends, last=last) as attention:
             read_behind(source, begun, branches.ids, branches.sees, branches.positions)
         source.count_read(calls=sum(map(len, tails)), tokens=branches.num_tokens)
+        self._charge(part, begun, tails, 1)
         return begun.grids, [attention.of(module) for module in modules]
 
     def _gradients(
@@ -144,7 +156,21 @@ class DecoderReader:
             weights = attention.of(module)
             (gradient,) = torch.autograd.grad(objective, weights)
         source.count_read(calls=sum(map(len, tails)), tokens=branches.num_tokens + last.num_tokens)
+        self._charge(part, begun, tails, 0)
         return begun.grids, weights.detach(), gradient
+
+    def _charge(
+        self,
+        part: Sequence[_Asked],
+        begun: Beginnings,
+        tails: Sequence[Sequence[Sequence[int]]],
+        shared: int,
+    ) -> None:
+        """Each look of `part` its image, its question, and the first `shared` tails of its row."""
+        for asked, cost, row in zip(part, begun.costs, tails, strict=True):
+            for look, question in asked.looks:
+                own = [*row[:shared], row[shared + question]]
+                self.costs[look] = cost + Cost(calls=len(own), tokens_read=sum(map(len, own)))
 
     def _module(self, layer: int) -> nn.Module:
         if not 0 <= layer < self.num_layers:

@@ -65,8 +65,12 @@ class HFSource:
         with reading([self.decoder], [], last=last):
             self.hf.model(**encoded.inputs, logits_to_keep=1, **with_cache(self.hf.model, cache))
         self._count_images(encoded)
+        costs = [
+            Cost(tokens_read=len(row), images=len(row.pictures), pixels=row.num_pixels)
+            for row in encoded.rows
+        ]
         grids = [self._grid(encoded, row, moved) for row, (_, moved) in enumerate(shown)]
-        return Beginnings(cache, encoded.mask, encoded.next_position, grids)
+        return Beginnings(cache, encoded.mask, encoded.next_position, grids, costs)
 
     def tail(self, question: str) -> list[int]:
         plain = as_plain_text(question, self.hf.controls)

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from seal.geometry import Box
 from seal.inference.answers.protocol import Cost
-from seal.inference.hf.encode import Encoded, collate, encode_row, user
+from seal.inference.hf.encode import Encoded, Row, collate, encode_row, user
 from seal.inference.hf.model import HFModel
 from seal.inference.vicrop.default_layers import FamilyDefaults, default_layer, family_defaults
 from seal.inference.vicrop.instructblip_prompt import QueryPrompt, image_states, query_prompt
 from seal.inference.vicrop.layer_attention import may_end_early, reading
-from seal.inference.vicrop.pixel_gradients import frozen, pixel_factors
+from seal.inference.vicrop.pixel_gradients import counted_pixels, frozen
 from seal.inference.vicrop.prompt_source import PixelPass, likeliest
 from seal.inference.vicrop.reader import (
     GENERAL_QUESTION,
@@ -56,6 +56,7 @@ class InstructBlipReader:
         """
         self.hf = hf
         self.cost = cost
+        self.costs: list[Cost] = []
         self.general = general
         self.max_batch = max_batch
         self.placeholders_kept = placeholders_kept
@@ -102,9 +103,11 @@ class InstructBlipReader:
 
     def gradients(self, looks: Sequence[Look], *, layer: int) -> list[GradientFactors]:
         found = []
+        self.costs = []
         for start in range(0, len(looks), self.max_batch):
             part = looks[start : start + self.max_batch]
             encoded = self._encoded([(look.image, look.question) for look in part])
+            self.costs += [_alone([row]) for row in encoded.rows]
             modules = [self._cross, self._module(layer)]
             with (
                 torch.enable_grad(),
@@ -131,7 +134,8 @@ class InstructBlipReader:
         return found
 
     def pixels(self, looks: Sequence[Look]) -> list[PixelFactors]:
-        return [pixel_factors(self, look, self.general) for look in looks]
+        found, self.costs = counted_pixels(self, looks, self.general)
+        return found
 
     @torch.no_grad()
     def layer_maps(self, image: Image, question: str) -> list[RelativeFactors]:
@@ -156,6 +160,7 @@ class InstructBlipReader:
         Means over heads.
         """
         found = []
+        self.costs = []
         modules = [self._cross, *map(self._module, layers)]
         models = [self.hf.model.qformer, self._decoder]
         step = max(self.max_batch // 2, 1)
@@ -178,6 +183,7 @@ class InstructBlipReader:
             heeded = heeded.gather(2, prompt.queries.expand(len(layers), -1, -1))[:, :, None]
             for i in range(len(part)):
                 both = slice(2 * i, 2 * i + 2)
+                self.costs.append(_alone(encoded.rows[both]))
                 found.append((seen[both], heeded[:, both]))
         return found
 
@@ -233,3 +239,9 @@ class InstructBlipReader:
 
 def _view(image: Image) -> Box:
     return Box(0, 0, *image.size)
+
+
+def _alone(rows: Sequence[Row]) -> Cost:
+    """Of questions about one image, which is shown once."""
+    tokens, pixels = sum(map(len, rows)), rows[0].num_pixels
+    return Cost(calls=len(rows), tokens_read=tokens, images=1, pixels=pixels)

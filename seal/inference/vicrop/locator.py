@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from PIL.Image import Image
 
 from seal.geometry import Box
-from seal.inference.answers.protocol import AnswerModel
+from seal.inference.answers.protocol import AnswerModel, Cost
 from seal.inference.vicrop.build_reader import build_reader
 from seal.inference.vicrop.config import ViCropConfig
 from seal.inference.vicrop.maps import general_floor, make_maps
@@ -37,15 +37,19 @@ class ViCropLocator:
         Raises:
             ValueError: the model's attention cannot be read.
         """
+        self.answer_model = answer_model
         self.config = config or ViCropConfig()
         self.reader: AttentionReader = build_reader(answer_model, self.config)
 
     def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
-        """Requests with the same image and question share one map, charged to the first of them.
+        """Requests with the same image and question share one map, charged to the first of them,
+        and where they are asked for several (`asked_for`) to the first of each: what a question
+        costs does not depend on those beside it.
 
         Raises:
             ValueError: a request without a question.
         """
+        before = replace(self.answer_model.cost)
         first: dict[tuple[int, str], int] = {}
         for i, request in enumerate(requests):
             if not request.question.strip():
@@ -57,13 +61,27 @@ class ViCropLocator:
         asked = [requests[i] for i in first.values()]
         found = dict(zip(first, self._found(asked), strict=True))
         results = []
-        for i, request in enumerate(requests):
+        owed: dict[tuple[Hashable, ...], tuple[LocateRequest, Cost]] = {}
+        for request in requests:
             key = id(request.image), request.question
-            results.append(_named(found[key], request.target, charged=first[key] == i))
+            result, cost = found[key]
+            charged = (*key, request.asked_for) not in owed
+            results.append(_named(result, request.target, charged=charged))
+            owed.setdefault((*key, request.asked_for), (request, cost))
+        self._charge(list(owed.values()), self.answer_model.cost - before)
         return results
 
-    def _found(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
-        """All maps in one go, tiles of all images among them."""
+    def _charge(self, owed: Sequence[tuple[LocateRequest, Cost]], spent: Cost) -> None:
+        """Whoever asked is charged what it would have cost alone, shared reading again."""
+        account = getattr(self.answer_model, "account", None)
+        if account is None or any(request.asked_for is None for request, _ in owed):
+            return
+        account.total.add(sum((cost for _, cost in owed), Cost()) - spent)
+        for request, cost in owed:
+            account.owe(request, cost)
+
+    def _found(self, requests: Sequence[LocateRequest]) -> list[tuple[SearchResult, Cost]]:
+        """All maps in one go, tiles of all images among them; and what each cost alone."""
         started = time.perf_counter()
         looks: list[Look] = []
         parts: list[tuple[slice, Tiling | None]] = []
@@ -91,7 +109,8 @@ class ViCropLocator:
             )
             shown = part.stop - part.start
             share = seconds * shown / len(looks)
-            results.append(self._result(request, placed, window, shown, share))
+            cost = sum(self.reader.costs[part], Cost())
+            results.append((self._result(request, placed, window, shown, share), cost))
         return results
 
     def _tiles(self, image: Image) -> Tiling | None:

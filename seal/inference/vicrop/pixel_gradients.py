@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from seal.inference.answers.protocol import Cost
 from seal.inference.vicrop.prompt_source import PixelPass, likeliest
 from seal.inference.vicrop.reader import Look, PixelFactors
 
@@ -23,7 +25,22 @@ class PixelSource(Protocol):
     @property
     def model(self) -> nn.Module: ...
 
+    @property
+    def cost(self) -> Cost: ...
+
     def pixel_pass(self, image: Image, question: str) -> PixelPass: ...
+
+
+def counted_pixels(
+    source: PixelSource, looks: Sequence[Look], general: str
+) -> tuple[list[PixelFactors], list[Cost]]:
+    """`pixel_factors` of each look, and what each cost."""
+    found, costs = [], []
+    for look in looks:
+        before = replace(source.cost)
+        found.append(pixel_factors(source, look, general))
+        costs.append(source.cost - before)
+    return found, costs
 
 
 def pixel_factors(source: PixelSource, look: Look, general: str) -> PixelFactors:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from seal.geometry import Box
+from seal.inference.answers.protocol import Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Beginnings:
     mask: Tensor  # (U, P) bool
     next_position: Tensor  # (U,) int64: of the question's first token
     grids: list[SeenGrid]  # of each image
+    costs: list[Cost]  # of reading each up to there
 
 
 @dataclass(slots=True)
@@ -54,6 +56,11 @@ class PromptSource(Protocol):
     @property
     def model(self) -> nn.Module:
         """All of it."""
+        ...
+
+    @property
+    def cost(self) -> Cost:
+        """Of the answer model, so far."""
         ...
 
     @property

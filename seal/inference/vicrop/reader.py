@@ -10,6 +10,7 @@ import numpy as np
 from PIL.Image import Image
 
 from seal.geometry import Box
+from seal.inference.answers.protocol import Cost
 from seal.inference.vicrop.default_layers import FamilyDefaults
 
 GENERAL_QUESTION = "Write a general description of the image."
@@ -55,6 +56,9 @@ class AttentionReader(Protocol):
 
     `layer` counts the language model's blocks from 0.
     """
+
+    # What each look of the last call would have cost alone: several at one image read it together.
+    costs: list[Cost]
 
     @property
     def num_layers(self) -> int:

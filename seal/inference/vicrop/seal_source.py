@@ -13,6 +13,7 @@ from transformers import DynamicCache
 
 from seal.batch import VISUAL_TOKEN
 from seal.geometry import Box, square_padding
+from seal.inference.answers.protocol import Cost
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.vicrop.layer_attention import reading
 from seal.inference.vicrop.prompt_source import Beginnings, PixelPass, SeenGrid
@@ -34,6 +35,10 @@ class SealSource:
     @property
     def model(self) -> VQAModel:
         return self.answer_model.model
+
+    @property
+    def cost(self) -> Cost:
+        return self.answer_model.cost
 
     @property
     def decoder(self) -> Any:
@@ -69,6 +74,10 @@ class SealSource:
             mask,
             batch.position_ids[:, length - 1] + 1,
             [SeenGrid(positions, _seen(image, vision)) for image in images],
+            [
+                Cost(tokens_read=tokens, images=1, pixels=vision.image_size**2)
+                for tokens in mask.sum(1).tolist()
+            ],
         )
 
     def tail(self, question: str) -> list[int]:
@@ -97,11 +106,11 @@ class SealSource:
         )
 
     def count_read(self, *, calls: int, tokens: int) -> None:
-        self.answer_model.cost.calls += calls
-        self.answer_model.cost.tokens_read += tokens
+        self.cost.calls += calls
+        self.cost.tokens_read += tokens
 
     def _count_images(self, images: int, tokens: int) -> None:
-        cost, side = self.answer_model.cost, self.answer_model.model.config.vision.image_size
+        cost, side = self.cost, self.answer_model.model.config.vision.image_size
         cost.images += images
         cost.pixels += images * side**2
         cost.tokens_read += tokens

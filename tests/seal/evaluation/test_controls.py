@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from seal.evaluation.store import read_predictions
 from seal.evaluation.systems import Systems, check_systems
 from seal.geometry import Box
 from seal.images import context_box
+from seal.inference.answers.protocol import Cost
 from seal.pipeline import ProtocolConfig, Question
 from seal.search.locator import LocateRequest
 from seal.search.result import SearchResult
@@ -260,6 +262,30 @@ def test_a_search_that_asks_the_answer_model_is_made_once_and_charged_to_each():
     locator.forget(PICTURE)
     locator.locate(requests)
     assert inner.batches[-1] == 2 and inner.forgotten == [PICTURE]
+
+
+def test_a_search_is_charged_again_to_whoever_it_was_asked_for():
+    class Owing(Asking):
+        def locate(self, requests):
+            for request in requests[::2]:  # both targets of a question share what it costs
+                self.model.account.charge(request, Cost(calls=len(request.question)))
+            return super().locate(requests)
+
+    answers = FirstAnswers(FakeAnswerModel())
+    locator = FirstSearches(Owing(answers.model), answers)
+    requests = [
+        LocateRequest(PICTURE, name, text, 2, asked_for=owner)
+        for owner, text in enumerate(("What is this?", "And that?", "What is this?"))
+        for name in ("mug", "boat")
+    ]
+    locator.locate(requests)
+    first = {owner: replace(cost) for owner, cost in answers.account.by_owner.items()}
+    assert [cost.calls for cost in first.values()] == [13, 9, 13]
+    answers.account.by_owner.clear()
+    before = answers.cost
+    locator.locate(requests)
+    assert answers.account.by_owner == first
+    assert (answers.cost - before).calls == 13 + 9 + 13 + 6  # and a pass of nobody's for each
 
 
 @pytest.mark.parametrize(

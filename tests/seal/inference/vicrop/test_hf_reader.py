@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -140,6 +141,20 @@ def test_every_family_finds_a_crop_by_every_method_and_together_as_alone(family,
         (alone,) = locator.locate([request])
         heat, expected = (r.path[0].heat.to_numpy() for r in (result, alone))
         np.testing.assert_allclose(heat, expected, atol=2e-4 * expected.max())
+
+
+@pytest.mark.parametrize("family", [*DECODERS, "instructblip"])
+@pytest.mark.parametrize("method", ["relative", "gradients"])
+def test_every_look_knows_what_it_would_have_cost_alone(family, method):
+    answers = _answers(family)
+    reader = build_reader(answers, ViCropConfig())
+    looks = [LOOKS[0], Look(LOOKS[0].image, "where?"), *LOOKS[1:2]]
+    getattr(reader, method)(looks, layer=0)
+    together = reader.costs
+    for look, cost in zip(looks, together, strict=True):
+        before = replace(answers.cost)
+        getattr(reader, method)([look], layer=0)
+        assert reader.costs == [cost] == [answers.cost - before]
 
 
 def test_an_image_that_would_be_cut_is_padded_and_its_map_lies_over_the_square():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import tiny_models
 import torch
 
 from seal.geometry import Box
+from seal.inference.answers.protocol import Cost
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.vicrop.config import ViCropConfig
 from seal.inference.vicrop.locator import ViCropLocator
@@ -78,6 +80,34 @@ def test_targets_of_one_question_share_a_map_that_the_first_of_them_pays(answer_
     assert answer_model.cost.calls - calls == 4  # two images, the question and the general one
     assert one.boxes == other.boxes and (one.target, other.target) == ("mug", "boat")
     assert (one.calls, other.calls, third.calls) == ({"map": 1}, {}, {"map": 1})
+
+
+@pytest.mark.parametrize("method", ["rel_att", "grad_att", "pure_grad"])
+def test_what_a_question_costs_does_not_depend_on_those_beside_it(answer_model, method):
+    """Not even on another about the same image, or on the same words about it."""
+    locator = ViCropLocator(answer_model, _config(method=method))
+    asked = [(WIDE, MUG), (WIDE, BOAT), (TALL, MUG), (WIDE, MUG)]
+
+    def costs(questions):
+        requests = [
+            LocateRequest(image, name, question, 2, asked_for=owner)
+            for owner, (image, question) in questions
+            for name in ("mug", "boat")
+        ]
+        answer_model.account.by_owner.clear()
+        before = replace(answer_model.cost)
+        results = locator.locate(requests)
+        owed = answer_model.account.by_owner
+        assert sum(owed.values(), Cost()) == answer_model.cost - before
+        calls = [result.calls for result in results]
+        return {owner: replace(cost) for owner, cost in owed.items()}, calls
+
+    together, calls = costs(list(enumerate(asked)))
+    assert calls == [{"map": 1}, {}] * 4
+    for owner, question in enumerate(asked):
+        alone, own_calls = costs([(owner, question)])
+        assert alone == {owner: together[owner]} and own_calls == [{"map": 1}, {}]
+    assert together[0] == together[3] and together[0].tokens_read < together[1].tokens_read
 
 
 def test_a_result_survives_its_trace(answer_model):
