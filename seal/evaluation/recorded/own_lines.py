@@ -113,7 +113,8 @@ def _question(line: Mapping[str, Any], where: str) -> TaskQuestion:
             ("image", question.image is None or isinstance(question.image, str)),
             ("picture", isinstance(question.picture, str)),
             ("meta", isinstance(question.meta, dict)),
-            ("options", count <= len(LETTERS) and all(isinstance(o, str) for o in question.options)),
+            ("options", all(isinstance(option, str) for option in question.options)),
+            ("options", count <= len(LETTERS)),
             ("labels", all(isinstance(label, str) for label in question.labels)),
             ("answer", right is None or (type(right) is int and 0 <= right < count)),
         )
