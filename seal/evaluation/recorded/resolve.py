@@ -65,7 +65,7 @@ class Questions:
                     )
                 if not most:
                     said[at] = _without(one, key)
-            if most:  # names tell the questions: a row whose name tells none is none of them
+            if most and key == "names":  # a row whose name is no question is none
                 said = [_without(one, "number") for one in said]
         return [self.resolved(one) for one in said]
 

@@ -92,6 +92,16 @@ def test_numbers_of_another_edition_do_not_count_where_words_agree_by_chance():
         known.all_resolved(said)
 
 
+def test_places_tell_questions_of_the_same_words():
+    asked = ["Is it red?", "Is it old?", "Is it red?"]
+    known = Questions([TaskQuestion(f"q{i}", text, f"{i}.jpg") for i, text in enumerate(asked)])
+    said = [
+        Said(f"f:{at}", "", text="yes", hints=Hints(number=at, prompt=f"{asked[at]}\nSay it."))
+        for at in (2, 0, 1)
+    ]
+    assert [one.id for one in known.all_resolved(said)] == ["q2", "q0", "q1"]
+
+
 def test_where_names_tell_the_questions_a_place_tells_none():
     turns = [("red", "blue"), ("blue", "red"), ("blue", "red")]
     known = Questions([TaskQuestion(str(7 + i), "Which?", "a.jpg", o) for i, o in enumerate(turns)])
