@@ -86,6 +86,7 @@ def run_score(run: ScoreRun) -> dict[str, Any]:
     else:
         lines = _foreign(run, spec, task, path)
         _refuse_own_folder(out, path)
+    _require_baseline(run.baseline, lines)
     metrics = benchmark_metrics(task, lines, baseline=baseline, seed=seed)
     if (out / CONFIG).exists():
         _restore(out, path, run, metrics)
@@ -139,12 +140,20 @@ def score_notes(metrics: Mapping[str, Any]) -> list[str]:
 def _score_free(run: ScoreRun, path: Path, out: Path) -> dict[str, Any]:
     annotations = None if run.annotations is None else Path(run.annotations)
     lines = free_predictions(run.task, path, annotations, name=run.name)
+    _require_baseline(run.baseline, lines)
     _refuse_own_folder(out, path)
     write_text(out / PREDICTIONS, as_jsonl(lines))
     baseline = run.baseline or NO_BASELINE
     metrics = free_metrics(run.task, lines, baseline=baseline, seed=run.seed or 0)
     write_metrics(out, metrics)
     return metrics
+
+
+def _require_baseline(baseline: str | None, lines: Sequence[Prediction]) -> None:
+    """What others are to be compared with must have answered something."""
+    systems = dict.fromkeys(line["system"] for line in lines)
+    if baseline is not None and baseline not in systems:
+        raise ValueError(f"baseline={baseline} is none of the systems here: {', '.join(systems)}")
 
 
 def _foreign(run: ScoreRun, spec: TaskSpec, task: Task, path: Path) -> list[Prediction]:

@@ -90,9 +90,9 @@ def _json_rows(path: Path) -> Iterator[AnswerRow]:
             where = f"{path}: {quoted(name)}"
             if not isinstance(value, dict):
                 value = {"text": value}
-            if value.get("id", name) != name:
+            if str(value.get("id", name)) != name:
                 raise ValueError(f"{where} calls itself {quoted(value['id'])}")
-            yield AnswerRow(where, {"id": name, **value})
+            yield AnswerRow(where, {**value, "id": name})
         return
     if not isinstance(content, list):
         raise ValueError(f"{path}: expected a list or an object, got {quoted(content)}")

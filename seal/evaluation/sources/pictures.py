@@ -25,7 +25,7 @@ def row_images(rows: Rows, cells: Mapping[str, tuple[int, str]]) -> BytesImages:
 
 
 def _of_cell(rows: Rows, row: int, column: str) -> bytes:
-    return picture_bytes(rows[row][column], rows.where(row), column)
+    return picture_bytes(rows[row].get(column), rows.where(row), column)
 
 
 def picture_bytes(value: Any, where: str, column: str = "image") -> bytes:

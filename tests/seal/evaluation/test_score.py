@@ -203,6 +203,17 @@ def test_what_is_said_of_another_programs_file_is_not_passed_over_of_ours(tmp_pa
     assert "names its systems; name= is not read" in capsys.readouterr().err
 
 
+def test_a_baseline_that_answered_nothing_is_named(tmp_path):
+    out = run_of_ours(write_bench(tmp_path / "bench"), tmp_path / "run")
+    metrics = run_score(ScoreRun(answers=str(out), out=str(tmp_path / "a"), baseline="guided"))
+    assert list(metrics["paired"]) == ["none_vs_guided"]
+    with pytest.raises(ValueError, match="baseline=giuded is none of the systems here: none, gui"):
+        run_score(ScoreRun(answers=str(out), out=str(tmp_path / "a"), baseline="giuded"))
+    rows = answers(tmp_path / "free.jsonl", [{"id": 1, "text": "a", "labels": "a"}])
+    with pytest.raises(ValueError, match="baseline=x is none of the systems here: answers"):
+        run_score(ScoreRun(task="vicrop_gqa", answers=rows, out=str(tmp_path / "b"), baseline="x"))
+
+
 def test_one_answer_is_not_judged_as_if_every_rotation_had_been_asked(tmp_path):
     bench = write_bench(tmp_path / "bench", images=False)
     path = answers(tmp_path / "a.jsonl", [{"id": "b", "text": "A"}])

@@ -57,7 +57,8 @@ def test_a_number_counts_where_the_words_agree_else_the_words_do():
 
 def test_a_name_of_no_question_is_not_replaced_by_its_place_where_other_rows_are_known_by_theirs():
     def row(name, number, question="Which?", **more):
-        return Said("f:9", "", text="B", hints=Hints((name,), number, question=question, **more))
+        hints = Hints(names=(name,), number=number, question=question, **more)
+        return Said("f:9", "", text="B", hints=hints)
 
     boat = row("a/2", 1, QUESTIONS[1].text)
     with pytest.raises(ValueError, match="f:9: '42' names no question of the benchmark, as other"):
@@ -115,7 +116,7 @@ def test_where_names_tell_the_questions_a_place_tells_none():
         for name in ("7", "9", "1")  # the last is of a question that is gone
     ]
     assert [one.id for one in known.all_resolved(said[:2])] == ["7", "9"]
-    with pytest.raises(ValueError, match="f:1: '1' may be any of"):
+    with pytest.raises(ValueError, match="f:1: '1' names no question of the benchmark, as other"):
         known.all_resolved(said)
 
 
