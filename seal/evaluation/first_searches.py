@@ -39,7 +39,7 @@ class FirstSearches:
         keys = [(id(r.image), r.target, r.question, r.num_targets) for r in requests]
         new = [i for i, key in enumerate(keys) if key not in self._found]
         by_owner = self.answers.account.by_owner
-        before = replace(self.answers.model.cost)
+        before = self.answers.cost
         had = {owner: replace(cost) for owner, cost in by_owner.items()}
         results = dict(zip(new, self.locator.locate([requests[i] for i in new]), strict=True))
         owed = {
@@ -47,7 +47,7 @@ class FirstSearches:
             for owner, cost in by_owner.items()
             if owner in {requests[i].asked_for for i in new}
         }
-        rest = self.answers.model.cost - before - sum(owed.values(), Cost())
+        rest = self.answers.cost - before - sum(owed.values(), Cost())
         share = rest.share(max(1, len(new)))
         for i, result in results.items():
             # The first of an owner's requests stands for all of them, which are asked together.

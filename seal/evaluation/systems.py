@@ -8,6 +8,7 @@ from typing import Any
 from PIL.Image import Image
 
 from seal.evaluation.asked_boxes import AskedBoxes, AskedOracle
+from seal.evaluation.charged_cache import ChargedCache
 from seal.evaluation.controls import (
     CONTROLS,
     ORACLE_CROP,
@@ -24,7 +25,6 @@ from seal.inference.build_locator import build_locator, check_search
 from seal.inference.vicrop.config import ViCropConfig
 from seal.pipeline import ProtocolConfig, Seal
 from seal.pipeline.planner import PlannerConfig
-from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.locator import Locator
 from seal.search.protocol import SearchModel
@@ -77,7 +77,9 @@ class Systems:
         self.known = AskedBoxes()
         self._answers = FirstAnswers(answer_model)
         self.search_model = search_model
-        self._cached = None if search_model is None else CachedModel(search_model)
+        self._cached = None
+        if search_model is not None:
+            self._cached = ChargedCache(search_model, self._answers)
         locators: dict[str, Locator | None] = {}
         for search in dict.fromkeys(map(self.search_of, names)):
             locator: Locator | None = AskedOracle(self.known)

@@ -28,7 +28,8 @@ def mean_costs(predictions: Sequence[Prediction], *, seed: int = 0) -> dict[str,
     """Part -> its mean over one system's questions, with an interval that resamples pictures.
 
     Calls, tokens, pixels and steps are those of the question and of the system alone, whatever
-    several systems of one run shared. Seconds are as they were spent: what is shared is charged to
+    several systems of one run shared; of what a guide asks the answer model itself, questions
+    asked together bear equal parts. Seconds are as they were spent: what is shared is charged to
     the system that came first, and questions asked together share theirs. Questions without an
     answer, and answers of before costs were kept, count as invalid.
     """
