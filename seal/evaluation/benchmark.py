@@ -96,6 +96,11 @@ class BenchmarkRun(ModelChoice):
             rubric_of(self.task)
             check_judge(self.judge, self.judge_api_key_env)
         check_systems(self.systems)
+        if self.baseline not in (*self.systems, "none"):
+            raise ValueError(
+                f"baseline={self.baseline} is none of systems={self.systems}: nothing could be "
+                "compared with it"
+            )
         controlled_system(self.systems, self.control_of)  # says what is wrong with it
         ProtocolConfig.named(self.protocol)
         if self.needs_vsm and self.vsm is None and self.guide == GuideConfig():

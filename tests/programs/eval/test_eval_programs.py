@@ -376,6 +376,7 @@ def test_a_server_answers_by_letters_and_nothing_else(place, tmp_path, capsys):
         ("chat.layout=x", "layout='x' is none of"),
         ("vicrop.view=x", "view='x' is none of pad, as_released"),
         ("systems=[vicrop]", "no search strategy 'vicrop'"),
+        ("baseline=guided", "baseline=guided is none of systems=['none']: nothing could be"),
     ],
 )
 def test_wrong_names_are_told_before_any_model_is_read(place, tmp_path, capsys, setting, said):
