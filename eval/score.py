@@ -25,8 +25,9 @@ the row tells no other order. A question without an answer counts, as invalid. `
 answers are read; else losses are compared, a harness's texts are read as it reads them, and other
 texts in the task's own way; of a run of ours it reads the same texts in another way.
 
-Writes OUT/metrics.json as eval/benchmark does, of our own runs the same bytes; OUT may be a run's
-own folder only to restore its metrics.json when that is gone.
+Writes OUT/metrics.json and results.html as eval/benchmark does, of our own runs the same bytes, and
+another program's answers as predictions.jsonl. OUT may be a run's own folder only to restore its
+metrics.json when that is gone.
 
 vicrop_textvqa, vicrop_vqav2, vicrop_aokvqa, vicrop_gqa, vicrop_docvqa, vicrop_pope and vicrop_vstar
 judge free answers twice: `released` as ViCrop's published numbers were counted, `standard` by the

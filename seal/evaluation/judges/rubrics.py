@@ -20,6 +20,6 @@ def rubric_of(task: str) -> Rubric:
     if task not in RUBRICS:
         raise ValueError(
             f"task={task} is scored without a judge; one grades {', '.join(RUBRICS)}: "
-            "leave judge= away"
+            "leave judge= away; seal eval/score scores what is there"
         )
     return RUBRICS[task]

@@ -85,7 +85,7 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
                 str(of["only_first"]),
                 str(of["only_second"]),
                 f"{of['p_value']:.2g}",
-                {"sign_flip": "sign flips of clusters"}.get(of.get("test", ""), "McNemar, exact"),
+                {"sign_flip": "sign flips"}.get(of.get("test", ""), "McNemar, exact"),
                 _points(of.get("detectable")),
             ))  # fmt: skip
     head = (

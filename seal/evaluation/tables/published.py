@@ -53,34 +53,43 @@ class TablesRun:
                 raise ValueError(f"{key} gives a table columns of their own: say which table=")
 
     def build(self) -> dict[str, FilledTable]:
-        """The tables by name."""
+        """The tables by name, those of `runs` last."""
+        return self.build_papers() | self.build_runs()
+
+    def build_papers(self) -> dict[str, FilledTable]:
+        """Those of papers, and of two runs that are compared."""
         configs = {} if self.table is None else {ONE: self.table}
         tables = {
             name: config.build(groups=self.groups, miniature=self.miniature)
             for name, config in (configs | self.tables).items()
         }
+        if self.compare:
+            tables[COMPARED] = FilledTable(compare_runs(*self.compare, seed=self.seed))
+        return tables
+
+    def build_runs(self) -> dict[str, FilledTable]:
+        """One of each of `runs`."""
+        tables = {}
         for place, run in enumerate(self.runs, start=1):
             try:
                 shown = run_table(read_metrics(Path(run)))
             except ValueError as error:
                 raise ValueError(f"runs: {run}: {error}") from error
             tables[f"run_{place}"] = FilledTable(replace(shown, title=f"{run}: {shown.title}"))
-        if self.compare:
-            compared = compare_runs(*self.compare, seed=self.seed)
-            tables[COMPARED] = FilledTable(compared)
         return tables
 
 
 def write_tables(run: TablesRun) -> list[Path]:
     """Write the tables where `out` says; returns the files."""
     assert run.out is not None
-    out, tables = Path(run.out), run.build()
+    out = Path(run.out)
     single = out.suffix in (*SUFFIXES.values(), ".txt") and not out.is_dir()
     if run.format == "html":
-        page = tables_page(tables, [Path(folder) for folder in run.runs])
+        run.build_runs()  # what cannot be shown is told; the page shows more of each than its table
+        page = tables_page(run.build_papers(), [Path(folder) for folder in run.runs])
         return [page.write(out if single else out / PAGE)]
     show = latex if run.format == "latex" else markdown
-    texts = {name: show(filled.table) for name, filled in tables.items()}
+    texts = {name: show(filled.table) for name, filled in run.build().items()}
     if single:
         write_text(out, "\n\n".join(texts.values()) + "\n")
         return [out]
