@@ -28,7 +28,7 @@ class JudgeConfig:
     attempts: int = 6  # requests for one reply before the question is left ungraded
     timeout: float = 120.0  # seconds for one request
     backoff: float = 1.0  # seconds before the first repetition; doubled for each further one
-    cache: str | None = None  # file of replies; None: $SEAL_CACHE/judge.sqlite; "": none
+    cache: str | None = None  # file of replies; None: $SEAL_CACHE/judge.sqlite; none: not kept
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -46,7 +46,7 @@ class JudgeConfig:
         """None: nothing is kept."""
         if self.cache is None:
             return cache_folder() / "judge.sqlite"
-        return Path(self.cache) if self.cache else None
+        return None if self.cache == "none" else Path(self.cache)
 
 
 def check_judge(judge: str | None, key_name: str) -> str:

@@ -100,7 +100,7 @@ def test_what_was_asked_is_not_asked_again(tmp_path):
         assert graded(again, "good", "bad") == [1.0, None]
         assert again.report()["requests"] == 0 and again.report()["from_cache"] == 3
         assert graded(judge(server, tmp_path, "#other"), "good") == [1.0]  # it may say otherwise
-        assert graded(judge(server, tmp_path, cache=""), "good") == [1.0]
+        assert graded(judge(server, tmp_path, cache="none"), "good") == [1.0]
         assert len(server.asked) == 5
 
 
