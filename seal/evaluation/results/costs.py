@@ -52,6 +52,11 @@ def _cost(line: Prediction) -> Mapping[str, Any]:
     return cost
 
 
+def has_costs(costs: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether any is known: answers of other programs come without."""
+    return any(part["value"] is not None for parts in costs.values() for part in parts.values())
+
+
 def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> Table:
     """System by part, means alone."""
     rows = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seal.evaluation.results.costs import cost_table, mean_costs
+from seal.evaluation.results.costs import cost_table, has_costs, mean_costs
 from seal.evaluation.task import TaskQuestion
 
 
@@ -37,3 +37,9 @@ def test_what_has_no_cost_is_counted_and_in_no_mean(lost):
 def test_costs_are_written_as_people_write_numbers(value, written):
     costs = mean_costs([line("a", "a.jpg", value)])
     assert cost_table({"none": costs}).rows[0][-1] == written
+
+
+def test_answers_of_other_programs_have_no_costs_to_show():
+    recorded = mean_costs([line("a", "a.jpg", 2.0, answer={"text": "A"})])
+    assert not has_costs({"answers": recorded})
+    assert has_costs({"answers": recorded, "none": mean_costs([line("a", "a.jpg", 2.0)])})
