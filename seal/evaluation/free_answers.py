@@ -24,7 +24,7 @@ from seal.files.plain_text import read_text
 from seal.text.letters import LETTERS
 from seal.text.quote import quoted
 
-VERSION = "1"
+VERSION = "2"
 NAMES = ("id", "question_id")
 PAIR = {"original_answer": "original", "crop_answer": "crop"}
 TEXTS = ("text", "prediction", "output")
