@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from seal.metrics.intervals import bootstrap, cluster_numbers
+from seal.metrics.intervals import bootstrap, cluster_numbers, wilson
 from seal.metrics.metric import Metric
 from seal.metrics.power import design_effect, detectable_difference, detectable_mean_difference
 from seal.metrics.sign_flip import sign_flip
@@ -64,6 +64,8 @@ def compare(
 
     clusters: what each item belongs to, the image of a question, say; None: every item is its own.
     Items of one cluster are no independent evidence: they are resampled and flipped together.
+    Where all differences are alike there is nothing to resample: then the interval reaches as far
+    as Wilson's of no item that is otherwise, among as many as there are clusters.
     """
     _same_length(first, second)
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
@@ -77,14 +79,20 @@ def compare(
         test, p_value = MCNEMAR, exact
     else:
         test, p_value = SIGN_FLIP, sign_flip(differences, clusters, seed=seed)
+    count = n if groups is None else int(groups.max()) + 1
+    difference = paired_difference(first, second, clusters=clusters, seed=seed)
+    if difference.low is not None and (differences == differences[0]).all():
+        alike, otherwise = float(differences[0]), wilson(0, count)[1]
+        low, high = max(-1.0, alike - otherwise), min(1.0, alike + otherwise)
+        difference = replace(difference, low=low, high=high)
     return Comparison(
-        paired_difference(first, second, clusters=clusters, seed=seed),
+        difference,
         won,
         lost,
         p_value,
         test,
         exact,
-        n if groups is None else int(groups.max()) + 1,
+        count,
         effect,
         _detectable(differences, binary, effect),
     )

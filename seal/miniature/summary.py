@@ -16,6 +16,7 @@ from seal.evaluation.results.costs import cost_table
 from seal.evaluation.results.result_tables import (
     benchmark_table,
     difference,
+    name_of_test,
     number,
     percent,
     search_table,
@@ -152,14 +153,15 @@ def build_page(
     page.note(
         "The second table is a model of the same size that was trained to answer without crops. "
         f"Guided search against it: {percent(gain['difference'])} points overall, "
-        f"exact McNemar p = {gain['p_value']:.1e}."
+        f"{name_of_test(gain)}: p = {gain['p_value']:.1e}."
     )
     page.heading("Ways to find")
     page.table(_ways(metrics))
     page.note(
         "zoom_eye ends where the search model sees the target (search=by_sight): the VQA LLM of "
         "the miniature was shown whole scenes alone, and what it says of itself about parts of "
-        "them tells little. What systems share is computed once and charged to the first."
+        "them tells little. Seconds of what systems share are charged to the first, all else to "
+        "each."
     )
     page.heading("Does it look?")
     page.table(control_table(found["benchmark"]))

@@ -85,7 +85,7 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
                 str(of["only_first"]),
                 str(of["only_second"]),
                 f"{of['p_value']:.2g}",
-                {"sign_flip": "sign flips"}.get(of.get("test", ""), "McNemar, exact"),
+                name_of_test(of),
                 _points(of.get("detectable")),
             ))  # fmt: skip
     head = (
@@ -95,6 +95,11 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table(
         "two systems on the same questions, credit in points of a hundred", head, tuple(rows)
     )
+
+
+def name_of_test(of: Mapping[str, Any]) -> str:
+    """What the p-value of two systems is of."""
+    return "sign flips" if of.get("test") == "sign_flip" else "McNemar, exact"
 
 
 def detectable_table(detectable: Mapping[str, Mapping[str, Any]]) -> Table:

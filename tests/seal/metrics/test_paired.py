@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from seal.metrics.intervals import wilson
 from seal.metrics.paired import compare, mcnemar, paired_difference
 
 
@@ -20,6 +21,16 @@ def test_mcnemar_is_the_exact_binomial_test_of_the_discordant_pairs(only_first, 
 def test_mcnemar_survives_thousands_of_pairs():
     assert mcnemar(3000, 3000) == 1.0
     assert 0 <= mcnemar(1000, 3000) < 1e-200
+
+
+@pytest.mark.parametrize("sizes", [1, 4])
+def test_systems_that_never_differed_may_differ_on_questions_not_asked(sizes):
+    clusters = [number // sizes for number in range(40)]
+    same = compare([1, 0] * 20, [1, 0] * 20, clusters=clusters).difference
+    assert same.value == 0 and same.high == -same.low == wilson(0, 40 // sizes)[1] > 0.05
+    best = compare([1] * 40, [0] * 40, clusters=clusters).difference
+    assert (best.low, best.high) == (pytest.approx(1 - same.high), 1)
+    assert compare([1, 0], [1, 0], clusters="aa").difference.low is None
 
 
 def test_a_comparison_counts_who_alone_was_right():

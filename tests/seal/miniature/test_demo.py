@@ -188,5 +188,5 @@ def test_metrics_json_holds_what_is_promised_and_the_page_is_written(tmp_path):
     assert set(metrics["controls"]) == set(CONTROLS)
     page = report.read_text()
     assert "Does it look?" in page and page.count("FAULT, the gain survives") == 2
-    assert "ways to find what a question needs" in page and "-100.0 [-100.0, -100.0]" in page
+    assert "ways to find what a question needs" in page and "-100.0 [-100.0, -67.6]" in page
     assert "SEAL in miniature" in report.read_text()
