@@ -90,8 +90,10 @@ class BenchmarkRun(ModelChoice):
         self.task, self.scoring = spec.name, default_scoring(spec, self.scoring)
         if self.scoring == "as_released":
             self.protocol = "as_released"
-        if self.batch < 1:
-            raise ValueError(f"batch={self.batch} must be at least 1")
+        if self.batch < 1 or self.seed < 0:
+            raise ValueError(
+                f"batch={self.batch} must be at least 1 and seed={self.seed} not negative"
+            )
         if self.judge is not None:
             rubric_of(self.task)
             check_judge(self.judge, self.judge_api_key_env)

@@ -69,6 +69,8 @@ class Benchmark:
         """Ask what has not been asked yet, `batch` questions at a time; returns all lines."""
         shard = shard or Shard()
         questions = self.task.questions()
+        if not systems.reads_marks_as_letters:
+            self._refuse_marks(questions)
         store = PredictionStore(self.folder, line_key, rank=shard.rank, world_size=shard.world_size)
         shard.wait()  # nobody writes before everybody has read what was there
         if shard.rank == 0:
@@ -98,6 +100,21 @@ class Benchmark:
         lines = store.merge(order) if shard.rank == 0 else []
         shard.wait()
         return lines
+
+    def _refuse_marks(self, questions: Sequence[TaskQuestion]) -> None:
+        """Before anything is asked, of questions that the answer model would not read as they are.
+
+        Raises:
+            ValueError: one contains a mark, with its id.
+        """
+        for question in questions:
+            reads_losses = self.scoring.reads == "losses"
+            options = question.options if reads_losses else ()
+            texts = () if reads_losses else self._texts(question)
+            try:
+                Question(None, question.text, options, final_texts=texts).refuse_marks()
+            except ValueError as error:
+                raise ValueError(f"{self.task.name}, question {question.id}: {error}") from error
 
     def _predict_part(
         self, questions: Sequence[TaskQuestion], systems: Systems, store: PredictionStore

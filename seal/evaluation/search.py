@@ -99,9 +99,10 @@ class SearchRun(ModelChoice):
                 f"photographs, or guide={ANNOTATED}, which knows the boxes"
             )
         ProtocolConfig.named(self.protocol)
-        if self.batch < 1 or self.traces < 0:
+        if self.batch < 1 or self.traces < 0 or self.seed < 0:
             raise ValueError(
-                f"batch={self.batch} must be at least 1 and traces={self.traces} not negative"
+                f"batch={self.batch} must be at least 1, traces={self.traces} and "
+                f"seed={self.seed} not negative"
             )
 
     @property

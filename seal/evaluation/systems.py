@@ -108,6 +108,11 @@ class Systems:
             for name in names
         }
 
+    @property
+    def reads_marks_as_letters(self) -> bool:
+        """Whether the answer model takes <image> and the like for plain text."""
+        return self._answers.reads_marks_as_letters
+
     def search_of(self, system: str) -> str:
         """The name of the search that a system makes."""
         return searches_as(system, self.control_of)

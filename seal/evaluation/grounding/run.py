@@ -62,6 +62,8 @@ class GroundingRun(ModelChoice):
         self.guide.require_models(answers=False, vsm=self.vsm is not None)
         if self.batch < 1 or (self.limit is not None and self.limit < 1):
             raise ValueError(f"batch={self.batch} and limit={self.limit} must be at least 1")
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed} must not be negative")
 
     @property
     def masks(self) -> bool:

@@ -220,6 +220,16 @@ def test_questions_come_back_from_their_lines(bench, tmp_path):
     assert [TaskQuestion.from_dict(line["question"]) for line in lines] == task(bench).questions()
 
 
+@pytest.mark.parametrize("scoring", ["likelihood", "letter"])
+def test_a_question_with_a_mark_is_named_before_anything_is_asked(bench, tmp_path, scoring):
+    path = bench / "direct_attributes" / "b.json"
+    path.write_text(path.read_text().replace("The boat is black.", "The <image> is black."))
+    asked = systems(("none",))
+    with pytest.raises(ValueError, match=r"question direct_attributes/b.*contains <image>"):
+        Benchmark(task(bench), tmp_path / "out", scoring=scoring).predict(asked)
+    assert asked._answers.model.scored == [] and read_predictions(tmp_path / "out") == []
+
+
 def test_a_changed_question_or_picture_is_asked_anew_and_the_others_are_not(
     bench, tmp_path, capsys
 ):

@@ -250,6 +250,7 @@ def test_traces_are_drawn_with_what_was_looked_at(task, tmp_path):
         ({"strategies": []}, "must name some"),
         ({"protocol": "released"}, "known: default, as_released"),
         ({"batch": 0}, "batch=0 must be at least 1"),
+        ({"seed": -1}, "seed=-1 not negative"),
         ({"dtype": "half"}, "float32, bfloat16, float16"),
     ],
 )
