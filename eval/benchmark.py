@@ -51,6 +51,8 @@ def main(run: BenchmarkRun) -> None:
         if "controls" in metrics:
             print(markdown(control_table(metrics)), end="\n\n")
             print("\n".join(control_verdicts(metrics)), end="\n\n")
+        for error in metrics["errors"]:
+            print(f"error: {error}")
         print(f"written: {run.out}")
 
 

@@ -91,6 +91,16 @@ def test_the_same_command_again_asks_nothing_and_gives_the_same_numbers(place, d
     assert "| guided" in capsys.readouterr().out
 
 
+def test_a_damaged_picture_is_told_beside_the_numbers(place, tmp_path, capsys):
+    bench = write_bench(tmp_path / "bench")
+    image = next(p for p in (bench / "direct_attributes").iterdir() if p.suffix != ".json")
+    image.write_bytes(image.read_bytes()[:60])
+    more = (f"benchmark={bench}", f"vqa={place / 'vqa'}", "systems=[none]", "device=cpu")
+    assert run_program("eval/benchmark", *more, f"out={tmp_path / 'o'}") == 0
+    told = capsys.readouterr().out
+    assert "error: " in told and f"{image.name}: the image is damaged" in told
+
+
 def test_other_settings_do_not_mix_into_a_run(place, done, capsys):
     assert benchmark(place, done, "targets=annotated", "protocol=as_released") == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
