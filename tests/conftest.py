@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # Before torch is loaded, here and in what tests start: as many tests run side by side as there are
 # cores, and threads of one that wait for those of another take ten times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell gives what it starts in the background no Ctrl-C; programs under test must get theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Hooks: pytest finds them by their names.
 from golden_report import pytest_collection_modifyitems as pytest_collection_modifyitems
