@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
-from tqdm import tqdm
 
 from seal.evaluation.benchmark_images import BytesImages
 from seal.evaluation.judges.graded import judged_by
@@ -21,6 +20,7 @@ from seal.evaluation.results.results_page import write_results
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.scorings.scoring import Wording
 from seal.evaluation.shards import Shard
+from seal.evaluation.shared_out import share_out
 from seal.evaluation.shared_search import SUFFIX, Unit, batches, parted, units
 from seal.evaluation.store import METRICS, Key, PredictionStore, content_digest, write_json
 from seal.evaluation.systems import Systems
@@ -67,38 +67,35 @@ class Benchmark:
         self, systems: Systems, *, batch: int = 8, shard: Shard | None = None
     ) -> list[Prediction]:
         """Ask what has not been asked yet, `batch` questions at a time; returns all lines."""
-        shard = shard or Shard()
         questions = self.task.questions()
         if not systems.reads_marks_as_letters:
             self._refuse_marks(questions)
-        store = PredictionStore(self.folder, line_key, rank=shard.rank, world_size=shard.world_size)
-        shard.wait()  # nobody writes before everybody has read what was there
-        if shard.rank == 0:
-            store.gather()
-        shard.wait()
-        # Whole batches go to processes, so that what is put together, which may decide the last
-        # bit of a number, is the same for any number of them.
-        mine = shard.take(list(batches(questions, batch, self.share_search)))
-        total = sum(map(len, mine))
-        bar = tqdm(total=total, desc=self.task.name, unit="question", disable=shard.rank > 0)
         changed = 0
-        for part in mine:
+
+        def work(part: Sequence[TaskQuestion], store: PredictionStore) -> None:
+            nonlocal changed
             changed += self._predict_part(part, systems, store)
-            bar.update(len(part))
-        bar.close()
-        if changed:
-            tqdm.write(
-                f"{changed} answers were to questions or pictures that have changed since; they "
-                "were asked anew",
-                file=sys.stderr,
-            )
-        shard.wait()
+
         order: dict[Key, int] = {
             (question.id, name): number
             for number, (question, name) in enumerate(product(questions, systems.seals))
         }
-        lines = store.merge(order) if shard.rank == 0 else []
-        shard.wait()
+        lines = share_out(
+            self.folder,
+            line_key,
+            list(batches(questions, batch, self.share_search)),
+            work,
+            order,
+            shard=shard or Shard(),
+            title=self.task.name,
+            unit="question",
+        )
+        if changed:
+            print(
+                f"{changed} answers were to questions or pictures that have changed since; they "
+                "were asked anew",
+                file=sys.stderr,
+            )
         return lines
 
     def _refuse_marks(self, questions: Sequence[TaskQuestion]) -> None:

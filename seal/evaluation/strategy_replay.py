@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
-from tqdm import tqdm
 
 from seal.evaluation.human_prior import (
     Scanpaths,
@@ -18,7 +17,8 @@ from seal.evaluation.human_prior import (
     without_scanpath,
 )
 from seal.evaluation.shards import Shard
-from seal.evaluation.store import PredictionStore, content_digest
+from seal.evaluation.shared_out import in_batches, share_out
+from seal.evaluation.store import Key, PredictionStore, content_digest
 from seal.evaluation.systems import Known
 from seal.evaluation.task import Prediction
 from seal.evaluation.tasks.visual_search import SearchTarget, SearchTask
@@ -70,36 +70,28 @@ class StrategyReplay:
 
         traced: ids whose lines keep the maps.
         """
-        shard = shard or Shard()
         targets = self.task.targets()
-        store = PredictionStore(
-            self.folder, search_key, rank=shard.rank, world_size=shard.world_size
-        )
-        shard.wait()  # nobody writes before everybody has read what was there
-        if shard.rank == 0:
-            store.gather()
-        shard.wait()
         by_image: dict[str, list[SearchTarget]] = {}
         for target in targets:
             by_image.setdefault(target.image, []).append(target)
-        names = list(by_image)
-        # Whole batches go to processes, so that what is put together, which may decide the last
-        # bit of a number, is the same for any number of them.
-        mine = shard.take([names[i : i + batch] for i in range(0, len(names), batch)])
-        total = sum(map(len, mine))
-        bar = tqdm(total=total, desc=self.task.name, unit="image", disable=shard.rank > 0)
-        for part in mine:
+
+        def work(part: Sequence[str], store: PredictionStore) -> None:
             self._search_part([t for path in part for t in by_image[path]], store, set(traced))
-            bar.update(len(part))
-        bar.close()
-        shard.wait()
-        order: dict[tuple[str, ...], int] = {
+
+        order: dict[Key, int] = {
             (target.id, name): number
             for number, (target, name) in enumerate(product(targets, self.locators))
         }
-        lines = store.merge(order) if shard.rank == 0 else []
-        shard.wait()
-        return lines
+        return share_out(
+            self.folder,
+            search_key,
+            in_batches(list(by_image), batch),
+            work,
+            order,
+            shard=shard or Shard(),
+            title=self.task.name,
+            unit="image",
+        )
 
     def _search_part(
         self, targets: Sequence[SearchTarget], store: PredictionStore, traced: set[str]

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
-from tqdm import tqdm
 
 from seal.data.masks import mask_to_rle
 from seal.evaluation.grounding.referred import GroundingSet, Referred
 from seal.evaluation.shards import Shard
-from seal.evaluation.store import Key, PredictionStore, content_digest
+from seal.evaluation.shared_out import in_batches, share_out
+from seal.evaluation.store import PredictionStore, content_digest
 from seal.evaluation.task import Prediction
 from seal.geometry import Box
 from seal.search.locator import LocateRequest, Locator
@@ -45,31 +45,23 @@ class GroundedExpressions:
 
     def predict(self, *, batch: int = 8, shard: Shard | None = None) -> list[Prediction]:
         """All lines, on the first process; `batch` images at a time."""
-        shard = shard or Shard()
-        store = PredictionStore(
-            self.folder, grounding_key, rank=shard.rank, world_size=shard.world_size
-        )
-        shard.wait()  # nobody writes before everybody has read what was there
-        if shard.rank == 0:
-            store.gather()
-        shard.wait()
         by_image: dict[str, list[Referred]] = {}
         for item in self.found.items:
             by_image.setdefault(item.image, []).append(item)
-        names = list(by_image)
-        # Whole batches: what is put together is the same for any number of processes.
-        mine = shard.take([names[i : i + batch] for i in range(0, len(names), batch)])
-        total = sum(map(len, mine))
-        bar = tqdm(total=total, desc=TASK, unit="image", disable=shard.rank > 0)
-        for part in mine:
+
+        def work(part: Sequence[str], store: PredictionStore) -> None:
             self._answer_part({image: by_image[image] for image in part}, store)
-            bar.update(len(part))
-        bar.close()
-        shard.wait()
-        order: dict[Key, int] = {(item.id,): i for i, item in enumerate(self.found.items)}
-        lines = store.merge(order) if shard.rank == 0 else []
-        shard.wait()
-        return lines
+
+        return share_out(
+            self.folder,
+            grounding_key,
+            in_batches(list(by_image), batch),
+            work,
+            {(item.id,): i for i, item in enumerate(self.found.items)},
+            shard=shard or Shard(),
+            title=TASK,
+            unit="image",
+        )
 
     def _answer_part(self, part: dict[str, list[Referred]], store: PredictionStore) -> None:
         asked: dict[str, str] = {}
