@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from PIL.Image import Image
 
@@ -31,6 +30,8 @@ from seal.pipeline import Answer, Question
 from seal.search.draw_map import map_cells
 
 TARGET_SOURCES = ("model", "annotated")
+# By question: its credit, its cluster, and the splits that it counts in.
+Credits: TypeAlias = dict[str, tuple[float, str, tuple[str, ...]]]
 DISCORDANT = 0.2  # share of questions on which two systems differ, to say what n can show
 
 
@@ -117,7 +118,9 @@ class Benchmark:
         self, questions: Sequence[TaskQuestion], systems: Systems, store: PredictionStore
     ) -> int:
         """How many of the answers that were there answered something else."""
-        digests = {q.id: self._digest(q) for q in questions}
+        pictures = dict.fromkeys(q.image for q in questions if q.image is not None)
+        known = {name: self.task.images.digest(name) for name in pictures}  # each read once
+        digests = {q.id: "none" if q.image is None else known[q.image] for q in questions}
         contents = {q.id: content_digest(q.to_dict(), digests[q.id]) for q in questions}
         asked = {
             (q.id, name): systems.asked(name, contents[q.id])
@@ -165,9 +168,6 @@ class Benchmark:
         store.add(lines)
         systems.forget(images.values())
         return changed
-
-    def _digest(self, question: TaskQuestion) -> str:
-        return "none" if question.image is None else self.task.images.digest(question.image)
 
     def _known(self, question: TaskQuestion, digests: Mapping[str, str]) -> TaskQuestion:
         """Tables hold a picture again for each of its questions, under as many names."""
@@ -254,14 +254,17 @@ def benchmark_metrics(
     by_system: dict[str, list[Prediction]] = {}
     for line in predictions:
         by_system.setdefault(line["system"], []).append(line)
+    credits = {name: _credits(task, lines) for name, lines in by_system.items()}
     paired = {
-        f"{name}_vs_{baseline}": paired_splits(task, lines, by_system[baseline], seed=seed)
-        for name, lines in by_system.items()
+        f"{name}_vs_{baseline}": _paired(credits[name], credits[baseline], seed)
+        for name in by_system
         if baseline in by_system and name != baseline
     }
-    controls = compare_controls(
-        by_system, partial(paired_splits, task, seed=seed), baseline=baseline, seed=seed
-    )
+
+    def pair(first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Any]:
+        return _paired(credits[first[0]["system"]], credits[second[0]["system"]], seed)
+
+    controls = compare_controls(by_system, pair, baseline=baseline, seed=seed)
     return {
         "task": task.name,
         "task_version": task.version,
@@ -311,25 +314,34 @@ def paired_splits(
 
     What either is not judged on is left out; questions of one picture go together.
     """
-    credits: dict[str, list[tuple[float, float, str]]] = {}
-    others = {line["id"]: line for line in second}
-    for line in first:
-        if line["id"] not in others:
-            continue
+    return _paired(_credits(task, first), _credits(task, second), seed)
+
+
+def _credits(task: Task, lines: Sequence[Prediction]) -> Credits:
+    """What each line earned, of those that are judged; every line is scored once."""
+    found: Credits = {}
+    for line in lines:
         question = TaskQuestion.from_dict(line["question"])
-        a, b = (task.score(question, of)["credit"] for of in (line, others[line["id"]]))
-        if a is None or b is None:
-            continue
-        for split in task.splits_of(question):
-            credits.setdefault(split, []).append((a, b, question.cluster))
+        credit = task.score(question, line)["credit"]
+        if credit is not None:
+            found[line["id"]] = credit, question.cluster, task.splits_of(question)
+    return found
+
+
+def _paired(first: Credits, second: Credits, seed: int) -> dict[str, Any]:
+    pairs: dict[str, list[tuple[float, float, str]]] = {}
+    for name, (credit, cluster, splits) in first.items():
+        if name in second:
+            for split in splits:
+                pairs.setdefault(split, []).append((credit, second[name][0], cluster))
     return {
         split: compare(
-            [a for a, _, _ in pairs],
-            [b for _, b, _ in pairs],
-            clusters=[cluster for *_, cluster in pairs],
+            [a for a, _, _ in of],
+            [b for _, b, _ in of],
+            clusters=[cluster for *_, cluster in of],
             seed=seed,
         ).to_dict()
-        for split, pairs in credits.items()
+        for split, of in pairs.items()
     }
 
 

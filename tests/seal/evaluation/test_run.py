@@ -9,6 +9,7 @@ from fakes import FakeAnswerModel, FakeSearchModel
 from PIL import Image
 from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 
+from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.results.failures import write_failures
 from seal.evaluation.run import Benchmark, benchmark_metrics
@@ -257,3 +258,17 @@ def test_a_benchmark_that_moved_is_the_same_one(bench, tmp_path):
     again = systems(("none",))
     assert len(Benchmark(task(tmp_path / "elsewhere"), tmp_path / "out").predict(again)) == 4
     assert not again._answers.model.scored
+
+
+def test_a_picture_of_several_questions_is_read_once_for_its_digest(tmp_path, monkeypatch):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    lines = [{"id": n, "image": "a.png", "question": f"{n}?", "answers": ["red"]} for n in "xyz"]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    read = []
+    digest = FolderImages.digest
+    monkeypatch.setattr(
+        FolderImages, "digest", lambda self, name: read.append(name) or digest(self, name)
+    )
+    own = task_named("own").task(str(tmp_path / "q.jsonl"))
+    made = Benchmark(own, tmp_path / "out", scoring="free").predict(systems(("none",)), batch=3)
+    assert len(made) == 3 and read == ["a.png"]
