@@ -24,7 +24,8 @@ from seal.evaluation.judges.rubrics import RUBRICS, rubric_of
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.results.failures import FAILURES, write_failures
 from seal.evaluation.results.results_page import RESULTS
-from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
+from seal.evaluation.run import Benchmark
+from seal.evaluation.run_metrics import benchmark_metrics, write_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.shared_search import units

@@ -16,7 +16,8 @@ from seal.evaluation.judges.graded import said_of
 from seal.evaluation.judges.judge import Grade, Judge
 from seal.evaluation.judges.rubrics import rubric_of
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
+from seal.evaluation.run import line_key
+from seal.evaluation.run_metrics import benchmark_metrics, write_metrics
 from seal.evaluation.store import (
     ENVIRONMENT,
     PREDICTIONS,

@@ -19,7 +19,8 @@ from seal.evaluation.recorded.forms import FORMS, read_said
 from seal.evaluation.recorded.lines import Recording, as_jsonl, recorded_lines
 from seal.evaluation.recorded.own_lines import check_line, is_own, own_lines
 from seal.evaluation.results.result_tables import benchmark_table, free_answers_table
-from seal.evaluation.run import benchmark_metrics, line_key, write_metrics
+from seal.evaluation.run import line_key
+from seal.evaluation.run_metrics import benchmark_metrics, write_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.store import CONFIG, METRICS, PREDICTIONS, latest, write_text
 from seal.evaluation.task import Prediction, Task, TaskQuestion

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -15,6 +12,7 @@ from seal.evaluation.export.answers import exported_answers
 from seal.evaluation.export.lmms_eval import lmms_eval_samples
 from seal.evaluation.export.upload import write_upload
 from seal.evaluation.export.vlmevalkit import vlmevalkit_table
+from seal.evaluation.sources.delimited import delimited_line
 from seal.evaluation.sources.workbook import write_workbook
 from seal.evaluation.store import CONFIG
 from seal.files.whole import write_whole
@@ -56,15 +54,8 @@ def run_export(run: ExportRun) -> int:
         if out.suffix.lower() == ".xlsx":
             write_workbook(out, columns, rows)
         else:
-            write_whole(out, _tsv(columns, rows))
+            write_whole(out, "".join(map(delimited_line, [columns, *rows])))
     return len(answers)
-
-
-def _tsv(columns: list[str], rows: list[list[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerows([columns, *rows])
-    return text.getvalue()
 
 
 def _seed(folder: Path) -> int:

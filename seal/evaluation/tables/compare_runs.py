@@ -9,7 +9,8 @@ from seal.evaluation.judges.graded import judged_by
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.recorded.own_lines import own_lines
 from seal.evaluation.results.result_tables import paired_table
-from seal.evaluation.run import line_key, paired_splits
+from seal.evaluation.run import line_key
+from seal.evaluation.run_metrics import paired_splits
 from seal.evaluation.store import latest, read_predictions
 from seal.evaluation.task import Prediction, Task
 from seal.pages.table import Table

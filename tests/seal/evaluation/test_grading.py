@@ -11,7 +11,7 @@ from chat_server import ChatServer
 from seal.evaluation.grading import JudgeRun, run_judge
 from seal.evaluation.judges.config import JudgeConfig
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.run import benchmark_metrics
+from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.task import TaskQuestion
 from seal.failure import FailedError
 

@@ -12,7 +12,8 @@ from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 from seal.evaluation.benchmark_images import FolderImages
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.results.failures import write_failures
-from seal.evaluation.run import Benchmark, benchmark_metrics
+from seal.evaluation.run import Benchmark
+from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.shards import Shard
 from seal.evaluation.store import read_predictions, settle
 from seal.evaluation.systems import Systems

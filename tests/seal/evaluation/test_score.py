@@ -10,7 +10,8 @@ from golden_files import SAMPLES, needs_samples
 from vstar_folder import ANNOTATIONS, write_bench
 
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.run import Benchmark, benchmark_metrics, write_metrics
+from seal.evaluation.run import Benchmark
+from seal.evaluation.run_metrics import benchmark_metrics, write_metrics
 from seal.evaluation.score import ScoreRun, run_score, score_notes
 from seal.evaluation.store import settle
 from seal.evaluation.systems import Systems

@@ -10,7 +10,8 @@ from fakes import FakeAnswerModel, FakeSearchModel
 from PIL import Image
 
 from seal.evaluation.benchmark_images import FolderImages
-from seal.evaluation.run import Benchmark, benchmark_metrics
+from seal.evaluation.run import Benchmark
+from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.shared_search import batches, units
 from seal.evaluation.store import read_predictions
 from seal.evaluation.systems import Systems

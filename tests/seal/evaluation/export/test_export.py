@@ -11,7 +11,8 @@ from vstar_folder import write_bench
 from seal.evaluation.export.answers import exported_answers
 from seal.evaluation.export.run import ExportRun, run_export
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.run import benchmark_metrics, line_key
+from seal.evaluation.run import line_key
+from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.score import ScoreRun, run_score
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.sources.workbook import read_workbook

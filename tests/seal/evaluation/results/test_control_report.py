@@ -17,7 +17,8 @@ from seal.evaluation.results.control_report import (
     touching,
     verdict_of,
 )
-from seal.evaluation.run import Benchmark, benchmark_metrics
+from seal.evaluation.run import Benchmark
+from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.systems import Systems
 from seal.geometry import Box
 from seal.metrics.paired import compare

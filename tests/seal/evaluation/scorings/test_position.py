@@ -9,7 +9,7 @@ from golden_files import SAMPLES, needs_samples
 
 from seal.evaluation.judged import choices_of
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.run import benchmark_metrics
+from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.task import TaskQuestion
 from seal.text.letters import LETTERS

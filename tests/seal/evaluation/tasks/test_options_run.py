@@ -8,7 +8,8 @@ from fakes import FakeAnswerModel, FakeSearchModel
 from option_lines import picture, table
 
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.run import Benchmark, benchmark_metrics
+from seal.evaluation.run import Benchmark
+from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import TaskQuestion

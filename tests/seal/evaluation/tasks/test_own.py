@@ -7,7 +7,8 @@ from fakes import FakeAnswerModel
 from PIL import Image
 
 from seal.evaluation.named_tasks import task_named
-from seal.evaluation.run import Benchmark, benchmark_metrics
+from seal.evaluation.run import Benchmark
+from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.systems import Systems
 from seal.geometry import Box
 from seal.pipeline import ProtocolConfig
