@@ -2,7 +2,7 @@
 
 A test names its group, `@pytest.mark.goldens("losses")`; `golden_report.py` skips it where there is
 no golden set, and fails it where the set lacks a file of the group or holds an altered one. Files
-of ViCrop's set begin with `vicrop/`: `golden_arrays("vicrop/boxes")`.
+of ViCrop's set begin with `vicrop/`, of AVG-LLaVA's with `avg/`: `golden_arrays("vicrop/boxes")`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def _golden_folder() -> Path:
 
 GOLDENS = _golden_folder()
 VICROP = Path(os.environ.get("SEAL_GOLDENS_VICROP") or _SHARED / "goldens_vicrop")
-_VICROP_MARK = "vicrop/"
+AVG = Path(os.environ.get("SEAL_GOLDENS_AVG") or _SHARED / "goldens_avg")
+# Sets beside the first one: files begin with the name and a slash, groups with it and a line.
+_OTHERS = ("vicrop", "avg")
 
 _TOKENIZERS = (
     *(
@@ -81,6 +83,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         )
         for model in ("llava", "qwen", "blip")
     },
+    "avg_losses": ("avg/losses.json",),
 }
 OWN_GROUPS = ("tokenizer", "conversation", "losses", "search", "splits")
 
@@ -106,7 +109,8 @@ def _group_files(group: str) -> list[str]:
     """Raises OSError or ValueError where a JSON that names further files cannot be read."""
     files = set(GROUPS[group])
     for name in GROUPS[group]:
-        place = _VICROP_MARK if name.startswith(_VICROP_MARK) else ""
+        other = _other_set(name, "/")
+        place = f"{other}/" if other else ""
         if name.endswith(".json") and "/" not in name.removeprefix(place):
             pictures = _named_pictures(golden_json(name.removesuffix(".json")))
             files |= {place + picture for picture in pictures}
@@ -134,9 +138,10 @@ def _altered() -> frozenset[str]:
 @cache
 def why_skipped(group: str) -> str | None:
     """The reason to skip the tests of a group; None: they have to run."""
-    if group.startswith("vicrop_"):
-        lacking = f"no golden vectors in {VICROP}; set SEAL_GOLDENS_VICROP to their folder"
-        return None if VICROP.is_dir() else lacking
+    if other := _other_set(group, "_"):
+        lacking = f"no golden vectors in {_folder(other)}"
+        way_out = f"set SEAL_GOLDENS_{other.upper()} to their folder"
+        return None if _folder(other).is_dir() else f"{lacking}; {way_out}"
     if not GOLDENS.is_dir():
         return f"no golden vectors in {GOLDENS}; set SEAL_GOLDENS to their folder"
     if GOLDENS == OWN and group not in OWN_GROUPS:
@@ -153,7 +158,8 @@ def what_is_wrong(group: str) -> str | None:
         return f"golden group {group}: cannot be read: {error}"
     missing = [name for name in files if not golden_path(name).is_file()]
     if missing:
-        folder = VICROP if group.startswith("vicrop_") else GOLDENS
+        other = _other_set(group, "_")
+        folder = _folder(other) if other else GOLDENS
         return f"golden group {group}: {folder} lacks {', '.join(missing)}"
     altered = _altered().intersection(files)
     if altered:
@@ -164,10 +170,19 @@ def what_is_wrong(group: str) -> str | None:
     return None
 
 
+def _other_set(name: str, mark: str) -> str | None:
+    """Which of the other sets a file (mark `/`) or a group (mark `_`) is of; None: the first."""
+    return next((other for other in _OTHERS if name.startswith(other + mark)), None)
+
+
+def _folder(other: str) -> Path:
+    return {"vicrop": VICROP, "avg": AVG}[other]
+
+
 def golden_path(name: str) -> Path:
-    """A file of the golden set, or of ViCrop's."""
-    if name.startswith(_VICROP_MARK):
-        return VICROP / name.removeprefix(_VICROP_MARK)
+    """A file of the golden set, or of ViCrop's or AVG-LLaVA's."""
+    if other := _other_set(name, "/"):
+        return _folder(other) / name.removeprefix(f"{other}/")
     return GOLDENS / name
 
 
