@@ -27,7 +27,8 @@ def test_each_picture_has_its_own_loss_and_a_constant_on_its_scores_changes_noth
 
 
 def test_of_levels_with_one_loss_the_coarser_is_the_best():
-    assert best_levels(torch.tensor([[0.5, 0.2, 0.2, 0.2], [0.1, 0.1, 0.1, 0.1]])).tolist() == [1, 0]
+    feedback = torch.tensor([[0.5, 0.2, 0.2, 0.2], [0.1, 0.1, 0.1, 0.1]])
+    assert best_levels(feedback).tolist() == [1, 0]
 
 
 def test_the_feedback_gets_no_gradient():
