@@ -39,6 +39,7 @@ class FirstAnswers:
         self.names_missing: bool = getattr(model, "names_missing", False)
         self.scores_options: bool = getattr(model, "scores_options", True)
         self.reads_marks_as_letters: bool = getattr(model, "reads_marks_as_letters", False)
+        self.counts_visual_tokens: bool = getattr(model, "counts_visual_tokens", False)
         again = Account()  # of a model that keeps no account, what is charged again
         self.account: Account = getattr(model, "account", again)
         self._again = again.total

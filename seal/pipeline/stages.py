@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
@@ -65,8 +65,10 @@ class ShowSearchTell:
         self._tell(questions, answers)
         told = time.perf_counter()
         settings = self.answer_model.settings()
-        spent = _each(self.answer_model.cost - unspent, owned, len(answers))
-        planning = _each(planned - unspent, plans, len(answers))
+        counted = getattr(self.answer_model, "counts_visual_tokens", False)
+        unknown = () if counted else ("visual_tokens",)  # a server does not tell them apart
+        spent = _each(self.answer_model.cost - unspent, owned, len(answers), unknown)
+        planning = _each(planned - unspent, plans, len(answers), unknown)
         for answer, cost, plan in zip(answers, spent, planning, strict=True):
             answer.answered_by = settings
             answer.cost = _cost(answer.searches)
@@ -290,13 +292,19 @@ def _cost(results: Sequence[SearchResult]) -> dict[str, Any]:
     return {"visits": sum(len(result.path) for result in results), "calls": dict(calls)}
 
 
-def _each(spent: Cost, owned: Mapping[Hashable, Cost], among: int) -> list[dict[str, float]]:
+def _each(
+    spent: Cost, owned: Mapping[Hashable, Cost], among: int, unknown: Container[str]
+) -> list[dict[str, float]]:
     """What was spent on each question: what is known of it, and an equal part of the rest, such as
-    what a search asked the model about regions.
+    what a search asked the model about regions. Without the `unknown` parts.
     """
     known = [owned.get(i, Cost()) for i in range(among)]
     rest = spent - sum(known, Cost())
     return [
-        {name: round(value, 6) for name, value in asdict(cost + rest.share(among)).items()}
+        {
+            name: round(value, 6)
+            for name, value in asdict(cost + rest.share(among)).items()
+            if name not in unknown
+        }
         for cost in known
     ]

@@ -16,6 +16,7 @@ _COSTS = {
     "seconds, as they were spent": ("seconds",),
     "calls of models": ("calls", "search_calls"),
     "tokens read and written": ("tokens_read", "tokens_written"),
+    "visual tokens read": ("visual_tokens",),
     "pixels encoded": ("pixels",),
     "search steps": ("steps",),
 }

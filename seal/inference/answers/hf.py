@@ -54,6 +54,7 @@ class HFAnswerModel:
         self.layout = layout
         self.max_batch = max_batch
         self.account = Account()
+        self.counts_visual_tokens = hf.known_image_token_id is not None
         self._answer_ids = AnswerTokens(hf)
         self._rows: OrderedDict[tuple[Any, ...], tuple[Image | None, Row]] = OrderedDict()
 
@@ -253,7 +254,12 @@ class HFAnswerModel:
 
 
 def _reading(row: Row) -> Cost:
-    return Cost(tokens_read=len(row), images=len(row.pictures), pixels=row.num_pixels)
+    return Cost(
+        tokens_read=len(row),
+        images=len(row.pictures),
+        pixels=row.num_pixels,
+        visual_tokens=row.num_visual,
+    )
 
 
 def _means(logits: Tensor, ids: Tensor, mask: Tensor) -> list[float]:

@@ -30,6 +30,7 @@ class Cost:
     tokens_written: float = 0
     images: float = 0  # shown, crops included
     pixels: float = 0  # of those images, as the model was given them after its own resizing
+    visual_tokens: float = 0  # of `tokens_read`, those that stand for images
 
     def __sub__(self, before: Cost) -> Cost:
         return Cost(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(Cost)))
@@ -77,7 +78,8 @@ class AnswerModel(Protocol):
     """A request pairs what is in the visual working memory with a continuation.
 
     A model may keep an `account`: then each question is charged what was done for it, where it
-    else gets its share of what was done for all that were put together.
+    else gets its share of what was done for all that were put together. One that tells how many of
+    the tokens it reads are visual has `counts_visual_tokens = True`.
     """
 
     @property

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL.Image import Image
 from torch import Tensor
 
-from seal.batch import Batch, Row, Sample, Visual
+from seal.batch import VISUAL_TOKEN, Batch, Row, Sample, Visual
 from seal.data.collate import collate
 from seal.images import black, context_crop, pad_to_square, tower_pixels
 from seal.inference.answers.first_tokens import first_ids
@@ -37,6 +37,7 @@ class NetworkAnswerModel:
     """An `AnswerModel` on a trained VQA LLM."""
 
     names_missing = True  # taught to refuse, and to list what it lacks: what to search for
+    counts_visual_tokens = True
 
     def __init__(
         self,
@@ -172,9 +173,17 @@ class NetworkAnswerModel:
 
     def _count_read(self, memories: Sequence[VisualWorkingMemory], batch: Batch) -> None:
         side = self.model.config.vision.image_size
-        for memory, tokens in zip(memories, batch.attention_mask.sum(1).tolist(), strict=True):
+        visual = (batch.input_ids == VISUAL_TOKEN) & batch.attention_mask
+        counted = torch.stack([batch.attention_mask.sum(1), visual.sum(1)], dim=1).tolist()
+        for memory, (tokens, of_images) in zip(memories, counted, strict=True):
             shown = (memory.image is not None) + memory.num_crops
-            read = Cost(calls=1, tokens_read=tokens, images=shown, pixels=shown * side**2)
+            read = Cost(
+                calls=1,
+                tokens_read=tokens,
+                images=shown,
+                pixels=shown * side**2,
+                visual_tokens=of_images,
+            )
             self.account.charge(memory, read)
 
     def _first_id(self, word: str) -> int:

@@ -35,6 +35,7 @@ class Row:
     positions: Tensor  # (L,) or (3, L)
     pictures: tuple[Image, ...]  # as they were given, in order
     num_pixels: int  # given to the vision tower, tiles and all
+    num_visual: int  # tokens that stand for pictures; 0 where nobody tells which they are
 
     def __len__(self) -> int:
         return len(self.tokens["input_ids"])
@@ -124,6 +125,7 @@ def encode_row(hf: HFModel, conversation: Conversation) -> Row:
         prompt_positions(hf.model, hf.family.axes, given),
         tuple(pictures),
         _num_pixels(hf, pixels),
+        _num_visual(hf, given["input_ids"]),
     )
     _require_budget(hf, row)
     return row
@@ -234,6 +236,11 @@ def _padding(part: Tensor, sizes: Sequence[int]) -> list[int]:
 
 def _placed(hf: HFModel, value: Tensor) -> Tensor:
     return value.to(hf.device, hf.dtype if value.is_floating_point() else None)
+
+
+def _num_visual(hf: HFModel, ids: Tensor) -> int:
+    mark = hf.known_image_token_id
+    return 0 if mark is None else int((ids == mark).sum())
 
 
 def _num_pixels(hf: HFModel, pixels: dict[str, Tensor]) -> int:

@@ -54,12 +54,20 @@ class HFModel:
 
     @property
     def image_token_id(self) -> int:
-        """The id that stands where a picture's features go."""
+        """The id that stands where a picture's features go, of a family known to have one."""
+        found = self.known_image_token_id
+        assert found is not None, f"{self.name} does not tell its image token"
+        return found
+
+    @property
+    def known_image_token_id(self) -> int | None:
+        """The same of any model; None: neither its config nor its processor tells."""
         config = self.model.config
         for name in ("image_token_id", "image_token_index"):
             if (index := getattr(config, name, None)) is not None:
                 return int(index)
-        return int(self.tokenizer.convert_tokens_to_ids(str(self.processor.image_token)))
+        written = getattr(self.processor, "image_token", None)
+        return None if written is None else int(self.tokenizer.convert_tokens_to_ids(str(written)))
 
     @property
     def pad_id(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
@@ -82,7 +82,7 @@ def followed(row: Row, ids: Sequence[int]) -> Row:
     }
     steps = int(row.positions.max()) + 1 + torch.arange(len(more))
     positions = torch.cat([row.positions, steps.expand(*row.positions.shape[:-1], -1)], dim=-1)
-    return Row(tokens, row.pixels, positions, row.pictures, row.num_pixels)
+    return replace(row, tokens=tokens, positions=positions)
 
 
 def read_whole(hf: HFModel, rows: Sequence[Row], following: Sequence[Sequence[int]]) -> Tensor:

@@ -66,7 +66,12 @@ class HFSource:
             self.hf.model(**encoded.inputs, logits_to_keep=1, **with_cache(self.hf.model, cache))
         self._count_images(encoded)
         costs = [
-            Cost(tokens_read=len(row), images=len(row.pictures), pixels=row.num_pixels)
+            Cost(
+                tokens_read=len(row),
+                images=len(row.pictures),
+                pixels=row.num_pixels,
+                visual_tokens=row.num_visual,
+            )
             for row in encoded.rows
         ]
         grids = [self._grid(encoded, row, moved) for row, (_, moved) in enumerate(shown)]
@@ -119,6 +124,7 @@ class HFSource:
         self.cost.images += sum(len(row.pictures) for row in encoded.rows)
         self.cost.pixels += encoded.num_pixels
         self.cost.tokens_read += encoded.num_tokens
+        self.cost.visual_tokens += sum(row.num_visual for row in encoded.rows)
 
 
 _ANY = new_image("RGB", (1, 1))

@@ -210,6 +210,7 @@ class InstructBlipReader:
         encoded = collate(self.hf, rows)
         self.cost.calls += len(rows)
         self.cost.tokens_read += encoded.num_tokens
+        self.cost.visual_tokens += sum(row.num_visual for row in encoded.rows)
         self.cost.images += len({id(image) for image, _ in asked})
         self.cost.pixels += encoded.num_pixels // len(rows) * len({id(i) for i, _ in asked})
         return encoded
@@ -243,5 +244,10 @@ def _view(image: Image) -> Box:
 
 def _alone(rows: Sequence[Row]) -> Cost:
     """Of questions about one image, which is shown once."""
-    tokens, pixels = sum(map(len, rows)), rows[0].num_pixels
-    return Cost(calls=len(rows), tokens_read=tokens, images=1, pixels=pixels)
+    return Cost(
+        calls=len(rows),
+        tokens_read=sum(map(len, rows)),
+        images=1,
+        pixels=rows[0].num_pixels,
+        visual_tokens=sum(row.num_visual for row in rows),
+    )

@@ -66,7 +66,8 @@ class SealSource:
                 attention_mask=mask.long(),
                 position_ids=batch.position_ids[:, :length],
             )
-        self._count_images(len(images), int(mask.sum()))
+        visual = seen & batch.attention_mask[0].cpu()  # of each image alike
+        self._count_images(len(images), int(mask.sum()), int(visual.sum()))
         vision = model.config.vision
         positions = seen.nonzero().view(vision.grid_size, vision.grid_size)
         return Beginnings(
@@ -75,7 +76,12 @@ class SealSource:
             batch.position_ids[:, length - 1] + 1,
             [SeenGrid(positions, _seen(image, vision)) for image in images],
             [
-                Cost(tokens_read=tokens, images=1, pixels=vision.image_size**2)
+                Cost(
+                    tokens_read=tokens,
+                    images=1,
+                    pixels=vision.image_size**2,
+                    visual_tokens=int(visual.sum()),
+                )
                 for tokens in mask.sum(1).tolist()
             ],
         )
@@ -95,7 +101,7 @@ class SealSource:
         states = model.hidden_states(batch, model.vision_tower(pixels))[0, -1]
         vision = model.config.vision
         seen = vision.grid_size * vision.patch_size  # pixels a side
-        self._count_images(1, 0)
+        self._count_images(1, 0, int((batch.input_ids == VISUAL_TOKEN).sum()))
         self.count_read(calls=1, tokens=batch.input_ids.numel())
         return PixelPass(
             self.logits(states),
@@ -109,11 +115,12 @@ class SealSource:
         self.cost.calls += calls
         self.cost.tokens_read += tokens
 
-    def _count_images(self, images: int, tokens: int) -> None:
+    def _count_images(self, images: int, tokens: int, visual: int) -> None:
         cost, side = self.cost, self.answer_model.model.config.vision.image_size
         cost.images += images
         cost.pixels += images * side**2
         cost.tokens_read += tokens
+        cost.visual_tokens += visual * images
 
 
 _ANY = new_image("RGB", (1, 1))

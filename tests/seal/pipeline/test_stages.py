@@ -166,6 +166,15 @@ def test_a_question_costs_what_was_done_for_it_whatever_is_asked_beside_it():
             assert alone.cost[part] == answer.cost[part]
 
 
+def test_visual_tokens_are_told_where_the_answer_model_counts_them_and_only_there():
+    model = chat()
+    (answer,) = stages(model)([Question(PICTURE, SKY)])
+    assert "visual_tokens" not in answer.cost["answer_model"] | answer.cost["planner"]
+    model.counts_visual_tokens = True
+    (answer,) = stages(model)([Question(PICTURE, SKY)])
+    assert answer.cost["answer_model"]["visual_tokens"] == 0
+
+
 def test_a_model_without_an_account_is_shared_among_the_questions():
     class Plain:
         """Only what the protocol demands."""

@@ -16,6 +16,25 @@ def line(name, image, seconds, **more):
     return {"question": question, "answer": answer} | more
 
 
+def counted(name, tokens):
+    """A line of an answer model that tells its visual tokens."""
+    told = line(name, f"{name}.jpg", 1.0)
+    told["answer"]["cost"]["answer_model"]["visual_tokens"] = tokens
+    return told
+
+
+def test_visual_tokens_are_a_cost_of_those_answer_models_that_tell_them():
+    silent = mean_costs([line("a", "a.jpg", 1.0)])
+    assert "visual_tokens" not in silent and silent["tokens_read"]["value"] == 10
+    assert "visual tokens" not in cost_table({"none": silent}).head
+    told = mean_costs([counted("a", 30), counted("b", 60), line("c", "c.jpg", 1.0)])
+    assert told["visual_tokens"]["value"] == 45
+    assert (told["visual_tokens"]["n"], told["visual_tokens"]["invalid"]) == (2, 1)
+    table = cost_table({"server": silent, "ours": told})
+    place = table.head.index("visual tokens")
+    assert [row[place] for row in table.rows] == ["", "45"]
+
+
 def test_questions_of_one_picture_are_no_independent_evidence_of_a_cost():
     alone = [line(f"{i}", f"{i}.jpg", 10 * (i % 2)) for i in range(40)]
     together = [line(f"{i}", f"{i % 4}.jpg", 10 * (i % 2)) for i in range(40)]

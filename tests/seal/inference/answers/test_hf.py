@@ -203,6 +203,7 @@ def test_what_is_read_shown_and_written_is_counted(model):
     spent = model.cost - before
     assert (spent.calls, spent.images, spent.tokens_written) == (1, 1, said.num_tokens)
     assert spent.tokens_read == inputs["input_ids"].shape[1]
+    assert spent.visual_tokens == int((inputs["input_ids"] == model.hf.image_token_id).sum()) > 0
     assert spent.pixels == real_pixels(inputs)
 
 

@@ -121,10 +121,15 @@ def test_what_is_read_shown_and_written_is_counted(model):
     options = [continuation_ids(tokenizer(), TEMPLATE, option) for option in OPTIONS]
     prompt = len(model.row(MEMORIES["three crops"]).input_ids)
     assert spent.tokens_read == prompt + sum(map(len, options))
+    # Three crops go through the resampler; the image too.
+    assert spent.visual_tokens == 4 * model.model.config.resampler.num_latents
     before = copy(model.cost)
     (said,) = model.generate([MEMORIES["text only"]], max_new_tokens=3)
     spent = model.cost - before
     assert (spent.calls, spent.images, spent.tokens_written) == (1, 0, said.num_tokens)
+    assert spent.visual_tokens == 0
+    model.next_word([(MEMORIES["no target"], ["red"]), (MEMORIES["text only"], ["red"])])
+    assert (model.cost - before).visual_tokens == model.model.config.vision.num_tokens
 
 
 def test_an_image_is_prepared_once_for_all_its_questions():

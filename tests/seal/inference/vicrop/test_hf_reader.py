@@ -188,6 +188,7 @@ def test_what_is_read_is_charged_and_nothing_stays_changed(family):
     reader.gradients(LOOKS[:1], layer=0)
     cost = answers.cost - before
     assert (cost.calls, cost.images) == (3, 2) and cost.pixels > 0 and cost.tokens_read > 0
+    assert 0 < cost.visual_tokens < cost.tokens_read
     assert [p.requires_grad for p in answers.hf.model.parameters()] == parameters
     configs = [m.config for m in answers.hf.model.modules() if hasattr(m, "config")]
     implementations = {getattr(config, "_attn_implementation", None) for config in configs}

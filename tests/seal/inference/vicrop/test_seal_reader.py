@@ -165,6 +165,9 @@ def test_the_answer_model_is_charged_with_what_was_read(reader, answer_model):
         )
     )
     assert 0 < cost.tokens_read < whole  # the image once for all questions about it
+    seen = answer_model.model.config.vision.num_tokens
+    assert cost.visual_tokens == 2 * seen
+    assert [look.visual_tokens for look in reader.costs] == [seen] * len(LOOKS)
 
 
 def test_a_layer_the_model_does_not_have_is_refused(reader):
