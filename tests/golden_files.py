@@ -84,6 +84,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         for model in ("llava", "qwen", "blip")
     },
     "avg_losses": ("avg/losses.json",),
+    "avg_unpad": ("avg/unpad.json",),
+    "avg_scaler": _both("avg/scaler"),
+    "avg_tiles": _both("avg/stage3"),
 }
 OWN_GROUPS = ("tokenizer", "conversation", "losses", "search", "splits")
 

@@ -37,6 +37,7 @@ from seal.images.pixels import (
     resized_bytes,
     tower_pixels,
 )
+from seal.images.tiles import TilesConfig, choose_grid, cut_into_tiles
 
 __all__ = [
     "BACKGROUND",
@@ -49,13 +50,16 @@ __all__ = [
     "Color",
     "DetectorFit",
     "Normalization",
+    "TilesConfig",
     "UnreadableImageError",
     "black",
     "byte_values",
+    "choose_grid",
     "clip_pixels",
     "context_box",
     "context_crop",
     "cut",
+    "cut_into_tiles",
     "detector_bytes",
     "detector_frame",
     "image_file_size",
