@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 OPTIMIZERS = ("adamw", "adamw_8bit")
@@ -67,6 +67,8 @@ class TrainConfig:
     # balanced: a step's samples are dealt by tokens, so that no process waits; stream: in order.
     dealing: str = "balanced"
     learning_rate: float = 1e-4  # at the end of the warm-up
+    # Others by the beginning of a parameter's name, e.g. {vision_tower: 2e-5}: the same schedule.
+    rates: dict[str, float] = field(default_factory=dict)
     schedule: str = "cosine"  # linear | cosine | constant; the first two end at 0
     warmup_steps: int = 0  # steps of linear rise
     warmup_ratio: float = 0.0  # the same as a share of all steps; only one of the two
@@ -156,7 +158,12 @@ class TrainConfig:
             )
         if not 0 <= self.warmup_ratio < 1:
             raise ValueError(f"train.warmup_ratio must be in [0, 1), got {self.warmup_ratio}")
-
+        for prefix, rate in self.rates.items():
+            if rate <= 0:
+                raise ValueError(
+                    f"train.rates.{prefix} must be positive, got {rate}; what is not to be "
+                    "trained is frozen by the stage"
+                )
         self._check_watching()
 
     def _check_watching(self) -> None:

@@ -111,7 +111,7 @@ class Engine:
         Raises:
             FloatingPointError: the norm is not finite.
         """
-        return self._step(step, self.learning_rate(step))
+        return self._step(step, self._share(step))
 
     @contextmanager
     def open_moments(self, *, changed: bool) -> Iterator[None]:
@@ -134,9 +134,9 @@ class Engine:
         """As `step`, but at rate 0: the optimizer allocates its state, no weight changes."""
         self._step(0, 0.0)
 
-    def _step(self, step: int, rate: float) -> float:
+    def _step(self, step: int, share: float) -> float:
         for group in self.deepspeed.basic_optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["peak"] * share
         boundary = self.deepspeed.is_gradient_accumulation_boundary()
         norm = self._plain_norm() if self.stage == 0 and boundary else math.nan
         if self.stage == 0 and boundary:
@@ -156,8 +156,16 @@ class Engine:
         return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
 
     def learning_rate(self, step: int) -> float:
-        """The rate of optimizer step `step` (0-based)."""
-        return self.train_config.learning_rate * learning_rate_share(
+        """The common rate of optimizer step `step` (0-based)."""
+        return self.train_config.learning_rate * self._share(step)
+
+    def learning_rates(self, step: int) -> dict[str, float]:
+        """Those of `train.rates`, by prefix."""
+        share = self._share(step)
+        return {prefix: rate * share for prefix, rate in self.train_config.rates.items()}
+
+    def _share(self, step: int) -> float:
+        return learning_rate_share(
             step,
             schedule=self.train_config.schedule,
             num_steps=self.num_steps,

@@ -14,7 +14,7 @@ from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
 from seal.training.activations import Activations, Load, count_activations
 from seal.training.config import TrainConfig, derive_accumulation
-from seal.training.optimizer import parameter_groups
+from seal.training.optimizer import chunks, group_limit, require_trained
 
 BUCKET = 500_000_000  # DeepSpeed's, of gradients; the engine lowers it to the largest group
 GATHERED = 1_000_000_000  # parameters ZeRO-3 keeps whole at a time (max_live_parameters)
@@ -137,7 +137,10 @@ def step_need(
 def count_states(model: nn.Module, setting: Setting, quantization: str | None = None) -> States:
     """Weights, gradients and the optimizer's state of one process."""
     size = 2.0 if setting.bf16 else 4.0
-    groups = [sum(p.numel() for p in group["params"]) for group in parameter_groups(model, 0.0)]
+    parameters = list(require_trained(model).values())
+    groups = [
+        sum(p.numel() for p in chunk) for chunk in chunks(parameters, group_limit(parameters))
+    ]
     trained, largest = float(sum(groups)), float(max(groups))
     everything = trained + sum(p.numel() for p in model.parameters() if not p.requires_grad)
     weights = trained * size + _frozen_bytes(model, size, quantization)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ def build_optimizer(model: nn.Module, train: TrainConfig, *, fused: bool) -> tor
     Raises:
         ValueError: nothing requires a gradient, or bitsandbytes cannot be used here.
     """
-    groups = parameter_groups(model, train.weight_decay)
+    groups = parameter_groups(model, train)
     settings: dict[str, Any] = {
         "lr": train.learning_rate,
         "betas": (train.beta1, train.beta2),
@@ -34,25 +34,72 @@ def build_optimizer(model: nn.Module, train: TrainConfig, *, fused: bool) -> tor
     return torch.optim.AdamW(groups, fused=fused, **settings)
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, train: TrainConfig) -> list[dict[str, Any]]:
     """Trainable parameters for AdamW, none of the groups above a sixteenth of their elements.
 
     A parameter that is larger has a group of its own. Matrices decay, biases and norms do not.
+    `peak` of a group is its learning rate at the end of the warm-up.
+
+    Raises:
+        ValueError: nothing requires a gradient, or `train.rates` names nothing that does.
     """
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    if not trainable:
+    trained = require_trained(model)
+    peaks = peak_rates(list(trained), train.rates, train.learning_rate)
+    limit = group_limit(list(trained.values()))
+    groups: list[dict[str, Any]] = []
+    for peak in dict.fromkeys(peaks.values()):
+        chosen = [p for name, p in trained.items() if peaks[name] == peak]
+        for decay, decaying in _by_decay(chosen, train.weight_decay):
+            groups += [
+                {"params": chunk, "weight_decay": decay, "lr": peak, "peak": peak}
+                for chunk in chunks(decaying, limit)
+            ]
+    return groups
+
+
+def require_trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    """What requires a gradient, by name; a ValueError if nothing does."""
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not trained:
         raise ValueError("nothing to train: every parameter of the model is frozen")
-    limit = group_limit(trainable)
+    return trained
+
+
+def peak_rates(
+    names: Sequence[str], rates: Mapping[str, float], otherwise: float
+) -> dict[str, float]:
+    """The learning rate of each parameter: of the longest prefix of its name, or the common one.
+
+    A prefix ends where a part of the name does: `llm.model` is none of `llm.model_2.weight`.
+
+    Raises:
+        ValueError: a prefix is of none of the names.
+    """
+
+    def begins(name: str, prefix: str) -> bool:
+        return f"{name}.".startswith(f"{prefix}.")
+
+    for prefix in rates:
+        if not any(begins(name, prefix) for name in names):
+            parts = ", ".join(dict.fromkeys(name.split(".")[0] for name in names))
+            raise ValueError(
+                f"train.rates.{prefix}={rates[prefix]:g} is the rate of nothing that is trained; "
+                f"trained parts: {parts}"
+            )
+    longest_first = sorted(rates, key=len, reverse=True)
+    return {
+        name: next((rates[p] for p in longest_first if begins(name, p)), otherwise)
+        for name in names
+    }
+
+
+def _by_decay(
+    parameters: Sequence[nn.Parameter], weight_decay: float
+) -> list[tuple[float, list[nn.Parameter]]]:
     if not weight_decay:
-        return [{"params": chunk, "weight_decay": 0.0} for chunk in _chunks(trainable, limit)]
-    return [
-        {"params": chunk, "weight_decay": decay}
-        for decay, chosen in (
-            (weight_decay, [p for p in trainable if p.ndim >= 2]),
-            (0.0, [p for p in trainable if p.ndim < 2]),
-        )
-        for chunk in _chunks(chosen, limit)
-    ]
+        return [(0.0, list(parameters))]
+    matrices = [p for p in parameters if p.ndim >= 2]
+    return [(weight_decay, matrices), (0.0, [p for p in parameters if p.ndim < 2])]
 
 
 def group_limit(parameters: Sequence[nn.Parameter]) -> int:
@@ -60,18 +107,18 @@ def group_limit(parameters: Sequence[nn.Parameter]) -> int:
     return math.ceil(sum(map(_numel, parameters)) / GROUP_SHARE)
 
 
-def _chunks(parameters: Sequence[nn.Parameter], limit: int) -> list[list[nn.Parameter]]:
+def chunks(parameters: Sequence[nn.Parameter], limit: int) -> list[list[nn.Parameter]]:
     """In order, as many in each as stay within `limit`."""
-    chunks: list[list[nn.Parameter]] = []
+    found: list[list[nn.Parameter]] = []
     filled = 0
     for parameter in parameters:
         size = _numel(parameter)
-        if not chunks or filled + size > limit:
-            chunks.append([])
+        if not found or filled + size > limit:
+            found.append([])
             filled = 0
-        chunks[-1].append(parameter)
+        found[-1].append(parameter)
         filled += size
-    return chunks
+    return found
 
 
 def _numel(parameter: nn.Parameter) -> int:

@@ -62,6 +62,7 @@ class Window:
             "loss": math.fsum(losses),
             **{f"loss/{name}": value for name, value in zip(names, losses, strict=True)},
             "lr": self.engine.learning_rate(step),
+            **{f"lr/{prefix}": r for prefix, r in self.engine.learning_rates(step).items()},
             "grad_norm": self.norm / self.steps,
             "seconds_per_step": self.seconds / self.steps,
             "tokens_per_second": tokens * world.size / self.seconds,

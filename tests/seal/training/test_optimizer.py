@@ -4,7 +4,7 @@ import sys
 
 import pytest
 import torch
-from deepspeed.utils import safe_get_full_optimizer_state
+from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
 from tiny_training import TinyLoss, TinyModel, TinySamples, tiny_collate, tiny_engine, tiny_train
 from torch import nn
 
@@ -19,7 +19,7 @@ def deep_model(layers: int = 40) -> nn.Module:
 def test_no_group_is_larger_than_its_share_unless_it_is_one_parameter():
     model = deep_model()
     total = sum(p.numel() for p in model.parameters())
-    groups = parameter_groups(model, 0.0)
+    groups = parameter_groups(model, tiny_train())
     sizes = [sum(p.numel() for p in group["params"]) for group in groups]
     assert sum(sizes) == total
     large = [i for i, size in enumerate(sizes) if size > total / GROUP_SHARE + 1]
@@ -30,15 +30,63 @@ def test_no_group_is_larger_than_its_share_unless_it_is_one_parameter():
 
 
 def test_only_matrices_decay():
-    for group in parameter_groups(deep_model(), 0.1):
+    groups = parameter_groups(deep_model(), tiny_train(weight_decay=0.1))
+    assert {g["weight_decay"] for g in groups} == {0.0, 0.1}
+    for group in groups:
         assert {p.ndim for p in group["params"]} == ({2} if group["weight_decay"] else {1})
-    assert {g["weight_decay"] for g in parameter_groups(deep_model(), 0.1)} == {0.0, 0.1}
-    assert {g["weight_decay"] for g in parameter_groups(deep_model(), 0.0)} == {0.0}
+    assert {g["weight_decay"] for g in parameter_groups(deep_model(), tiny_train())} == {0.0}
+
+
+RATES = {"embed": 0.5, "head": 0.25, "head.bias": 0.125}
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_the_longest_prefix_of_a_name_sets_its_rate_and_the_others_have_the_common_one(decay):
+    model = TinyModel()
+    groups = parameter_groups(model, tiny_train(rates=RATES, learning_rate=1.0, weight_decay=decay))
+    found = {id(p): group["peak"] for group in groups for p in group["params"]}
+    named = {name: found[id(p)] for name, p in model.named_parameters() if p.requires_grad}
+    assert named == {
+        "embed.weight": 0.5, "mix.weight": 1.0, "mix.bias": 1.0,
+        "head.weight": 0.25, "head.bias": 0.125,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("prefix", ["tower", "frozen", "hea", "head.weights"])
+def test_a_rate_of_nothing_that_is_trained_is_refused_with_what_is(prefix):
+    with pytest.raises(ValueError, match=rf"train.rates.{prefix}=0.5 .*embed, mix, head$"):
+        parameter_groups(TinyModel(), tiny_train(rates={prefix: 0.5}))
+
+
+def test_a_rate_that_is_not_positive_is_refused():
+    with pytest.raises(ValueError, match=r"train.rates.head must be positive, got 0"):
+        tiny_train(rates={"head": 0.0})
+
+
+@pytest.mark.parametrize("stage", [0, 2, 3])
+def test_a_parameter_moves_as_if_its_rate_were_everybodys_under_every_stage(world, stage):
+    def one_step(**changes: object) -> dict[str, torch.Tensor]:
+        train = tiny_train(gradient_clipping=0.0, global_batch_size=2, **changes)
+        engine = tiny_engine(world, train, stage=stage)
+        engine.model.dropout.p = 0.0
+        batch = tiny_collate([TinySamples()[0], TinySamples()[1]]).to(world.device)
+        engine.backward(torch.stack(list(engine.losses(batch).values())).sum())
+        engine.step(1)
+        told = engine.learning_rates(1).get("head", engine.learning_rate(1))
+        assert told == pytest.approx(train.rates.get("head", train.learning_rate) * 2 / 3)
+        whole = safe_get_full_fp32_param if stage else torch.Tensor.detach
+        return {name: whole(p).clone() for name, p in engine.trainable.items()}
+
+    fast, slow = one_step(learning_rate=0.02), one_step(learning_rate=0.01)
+    mixed = one_step(learning_rate=0.02, rates={"head": 0.01})
+    assert any(not torch.equal(fast[name], slow[name]) for name in fast if "head" in name)
+    for name, value in mixed.items():
+        assert torch.equal(value, (slow if name.startswith("head") else fast)[name]), name
 
 
 def test_a_model_with_nothing_to_train_is_refused():
     with pytest.raises(ValueError, match="nothing to train"):
-        parameter_groups(TinyModel().requires_grad_(False), 0.0)
+        parameter_groups(TinyModel().requires_grad_(False), tiny_train())
 
 
 ACCUMULATION = 32
