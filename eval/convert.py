@@ -32,7 +32,8 @@ import torch
 from seal.failure import FailedError
 from seal.files.plain_text import read_json_file
 from seal.inference.hub import model_folder, upload_folder
-from seal.models.files.authors import KeyReport, compare_keys, write_authors
+from seal.models.files.authors import write_authors
+from seal.models.files.key_report import KeyReport, compare_keys
 from seal.models.files.load import load_model, parameter_table
 from seal.models.files.public_parts import from_parts, llm_sizes
 from seal.models.files.save import save_model

@@ -17,13 +17,13 @@ from golden_models import golden_vqa, golden_vsm
 from safetensors.torch import load_file, save_file
 
 from seal.models.files.authors import (
-    authors_config,
     authors_keys,
-    compare_keys,
     config_of_authors,
     to_authors,
     write_authors,
 )
+from seal.models.files.key_report import compare_keys
+from seal.models.files.layouts import layout_of
 from seal.models.files.load import load_model, read_config
 from seal.models.files.model_config import config_to_dict
 from seal.models.files.save import save_model
@@ -103,7 +103,7 @@ def test_a_search_model_without_its_tower_asks_for_clip_and_takes_it(tmp_path):
     state = to_authors(model)
     (tmp_path / "theirs").mkdir()
     save_file(state, tmp_path / "theirs" / "model.safetensors")
-    write_config(tmp_path / "theirs", authors_config(model.config), model.config)
+    write_config(tmp_path / "theirs", layout_of(model.config).write(model.config), model.config)
     with pytest.raises(ValueError, match="clip="):
         load_model(tmp_path / "theirs")
     (tmp_path / "clip").mkdir()
@@ -267,7 +267,8 @@ def test_an_existing_folder_is_not_overwritten(tmp_path):
 
 
 def test_their_configuration_tells_both_models_apart():
-    vqa, vsm = (authors_config(m().config) for m in (tiny_models.vqa_model, tiny_models.vsm_model))
+    configs = (make().config for make in (tiny_models.vqa_model, tiny_models.vsm_model))
+    vqa, vsm = (layout_of(config).write(config) for config in configs)
     assert (vqa["model_type"], vsm["model_type"]) == ("llava_search", "llava")
 
 
@@ -277,7 +278,8 @@ def test_the_configuration_has_the_keys_of_theirs_and_no_others(name):
     """Of LLaMA's own keys only those that tell sizes and tokens; the rest are its defaults."""
     reference = golden_json(name)["config"]
     llama = set(list(reference)[: list(reference).index("transformers_version") + 1])
-    written = authors_config(MODELS[name]().config)
+    config = MODELS[name]().config
+    written = layout_of(config).write(config)
     assert set(written) - llama == (set(reference) - llama) | {"seal"}
     named = {"mm_vision_tower", "vision_tower"}
     for key in set(reference) & set(written) - named:
