@@ -46,5 +46,5 @@ def test_another_micro_batch_may_go_on_where_losses_are_averaged_over_steps():
 def test_what_shapes_the_training_may_not_change():
     with pytest.raises(ValueError, match=r"train\.learning_rate: 0\.01 there, 0\.1 here"):
         require_same_config(SOURCE, described(), described(learning_rate=0.1))
-    with pytest.raises(ValueError, match=r"train\.rates\.head: 0\.1 there, absent here"):
+    with pytest.raises(ValueError, match=r"train\.rates\.head: 0\.1 there, 'absent' here"):
         require_same_config(SOURCE, described(rates={"head": 0.1}), described())
