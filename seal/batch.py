@@ -7,13 +7,15 @@ construction. What is written there is told apart by `Visual`, in order of appea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from seal.tiling import Tiling
 
 VISUAL_TOKEN = -200  # stands where a visual embedding is written; never reaches the embedding table
 IGNORE_INDEX = -100  # a label that carries no loss
@@ -57,13 +59,20 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Visual:
-    """One run of visual embeddings in a row."""
+    """One run of visual embeddings in a row: a picture."""
 
-    image: int  # index into `Sample.images`
+    image: int  # index into `Sample.images`; of a picture in tiles its first, the others follow
     long: bool  # through the linear projector (all tokens) or the resampler (few)
     attended: bool = True  # False: a dummy slot of `object_slots=padded`, masked out of attention
     # Positions it takes; 0: an even share of the row's visual positions.
     length: int = field(default=0, compare=False)
+    level: int = 0  # tokens that a tile's are averaged to; 0: all of them
+    tiling: Tiling | None = None  # None: the picture is one tile
+
+    @property
+    def num_tiles(self) -> int:
+        """Of `Sample.images` that it shows."""
+        return 1 if self.tiling is None else self.tiling.num_tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,23 @@ class Row:
     visuals: tuple[Visual, ...] = ()  # in order of appearance
     attention_mask: Tensor | None = None  # (L,) bool; None: every position is attended
     loc_position: int | None = None  # where `[LOC]` stands; None: a row without one (chat)
+
+    @property
+    def text_ids(self) -> Tensor:
+        """(K,) int64: the words that are no answer to be learnt; what a router chooses by."""
+        asked = (self.input_ids != VISUAL_TOKEN) & (self.labels == IGNORE_INDEX)
+        if self.attention_mask is not None:
+            asked &= self.attention_mask
+        return self.input_ids[asked]
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A picture whose level a router is to learn to choose."""
+
+    visual: Visual  # its tiles
+    text_ids: Tensor  # (K,) int64: the words it chooses by
+    rows: tuple[int, ...]  # of `Sample.rows`, one a level, coarse to fine: their losses teach it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +114,59 @@ class Sample:
     targets: tuple[Target, ...] = ()  # one per row that has a `[LOC]`, in order
     source: str = ""  # the mixture's name of the record set it is from
     replaced: tuple[str, ...] = ()  # unreadable samples it stands for, and what is wrong with them
+    routed: tuple[Routed, ...] = ()  # pictures of the training of a router
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A stretch of a packed row whose positions attend to none outside it."""
+    """A stretch of a packed row whose positions attend to none outside it.
+
+    A tree has a trunk, which all its branches attend to. Where they are `limbs`, each is attended
+    to on its own; a tree that is `branched` is read under a mask.
+    """
 
     length: int  # positions
-    branched: bool = False  # a tree: `Batch.branches` tells who attends to whom
+    branched: bool = False  # `Batch.branches` tells who attends to whom
+    limbs: tuple[int, ...] = ()  # positions of each branch; what is in front of them is the trunk
+
+    @property
+    def squares(self) -> float:
+        """Pairs of positions, about twice what attention compares."""
+        trunk = self.length - sum(self.limbs)
+        return trunk**2 + sum((trunk + limb) ** 2 - trunk**2 for limb in self.limbs)
+
+
+@dataclass(slots=True)
+class Routes:
+    """P pictures whose level a router chooses, and the words it chooses by."""
+
+    tiles: Tensor  # (T,) int64 places among `Batch.long_images`, a picture's in order
+    counts: tuple[int, ...]  # tiles of each picture, the one of the whole picture first
+    text_ids: Tensor  # (P, K) int64, -1 behind a picture's last
+    keys: tuple[int, ...]  # a number for each, which its dropout is drawn from
+    rows: Tensor  # (P, levels) int64 conversations whose losses teach it; -1: there are none
+
+    @classmethod
+    def of(
+        cls,
+        tiles: Sequence[Sequence[int]],
+        text_ids: Sequence[Tensor],
+        *,
+        keys: Sequence[int] | None = None,
+        rows: Sequence[Sequence[int]] | None = None,
+    ) -> Routes:
+        """From what each picture has; `keys` and `rows` are of training."""
+        counts = tuple(map(len, tiles))
+        texts = torch.full((len(tiles), max(map(len, text_ids))), -1, dtype=torch.int64)
+        for row, ids in zip(texts, text_ids, strict=True):
+            row[: len(ids)] = ids
+        return cls(
+            torch.tensor([tile for own in tiles for tile in own], dtype=torch.int64),
+            counts,
+            texts,
+            tuple(keys or [0] * len(counts)),
+            torch.tensor(rows or [[-1]] * len(counts), dtype=torch.int64),
+        )
 
 
 @dataclass(slots=True)
@@ -117,8 +188,11 @@ class Batch:
     long_images: Tensor  # int64: the images that some row shows through the linear projector
     short_images: Tensor  # int64: those that some row shows through the resampler
     visual_positions: Tensor  # (P,) int64: where a visual embedding is written
-    visual_sources: Tensor  # (P,) int64: which one, of the long images' tokens and the short ones'
-    visual_lengths: tuple[int, int]  # positions of an image through each projector; 0: none shown
+    # (P,) int64: which one, of one table: the long images' tokens at each of `long_levels`, the
+    # short images', the newline.
+    visual_sources: Tensor
+    long_levels: tuple[int, ...]  # tokens a long image is shown by, finest first; (): none is shown
+    short_length: int  # tokens of a short image; 0: none is shown
     label_positions: Tensor  # (T,) int64: positions that predict a label, row by row
     label_ids: Tensor  # (T,) int64: the token each of them must predict
     label_rows: Tensor  # (T,) int64: the conversation each of them is of
@@ -130,6 +204,7 @@ class Batch:
     targets: list[Target] = field(default_factory=list)  # (E,)
     sources: list[str] = field(default_factory=list)  # (R,) `Sample.source` of each conversation
     replaced: list[str] = field(default_factory=list)  # the `Sample.replaced` of all samples
+    routes: Routes | None = None  # of the training of a router
     step: int = 0  # with `row_keys`, what dropout draws from
 
     def to(self, device: torch.device | str) -> Batch:
@@ -142,6 +217,8 @@ class Batch:
 
     def _map(self, move: Callable[[Tensor], Tensor]) -> Batch:
         def moved(value: Any) -> Any:
+            if isinstance(value, Routes):
+                return Routes(*(moved(getattr(value, f.name)) for f in fields(value)))
             return move(value) if isinstance(value, Tensor) else value
 
         changed = {f.name: moved(getattr(self, f.name)) for f in fields(self)}
@@ -162,6 +239,7 @@ class VQAOutput:
     """logits: (T, vocabulary), one row per position of `Batch.label_positions`, in its order."""
 
     logits: Tensor
+    router_scores: Tensor | None = None  # (P, levels) of the pictures of `Batch.routes`
 
 
 @dataclass  # without slots, as above

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from seal.batch import Row, Sample, Visual
+from seal.batch import Routed, Row, Sample, Visual
+from seal.data.layout import trunk_length
 from seal.data.length_index import LengthIndex
+from seal.data.levels import feedback_rows, level_rows
 from seal.data.record_set import Record, RecordSet
-from seal.images import (
-    BACKGROUND,
-    Color,
-    context_crop,
-    open_image,
-    pad_to_square,
-    resized_bytes,
-)
+from seal.data.tower_input import TowerInput
+from seal.images import BACKGROUND, Color, context_box, context_crop, open_image
+from seal.images.tiles import TilesConfig
 from seal.text.chat_template import choose_template
 from seal.text.conversation import PLAIN, conversation_row
 from seal.text.prompts import object_phrase
@@ -36,6 +32,7 @@ from seal.text.tokens import (
 )
 
 IMAGE_PROJECTORS = ("policy", "long", "short")
+ROWS = ("one", "granularity", "router")  # what a record becomes
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,6 +60,11 @@ class ChatConfig:
                 f"max_text_tokens={self.max_text_tokens} and crop_scale={self.crop_scale} must be "
                 "positive"
             )
+        if self.token_policy == "router" and self.object_slots == "padded":
+            raise ValueError(
+                "object_slots=padded is the layout of the released training, which knows no "
+                "levels: set it to none, or token_policy to another policy"
+            )
 
     @property
     def positions(self) -> str:
@@ -78,9 +80,14 @@ class ChatConfig:
         sizes: VisualSizes,
         background: Color = BACKGROUND,
         prompt_style: str = "vicuna",
+        tiles: TilesConfig | None = None,
+        levels: Sequence[int] = (),
+        rows: str = "one",
     ) -> ChatDataset:
         """`image_size` pixels a side, `sizes` tokens and the `background` of what is squared are
-        the vision tower's and projectors', `prompt_style` the model's."""
+        the vision tower's and projectors', `prompt_style`, `tiles` and `levels` the model's.
+
+        rows: a record becomes `one`, one a level (`granularity`), or those that teach a router."""
         return ChatDataset(
             records,
             tokenizer,
@@ -89,6 +96,9 @@ class ChatConfig:
             sizes=sizes,
             background=background,
             prompt_style=prompt_style,
+            tiles=tiles,
+            levels=levels,
+            rows=rows,
         )
 
 
@@ -105,14 +115,26 @@ class ChatDataset:
         sizes: VisualSizes,
         background: Color = BACKGROUND,
         prompt_style: str = "vicuna",
+        tiles: TilesConfig | None = None,
+        levels: Sequence[int] = (),
+        rows: str = "one",
     ) -> None:
+        if rows not in ROWS or (rows != "one" and not levels):
+            raise ValueError(
+                f"rows={rows!r} must be one of {', '.join(ROWS)}; all but one need levels"
+            )
+        if config.token_policy != "router" and (rows != "one" or tiles is not None):
+            raise ValueError(
+                f"data.chat.token_policy={config.token_policy}: the resampler has no levels and "
+                "reads no tiles; set it to router"
+            )
         self.records = records
         self.tokenizer = tokenizer
         self.config = config
-        self.image_size = image_size
-        self.background = background
+        self.tower = TowerInput(image_size, sizes.long, background, tiles)
         self.sizes = sizes
         self.prompt_style = prompt_style
+        self.levels, self.rows = tuple(levels), rows
         plain = config.template == "plain"
         self._template = PLAIN if plain else choose_template(tokenizer, "vqa", prompt_style)
         self.index: LengthIndex | None = None
@@ -121,42 +143,65 @@ class ChatDataset:
         return len(self.records)
 
     def __getitem__(self, index: int) -> Sample:
-        record = self.records[index]
-        try:
-            return self._sample(record)
-        except ValueError as error:
-            raise ValueError(f"{self.records.where(index)}: {error}") from error
+        return self.sample(index, np.random.default_rng(index))
 
     def sample(self, index: int, rng: np.random.Generator) -> Sample:
-        """The item; nothing is drawn here."""
-        return self[index]
-
-    def length(self, index: int, rng: np.random.Generator) -> int:
-        """Positions of the row, found without opening the image."""
-        (length,) = self.pieces(index) if self.index is None else self.index[index]
-        return length
-
-    def pieces(self, index: int) -> list[int]:
-        """What the index holds of a record: the positions of its row."""
+        """The item; `rng` says at which levels further pictures of a row are shown together."""
+        record = self.records[index]
         try:
-            return [len(self._row(self.records[index]).input_ids)]
+            return self._sample(record, rng)
         except ValueError as error:
             raise ValueError(f"{self.records.where(index)}: {error}") from error
 
-    def _sample(self, record: Record) -> Sample:
-        row = self._row(record)
+    def length(self, index: int, rng: np.random.Generator) -> int:
+        """Positions of the rows, found without opening the image."""
+        return sum(self.pieces(index) if self.index is None else self.index[index])
+
+    def pieces(self, index: int) -> list[int]:
+        """What the index holds of a record: the positions of its rows, what they share once."""
+        try:
+            rows, _ = self._rows(self.records[index], np.random.default_rng(index))
+        except ValueError as error:
+            raise ValueError(f"{self.records.where(index)}: {error}") from error
+        trunk = trunk_length(rows)
+        return [trunk + sum(len(row.input_ids) - trunk for row in rows)]
+
+    def _sample(self, record: Record, rng: np.random.Generator) -> Sample:
+        rows, routed = self._rows(record, rng)
         pictures: list[Tensor] = []
         path = self.records.image_path(record)
         if path is not None:
             image = open_record_image(record, path)
-            square, _ = pad_to_square(image, "center", self.background)
-            pictures.append(picture(square, self.image_size))
+            pictures += self.tower.pixels(image, pad=True)
             for target in record.targets:
                 crop = context_crop(image, target.box, self.config.crop_scale)
-                pictures.append(picture(crop, self.image_size))
-        if any(not visual.attended for visual in row.visuals):
-            pictures.append(blank_picture(self.image_size, self.background))
-        return Sample(record.id, (row,), tuple(pictures))
+                pictures += self.tower.pixels(crop, pad=False)
+        if any(not visual.attended for visual in rows[0].visuals):
+            pictures.append(self.tower.blank())
+        return Sample(record.id, rows, tuple(pictures), routed=routed)
+
+    def _rows(
+        self, record: Record, rng: np.random.Generator
+    ) -> tuple[tuple[Row, ...], tuple[Routed, ...]]:
+        row = self._row(record)
+        if self.rows == "one":
+            return (row,), ()
+        if self.rows == "router":
+            return feedback_rows(row, self.levels)
+        return level_rows(row, self.levels, rng), ()
+
+    def _shown(self, record: Record, image_long: bool, objects_long: bool) -> list[Visual]:
+        """The record's pictures, the whole image first; their sizes are known unopened."""
+        if record.image is None:
+            return []
+        size = record.width, record.height
+        visuals = [self.tower.visual(0, size, long=image_long)]
+        for target in record.targets:
+            left, top, right, bottom = context_box(target.box, *size, self.config.crop_scale)
+            first = sum(visual.num_tiles for visual in visuals)
+            cut = max(right - left, 1), max(bottom - top, 1)  # an empty crop is told by the pixels
+            visuals.append(self.tower.visual(first, cut, long=objects_long))
+        return visuals
 
     def _row(self, record: Record) -> Row:
         config, num_crops = self.config, len(record.targets)
@@ -176,12 +221,13 @@ class ChatDataset:
                 dummies.append(Visual(blank, long=True, attended=False))
             slot = Visual(blank, long=False, attended=False)
             dummies += [slot] * (PADDED_OBJECT_SLOTS - num_crops)
+        visuals = self._shown(record, image_long, objects_long)
         return conversation_row(
             self.tokenizer,
             self._template,
             expanded_turns(record),
-            image=Visual(0, image_long) if shown else None,
-            objects=[Visual(1 + i, objects_long) for i in range(num_crops)],
+            image=visuals[0] if visuals else None,
+            objects=visuals[1:],
             dummies=dummies,
             sizes=self.sizes,
             max_text_tokens=config.max_text_tokens,
@@ -212,15 +258,3 @@ def open_record_image(record: Record, path: Path) -> Image:
             f"says {record.width} x {record.height}"
         )
     return image
-
-
-def picture(image: Image, size: int) -> Tensor:
-    """(3, size, size) uint8: normalized where they are needed, they are small on the way."""
-    return torch.from_numpy(resized_bytes(image, size).copy())
-
-
-@lru_cache(maxsize=8)
-def blank_picture(size: int, color: Color = BACKGROUND) -> Tensor:
-    """What dummy slots show: nothing attends to it. One object: a batch encodes it once."""
-    channels = torch.tensor(color, dtype=torch.uint8)
-    return channels[:, None, None].expand(3, size, size).contiguous()

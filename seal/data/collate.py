@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Batch, Row, Sample
-from seal.data.layout import Layout, packed, padded
+from seal.batch import IGNORE_INDEX, Batch, Row, Sample
+from seal.data.keys import row_keys as keys_of
+from seal.data.layout import Ints, Layout, joined, packed, padded
+from seal.data.visual_table import visual_table
 
 # `attended` counts what a row attends to; `all` counts masked positions inside a row as well, as
 # the released training did (`object_slots=padded`, `chat_loc_slot=as_released`).
 POSITION_RULES = ("attended", "all")
 SIDES = ("right", "left")
-
-Ints = NDArray[np.int64]
 
 
 def collate(
@@ -53,7 +52,7 @@ def collate(
     attention_mask = np.zeros(size, bool)
     position_ids, row_keys, branches = (np.zeros(size, np.int64) for _ in range(3))
     learnt: list[tuple[Ints, Ints]] = []  # of each row: the predicting positions, and the labels
-    keys = _row_keys(samples)
+    keys = keys_of(samples)
     for index, (_, row) in enumerate(rows):
         where, own = layout.where[index], layout.own(index)
         ids, row_labels, mask = row.input_ids.numpy(), row.labels.numpy(), _mask(row)
@@ -79,9 +78,9 @@ def collate(
         attention_mask=shaped(attention_mask),
         position_ids=shaped(position_ids),
         row_keys=shaped(row_keys),
-        **_visuals(samples, layout),  # type: ignore[arg-type]
-        label_positions=_joined([at for at, _ in learnt]),
-        label_ids=_joined([wanted for _, wanted in learnt]),
+        **visual_table(samples, layout),  # type: ignore[arg-type]
+        label_positions=joined([at for at, _ in learnt]),
+        label_ids=joined([wanted for _, wanted in learnt]),
         label_rows=torch.repeat_interleave(torch.tensor([len(at) for at, _ in learnt])),
         documents=layout.documents,
         branches=shaped(branches) if any(d.branched for d in layout.documents) else None,
@@ -92,81 +91,11 @@ def collate(
     return batch
 
 
-def _joined(parts: Sequence[Ints]) -> Tensor:
-    return torch.from_numpy(np.concatenate([*parts, np.zeros(0, np.int64)]))
-
-
 def _mask(row: Row) -> NDArray[np.bool_]:
     if row.attention_mask is not None:
         mask: NDArray[np.bool_] = row.attention_mask.numpy()
         return mask
     return np.ones(len(row.input_ids), bool)
-
-
-def _row_keys(samples: Sequence[Sample]) -> list[int]:
-    """A number for each row: of the sample's id, its place among those of that id, and the row's.
-
-    Wherever a row ends up, its key is the same, unless a batch holds a sample twice.
-    """
-    keys = []
-    seen: dict[str, int] = {}
-    for sample in samples:
-        for _ in sample.rows:
-            seen[sample.id] = seen.get(sample.id, 0) + 1
-            name = f"{sample.id}/{seen[sample.id]}".encode()
-            digest = hashlib.blake2b(name, digest_size=8).digest()
-            keys.append(int.from_bytes(digest, "little", signed=True))
-    return keys
-
-
-def _visuals(samples: Sequence[Sample], layout: Layout) -> dict[str, object]:
-    """Distinct images, through which projector each goes, and where each of its tokens stands."""
-    place: dict[int, int] = {}  # identity of a picture -> its place in the batch
-    pictures: list[Tensor] = []
-    shown: dict[bool, dict[int, int]] = {True: {}, False: {}}  # long -> image -> its place there
-    lengths = {True: 0, False: 0}
-    runs: list[tuple[bool, int, Ints]] = []  # long, place there, positions
-    numbered = iter(range(len(layout.where)))
-    for sample in samples:
-        for row in sample.rows:
-            index = next(numbered)
-            where, own = layout.where[index], layout.own(index)
-            at = np.flatnonzero(row.input_ids.numpy() == VISUAL_TOKEN)
-            begin = 0
-            for visual in row.visuals:
-                picture = sample.images[visual.image]
-                image = place.setdefault(id(picture), len(pictures))
-                if image == len(pictures):
-                    pictures.append(picture)
-                length = visual.length or len(at) // len(row.visuals)
-                if lengths[visual.long] not in (0, length):
-                    raise ValueError(
-                        f"sample {sample.id}: a picture takes {length} positions where another "
-                        f"takes {lengths[visual.long]} through the same projector"
-                    )
-                lengths[visual.long] = length
-                inside = shown[visual.long].setdefault(image, len(shown[visual.long]))
-                if begin == len(at) or at[begin] >= own:  # else the trunk shows it already
-                    runs.append((visual.long, inside, where[at[begin : begin + length]]))
-                begin += length
-            if begin != len(at):
-                raise ValueError(
-                    f"sample {sample.id}: {len(at)} visual placeholders in a row, but its "
-                    f"{len(row.visuals)} pictures take {begin}"
-                )
-    long_tokens = len(shown[True]) * lengths[True]
-    sources = [
-        (0 if long else long_tokens) + inside * lengths[long] + np.arange(len(positions))
-        for long, inside, positions in runs
-    ]
-    return {
-        "pixel_values": torch.stack(pictures) if pictures else torch.zeros((0, 3, 0, 0)),
-        "long_images": torch.tensor(list(shown[True]), dtype=torch.int64),
-        "short_images": torch.tensor(list(shown[False]), dtype=torch.int64),
-        "visual_positions": _joined([positions for *_, positions in runs]),
-        "visual_sources": _joined(sources),
-        "visual_lengths": (lengths[True], lengths[False]),
-    }
 
 
 def _add_expressions(batch: Batch, samples: Sequence[Sample], layout: Layout) -> None:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seal.batch import VISUAL_TOKEN, Mask, Row, Sample, Target, Visual
-from seal.data.chat import open_record_image, picture
+from seal.data.chat import open_record_image
 from seal.data.length_index import LengthIndex
 from seal.data.masks import rle_to_mask
 from seal.data.record_set import Expression, Record, RecordSet
+from seal.data.tower_input import picture
 from seal.geometry import Box
 from seal.images import (
     BACKGROUND,

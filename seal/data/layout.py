@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Document, Row, Sample
 
@@ -65,6 +67,7 @@ def packed(samples: Sequence[Sample]) -> Layout:
             )
         trunk = trunk_length(sample.rows)
         begin = end
+        limbs = []
         for number, row in enumerate(sample.rows):
             count = len(row.input_ids)
             shared = trunk if number else 0
@@ -75,26 +78,40 @@ def packed(samples: Sequence[Sample]) -> Layout:
             first.append(number == 0)
             branch.append(number + 1 if trunk else 0)
             end += count - shared
+            limbs.append(count - trunk)
             if not trunk:
                 documents.append(Document(count))
-        if trunk:
+        if trunk and same_pictures(sample.rows):
             documents.append(Document(end - begin, branched=True))
+        elif trunk:  # long branches: a mask over all of them would cost more than it saves
+            documents.append(Document(end - begin, limbs=tuple(limbs)))
     length = -(-end // MULTIPLE) * MULTIPLE
     return Layout(1, length, where, trunks, first, branch, tuple(documents))
 
 
-def trunk_length(rows: Sequence[Row]) -> int:
-    """Tokens at the beginning that several rows share, up to the end of the image; 0: no tree.
+def same_pictures(rows: Sequence[Row]) -> bool:
+    """Whether all rows show the same pictures in the same way."""
+    return all(row.visuals == rows[0].visuals for row in rows)
 
+
+def trunk_length(rows: Sequence[Row]) -> int:
+    """Tokens at the beginning that several rows share; 0: no tree.
+
+    Up to the end of the last picture where they show the same ones, else up to the first picture.
     Nothing of the trunk may be learnt: a label would be counted once for all.
     """
     if len(rows) < 2:
         return 0
     ids = [row.input_ids.numpy() for row in rows]
     visual = np.flatnonzero(ids[0] == VISUAL_TOKEN)
-    if not len(visual) or any(row.visuals != rows[0].visuals for row in rows):
+    if not len(visual) or any(len(row.visuals) != len(rows[0].visuals) for row in rows):
         return 0
-    length = int(visual[-1]) + 1
+    length = int(visual[-1]) + 1 if same_pictures(rows) else int(visual[0])
     same = all(len(own) > length and np.array_equal(own[:length], ids[0][:length]) for own in ids)
     learnt = any(bool((row.labels[:length] != IGNORE_INDEX).any()) for row in rows)
     return length if same and not learnt else 0
+
+
+def joined(parts: Sequence[Ints]) -> Tensor:
+    """(n,) int64 of all parts, one behind the other."""
+    return torch.from_numpy(np.concatenate([*parts, np.zeros(0, np.int64)]))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
+from seal.images.tiles import TilesConfig
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.router import RouterConfig
 from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
-from seal.models.vqa import VQAModelConfig
+from seal.models.vqa import GranularityConfig, VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 
 LLAMA3_PIECES = 128256
@@ -146,6 +149,34 @@ def _vsm_miniature() -> VSMModelConfig:
     )
 
 
+def _avg(llm: LlmConfig) -> VQAModelConfig:
+    """AVG-LLaVA: LLaVA-NeXT with levels and a router."""
+    return VQAModelConfig(
+        llm=llm,
+        vision=_vision_336(),
+        projector="mlp2x_gelu",
+        resampler=None,
+        tiles=TilesConfig(),
+        granularity=GranularityConfig(),
+        router=RouterConfig(),
+        token_policy="router",
+    )
+
+
+def _avg_miniature() -> VQAModelConfig:
+    vision = _vision_miniature()
+    return VQAModelConfig(
+        llm=_llm_miniature(MINIATURE_PIECES, 3),
+        vision=vision,
+        projector="mlp2x_gelu",
+        resampler=None,
+        tiles=TilesConfig(),
+        granularity=GranularityConfig.standard(vision),
+        router=RouterConfig(num_heads=4),
+        token_policy="router",
+    )
+
+
 def _vqa_small() -> VQAModelConfig:
     return VQAModelConfig(
         llm=_llm_small(),
@@ -203,6 +234,11 @@ VQA_PRESETS: dict[str, Callable[[], VQAModelConfig]] = {
         llm=_llm_llama3_8b(LLAMA3_PIECES), vision=_vision_336(), prompt_style="chat"
     ),
     "miniature": _vqa_miniature,
+    "avg_7b": lambda: _avg(LlmConfig(max_position_embeddings=4096, rms_norm_eps=1e-5)),
+    "avg_13b": lambda: _avg(
+        replace(_llm_13b(RELEASED_PIECES), max_position_embeddings=4096, rms_norm_eps=1e-5)
+    ),
+    "avg_miniature": _avg_miniature,
     # Published numbers of tokens, narrow enough to train on a CPU: what sharing and packing save
     # depends on lengths.
     "small": _vqa_small,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -14,8 +15,9 @@ from seal.batch import Batch
 from seal.models.parts.llm import LlmConfig
 from seal.models.parts.packed_attention import packed_inputs
 from seal.models.parts.pixels import normalized
-from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.projectors import ResamplerConfig, build_projector
 from seal.models.parts.row_dropout import RowSeeds
+from seal.models.parts.scaler import scale_tokens
 from seal.models.parts.splice import splice
 from seal.models.parts.vision import VisionConfig
 
@@ -24,29 +26,51 @@ EMBEDDINGS, HEAD = "llm.model.embed_tokens.weight", "llm.lm_head.weight"
 _CACHE = "cache" if "cache" in signature(LlamaModel.forward).parameters else "past_key_values"
 
 
+@dataclass(frozen=True, slots=True)
+class VisualTokens:
+    """Pictures as the language model reads them; where a projector has none, of a zero image."""
+
+    long: Tensor  # (N, T, D) of `Batch.long_images`, all tokens
+    short: Tensor | None  # (M, latents, D) of `Batch.short_images`; None: there is no resampler
+
+
 class VLM(nn.Module):
     """Reads a `Batch`; what it returns is up to the model that uses it."""
 
     def __init__(
-        self, llm: LlmConfig, vision: VisionConfig, resampler: ResamplerConfig | None = None
+        self,
+        llm: LlmConfig,
+        vision: VisionConfig,
+        resampler: ResamplerConfig | None = None,
+        *,
+        projector: str = "linear",
+        levels: Sequence[int] = (),
+        newline: bool = False,
     ) -> None:
+        """`levels`: tokens that those of a picture may be averaged to, beside all of them;
+        `newline`: pictures come in tiles, the rows of which end in a learned embedding."""
         super().__init__()
         self.llm = llm.build()
         self.vision_tower = vision.build()
-        self.image_projector = nn.Linear(vision.hidden_size, llm.hidden_size)
+        self.image_projector = build_projector(projector, vision.hidden_size, llm.hidden_size)
         self.object_projector = (
             None if resampler is None else resampler.build(vision.hidden_size, llm.hidden_size)
         )
+        self.image_newline = None
+        if newline:  # as the word embeddings of a LLaMA are drawn
+            self.image_newline = nn.Parameter(torch.randn(llm.hidden_size) * llm.hidden_size**-0.5)
+        self.levels = {*levels, vision.num_tokens}
+        self.trains_tower = False  # whether a graph is kept of its work
         self._image_shape = (3, vision.image_size, vision.image_size)
         self.row_seeds: RowSeeds | None = None  # set with LoRA; what its dropout draws from
 
     @property
     def device(self) -> torch.device:
-        return self.image_projector.weight.device
+        return next(self.image_projector.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.image_projector.weight.dtype
+        return next(self.image_projector.parameters()).dtype
 
     def stored_state(self) -> dict[str, Tensor]:
         """Each tensor once: an LM head that is the word embeddings is not among them."""
@@ -61,20 +85,17 @@ class VLM(nn.Module):
             self.llm.lm_head.weight = self.llm.get_input_embeddings().weight
 
     def encode_images(self, pixels: Tensor) -> Tensor:
-        """(N, 3, S, S) bytes, or normalized -> (N, T, C); the tower is frozen: no graph is kept."""
-        with torch.no_grad():
+        """(N, 3, S, S) bytes, or normalized -> (N, T, C); of a frozen tower no graph is kept."""
+        with torch.set_grad_enabled(self.trains_tower and torch.is_grad_enabled()):
             colors = self.vision_tower.config.normalization
             return self.vision_tower(normalized(pixels, colors).to(self.dtype))
 
-    def embed(self, batch: Batch, features: Tensor | None = None) -> Tensor:
-        """(B, L, D) input embeddings, visual ones in place.
+    def visual_tokens(self, batch: Batch, features: Tensor | None = None) -> VisualTokens:
+        """The batch's pictures through their projectors.
 
         `features` (N, T, C) saves the tower's work. Every projector runs in every call, on an
         all-zero image if no row needs it: under ZeRO-3 a rank that skips a module hangs the
         others, and a parameter without a gradient desynchronizes the reduction.
-
-        Raises:
-            ValueError: pictures take other numbers of positions than there are embeddings.
         """
         if features is None:
             pixels = batch.pixel_values
@@ -87,41 +108,70 @@ class VLM(nn.Module):
                 "a row asks for resampled tokens, but the model has no object projector"
             )
         long = self._project(self.image_projector, features, batch.long_images)
-        projected = [(long, batch.long_images)]
-        if self.object_projector is not None:
-            short = self._project(self.object_projector, features, batch.short_images)
-            projected.append((short, batch.short_images))
-        shown = [tokens for tokens, images in projected if len(images)]
-        counts = tuple(tokens.shape[1] for tokens in shown)
-        if counts != tuple(length for length in batch.visual_lengths if length):
-            raise ValueError(
-                f"pictures take {batch.visual_lengths} positions in the rows, but there are "
-                f"{counts} visual embeddings of one: the tokenizer's VisualSizes and the model's "
-                "tower or resampler disagree"
-            )
+        if self.object_projector is None:
+            return VisualTokens(long, None)
+        return VisualTokens(
+            long, self._project(self.object_projector, features, batch.short_images)
+        )
+
+    def embed(
+        self, batch: Batch, features: Tensor | None = None, tokens: VisualTokens | None = None
+    ) -> Tensor:
+        """(B, L, D) input embeddings, visual ones in place.
+
+        `features` as of `visual_tokens`; `tokens`: what that returned.
+
+        Raises:
+            ValueError: pictures take other numbers of positions than there are embeddings.
+        """
+        if tokens is None:
+            tokens = self.visual_tokens(batch, features)
         embeddings = self.llm.get_input_embeddings()(batch.input_ids.clamp(min=0))
-        if shown:
-            visual = torch.cat([tokens.flatten(0, 1) for tokens in shown])
-            visual = visual.index_select(0, batch.visual_sources)
-            embeddings = splice(embeddings, batch.visual_positions, visual)
-        for tokens, images in projected:
-            if not len(images):
-                embeddings = embeddings + 0.0 * tokens.sum().to(embeddings.dtype)
+        if len(batch.visual_positions):
+            table = self._table(batch, tokens).index_select(0, batch.visual_sources)
+            embeddings = splice(embeddings, batch.visual_positions, table)
+        # What no row shows takes part all the same; see `visual_tokens`.
+        unused: list[Tensor] = [] if self.image_newline is None else [self.image_newline]
+        unused += [] if len(batch.long_images) else [tokens.long]
+        unused += [] if tokens.short is None or len(batch.short_images) else [tokens.short]
+        for tensor in unused:
+            embeddings = embeddings + 0.0 * tensor.sum().to(embeddings.dtype)
         return embeddings
+
+    def _table(self, batch: Batch, tokens: VisualTokens) -> Tensor:
+        """(rows, D): what `Batch.visual_sources` counts."""
+        known = all(level in self.levels for level in batch.long_levels)
+        there = tokens.short.shape[1] if tokens.short is not None and batch.short_length else 0
+        if not known or there != batch.short_length:
+            raise ValueError(
+                f"pictures take {(*batch.long_levels, batch.short_length)} positions in the rows, "
+                f"but one is {', '.join(map(str, sorted(self.levels)))} visual embeddings through "
+                f"the image projector and {there} through the object projector: the tokenizer's "
+                "VisualSizes and the model's tower, levels or resampler disagree"
+            )
+        parts = [scale_tokens(tokens.long, level) for level in batch.long_levels]
+        if batch.short_length and tokens.short is not None:
+            parts.append(tokens.short)
+        flat = [part.flatten(0, 1) for part in parts]
+        if self.image_newline is not None:
+            flat.append(self.image_newline[None].to(flat[0].dtype))
+        return torch.cat(flat)
 
     def _project(self, projector: nn.Module, features: Tensor, images: Tensor) -> Tensor:
         """The chosen images through a projector; without any, one that stands for none."""
         return projector(features.index_select(0, images) if len(images) else features[:1])
 
-    def hidden_states(self, batch: Batch, features: Tensor | None = None) -> Tensor:
-        """(B, L, D) after the final norm."""
+    def hidden_states(
+        self, batch: Batch, features: Tensor | None = None, tokens: VisualTokens | None = None
+    ) -> Tensor:
+        """(B, L, D) after the final norm; `features` and `tokens` as of `embed`."""
         if self.row_seeds is not None:
             self.row_seeds.begin(batch.step, batch.row_keys, batch.position_ids)
         inputs: dict[str, Any] = {"attention_mask": batch.attention_mask.long()}
         if batch.documents:
             inputs = packed_inputs(batch.documents, batch.branches, batch.input_ids)
         return self.llm.model(
-            inputs_embeds=self.embed(batch, features),
+            inputs_embeds=self.embed(batch, features, tokens),
             position_ids=batch.position_ids,
             use_cache=False,
             **inputs,

@@ -316,7 +316,7 @@ def _row(
             attended.append(True)
             continue
         visual = shown[token].pop(0)
-        count = sizes.count(visual.long)
+        count = visual.length or sizes.count(visual.long)
         visuals.append(replace(visual, length=count))
         input_ids += [VISUAL_TOKEN] * count
         labels += [IGNORE_INDEX] * count

@@ -108,10 +108,13 @@ def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
     if wanted is None:
         return stored
     there, here = flatten(asdict(stored)), flatten(asdict(wanted))
+    # Levels and a router can be added to a model that has none.
+    new = [part for part in ("granularity", "router") if there.get(part, "") is None]
+    lacking = {key for key in {**here, **there} if key.split(".")[0] in new}
     other = [
         f"{key}: {there.get(key)} there, {here.get(key)} in the configuration"
         for key in {**here, **there}
-        if there.get(key) != here.get(key) and key != "token_policy"
+        if there.get(key) != here.get(key) and key != "token_policy" and key not in lacking
     ]
     if other:
         raise ValueError(f"init_from={init_from} has other sizes than model: {', '.join(other)}")

@@ -39,7 +39,7 @@ def preview(run: VQARun | VSMRun) -> None:
         data = run.build_data(tokenizer)
     except ValueError as error:
         kind = run.stage if isinstance(run, VQARun) else "vsm"
-        latents = model.config.resampler.num_latents if isinstance(model, VQAModel) else 0
+        latents = model.config.visual_sizes.short if isinstance(model, VQAModel) else 0
         work = PAPER[kind].with_tokens(model.config.vision.num_tokens, latents)
         _print_tables(model, run, work)
         print(f"\nno batch is shown, for the data cannot be opened: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,15 @@ from seal.models.files.adapter import is_adapter, read_adapter, require_base
 from seal.models.files.load import load_model
 from seal.models.files.tokenizer_fit import require_tokenizer_fits
 from seal.models.fit.lora import LoraConfig
+from seal.models.parts.router import RouterConfig
 from seal.models.vlm import VLM
-from seal.models.vqa import STAGES, VQAModel, VQAModelConfig
+from seal.models.vqa import (
+    LEVEL_STAGES,
+    STAGES,
+    GranularityConfig,
+    VQAModel,
+    VQAModelConfig,
+)
 from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import VisualSizes
@@ -153,8 +160,14 @@ class VQADataConfig:
 class VQARun(Run):
     """What conf/train_vqa.yaml says."""
 
-    stage: str  # align_linear | align_resampler | instruct: what is trained
+    # align_linear | align_resampler | instruct | granularity | router: what is trained
+    stage: str
     model: VQAModelConfig | None = None  # sizes; None: those of init_from
+    # What the model of init_from may lack; None: its own, or where a stage needs them the standard
+    # ones. A router that is new is drawn from the seed.
+    granularity: GranularityConfig | None = None
+    router: RouterConfig | None = None
+    train_vision_tower: bool = False  # else it is frozen
     data: VQADataConfig
 
     def __post_init__(self) -> None:
@@ -168,7 +181,13 @@ class VQARun(Run):
     def model_config(self) -> VQAModelConfig:
         """Every size of the model."""
         config: VQAModelConfig = agreed_sizes(self.model, self.init_from, VQAModelConfig)
-        return config
+        granularity = self.granularity or config.granularity
+        if granularity is None and self.stage in LEVEL_STAGES:
+            granularity = GranularityConfig.standard(config.vision)
+        router = self.router or config.router
+        if router is None and self.stage == "router":
+            router = RouterConfig()
+        return replace(config, granularity=granularity, router=router)
 
     def build_model(self, *, weights: bool = True) -> VQAModel:
         """The model with what is trained marked; without weights, on the current device."""
@@ -176,7 +195,8 @@ class VQARun(Run):
 
         def mark(model: VLM) -> None:
             assert isinstance(model, VQAModel)
-            model.set_trainable(self.stage)
+            model.add_levels(config)
+            model.set_trainable(self.stage, vision_tower=self.train_vision_tower)
             model.config.token_policy = config.token_policy
 
         model = build_with_adapters(
@@ -202,9 +222,12 @@ class VQARun(Run):
             self.data.chat.build,
             tokenizer=tokenizer,
             image_size=config.vision.image_size,
-            sizes=VisualSizes(config.vision.num_tokens, config.resampler.num_latents),
+            sizes=config.visual_sizes,
             background=config.vision.normalization.background,
             prompt_style=config.prompt_style,
+            tiles=config.tiles,
+            levels=() if config.granularity is None else config.granularity.levels,
+            rows=self.stage if self.stage in LEVEL_STAGES else "one",
         )
         return open_data(
             self.data.train,

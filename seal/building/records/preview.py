@@ -84,7 +84,7 @@ def _samples(
             records,
             tokenizer,
             image_size=sizes.vision.image_size,
-            sizes=VisualSizes(sizes.vision.num_tokens, sizes.resampler.num_latents),
+            sizes=sizes.visual_sizes,
             background=sizes.vision.normalization.background,
             prompt_style=sizes.prompt_style,
         )

@@ -24,7 +24,7 @@ from seal.text.chat_template import choose_template
 from seal.text.conversation import continuation_ids, end_ids, prompt_row, prompt_text
 from seal.text.quote import quoted
 from seal.text.tokenize import Tokenizer
-from seal.text.tokens import VisualSizes, choose_tokens
+from seal.text.tokens import choose_tokens
 from seal.working_memory import VisualWorkingMemory
 
 # How the whole image is shown when options are scored without a search: squared as everywhere, or
@@ -60,9 +60,7 @@ class NetworkAnswerModel:
         self.token_policy = token_policy or model.config.token_policy
         self.no_search_image = no_search_image
         self.max_batch = max_batch
-        self.sizes = VisualSizes(
-            long=model.config.vision.num_tokens, short=model.config.resampler.num_latents
-        )
+        self.sizes = model.config.visual_sizes
         self.account = Account()
         self._pictures: OrderedDict[tuple[int, bool], tuple[Image, Tensor]] = OrderedDict()
 

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from seal.files.kind import foreign_kind
+from seal.images.tiles import TilesConfig
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.router import RouterConfig
 from seal.models.parts.vision import VisionConfig
 from seal.models.presets import preset_name
 from seal.models.vlm import LlmConfig
-from seal.models.vqa import VQAModelConfig
+from seal.models.vqa import GranularityConfig, VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 from seal.version import __version__
 
@@ -25,6 +27,9 @@ _PARTS: dict[str, Any] = {
     "llm": LlmConfig,
     "vision": VisionConfig,
     "resampler": ResamplerConfig,
+    "tiles": TilesConfig,
+    "granularity": GranularityConfig,
+    "router": RouterConfig,
     "detector": OwlViTConfig,
     "cue_decoder": CueDecoderConfig,
 }
@@ -55,7 +60,9 @@ def config_from_dict(content: dict[str, Any], where: Path | str) -> VQAModelConf
         raise ValueError(f"{where}: model_class={name!r}; known: {', '.join(MODEL_CLASSES)}")
     try:
         values = {
-            key: _typed(_PARTS[key], value, f"{key}.") if key in _PARTS else value
+            key: _typed(_PARTS[key], value, f"{key}.")
+            if key in _PARTS and value is not None
+            else value
             for key, value in sizes.items()
         }
         config: VQAModelConfig | VSMModelConfig = _typed(MODEL_CLASSES[name], values, "")

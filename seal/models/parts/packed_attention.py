@@ -41,6 +41,7 @@ def packed_inputs(
         "attention_mask": like.new_zeros((1, 1, 0, 0)),
         "document_lengths": [document.length for document in documents],
         "document_masks": masks,
+        "document_limbs": [document.limbs for document in documents],
     }
 
 
@@ -59,6 +60,7 @@ def attend(
     *,
     document_lengths: Sequence[int] | None = None,
     document_masks: Sequence[Tensor | None] = (),
+    document_limbs: Sequence[tuple[int, ...]] = (),
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
@@ -75,12 +77,32 @@ def attend(
     # Split, not sliced: the gradient of a split is one concatenation.
     sizes = [*document_lengths, rest]
     parts = zip(*(tensor.split(sizes, dim=2) for tensor in (query, key, value)), strict=True)
+    of_each = zip(parts, document_masks, document_limbs, strict=False)  # the rest has none
     out = [
-        _document(q, k, v, mask, scaling)
-        for (q, k, v), mask in zip(parts, document_masks, strict=False)  # the rest has no mask
+        _tree(q, k, v, limbs, scaling) if limbs else _document(q, k, v, mask, scaling)
+        for (q, k, v), mask, limbs in of_each
     ]
     out.append(torch.zeros_like(query[:, :, :rest]))
     return torch.cat(out, dim=2).transpose(1, 2), None
+
+
+def _tree(
+    query: Tensor, key: Tensor, value: Tensor, limbs: tuple[int, ...], scaling: float | None
+) -> Tensor:
+    """A trunk, then each of its limbs behind it, as if the others were not there."""
+    trunk = query.shape[2] - sum(limbs)
+    (first, *queries), (k, *keys), (v, *values) = (
+        tensor.split([trunk, *limbs], dim=2) for tensor in (query, key, value)
+    )
+    out = [_document(first, k, v, None, scaling)]
+    for limb, own_k, own_v in zip(queries, keys, values, strict=True):
+        # Causal from the lower right corner: a limb's first position sees the whole trunk.
+        whole = torch.cat([first, limb], dim=2)
+        behind = _document(
+            whole, torch.cat([k, own_k], dim=2), torch.cat([v, own_v], dim=2), None, scaling
+        )
+        out.append(behind[:, :, trunk:])
+    return torch.cat(out, dim=2)
 
 
 def _document(

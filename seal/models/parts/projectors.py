@@ -7,6 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+PROJECTORS = ("linear", "mlp2x_gelu")
+
+
+def build_projector(kind: str, vision_size: int, hidden_size: int) -> nn.Linear | nn.Sequential:
+    """(N, T, vision_size) -> (N, T, hidden_size): one layer, or two with a GELU between them."""
+    first = nn.Linear(vision_size, hidden_size)
+    if kind == "linear":
+        return first
+    return nn.Sequential(first, nn.GELU(), nn.Linear(hidden_size, hidden_size))
+
 
 @dataclass(kw_only=True, slots=True)
 class ResamplerConfig:

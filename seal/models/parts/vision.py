@@ -141,6 +141,17 @@ class VisionTower(nn.Module):
         run: nn.ModuleList = layers[: self.config.layers_run]
         return run
 
+    def train_what_is_read(self) -> None:
+        """Let gradients into what the tokens that are read depend on."""
+        used = {id(p) for part in (self.vision_model.embeddings, *self.layers_run)
+                for p in part.parameters()}  # fmt: skip
+        if self.config.family == "clip":
+            used |= {id(p) for p in self.vision_model.pre_layrnorm.parameters()}
+        for name, parameter in self.vision_model.named_parameters():
+            # DINOv2's stands for patches that its own pretraining hides.
+            if id(parameter) in used and not name.endswith("mask_token"):
+                parameter.requires_grad_(True)
+
     def forward(self, pixels: Tensor) -> Tensor:
         """(N, 3, S, S) -> (N, T, C).
 

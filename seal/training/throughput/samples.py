@@ -49,7 +49,7 @@ class Shown:
         if isinstance(config, VSMModelConfig):
             tokens = VisualSizes(long=vision.num_tokens)
             return cls(llm.vocab_size, vision.image_size, tokens, config.detector.image_size)
-        tokens = VisualSizes(vision.num_tokens, config.resampler.num_latents)
+        tokens = config.visual_sizes
         return cls(llm.vocab_size, vision.image_size, tokens)
 
 

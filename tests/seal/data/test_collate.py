@@ -76,7 +76,7 @@ def test_an_image_that_several_rows_show_is_encoded_once() -> None:
     assert batch.short_images.tolist() == [1, 2]
     # Two embeddings of each long image, one of each short one behind them.
     assert batch.visual_sources.tolist() == [0, 1, 4, 0, 1, 2, 3, 5]
-    assert batch.visual_lengths == (2, 1)
+    assert (batch.long_levels, batch.short_length) == ((2,), 1)
     assert batch.ids == ["a", "a", "b", "c"]
 
 

@@ -118,11 +118,20 @@ def test_the_mask_of_a_tree():
     ]
 
 
-def test_rows_with_different_beginnings_are_documents_of_their_own():
+def test_rows_that_show_other_pictures_share_what_stands_before_the_first():
     image = torch.randn(3, 28, 28)
     rows = (row([Visual(0, True)], [5, 6, 7], [8]), row([Visual(0, False)], [5, 6, 7], [8]))
     batch = collate([Sample("two", rows, (image,))], pad_id=0, pack=True)
-    assert [d.branched for d in batch.documents] == [False, False]
+    (tree,) = batch.documents
+    assert tree.limbs == tuple(len(own.input_ids) - 1 for own in rows) and not tree.branched
+    alone = [1 + limb for limb in tree.limbs]
+    assert tree.squares == sum(length**2 for length in alone) - 1  # the trunk is read once
+
+
+def test_rows_with_different_beginnings_are_documents_of_their_own():
+    rows = tuple(row([], [first, 6, 7], [8]) for first in (5, 4))
+    batch = collate([Sample("two", rows)], pad_id=0, pack=True)
+    assert [(d.branched, d.limbs) for d in batch.documents] == [(False, ()), (False, ())]
 
 
 def test_a_row_that_hides_positions_cannot_be_packed():

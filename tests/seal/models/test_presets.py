@@ -83,8 +83,9 @@ def test_the_miniature_is_tiny_and_its_decoders_have_the_documented_sizes():
 @pytest.mark.parametrize("size", VQA_PRESETS)
 def test_a_configuration_knows_its_preset(size):
     assert preset_name(vqa_preset(size)) == f"vqa_{size}"
-    assert preset_name(vsm_preset(size)) == f"vsm_{size}"
-    assert set(VQA_PRESETS) == set(VSM_PRESETS)
+    if not size.startswith("avg_"):  # of AVG-LLaVA, which answers alone
+        assert preset_name(vsm_preset(size)) == f"vsm_{size}"
+    assert {*VQA_PRESETS} - {*VSM_PRESETS} == {"avg_7b", "avg_13b", "avg_miniature"}
 
 
 def test_other_sizes_are_no_preset():

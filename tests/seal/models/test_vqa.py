@@ -8,7 +8,7 @@ from mixed_batches import vqa_model, vqa_sample
 
 from seal.data.collate import collate
 from seal.losses.vqa import VQALoss
-from seal.models.vqa import STAGES, VQAModelConfig
+from seal.models.vqa import LEVEL_STAGES, STAGES, VQAModelConfig
 
 TRAINED = {
     "align_linear": ["image_projector."],
@@ -17,7 +17,7 @@ TRAINED = {
 }
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", TRAINED)
 def test_gradients_reach_exactly_what_the_stage_trains(stage):
     torch.manual_seed(0)
     model = vqa_model()
@@ -28,6 +28,13 @@ def test_gradients_reach_exactly_what_the_stage_trains(stage):
         trained = name.startswith(tuple(TRAINED[stage]))
         assert parameter.requires_grad == trained, name
         assert (parameter.grad is not None and bool(parameter.grad.any())) == trained, name
+
+
+@pytest.mark.parametrize("stage", LEVEL_STAGES)
+def test_a_stage_that_needs_levels_is_refused_to_a_model_without(stage):
+    with pytest.raises(ValueError, match=f"stage={stage} needs a model with"):
+        vqa_model().set_trainable(stage)
+    assert {*STAGES} == {*TRAINED, *LEVEL_STAGES}
 
 
 def test_choosing_a_stage_forgets_the_one_before():

@@ -42,6 +42,8 @@ def test_a_negative_number_of_crops_is_refused() -> None:
 
 
 def test_a_picture_needs_a_token() -> None:
-    with pytest.raises(ValueError, match="short=0"):
-        VisualSizes(4, 0)
+    with pytest.raises(ValueError, match="short=-1"):
+        VisualSizes(4, -1)
     assert (VisualSizes(8, 2).count(True), VisualSizes(8, 2).count(False)) == (8, 2)
+    with pytest.raises(ValueError, match="token_policy=router"):
+        VisualSizes(8, 0).count(False)
