@@ -20,9 +20,10 @@ search of the first system that searches (or of control_of=), and show as many c
 `random_crop` from elsewhere, `crop_black` neither pixels nor places, `crop_black_placed` the places
 alone; a gain that survives the first two does not come from looking. Writes OUT/:
 predictions.jsonl (a line per question and system; the same command continues it), metrics.json
-(the task's numbers by split with intervals, ties, paired tests against `baseline`, controls, and
-what a question costs), results.html (all of that, and pictures of accuracy against cost),
-failures.html (what was wrong), config.yaml and environment.json.
+(the task's numbers by split with intervals, ties, paired tests against `baseline`, controls, which
+levels of visual tokens were chosen and what the choice is worth, and what a question costs),
+results.html (all of that, and pictures of accuracy against cost), failures.html (what was wrong),
+config.yaml and environment.json.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from __future__ import annotations
 from seal.evaluation.benchmark import BenchmarkRun, run_benchmark
 from seal.evaluation.results.control_report import control_table, control_verdicts
 from seal.evaluation.results.costs import SHARED, cost_table
+from seal.evaluation.results.granularity_report import granularity_tables, granularity_verdicts
 from seal.evaluation.results.result_tables import benchmark_table
 from seal.pages.table import markdown
 from seal.schema import program
@@ -51,6 +53,10 @@ def main(run: BenchmarkRun) -> None:
         if "controls" in metrics:
             print(markdown(control_table(metrics)), end="\n\n")
             print("\n".join(control_verdicts(metrics)), end="\n\n")
+        for table in granularity_tables(metrics):
+            print(markdown(table), end="\n\n")
+        if verdicts := granularity_verdicts(metrics):
+            print("\n".join(verdicts), end="\n\n")
         for error in metrics["errors"]:
             print(f"error: {error}")
         print(f"written: {run.out}")

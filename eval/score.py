@@ -39,6 +39,7 @@ vicrop_vstar also takes a run of eval/benchmark with written answers (scoring=le
 
 from __future__ import annotations
 
+from seal.evaluation.results.granularity_report import granularity_tables, granularity_verdicts
 from seal.evaluation.score import ScoreRun, run_score, score_notes, score_table
 from seal.pages.table import markdown
 from seal.schema import program
@@ -48,7 +49,9 @@ from seal.schema import program
 def main(run: ScoreRun) -> None:
     metrics = run_score(run)
     print(markdown(score_table(metrics)))
-    for note in score_notes(metrics):
+    for table in granularity_tables(metrics):
+        print("", markdown(table), "", sep="\n")
+    for note in (*granularity_verdicts(metrics), *score_notes(metrics)):
         print(note)
     print(f"written: {run.out}")
 

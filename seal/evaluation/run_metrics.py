@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from seal.evaluation.judges.graded import judged_by
+from seal.evaluation.results.chosen_levels import chosen_levels
 from seal.evaluation.results.control_report import compare_controls
 from seal.evaluation.results.costs import mean_costs
+from seal.evaluation.results.granularity import compare_granularities
 from seal.evaluation.results.results_page import write_results
 from seal.evaluation.store import METRICS, write_json
 from seal.evaluation.task import Prediction, Task, TaskQuestion
@@ -38,6 +40,12 @@ def benchmark_metrics(
         return _paired(credits[first[0]["system"]], credits[second[0]["system"]], seed)
 
     controls = compare_controls(by_system, pair, baseline=baseline, seed=seed)
+    levels = chosen_levels(by_system, task.splits_of, seed=seed)
+    earned = {
+        name: {question: (credit, cluster) for question, (credit, cluster, _) in of.items()}
+        for name, of in credits.items()
+    }
+    granularity = compare_granularities(by_system, earned, seed=seed)
     return {
         "task": task.name,
         "task_version": task.version,
@@ -50,6 +58,8 @@ def benchmark_metrics(
         "systems": {name: task.metrics(lines, seed=seed) for name, lines in by_system.items()},
         "paired": paired,
         **({"controls": controls} if controls else {}),
+        **({"levels": levels} if levels else {}),
+        **({"granularity": granularity} if granularity else {}),
         "detectable": _detectable(task, predictions),
         "costs": {name: mean_costs(lines, seed=seed) for name, lines in by_system.items()},
         **judged_by(predictions, task.score),

@@ -9,6 +9,7 @@ from typing import Any
 from seal.evaluation.results.control_report import control_table, control_verdicts
 from seal.evaluation.results.cost_pictures import add_cost_pictures
 from seal.evaluation.results.costs import SHARED, cost_table, has_costs
+from seal.evaluation.results.granularity_report import add_granularity
 from seal.evaluation.results.result_tables import (
     answers_table,
     detectable_table,
@@ -64,6 +65,7 @@ def add_results(page: Page, name: str, metrics: Mapping[str, Any]) -> None:
         page.table(control_table(metrics))
         for verdict in control_verdicts(metrics):
             page.note(verdict)
+    add_granularity(page, metrics)
     if has_costs(metrics.get("costs", {})):
         page.subheading("Costs")
         page.table(cost_table(metrics["costs"]))

@@ -1,0 +1,190 @@
+"""What a router of visual granularity is worth: against each fixed level, chance, and hindsight.
+
+A random router that draws every question's level from the router's own choices costs the same on
+the average and knows neither image nor question. Its credit needs no draw: it is the mean of what
+each level earned on the question, weighted by how often the router chose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from seal.evaluation.judged import share
+from seal.evaluation.results.chosen_levels import SHOWN, forced_level, levels_of, visual_tokens
+from seal.evaluation.task import Prediction
+from seal.metrics.intervals import mean, ratio
+from seal.metrics.paired import compare
+
+# Question -> what it earned and the cluster that it is of, of the questions that are judged.
+Earned: TypeAlias = Mapping[str, tuple[float, str]]
+RANDOM, HINDSIGHT = "random router", "best level in hindsight"
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One system over the common questions, all (n,)."""
+
+    credit: np.ndarray
+    tokens: np.ndarray  # NaN: not known
+    seconds: np.ndarray
+
+
+def compare_granularities(
+    by_system: Mapping[str, Sequence[Prediction]],
+    earned: Mapping[str, Earned],
+    *,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """System that forces no level -> how it compares with all of the same search (`SEARCH@...`).
+
+    `levels`: that were forced, `finest` the last. `n`: questions that all of them answered.
+    `systems`: credit, visual tokens and seconds of each, and where they can be told of the random
+    router and the best level in hindsight (the cheapest of those that earn most). `versus`: the
+    system minus each other one, paired, with the tokens it reads as a share of theirs. `random`:
+    `versus` the random router, and `permuted`, one seeded permutation of the system's levels over
+    the questions; or the `reason` why it cannot be told.
+
+    Empty where no level was forced.
+    """
+    found = {}
+    for name in by_system:
+        base = name.rpartition(SHOWN)[0]
+        forced = {
+            level: other
+            for other in by_system
+            if other.rpartition(SHOWN)[0] == base and (level := forced_level(other)) is not None
+        }
+        if base and forced and forced_level(name) is None:
+            siblings = [other for other in by_system if other.rpartition(SHOWN)[0] == base]
+            of = _compared(name, siblings, dict(sorted(forced.items())), by_system, earned, seed)
+            if of:
+                found[name] = of
+    return found
+
+
+def _compared(
+    name: str,
+    siblings: Sequence[str],
+    forced: Mapping[int, str],
+    by_system: Mapping[str, Sequence[Prediction]],
+    earned: Mapping[str, Earned],
+    seed: int,
+) -> dict[str, Any]:
+    ids = [
+        question
+        for question in earned[name]
+        if all(question in earned[other] for other in siblings)
+    ]
+    if not ids:
+        return {}
+    clusters = [earned[name][question][1] for question in ids]
+    lines = {other: {line["id"]: line for line in by_system[other]} for other in siblings}
+    columns = {other: _column(ids, lines[other], earned[other]) for other in siblings}
+    own = columns[name]
+
+    def versus(other: _Column) -> dict[str, Any]:
+        compared = compare(own.credit, other.credit, clusters=clusters, seed=seed).to_dict()  # type: ignore[arg-type]
+        counted = not np.isnan(own.tokens + other.tokens).any() and other.tokens.any()
+        part = ratio(own.tokens, other.tokens, clusters=clusters, seed=seed) if counted else None  # type: ignore[arg-type]
+        return compared | {"tokens": None if part is None else part.to_dict()}
+
+    shown = dict(columns)
+    chosen = [levels_of(lines[name][question]) for question in ids]
+    reason = _why_not(chosen, forced)
+    random: dict[str, Any] = {"reason": reason}
+    if reason is None:
+        places = np.array([list(forced).index(one[0]) for one in chosen])
+        levels = [columns[other] for other in forced.values()]
+        shown[RANDOM] = _mixed(levels, np.bincount(places, minlength=len(levels)))
+        drawn = np.random.default_rng(seed).permutation(places)
+        shown[HINDSIGHT] = _best(levels)
+        counts = np.bincount(places, minlength=len(levels))
+        random = {
+            "shares": {
+                str(level): int(count) / len(ids)
+                for level, count in zip(forced, counts, strict=True)
+            },
+            "versus": versus(shown[RANDOM]),
+            "permuted": versus(_taken(levels, drawn)),
+        }
+    return {
+        "base": name.rpartition(SHOWN)[0],
+        "levels": list(forced),
+        "finest": forced[max(forced)],
+        "n": len(ids),
+        "systems": {
+            other: {
+                "credit": share(of.credit.tolist(), clusters, invalid=0, seed=seed).to_dict(),
+                "visual_tokens": _known_mean(of.tokens, clusters, seed),
+                "seconds": _known_mean(of.seconds, clusters, seed),
+            }
+            for other, of in shown.items()
+        },
+        "versus": {other: versus(of) for other, of in columns.items() if other != name},
+        "random": random,
+    }
+
+
+def _column(ids: Sequence[str], lines: Mapping[str, Prediction], earned: Earned) -> _Column:
+    told = [lines[question] for question in ids]
+    costs = [((line["answer"] or {}).get("cost") or {}).get("seconds") for line in told]
+    return _Column(
+        np.array([earned[question][0] for question in ids], float),
+        np.array([np.nan if (n := visual_tokens(line)) is None else n for line in told], float),
+        np.array([np.nan if cost is None else sum(cost.values()) for cost in costs], float),
+    )
+
+
+def _why_not(chosen: Sequence[tuple[int, ...]], forced: Mapping[int, str]) -> str | None:
+    """Why chance cannot be compared with; None: it can."""
+    if not all(chosen):
+        return "its answers do not tell which levels were read"
+    if any(len({*one}) > 1 for one in chosen):
+        return "pictures of one question were read at several levels, which no forced run does"
+    lacking = sorted({one[0] for one in chosen} - {*forced})
+    if lacking:
+        return f"no system of the run forces level {', '.join(map(str, lacking))}, which it chose"
+    return None
+
+
+def _mixed(levels: Sequence[_Column], counts: np.ndarray) -> _Column:
+    """What is expected of drawing each question's level with these weights.
+
+    Rounded, so that a question that every level answers rightly is one that chance does too.
+    """
+    n = counts.sum()
+    used = [(of, count) for of, count in zip(levels, counts, strict=True) if count]
+    return _Column(
+        np.round(sum(count * of.credit for of, count in used) / n, 12),
+        np.asarray(sum(count * of.tokens for of, count in used) / n),
+        np.full(len(levels[0].credit), np.nan),  # nobody spent them
+    )
+
+
+def _taken(levels: Sequence[_Column], places: np.ndarray) -> _Column:
+    """Each question at the level of its place."""
+    at = np.arange(len(places))
+    return _Column(
+        np.stack([of.credit for of in levels])[places, at],
+        np.stack([of.tokens for of in levels])[places, at],
+        np.full(len(places), np.nan),
+    )
+
+
+def _best(levels: Sequence[_Column]) -> _Column:
+    """The coarsest of the levels that earn most, question by question."""
+    return _taken(levels, np.stack([of.credit for of in levels]).argmax(0))
+
+
+def _known_mean(values: np.ndarray, clusters: Sequence[str], seed: int) -> dict[str, Any]:
+    known = ~np.isnan(values)
+    return mean(
+        values[known].tolist(),
+        invalid=int((~known).sum()),
+        clusters=[cluster for cluster, told in zip(clusters, known, strict=True) if told],
+        seed=seed,
+    ).to_dict()

@@ -1,0 +1,198 @@
+"""A router against fixed levels, chance and hindsight: numbers by hand, and what chance does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from granularity_lines import asked, line
+
+from seal.evaluation.named_tasks import task_named
+from seal.evaluation.results.granularity import HINDSIGHT, RANDOM, compare_granularities
+from seal.evaluation.results.granularity_report import granularity_tables, granularity_verdicts
+from seal.evaluation.results.results_page import write_results
+from seal.evaluation.run_metrics import benchmark_metrics
+
+LEVELS = (4, 16, 64)
+# Who is right at each level, and what the router chose.
+RIGHT = ((1, 1, 1), (0, 1, 1), (0, 0, 1), (1, 0, 0))
+CHOSEN = (4, 64, 64, 4)
+
+
+def lines_of(right=RIGHT, chosen=CHOSEN, search="none", auto="auto", per_image=1):
+    """By system: every level forced, and the router."""
+    questions = [asked(i, image=f"{i // per_image}.jpg") for i in range(len(right))]
+    by_system = {
+        f"{search}@{level}": [
+            line(q, f"{search}@{level}", right=bool(of[place]), levels=(level,))
+            for q, of in zip(questions, right, strict=True)
+        ]
+        for place, level in enumerate(LEVELS)
+    }
+    name = f"{search}@{auto}"
+    by_system[name] = [
+        line(q, name, right=bool(of[LEVELS.index(level)]), levels=(level,))
+        for q, of, level in zip(questions, right, chosen, strict=True)
+    ]
+    return by_system
+
+
+def earned_of(by_system):
+    return {
+        name: {
+            one["id"]: (float(one["answer"]["losses"][0] < 0.5), one["question"]["image"])
+            for one in of
+        }
+        for name, of in by_system.items()
+    }
+
+
+def compared(by_system, **more):
+    return compare_granularities(by_system, earned_of(by_system), **more)
+
+
+def value(metric):
+    return pytest.approx(metric["value"])
+
+
+def test_credit_and_tokens_of_chance_and_hindsight_are_those_of_a_count_by_hand():
+    found = compared(lines_of())
+    assert list(found) == ["none@auto"]
+    of = found["none@auto"]
+    assert (of["n"], of["levels"], of["finest"]) == (4, [4, 16, 64], "none@64")
+    systems = of["systems"]
+    assert value(systems["none@auto"]["credit"]) == 1
+    assert value(systems["none@auto"]["visual_tokens"]) == (4 + 64 + 64 + 4) / 4
+    assert of["random"]["shares"] == {"4": 0.5, "16": 0, "64": 0.5}
+    # Of the questions, each half of the time at 4, half at 64: 1, 1/2, 1/2, 1/2.
+    assert value(systems[RANDOM]["credit"]) == 2.5 / 4
+    assert value(systems[RANDOM]["visual_tokens"]) == 34
+    assert of["random"]["versus"]["difference"]["value"] == pytest.approx(1 - 2.5 / 4)
+    assert of["random"]["versus"]["tokens"]["value"] == 1
+    assert value(systems[HINDSIGHT]["credit"]) == 1
+    assert value(systems[HINDSIGHT]["visual_tokens"]) == (4 + 16 + 64 + 4) / 4
+    finest = of["versus"]["none@64"]
+    assert finest["difference"]["value"] == 0.25
+    assert (finest["only_first"], finest["only_second"]) == (1, 0)
+    assert finest["tokens"]["value"] == pytest.approx(34 / 64)
+    assert of["versus"]["none@4"]["difference"]["value"] == 0.5
+    assert systems["none@4"]["seconds"]["value"] == 0.75
+    assert systems[RANDOM]["seconds"]["value"] is None  # nobody spent them
+
+
+def test_the_expected_credit_is_the_mean_of_many_draws():
+    rng = np.random.default_rng(3)
+    right = rng.random((60, 3)) < (0.3, 0.5, 0.8)
+    chosen = rng.choice(LEVELS, 60, p=(0.5, 0.2, 0.3))
+    of = compared(lines_of(right, chosen.tolist()))["none@auto"]
+    draws = rng.choice(chosen, (20_000, 60))  # each question from the router's own choices
+    places = np.searchsorted(LEVELS, draws)
+    drawn = right[np.arange(60), places].mean()
+    assert of["systems"][RANDOM]["credit"]["value"] == pytest.approx(drawn, abs=2e-3)
+    assert of["systems"][RANDOM]["visual_tokens"]["value"] == pytest.approx(draws.mean(), abs=0.2)
+
+
+def test_one_shuffle_keeps_the_levels_and_is_seeded():
+    rng = np.random.default_rng(5)
+    right = rng.random((40, 3)) < (0.3, 0.5, 0.8)
+    chosen = rng.choice(LEVELS, 40).tolist()
+    by_system = lines_of(right, chosen)
+    first, again, other = (
+        compared(by_system, seed=seed)["none@auto"]["random"]["permuted"] for seed in (1, 1, 2)
+    )
+    assert first == again and first["difference"]["value"] != other["difference"]["value"]
+    assert first["test"] == "mcnemar" and first["tokens"]["value"] == 1  # the same levels
+    shuffled = np.random.default_rng(1).permutation(np.searchsorted(LEVELS, chosen))
+    own = right[np.arange(40), np.searchsorted(LEVELS, chosen)]
+    expected = own.mean() - right[np.arange(40), shuffled].mean()
+    assert first["difference"]["value"] == pytest.approx(expected)
+
+
+def test_a_router_that_knows_beats_chance_and_one_that_does_not_does_not():
+    rng = np.random.default_rng(7)
+    hard = rng.random(100) < 0.5
+    right = np.stack([~hard, ~hard, np.ones(100, bool)], axis=1)
+    knowing = np.where(hard, 64, 4)
+    guessing = rng.permutation(knowing)
+    good = compared(lines_of(right, knowing.tolist()))["none@auto"]
+    poor = compared(lines_of(right, guessing.tolist()))["none@auto"]
+    assert good["random"]["versus"]["p_value"] < 1e-3
+    assert good["random"]["permuted"]["mcnemar_p_value"] < 1e-6
+    assert poor["random"]["versus"]["p_value"] > 0.05
+    assert good["versus"]["none@64"]["difference"]["value"] == 0
+    assert good["versus"]["none@64"]["tokens"]["value"] < 0.6
+
+
+def test_where_every_level_is_right_chance_is_as_good_to_the_last_digit():
+    right = [(1, 1, 1)] * 7
+    of = compared(lines_of(right, [4, 4, 4, 16, 16, 16, 64]))["none@auto"]["random"]["versus"]
+    assert (of["difference"]["value"], of["p_value"]) == (0, 1)
+    assert (of["only_first"], of["only_second"]) == (0, 0)
+
+
+def test_questions_of_one_picture_are_one_cluster():
+    right, chosen = RIGHT * 4, CHOSEN * 4
+    alone = compared(lines_of(right, chosen))["none@auto"]
+    pairs = compared(lines_of(right, chosen, per_image=2))["none@auto"]
+    assert (
+        alone["versus"]["none@4"]["clusters"] == 16 and pairs["versus"]["none@4"]["clusters"] == 8
+    )
+    assert pairs["random"]["versus"]["clusters"] == 8
+
+
+def test_systems_of_one_search_are_compared_and_of_another_are_not():
+    both = lines_of() | lines_of(search="guided", auto="router")
+    ruled = [line(asked(i), "guided@consistent", right=i < 3) for i in range(4)]
+    found = compared(both | {"guided@consistent": ruled, "oracle@auto": both["none@auto"]})
+    assert list(found) == ["none@auto", "guided@router", "guided@consistent"]
+    assert {*found["none@auto"]["versus"]} == {f"none@{level}" for level in LEVELS}
+    assert "guided@consistent" in found["guided@router"]["versus"]
+    assert found["guided@router"]["versus"]["guided@consistent"]["tokens"] is None  # not counted
+    reason = found["guided@consistent"]["random"]["reason"]
+    assert reason == "its answers do not tell which levels were read"
+
+
+def test_chance_that_cannot_be_told_says_why():
+    by_system = lines_of()
+    by_system["none@auto"][0]["answer"]["levels"] = [4, 64]
+    assert "at several levels" in compared(by_system)["none@auto"]["random"]["reason"]
+    by_system = lines_of()
+    del by_system["none@4"]
+    of = compared(by_system)["none@auto"]
+    assert of["random"] == {"reason": "no system of the run forces level 4, which it chose"}
+    assert RANDOM not in of["systems"] and "none@64" in of["versus"]
+
+
+def test_without_a_forced_level_or_a_common_question_there_is_no_comparison():
+    by_system = lines_of()
+    assert compared({"none@auto": by_system["none@auto"]}) == {}
+    assert compared({"none": by_system["none@auto"]} | by_system).keys() == {"none@auto"}
+    earned = earned_of(by_system) | {"none@16": {}}
+    assert compare_granularities(by_system, earned) == {}
+
+
+def test_a_runs_metrics_page_and_output_tell_it(tmp_path):
+    by_system = lines_of(RIGHT * 10, CHOSEN * 10)
+    task = task_named("own").task("")
+    metrics = benchmark_metrics(
+        task, [one for of in by_system.values() for one in of], baseline="none@64"
+    )
+    assert metrics["granularity"]["none@auto"]["n"] == 40
+    assert metrics["levels"]["none@auto"]["kinds"]["all"]["all"]["whole"] == {"4": 20, "64": 20}
+    (table,) = granularity_tables(metrics)
+    cells = {row[0]: row for row in table.rows}
+    assert list(cells) == ["none@4", "none@16", "none@64", "none@auto", RANDOM, HINDSIGHT]
+    assert cells["none@auto"][3] == "53.1" and cells[RANDOM][1].startswith("62.5")
+    assert cells["none@64"][5].startswith("+25.0")
+    said = "\n".join(granularity_verdicts(metrics))
+    assert "none@auto minus none@64, always the finest: +25.0" in said
+    assert "reading 53.1" in said and "minus a random router" in said and "McNemar" in said
+    text = write_results(tmp_path, metrics).read_text()
+    assert 'class="stacked"' in text and "levels that none@auto chose" in text
+    assert "best level in hindsight: 100.0" in text
+
+
+def test_runs_without_levels_have_neither_part_nor_numbers(tmp_path):
+    lines = [line(asked(i), "none", right=True) for i in range(3)]
+    metrics = benchmark_metrics(task_named("own").task(""), lines)
+    assert "levels" not in metrics and "granularity" not in metrics
+    assert "Granularity" not in write_results(tmp_path, metrics).read_text()
