@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seal.files.whole import write_whole
+from seal.inference.answers.showing import read_granularity
 from seal.inference.guides.config import GUIDES, GuideConfig
 from seal.pipeline.planner import PLANNERS
 from seal.search.strategies import STRATEGIES, VICROP
 from seal.text.quote import quoted
 
 if TYPE_CHECKING:
-    from seal.pipeline import Question, Seal
+    from seal.pipeline import Answer, Question, Seal
 
 NOT_FOUND = 3  # exit code: nothing went wrong, the target was not found
 _WORDS = {
@@ -60,6 +61,11 @@ def add_ask(commands: Any) -> None:
         "--vqa", default=RELEASED_VQA, metavar="NAME",
         help="SEAL's VQA LLM or any image-text model, folder or hub id, or the address of a server "
         "as http://HOST:PORT/v1#MODEL (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--granularity", metavar="auto|LEVEL",
+        help="how finely a model with levels reads each picture: its router's pick, or a number of "
+        "visual tokens of a tile (as it was trained)",
     )  # fmt: skip
     _add_chat(parser)
     _add_shared(parser, (*VICROP, "none"))
@@ -191,7 +197,7 @@ def _chosen_chat(arguments: argparse.Namespace) -> dict[str, Any]:
         revision=arguments.revision,
         trust_remote_code=arguments.trust_remote_code,
     )
-    return {"chat": chat, "planner": arguments.planner}
+    return {"chat": chat, "planner": arguments.planner, "granularity": arguments.granularity}
 
 
 def ask(arguments: argparse.Namespace) -> int:
@@ -202,6 +208,7 @@ def ask(arguments: argparse.Namespace) -> int:
     # Wrong ones end here, before a model is loaded.
     asked = Question(arguments.image, arguments.question, options or (), targets)
     _refuse_marks(asked, arguments.vqa)
+    read_granularity(arguments.granularity)
     if targets and arguments.search == "none":
         raise ValueError("--target says what to search for and --search none never does: drop one")
     if arguments.planner == "given" and arguments.search in STRATEGIES and not targets:
@@ -217,10 +224,21 @@ def ask(arguments: argparse.Namespace) -> int:
     print(answer.text)
     for result in answer.searches:
         print(f"  {_summary(result)}")
+    if answer.levels:
+        print(f"  {_levels(answer)}")
     if answer.left_out:
         print(f"  {answer.left_out} of these were not shown: the VQA LLM's context was full")
     _tell(saved)
     return 0
+
+
+def _levels(answer: Answer) -> str:
+    """How finely each picture was read for the answer, and what the question took in all."""
+    image, *crops = answer.levels
+    told = f"read at level {image}"
+    if crops:
+        told += f", {'crops' if len(crops) > 1 else 'crop'} at {', '.join(map(str, crops))}"
+    return f"{told}: {answer.cost['answer_model']['visual_tokens']:,.0f} visual tokens in all"
 
 
 def _refuse_marks(question: Question, vqa: str) -> None:

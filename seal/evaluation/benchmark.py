@@ -29,12 +29,14 @@ from seal.evaluation.run_metrics import benchmark_metrics, write_metrics
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.shared_search import units
+from seal.evaluation.shown_systems import shown_ways
 from seal.evaluation.store import ENVIRONMENT, require_own_folder, settle, write_json
 from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.task import Task, TaskQuestion
 from seal.evaluation.tasks.spec import default_scoring
 from seal.files.fingerprint import fingerprint
 from seal.inference.answers.chat_options import ChatOptions
+from seal.inference.answers.showing import read_granularity
 from seal.inference.build_locator import check_guide
 from seal.inference.guides.config import GuideConfig
 from seal.inference.hub import model_folder
@@ -62,11 +64,15 @@ class BenchmarkRun(ModelChoice):
     vqa: str  # the VQA LLM or any image-text model (folder, hub id), or a server's address
     vsm: str | None = None  # of the search model; not needed for none and oracle
     out: str  # where everything goes; the same command continues what is there
-    # none, oracle (or oracle_crop), searches, and controls: random_crop, crop_black, ..._placed
+    # none, oracle (or oracle_crop), searches, and controls: random_crop, crop_black, ..._placed;
+    # with pictures shown in another way behind @: guided@auto, none@36, oracle@consistent
     systems: list[str] = field(default_factory=lambda: ["guided"])
     control_of: str | None = None  # the search that is controlled; None: the first of systems
     baseline: str = "none"  # the system that the others are compared with, if it is among them
     protocol: str = "default"  # default | as_released: the original's quirks
+    # How finely an answer model with levels reads pictures: auto (its router picks) or a level;
+    # None: as it was trained.
+    granularity: str | None = None
     # How questions are put and answers read (`seal eval/tasks`); None: the task's own way.
     scoring: str | None = None
     targets: str = "model"  # model | annotated: who says what to search for
@@ -99,6 +105,8 @@ class BenchmarkRun(ModelChoice):
             rubric_of(self.task)
             check_judge(self.judge, self.judge_api_key_env)
         check_systems(self.systems)
+        if self.granularity is not None:  # a level of a file is a number
+            self.granularity = str(read_granularity(self.granularity))
         if self.baseline not in (*self.systems, "none"):
             raise ValueError(
                 f"baseline={self.baseline} is none of systems={self.systems}: nothing could be "
@@ -124,6 +132,12 @@ class BenchmarkRun(ModelChoice):
         return [searches_as(name, controlled) for name in self.systems]
 
     @property
+    def shown(self) -> list[str]:
+        """Every way in which pictures are shown, but for the answer model's own."""
+        ways = [] if self.granularity is None else [self.granularity]
+        return list(dict.fromkeys([*ways, *shown_ways(self.systems)]))
+
+    @property
     def needs_search_model(self) -> bool:
         return any(name in STRATEGIES for name in self.searches)
 
@@ -139,8 +153,10 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
     """Predict, judge and write; the metrics, on the first process only."""
     from seal.inference.model_kinds import answer_model_identity, model_kind
     from seal.inference.named_guides import check_read
+    from seal.inference.named_models import check_shown
     from seal.inference.vicrop.readable import check_readable
 
+    check_shown(run.vqa, run.shown)
     if any(name in VICROP for name in run.searches):
         check_readable(run.vqa)
     if run.needs_search_model:
@@ -179,6 +195,8 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
             settings["questions"] = len(questions)  # what the numbers are of; others may lie there
             if not run.share_search:  # as in folders of before there was a choice
                 del settings["share_search"]
+            if run.granularity is None:
+                del settings["granularity"]
             # A run without a search model knows nothing of the one that another run used.
             settle(folder, settings, FREE, partial=["weights", "guide"])
         shard.wait()
@@ -255,6 +273,7 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
         run.vsm if run.needs_vsm else None,
         no_search_image=protocol.no_search_image,
         token_policy=protocol.token_policy,
+        granularity=run.granularity,
         cache_mb=run.cache_mb,
         chat=run.chat,
         **run.options(shard),

@@ -16,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 from PIL.Image import Image
 
+from seal.evaluation.shown_systems import search_part, shown_part
 from seal.geometry import Box
 from seal.images import context_box
 from seal.pipeline import Question
@@ -31,31 +32,42 @@ DRAWS = 256  # places tried for a crop; the first that touches nothing is taken
 
 
 def searches_as(system: str, control_of: str | None) -> str:
-    """The search that a system makes: its own, or that of the system it is a control of."""
-    if system in CONTROLS:
+    """The search that a system makes: its own, or that of the system it is a control of.
+
+    However pictures are shown: it is `guided` that `guided@36` makes.
+    """
+    name = search_part(system)
+    if name in CONTROLS:
         assert control_of is not None
         return control_of
-    return "oracle" if system == ORACLE_CROP else system
+    return "oracle" if name == ORACLE_CROP else name
 
 
 def controlled_system(systems: Sequence[str], control_of: str | None) -> str | None:
-    """The system that the controls among `systems` are controls of; None where there are none.
+    """The search that the controls among `systems` control; None where there are none.
 
     Raises:
-        ValueError: nothing among `systems` searches and `control_of` is not given, or it is a
-            system that does not search.
+        ValueError: nothing among `systems` searches and `control_of` is not given, it is a system
+            that does not search, or controls are shown pictures in several ways.
     """
     if control_of is not None and control_of not in (*STRATEGIES, *VICROP, "oracle"):
         raise ValueError(
             f"control_of={control_of!r} is no search to control; choose one of "
             f"{', '.join((*STRATEGIES, *VICROP, 'oracle'))}"
         )
-    controls = [name for name in systems if name in CONTROLS]
+    controls = [name for name in systems if search_part(name) in CONTROLS]
     if not controls:
         return None
+    if len({shown_part(name) for name in controls}) > 1:
+        raise ValueError(
+            f"systems={list(systems)}: {', '.join(controls)} control what is shown in several ways "
+            "(behind @); one run controls one"
+        )
     if control_of is not None:
         return control_of
-    searches = [name for name in systems if name in STRATEGIES or name in VICROP]
+    searches = [
+        search_part(name) for name in systems if search_part(name) in (*STRATEGIES, *VICROP)
+    ]
     if not searches:
         raise ValueError(
             f"systems={list(systems)}: {', '.join(controls)} controls a search; name that search "
@@ -66,7 +78,7 @@ def controlled_system(systems: Sequence[str], control_of: str | None) -> str | N
 
 def build_control(name: str, true_boxes: TrueBoxes, *, seed: int = 0) -> Control | None:
     """What the control called `name` shows; None for every other system."""
-    match name:
+    match search_part(name):
         case "random_crop":
             return RandomCrop(true_boxes, seed=seed)
         case "crop_black":

@@ -34,25 +34,45 @@ class FirstAnswers:
     Its cost is what each system would have caused alone: what is known already is charged again.
     """
 
-    def __init__(self, model: AnswerModel) -> None:
+    def __init__(self, model: AnswerModel, again: Account | None = None) -> None:
+        """`again`: of a model that keeps no account, what is charged again; see `shown_as`."""
         self.model = model
         self.names_missing: bool = getattr(model, "names_missing", False)
         self.scores_options: bool = getattr(model, "scores_options", True)
         self.reads_marks_as_letters: bool = getattr(model, "reads_marks_as_letters", False)
         self.counts_visual_tokens: bool = getattr(model, "counts_visual_tokens", False)
-        again = Account()  # of a model that keeps no account, what is charged again
-        self.account: Account = getattr(model, "account", again)
-        self._again = again.total
+        self._again = Account() if again is None else again
+        self.account: Account = getattr(model, "account", self._again)
         self._said: dict[Asked, Remembered[Generation]] = {}
         self._words: dict[Asked, Remembered[list[float]]] = {}
 
     @property
     def cost(self) -> Cost:
-        return self.model.cost + self._again
+        return self.model.cost + self._again.total
+
+    def shown_as(self, word: str) -> FirstAnswers:
+        """The same model with pictures shown as `word` (`Showing`); what it answers is remembered
+        apart, while whatever is charged again is charged to both.
+
+        Raises:
+            ValueError: the answer model shows pictures in one way, or not in this one.
+        """
+        shown_as = getattr(self.model, "shown_as", None)
+        if shown_as is None:
+            raise ValueError(
+                f"@{word}: pictures can be shown in several ways by SEAL's and AVG-LLaVA's answer "
+                "models alone; leave it out"
+            )
+        return FirstAnswers(shown_as(word), self._again)
+
+    def levels_of(self, memory: VisualWorkingMemory) -> tuple[int, ...]:
+        """Of the image and of each crop, the level it is shown at; () where there are none."""
+        levels_of = getattr(self.model, "levels_of", None)
+        return () if levels_of is None else tuple(levels_of(memory))
 
     def charge_again(self, cost: Cost) -> None:
         """Of what was asked of the model by something that this remembers nothing of."""
-        self._again.add(cost)
+        self._again.total.add(cost)
 
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seal.evaluation.shown_systems import search_part
 from seal.evaluation.task import AnnotatedTarget, Prediction, TaskQuestion
 from seal.geometry import Box
 from seal.metrics.boxes import HIT_IOU, best_iou
@@ -20,7 +21,7 @@ def search_score(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
     if "seconds" in answer.get("cost", {}):
         score["seconds"] = sum(answer["cost"]["seconds"].values())
     # Answers of other programs come without searches, and `none` makes none.
-    if line["system"] != "none" and "searches" in answer:
+    if search_part(line["system"]) != "none" and "searches" in answer:
         searches = answer["searches"]
         score["searched"] = bool(searches)
         score["target_hits"] = [_steps_to(t, searches) for t in question.targets if t.boxes]

@@ -18,6 +18,7 @@ from seal.evaluation.controls import (
 )
 from seal.evaluation.first_answers import FirstAnswers
 from seal.evaluation.first_searches import FirstSearches
+from seal.evaluation.shown_systems import search_part, shown_part, shown_ways, with_shown
 from seal.evaluation.task import AnnotatedTarget, merged
 from seal.geometry import Box
 from seal.inference.answers.protocol import AnswerModel
@@ -76,6 +77,10 @@ class Systems:
         self.control_of = controlled_system(names, control_of)
         self.known = AskedBoxes()
         self._answers = FirstAnswers(answer_model)
+        # By how pictures are shown; a search asks the answer model as the run shows them.
+        shown = {"": self._answers}
+        shown |= {word: self._answers.shown_as(word) for word in shown_ways(names)}
+        self._shown = shown
         self.search_model = search_model
         self._cached = None
         if search_model is not None:
@@ -98,7 +103,7 @@ class Systems:
             locators[search] = locator
         self.seals: Mapping[str, Seal] = {
             name: Seal(
-                self._answers,
+                shown[shown_part(name)],
                 locators[self.search_of(name)],
                 protocol=protocol,
                 planner=planner,
@@ -119,9 +124,9 @@ class Systems:
 
     def controlled(self, system: str) -> dict[str, str]:
         """`control_of` of a control, for its lines; nothing of any other system."""
-        if system not in CONTROLS:
+        if search_part(system) not in CONTROLS:
             return {}
-        return {"control_of": self.search_of(system)}
+        return {"control_of": with_shown(self.search_of(system), system)}
 
     def asked(self, system: str, content: str) -> str:
         """What a system's line answers: the question's content, and what a control controls."""
@@ -149,7 +154,8 @@ class Systems:
 
     def forget(self, images: Iterable[Image]) -> None:
         """Make room: these images are done."""
-        self._answers.forget()
+        for answers in self._shown.values():
+            answers.forget()
         self.known.forget()
         for image in images:
             # Only networks and caches keep images; other models have nothing to forget.
@@ -162,10 +168,14 @@ class Systems:
 
 def check_systems(names: Sequence[str]) -> None:
     """Refuse a system twice, none at all, or one that there is not."""
-    if not names or len(set(names)) != len(names) or {"oracle", ORACLE_CROP} <= set(names):
-        also = f"; {ORACLE_CROP} is another name of oracle" if ORACLE_CROP in names else ""
+    shown_ways(names)
+    plain = [with_shown("oracle", n) if search_part(n) == ORACLE_CROP else n for n in names]
+    if not names or len(set(plain)) != len(names):
+        also = ""
+        if any(search_part(name) == ORACLE_CROP for name in names):
+            also = f"; {ORACLE_CROP} is another name of oracle"
         raise ValueError(f"systems={list(names)} must name one or more systems, each once{also}")
-    for name in names:
+    for name in map(search_part, names):
         if name in (*CONTROLS, ORACLE_CROP):
             continue
         try:

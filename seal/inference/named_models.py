@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,42 @@ import torch
 
 from seal.inference.answers.chat_options import ChatOptions
 from seal.inference.answers.protocol import AnswerModel
+from seal.inference.answers.seal_vqa import require_shown
+from seal.inference.answers.showing import Showing
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.inference.hub import model_folder
 from seal.inference.load import load_models
 from seal.inference.model_kinds import Kind, model_kind
+from seal.models.files.load import read_config
+from seal.models.vqa import VQAModelConfig
 
 _KINDS: dict[Kind, str] = {
     "seal": "SEAL's own VQA LLM, which is loaded and shown things in one way",
     "hf": "a model that is loaded here",
     "endpoint": "a server, which loads its model itself",
 }
+
+
+def check_shown(name: str | Path, words: Sequence[str]) -> None:
+    """Refuse, before anything is loaded, ways of showing pictures that an answer model has not.
+
+    words: as of `Showing`.
+
+    Raises:
+        ValueError: in one line, with what the model can do.
+    """
+    if not words:
+        return
+    kind = model_kind(name)
+    if kind != "seal":
+        raise ValueError(
+            f"{name} is {_KINDS[kind]}: it shows pictures in its own way, not as "
+            f"{', '.join(words)}; leave out granularity= and what stands behind @"
+        )
+    config = read_config(model_folder(name))
+    if isinstance(config, VQAModelConfig):  # loading tells that another model is none
+        for word in words:
+            require_shown(config, Showing.read(word), str(name))
 
 
 def load_named(
@@ -50,6 +76,8 @@ def load_named(
     kind = "seal" if vqa is None else model_kind(vqa)
     chat = chat or ChatOptions()
     useless = chat.unused(kind)
+    if kind != "seal" and own.get("granularity") is not None:
+        useless.append("granularity")
     if vsm is None and kind != "seal":
         loading = {"offload": own.get("offload") or None, "clip": own.get("clip")}
         if kind == "endpoint":

@@ -27,6 +27,7 @@ class Answer:
     plan: Plan | None = None  # what to search for, and who said so; None: nothing was to be planned
     memory: VisualWorkingMemory | None = None  # what the final answer was given
     searches: list[SearchResult] = field(default_factory=list)  # one per missing target
+    levels: list[int] = field(default_factory=list)  # of the image and each crop, as they were read
     left_out: int = 0  # instances that were found but not shown: the VQA LLM's context was full
     answered_by: dict[str, Any] = field(default_factory=dict)  # the answer model's `settings()`
     cost: dict[str, Any] = field(default_factory=dict)  # visits, calls, tokens, pixels, seconds
@@ -61,6 +62,7 @@ class Answer:
                 for t in targets
             ],
             **({"withheld": withheld} if withheld else {}),
+            **({"levels": self.levels} if self.levels else {}),
             "searches": [to_dict(result, heat_cells=heat_cells) for result in self.searches],
             "answered_by": self.answered_by,
             "cost": self.cost,

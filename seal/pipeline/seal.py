@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL.Image import Image
 
 from seal.inference.answers.protocol import AnswerModel
+from seal.inference.answers.showing import read_granularity
 from seal.inference.build_locator import build_locator, check_guide, check_search
 from seal.inference.guides.config import GuideConfig
 from seal.pipeline.answer import Answer
@@ -81,6 +82,7 @@ class Seal:
         clip: str | Path | None = None,
         planner: str | PlannerConfig | None = None,
         chat: ChatOptions | None = None,
+        granularity: str | int | None = None,
         vicrop: ViCropConfig | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> Seal:
@@ -107,6 +109,8 @@ class Seal:
                 "noun_phrases", "given", or a `PlannerConfig`; None: "seal" for SEAL's VQA LLM,
                 "given" where ViCrop reads the question itself, "ask" for every other.
             chat: of an answer model that is not SEAL's: layout, pixel budget, remote code.
+            granularity: how finely an answer model with levels reads each picture: "auto" (its
+                router picks one) or a level, in visual tokens of a tile; None: as it was trained.
             vicrop: the layer and the numbers of ViCrop; None: of the model's family.
             tell: is told what memory it will take, before loading; None: the log.
 
@@ -119,7 +123,7 @@ class Seal:
         check_search(search)
         _require_kinds(chat, vicrop)
         from seal.inference.named_guides import check_read, load_guide
-        from seal.inference.named_models import load_named
+        from seal.inference.named_models import check_shown, load_named
 
         searches = search in STRATEGIES
         guide = guide_for(guide)
@@ -146,6 +150,8 @@ class Seal:
         }  # fmt: skip
         answers: AnswerModel | None = None
         own: NetworkSearchModel | None = None
+        if vqa is not None and granularity is not None:
+            check_shown(vqa, [str(read_granularity(granularity))])
         if vqa is not None or needs_vsm:
             answers, own = load_named(
                 vqa,
@@ -155,6 +161,7 @@ class Seal:
                 clip=clip,
                 no_search_image=protocol.no_search_image,
                 token_policy=protocol.token_policy,
+                granularity=granularity,
                 **shared,
             )
         search_model = None

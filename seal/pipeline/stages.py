@@ -156,8 +156,13 @@ class ShowSearchTell:
             self._leave_out(question, answer)
             answer.memory = self._shown(question, _memory(answer))
         choosing = [i for i, question in enumerate(questions) if question.options]
-        by, scored = self._score([(_memory(answers[i]), questions[i].options) for i in choosing])
-        for i, losses in zip(choosing, scored, strict=True):
+        by, put = self._put([(_memory(answers[i]), questions[i].options) for i in choosing])
+        score = self.answer_model.loglikelihood
+        if by == "letters":
+            score = self.answer_model.next_word
+        asked: dict[int, VisualWorkingMemory] = {}
+        for i, (memory, _), losses in zip(choosing, put, score(put), strict=True):
+            asked[i] = memory
             answers[i].chosen_by = by
             choose_likeliest(answers[i], questions[i].options, losses)
         # What the first answer said stands if nothing came to it since.
@@ -171,6 +176,7 @@ class ShowSearchTell:
             else:
                 speaking.append(i)
         self._speak(questions, answers, speaking)
+        self._tell_levels(answers, asked)
         for answer in answers:
             if answer.texts:
                 answer.text = answer.texts[0]
@@ -190,23 +196,34 @@ class ShowSearchTell:
             for (i, _), generation in zip(put, said, strict=True):
                 answers[i].texts.append(generation.text)
 
-    def _score(
+    def _tell_levels(
+        self, answers: Sequence[Answer], put: Mapping[int, VisualWorkingMemory]
+    ) -> None:
+        """At which level each picture was read for the (first) answer, where the model has levels.
+
+        put: what was asked, where that is not the answer's memory itself.
+        """
+        levels_of = getattr(self.answer_model, "levels_of", None)
+        if levels_of is not None:
+            for i, answer in enumerate(answers):
+                answer.levels = list(levels_of(put.get(i, _memory(answer))))
+
+    def _put(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
-    ) -> tuple[str, list[list[float]]]:
-        """How options were scored, and the loss of each."""
+    ) -> tuple[str, list[tuple[VisualWorkingMemory, Sequence[str]]]]:
+        """How options are scored, and what is asked for that."""
         # A server's model tells how likely a letter is, not how likely given words are.
         able = getattr(self.answer_model, "scores_options", True)
         by = self.protocol.choosing or ("likelihood" if able else "letters")
         if by == "likelihood":
-            return by, self.answer_model.loglikelihood(requests)
-        lettered = [
+            return by, list(requests)
+        return by, [
             (
                 replace(memory, question=letter_question(memory.question, o, range(len(o)))),
                 LETTERS[: len(o)],
             )
             for memory, o in requests
         ]
-        return by, self.answer_model.next_word(lettered)
 
     def _leave_out(self, question: Question, answer: Answer) -> None:
         """Show only the surest instances if all of them are more than the VQA LLM can read.

@@ -7,6 +7,7 @@ from typing import Any
 
 from seal.evaluation.controls import CONTROLS, CROP_BLACK_PLACED, ORACLE_CROP, RANDOM_CROP
 from seal.evaluation.results.result_tables import difference, scaled, shown_scale
+from seal.evaluation.shown_systems import search_part, with_shown
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.geometry import Box
 from seal.images import context_box
@@ -41,12 +42,13 @@ def compare_controls(
     controls = {
         name: _called(lines[0]["control_of"], by_system)
         for name, lines in by_system.items()
-        if name in CONTROLS and lines and "control_of" in lines[0]
+        if search_part(name) in CONTROLS and lines and "control_of" in lines[0]
     }
     if not controls:
         return {}
     of = next(iter(controls.values()))
-    beside = {name: of for name in ORACLES if name in by_system and name != of}
+    oracles = [with_shown(name, of) for name in ORACLES]  # shown as what is controlled
+    beside = {name: of for name in oracles if name in by_system and name != of}
     found: dict[str, Any] = {}
     for name, controlled in (controls | beside).items():
         lines, real, base = by_system[name], by_system.get(controlled), by_system.get(baseline)
@@ -56,17 +58,20 @@ def compare_controls(
         splits: dict[str, Any] = {}
         for split in left or lost:
             of_split = {"gain": gain.get(split), "left": left.get(split), "lost": lost.get(split)}
-            of_split["verdict"] = verdict_of(**of_split) if name in CONTROLS else None
+            judged = search_part(name) in CONTROLS
+            of_split["verdict"] = verdict_of(**of_split) if judged else None
             splits[split] = of_split
         found[name] = {"of": controlled, "baseline": baseline, "splits": splits}
-        if name == RANDOM_CROP:
+        if search_part(name) == RANDOM_CROP:
             found[name]["touching"] = touching(lines, seed=seed).to_dict()
     return found
 
 
 def _called(search: str, by_system: Mapping[str, Any]) -> str:
     """What the run calls the system that makes a search."""
-    return ORACLE_CROP if search == "oracle" and search not in by_system else search
+    if search_part(search) == "oracle" and search not in by_system:
+        return with_shown(ORACLE_CROP, search)
+    return search
 
 
 def verdict_of(
@@ -138,7 +143,8 @@ def control_verdicts(metrics: Mapping[str, Any]) -> list[str]:
     for name, told in metrics["controls"].items():
         for split, found in told["splits"].items():
             overall = split == "overall"
-            if overall or (found["verdict"] == "survives" and name != CROP_BLACK_PLACED):
+            placed = search_part(name) == CROP_BLACK_PLACED  # what places alone are worth
+            if overall or (found["verdict"] == "survives" and not placed):
                 line = _line(name, told["of"], told["baseline"], found)
                 if line:
                     lines.append(f"{name}{'' if overall else f', {split}'}: {line}")
@@ -149,7 +155,8 @@ def control_verdicts(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _line(name: str, of: str, baseline: str, found: Mapping[str, Any]) -> str:
-    if name in ORACLES:
+    control = search_part(name)
+    if control in ORACLES:
         if found["lost"] is None:
             return ""
         return f"{of} minus it {difference(found['lost'])}: how far the search is from known boxes"
@@ -162,15 +169,15 @@ def _line(name: str, of: str, baseline: str, found: Mapping[str, Any]) -> str:
                 f"({difference(found['gain'])}): nothing to control"
             )
     gain, left = difference(found["gain"]), difference(found["left"])
-    told = f"of {of}'s gain over {baseline}, {gain}, {left} is left {_HOW[name]}: "
+    told = f"of {of}'s gain over {baseline}, {gain}, {left} is left {_HOW[control]}: "
     match found["verdict"]:
         case "gone":
-            if name == CROP_BLACK_PLACED:
+            if control == CROP_BLACK_PLACED:
                 return f"{told}no worth of the coordinates alone can be told from chance"
             return f"{told}the gain is gone"
         case "undecided":
             return f"{told}too few questions to tell whether the gain is gone"
-    if name == CROP_BLACK_PLACED:
+    if control == CROP_BLACK_PLACED:
         return f"{told}so much the coordinates alone are worth"
     return f"{told}FAULT, the gain survives, so it does not come from what was looked at"
 

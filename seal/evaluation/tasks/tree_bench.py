@@ -10,6 +10,7 @@ from typing import Any
 
 from seal.evaluation.judged import OVERALL, Judged, accuracy, by_split, judge_choice
 from seal.evaluation.scorings.file_order import SHUFFLED
+from seal.evaluation.shown_systems import search_part
 from seal.evaluation.sources.pictures import row_images
 from seal.evaluation.sources.read import read_rows as rows_of_file
 from seal.evaluation.sources.rows import Rows
@@ -121,7 +122,7 @@ def judge(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
 def _iou(question: TaskQuestion, line: Prediction) -> float | None:
     answer = line["answer"]
     targets = [box for target in question.targets for box in target.boxes]
-    if not targets or line["system"] == "none":
+    if not targets or search_part(line["system"]) == "none":
         return None
     given: list[Box] = []
     if answer is not None and "searches" in answer:

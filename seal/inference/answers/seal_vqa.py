@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -18,8 +19,9 @@ from seal.images import black, context_crop, pad_to_square, tower_pixels
 from seal.inference.answers.first_tokens import first_ids
 from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.protocol import Account, Cost, Generation
+from seal.inference.answers.showing import ROUTER, Granularity, Showing
 from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
-from seal.models.vqa import VQAModel
+from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.text.chat_template import choose_template
 from seal.text.conversation import continuation_ids, end_ids, prompt_row, prompt_text
 from seal.text.quote import quoted
@@ -31,6 +33,24 @@ from seal.working_memory import VisualWorkingMemory
 # cut to its middle as the original did there (oddity 22).
 NO_SEARCH_IMAGES = ("padded", "as_released")
 KEPT_PICTURES = 64  # whole images, prepared: a question shows its image in the first pass and later
+
+
+def shown_by(config: VQAModelConfig, token_policy: str | None, granularity: Granularity) -> Showing:
+    """How a model shows pictures, by what is asked for and by what it was trained for."""
+    if granularity is not None:
+        return Showing(ROUTER, granularity)
+    return Showing(token_policy or config.token_policy)
+
+
+def require_shown(config: VQAModelConfig, showing: Showing, model: str) -> None:
+    """See `Showing.require`."""
+    levels = config.granularity
+    showing.require(
+        levels=() if levels is None else levels.levels,
+        router=config.router is not None,
+        resampler=config.resampler is not None,
+        model=model,
+    )
 
 
 class NetworkAnswerModel:
@@ -45,10 +65,17 @@ class NetworkAnswerModel:
         tokenizer: Tokenizer,
         *,
         token_policy: str | None = None,
+        granularity: Granularity = None,
         no_search_image: str = "padded",
         max_batch: int = 16,
     ) -> None:
-        """`token_policy=None` is the model's own; `max_batch`: rows in one pass."""
+        """`token_policy=None` is the model's own; `max_batch`: rows in one pass.
+
+        `granularity`: see `Showing`; what it says, it says whatever the policy is.
+
+        Raises:
+            ValueError: the model cannot show pictures so.
+        """
         if no_search_image not in NO_SEARCH_IMAGES:
             raise ValueError(
                 f"no_search_image={no_search_image!r}; known: {', '.join(NO_SEARCH_IMAGES)}"
@@ -57,16 +84,33 @@ class NetworkAnswerModel:
         self.tokenizer = tokenizer
         self.template = choose_template(tokenizer, "vqa", model.config.prompt_style)
         self._end_ids = end_ids(tokenizer, self.template)
-        self.token_policy = token_policy or model.config.token_policy
+        self.showing = shown_by(model.config, token_policy, granularity)
         self.no_search_image = no_search_image
         self.max_batch = max_batch
         self.sizes = model.config.visual_sizes
         self.account = Account()
+        require_shown(model.config, self.showing, "the answer model")
         self._pictures: OrderedDict[tuple[int, bool], tuple[Image, Tensor]] = OrderedDict()
+
+    @property
+    def token_policy(self) -> str:
+        """Which projector serves what."""
+        return self.showing.token_policy
 
     @property
     def cost(self) -> Cost:
         return self.account.total
+
+    def shown_as(self, word: str) -> NetworkAnswerModel:
+        """The same model with pictures shown as `word` says (see `Showing`).
+
+        Both keep one account, and one memory of pictures.
+        """
+        showing = Showing.read(word)
+        require_shown(self.model.config, showing, "the answer model")
+        view = copy(self)
+        view.showing = showing
+        return view
 
     @torch.inference_mode()
     def loglikelihood(

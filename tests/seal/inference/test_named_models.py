@@ -17,7 +17,7 @@ from seal.inference.answers.endpoint import EndpointAnswerModel
 from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.model_kinds import answer_model_identity, model_kind
-from seal.inference.named_models import load_named
+from seal.inference.named_models import check_shown, load_named
 from seal.models.files.save import save_model
 from seal.pipeline import ProtocolConfig
 from seal.search.oracle import always
@@ -236,3 +236,15 @@ def test_a_search_that_lacks_a_model_is_told_before_anything_is_loaded(qwen: Pat
         Seal.from_pretrained(vqa=qwen, search="guided")
     with pytest.raises(ValueError, match="a server never does"):
         Seal.from_pretrained(vqa="http://127.0.0.1:1/v1#x", search="vicrop_rel_att")
+
+
+def test_ways_to_show_pictures_are_refused_before_anything_is_loaded(own: Path, qwen: Path) -> None:
+    check_shown(own / "vqa", ["consistent"])
+    with pytest.raises(ValueError, match=r"vqa reads pictures at one granularity"):
+        check_shown(own / "vqa", ["36"])
+    for name in (qwen, "http://127.0.0.1:8000/v1#tiny"):
+        check_shown(name, [])
+        with pytest.raises(ValueError, match="shows pictures in its own way, not as auto, 36"):
+            check_shown(name, ["auto", "36"])
+        with pytest.raises(ValueError, match="leave out granularity"):
+            load_named(name, None, device="cpu", granularity=36)

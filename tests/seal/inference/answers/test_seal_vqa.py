@@ -198,3 +198,24 @@ def test_controls_show_black_crops_beside_the_same_image_and_say_of_them_where_t
         model.loglikelihood([(m, OPTIONS)])[0] for m in (MEMORIES["two names"], shown, hidden)
     ]
     assert losses[0] != losses[1] != losses[2]
+
+
+def test_another_way_to_show_pictures_is_the_same_model_with_one_account():
+    released = NetworkAnswerModel(vqa_model(), tokenizer(), token_policy="paper_inference")
+    view = released.shown_as("consistent")
+    assert view.model is released.model and view.account is released.account
+    assert (released.token_policy, view.token_policy) == ("paper_inference", "consistent")
+    assert view.settings()["token_policy"] == "consistent"
+    request = (MEMORIES["two names"], OPTIONS)
+    alone = NetworkAnswerModel(vqa_model(), tokenizer(), token_policy="consistent")
+    assert view.loglikelihood([request]) == alone.loglikelihood([request])
+    assert released.cost == alone.cost
+
+
+def test_a_model_without_levels_says_so():
+    model = NetworkAnswerModel(vqa_model(), tokenizer())
+    for word in ("auto", "36"):
+        with pytest.raises(ValueError, match="the answer model reads pictures at one granularity"):
+            model.shown_as(word)
+    with pytest.raises(ValueError, match="no levels to choose from"):
+        NetworkAnswerModel(vqa_model(), tokenizer(), granularity=36)
