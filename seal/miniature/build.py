@@ -6,9 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seal.miniature.benchmark import FOLDERS, build_benchmark
+from seal.miniature.granularity_scenes import (
+    GRANULARITY_BENCHMARK,
+    GRANULARITY_SETS,
+    build_granularity_benchmark,
+    build_granularity_set,
+)
 from seal.miniature.scenes import ON_REQUEST, SETS, build_scene_set
 
 BENCHMARKS = ("benchmark", "benchmark_shuffled")
+# Built where `only` names them.
+ALL_ON_REQUEST = (*ON_REQUEST, *GRANULARITY_SETS)
 # Another world: no scene of it is trained on.
 VALIDATION_SEED = 1000
 
@@ -23,7 +31,12 @@ class ScenesConfig:
     vqa_instruct: int = 1000
     vqa_no_crops: int = 400
     vsm: int = 1100
-    vqa_attributes: int = 1000  # built where `only` names it
+    # Built where `only` names them.
+    vqa_attributes: int = 1000
+    granularity_align: int = 1200
+    granularity: int = 3000
+    granularity_router: int = 1500
+    granularity_benchmark: int = 320  # questions
     validation: int = 16  # scenes of each validation set
     # Questions of the benchmark, and of the control with shuffled homes.
     direct_attributes: int = 100
@@ -35,10 +48,13 @@ class ScenesConfig:
 
     def __post_init__(self) -> None:
         for name in self.only:
-            if name not in (*SETS, *ON_REQUEST, *BENCHMARKS):
-                known = ", ".join((*SETS, *ON_REQUEST, *BENCHMARKS))
+            if name not in (
+                all_names := (*SETS, *ALL_ON_REQUEST, *BENCHMARKS, GRANULARITY_BENCHMARK)
+            ):
+                known = ", ".join(all_names)
                 raise ValueError(f"only={name!r}; known: {known}")
-        for name in (*SETS, *ON_REQUEST, *FOLDERS, "validation", "shuffled", "workers", "seed"):
+        numbers = (*SETS, *ALL_ON_REQUEST, GRANULARITY_BENCHMARK, *FOLDERS)
+        for name in (*numbers, "validation", "shuffled", "workers", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
@@ -47,17 +63,16 @@ def build_scenes(config: ScenesConfig) -> dict[str, int]:
     """Build what `config.only` names; how many records or questions each set has."""
     out = Path(config.out)
     counts: dict[str, int] = {}
-    for name in (*SETS, *ON_REQUEST):
+    for name in (*SETS, *ALL_ON_REQUEST):
         if name not in config.only:
             continue
+        build = build_granularity_set if name in GRANULARITY_SETS else build_scene_set
         for folder, number, seed in (
             (out / name, getattr(config, name), config.seed),
             (out / "validation" / name, config.validation, config.seed + VALIDATION_SEED),
         ):
             if number:
-                records = build_scene_set(
-                    name, folder, num_scenes=number, seed=seed, workers=config.workers
-                )
+                records = build(name, folder, num_scenes=number, seed=seed, workers=config.workers)
                 counts[str(folder.relative_to(out))] = len(records)
     questions = {name: getattr(config, name) for name in FOLDERS}
     if "benchmark" in config.only:
@@ -68,5 +83,9 @@ def build_scenes(config: ScenesConfig) -> dict[str, int]:
             counts={"direct_attributes": config.shuffled},
             seed=config.seed,
             homes="shuffled",
+        )
+    if GRANULARITY_BENCHMARK in config.only:
+        counts[GRANULARITY_BENCHMARK] = build_granularity_benchmark(
+            out / GRANULARITY_BENCHMARK, questions=config.granularity_benchmark, seed=config.seed
         )
     return counts

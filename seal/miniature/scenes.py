@@ -85,6 +85,13 @@ def build_scene_set(name: str, out: Path, *, num_scenes: int, seed: int, workers
     }
     split = "vqa_instruct" if name == "vqa_attributes" else name
     make = makers[name](out / "images", split_seed(split, seed))
+    return write_set(name, make, out, num_scenes=num_scenes, seed=seed, workers=workers)
+
+
+def write_set(
+    name: str, make: Make, out: Path, *, num_scenes: int, seed: int, workers: int
+) -> RecordSet:
+    """What `make` makes of that many scenes; pictures are below `out/images`."""
     settings = {"set": name, "scenes": num_scenes}
     if (out / SET_FILE).exists():
         kept = RecordSet.open(out)
@@ -98,7 +105,7 @@ def build_scene_set(name: str, out: Path, *, num_scenes: int, seed: int, workers
 
 
 @dataclass(frozen=True, slots=True)
-class _Scenes:
+class Scenes:
     """Scene number `index` becomes records; depends on (seed, index) alone."""
 
     images: Path
@@ -119,7 +126,7 @@ class _Scenes:
         return self.save(small, f"{name}-small"), size
 
 
-def _record(
+def scene_record(
     source: str,
     name: str,
     image: str,
@@ -137,7 +144,7 @@ def _record(
     )
 
 
-class AlignScenes(_Scenes):
+class AlignScenes(Scenes):
     """Captions: of a whole scene, and of close-ups of what is in it."""
 
     def __call__(self, index: int) -> Outcome:
@@ -146,7 +153,7 @@ class AlignScenes(_Scenes):
         picture = scene.render()
         image, size = self.save_small(picture, f"{index:06d}")
         records = [
-            _record(
+            scene_record(
                 "align", f"{index}-scene", image, size, [(DESCRIBE, scene_caption(scene.shown))]
             )
         ]
@@ -157,11 +164,11 @@ class AlignScenes(_Scenes):
             image = self.save(picture.crop((left, top, right, bottom)), f"{index:06d}-{number}")
             name, size = f"{index}-{number}", (right - left, bottom - top)
             turns = [(DESCRIBE, thing_caption(thing))]
-            records.append(_record("align", name, image, size, turns))
+            records.append(scene_record("align", name, image, size, turns))
         return Outcome(records)
 
 
-class InstructScenes(_Scenes):
+class InstructScenes(Scenes):
     """Answers from crops, refusals without them, and what the whole image tells."""
 
     def __call__(self, index: int) -> Outcome:
@@ -205,7 +212,7 @@ class InstructScenes(_Scenes):
             for kind in asked.targets
         )
         turn = (focused_question([OBJECT_PLACEHOLDER] * len(targets), asked.text), asked.answer)
-        return _record("instruct", name, image, (scene.width, scene.height), [turn], targets)
+        return scene_record("instruct", name, image, (scene.width, scene.height), [turn], targets)
 
     def _not_found(self, scene: Scene, rng: np.random.Generator, name: str, image: str) -> Record:
         """A target that the search did not bring back, alone or beside one that it did."""
@@ -215,7 +222,7 @@ class InstructScenes(_Scenes):
         if rng.random() < 0.5:
             question = f"What is the color of the badge of the {missing}?"
             focused = focused_question([missing_phrase(missing)], question)
-            return _record("absent", name, image, size, [(focused, answer)])
+            return scene_record("absent", name, image, size, [(focused, answer)])
         thing = scene.objects[int(rng.integers(len(scene.objects)))]
         kind = str(thing.kind)
         target = RecordTarget(kind, _jittered(thing.box, scene, rng, context=1.0))
@@ -224,7 +231,7 @@ class InstructScenes(_Scenes):
         first, second = rng.permutation(list(phrases)).tolist()
         question = f"Is the {first} {axis} the {second}?"
         focused = focused_question([phrases[first], phrases[second]], question)
-        return _record("absent", name, image, size, [(focused, answer)], (target,))
+        return scene_record("absent", name, image, size, [(focused, answer)], (target,))
 
     def _global(
         self, scene: Scene, rng: np.random.Generator, index: int, picture: Image.Image
@@ -237,12 +244,12 @@ class InstructScenes(_Scenes):
             if number % 2:
                 asked = attribute_question(scene.objects[number], rng)
             turns = [(asked.text, refusal(asked.targets))]
-            records.append(_record("negative", f"{index}-refusal{number}", image, size, turns))
+            records.append(scene_record("negative", f"{index}-refusal{number}", image, size, turns))
         region = str(rng.choice(REGIONS))
         asked = presence_question(region, region in scene.shown)
         turns = [(DESCRIBE, scene_caption(scene.shown)), (asked.text, asked.answer)]
         for number, chosen in enumerate((turns, turns[::-1])):
-            records.append(_record("global", f"{index}-global{number}", image, size, chosen))
+            records.append(scene_record("global", f"{index}-global{number}", image, size, chosen))
         return records
 
 
@@ -259,7 +266,7 @@ class AttributeScenes(InstructScenes):
         return []
 
 
-class NoCropScenes(_Scenes):
+class NoCropScenes(Scenes):
     """The same questions, to be answered from the whole image alone: the baseline's set."""
 
     def __call__(self, index: int) -> Outcome:
@@ -269,12 +276,12 @@ class NoCropScenes(_Scenes):
         asked = [attribute_question(thing, rng) for thing in scene.objects[:4]]
         asked += [draw_relation(scene, rng) for _ in range(4)]
         return Outcome([
-            _record("no_crops", f"{index}-{number}", image, size, [(a.text, a.answer)])
+            scene_record("no_crops", f"{index}-{number}", image, size, [(a.text, a.answer)])
             for number, a in enumerate(asked)
         ])  # fmt: skip
 
 
-class SearchScenes(_Scenes):
+class SearchScenes(Scenes):
     """Views of every depth: what is where in them, what is not there, where it would likely be."""
 
     def __call__(self, index: int) -> Outcome:
@@ -302,7 +309,7 @@ class SearchScenes(_Scenes):
         if shown and kinds:
             turns.append(where_question(str(rng.choice(kinds)), shown))
         expressions = tuple(_expressions(view, rng, size))
-        return _record("scenes", name, self.save(crop, name), size, turns, (), expressions)
+        return scene_record("scenes", name, self.save(crop, name), size, turns, (), expressions)
 
 
 def _expressions(view: View, rng: np.random.Generator, size: tuple[int, int]) -> list[Expression]:

@@ -101,6 +101,7 @@ class Thing:
     badge: str | None
     region: str  # where it stands
     at_home: bool
+    badge_size: int = BADGE_PIXELS  # of a side of its badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +175,14 @@ def make_scene(
     homes: str = "habitual",
     num_objects: tuple[int, int] = NUM_OBJECTS,
     num_distractors: int = NUM_DISTRACTORS,
+    num_shown: tuple[int, int] = NUM_SHOWN,
+    scale: float = 1.0,
 ) -> Scene:
     """Scene number `index` of a world.
 
     Args:
+        num_shown: fewest and most regions.
+        scale: things are drawn this many times larger, their badges with them; textures are not.
         size: width and height, pixels.
         homes: "habitual", or "shuffled": every object anywhere, the control in which context says
             nothing.
@@ -186,7 +191,7 @@ def make_scene(
         raise ValueError(f"homes={homes!r} must be 'habitual' or 'shuffled'")
     rng = np.random.default_rng((seed, index))
     width, height = size
-    shown = rng.permutation(REGIONS)[: rng.integers(NUM_SHOWN[0], NUM_SHOWN[1] + 1)].tolist()
+    shown = rng.permutation(REGIONS)[: rng.integers(num_shown[0], num_shown[1] + 1)].tolist()
     boxes = _partition(rng, Box(0, 0, width, height), len(shown))
     regions = tuple(
         Region(
@@ -212,7 +217,8 @@ def make_scene(
         else:
             place = str(rng.choice([region for region in shown if region != where]))
         badge = str(rng.choice(list(BADGE_COLORS)))
-        thing = _place(rng, kind.name, kind.color, kind.shape, badge, by_name[place], things)
+        body = (kind.name, kind.color, kind.shape, badge)
+        thing = _place(rng, *body, by_name[place], things, scale)
         things.append(replace(thing, at_home=place == where))
     # Regions by area: distractors do not know about them.
     areas = np.array([region.box.area for region in regions])
@@ -220,7 +226,7 @@ def make_scene(
         region = regions[int(rng.choice(len(regions), p=areas / areas.sum()))]
         color = str(rng.choice(list(BODY_COLORS)))
         spot = str(rng.choice(list(BADGE_COLORS))) if number % 2 else None
-        things.append(_place(rng, None, color, DISC, spot, region, things))
+        things.append(_place(rng, None, color, DISC, spot, region, things, scale))
     return Scene(width, height, regions, tuple(things[:count]), tuple(things[count:]))
 
 
@@ -247,18 +253,22 @@ def _place(
     badge: str | None,
     region: Region,
     things: Sequence[Thing],
+    scale: float,
 ) -> Thing:
     """A thing wholly inside `region` that touches no other."""
     left, top, right, bottom = region.box.as_ints()
     for _ in range(1000):
-        size = int(rng.integers(OBJECT_PIXELS[0], OBJECT_PIXELS[1] + 1))
+        size = round(scale * int(rng.integers(OBJECT_PIXELS[0], OBJECT_PIXELS[1] + 1)))
         height, width = silhouette(shape, size).shape
+        if min(right - left - width, bottom - top - height) < 2 * GAP:
+            continue
         x = int(rng.integers(left + GAP, right - GAP - width + 1))
         y = int(rng.integers(top + GAP, bottom - GAP - height + 1))
         around = Box(x - GAP, y - GAP, x + width + GAP, y + height + GAP)
         if all(around.iou(other.box) == 0 for other in things):
             box = Box(x, y, x + width, y + height)
-            return Thing(kind, color, shape, box, size, badge, region.name, False)
+            spot = round(scale * BADGE_PIXELS)
+            return Thing(kind, color, shape, box, size, badge, region.name, False, spot)
     raise ValueError(f"no room for another {kind or 'distractor'} on the {region.name}")
 
 
@@ -286,7 +296,7 @@ def badge_box(thing: Thing) -> Box:
     """Where the square badge of a thing is, whole image pixels."""
     x0, y0, x1, y1 = thing.box.as_ints()
     x, y = (
-        round((low + high) / 2 + BADGE_PLACE * thing.size - BADGE_PIXELS / 2)
+        round((low + high) / 2 + BADGE_PLACE * thing.size - thing.badge_size / 2)
         for low, high in ((x0, x1), (y0, y1))
     )
-    return Box(x, y, x + BADGE_PIXELS, y + BADGE_PIXELS)
+    return Box(x, y, x + thing.badge_size, y + thing.badge_size)
