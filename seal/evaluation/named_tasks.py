@@ -34,6 +34,10 @@ _MODULES = {
     "mmbench": "mmbench",
     "mmbench_cn": "mmbench",
     "seed_image": "seed_image",
+    "ai2d": "ai2d",
+    "chartqa": "chartqa",
+    "scienceqa": "scienceqa",
+    "vizwiz": "vizwiz",
 }
 TASK_NAMES = tuple(_MODULES)
 # What papers and harnesses call them too, without what makes no difference.
@@ -45,6 +49,9 @@ _ALSO = {
     "seedbenchimg": "seed_image",
     "llavabenchinthewild": "llava_bench",
     "llavaw": "llava_bench",
+    "scienceqaimg": "scienceqa",
+    "sqa": "scienceqa",
+    "vizwizvqa": "vizwiz",
 }
 
 

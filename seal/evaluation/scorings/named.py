@@ -15,7 +15,7 @@ from seal.evaluation.scorings.mme_realworld import (
 )
 from seal.evaluation.scorings.scoring import Scoring
 from seal.evaluation.scorings.vlmevalkit import VLMEvalKit
-from seal.evaluation.scorings.words import SHORT, YES_OR_NO, Words
+from seal.evaluation.scorings.words import SHORT, UNANSWERABLE, YES_OR_NO, Words
 from seal.evaluation.scorings.zoom_bench import AS_ASKED_ZOOM_BENCH
 
 _ALL: tuple[Scoring, ...] = (
@@ -28,6 +28,7 @@ _ALL: tuple[Scoring, ...] = (
     Words("string"),
     Words("free"),
     Words("short_answer", SHORT),
+    Words("short_or_unanswerable", f"{UNANSWERABLE}\n{SHORT}"),  # as LLaVA-1.5 puts VizWiz
     Words("yes_no", YES_OR_NO, " "),
     Words("vicrop", SHORT, " "),
     ByKind("letter_or_short", Letters()),

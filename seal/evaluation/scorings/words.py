@@ -12,6 +12,7 @@ from seal.evaluation.task import TaskQuestion
 from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
 
 YES_OR_NO = "Please answer yes or no."  # what MME's questions end with
+UNANSWERABLE = "When the provided information is insufficient, respond with 'Unanswerable'."
 SHORT = "Answer the question using a single word or phrase."  # as LLaVA-1.5 was trained to be asked
 
 
