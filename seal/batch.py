@@ -84,6 +84,7 @@ class Row:
     visuals: tuple[Visual, ...] = ()  # in order of appearance
     attention_mask: Tensor | None = None  # (L,) bool; None: every position is attended
     loc_position: int | None = None  # where `[LOC]` stands; None: a row without one (chat)
+    level: int = 0  # of the granularity its loss counts for; 0: of each
 
     @property
     def text_ids(self) -> Tensor:
@@ -145,6 +146,7 @@ class Routes:
     text_ids: Tensor  # (P, K) int64, -1 behind a picture's last
     keys: tuple[int, ...]  # a number for each, which its dropout is drawn from
     rows: Tensor  # (P, levels) int64 conversations whose losses teach it; -1: there are none
+    tokens: Tensor  # (P, levels) int64 visual tokens of the picture in each of them
 
     @classmethod
     def of(
@@ -154,8 +156,9 @@ class Routes:
         *,
         keys: Sequence[int] | None = None,
         rows: Sequence[Sequence[int]] | None = None,
+        tokens: Sequence[Sequence[int]] | None = None,
     ) -> Routes:
-        """From what each picture has; `keys` and `rows` are of training."""
+        """From what each picture has; `keys`, `rows` and `tokens` are of training."""
         counts = tuple(map(len, tiles))
         texts = torch.full((len(tiles), max(map(len, text_ids))), -1, dtype=torch.int64)
         for row, ids in zip(texts, text_ids, strict=True):
@@ -166,7 +169,19 @@ class Routes:
             texts,
             tuple(keys or [0] * len(counts)),
             torch.tensor(rows or [[-1]] * len(counts), dtype=torch.int64),
+            torch.tensor(tokens or [[-1]] * len(counts), dtype=torch.int64),
         )
+
+    def to(self, device: torch.device | str) -> Routes:
+        """The same on `device`."""
+        return self.mapped(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def mapped(self, move: Callable[[Tensor], Tensor]) -> Routes:
+        """With each tensor as `move` returns it."""
+        return Routes(
+            move(self.tiles), self.counts, move(self.text_ids), self.keys, move(self.rows),
+            move(self.tokens),
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -205,6 +220,7 @@ class Batch:
     sources: list[str] = field(default_factory=list)  # (R,) `Sample.source` of each conversation
     replaced: list[str] = field(default_factory=list)  # the `Sample.replaced` of all samples
     routes: Routes | None = None  # of the training of a router
+    row_levels: tuple[int, ...] = ()  # (R,) `Row.level` of each conversation
     step: int = 0  # with `row_keys`, what dropout draws from
 
     def to(self, device: torch.device | str) -> Batch:
@@ -218,7 +234,7 @@ class Batch:
     def _map(self, move: Callable[[Tensor], Tensor]) -> Batch:
         def moved(value: Any) -> Any:
             if isinstance(value, Routes):
-                return Routes(*(moved(getattr(value, f.name)) for f in fields(value)))
+                return value.mapped(move)
             return move(value) if isinstance(value, Tensor) else value
 
         changed = {f.name: moved(getattr(self, f.name)) for f in fields(self)}

@@ -44,6 +44,8 @@ class ChatConfig:
     image_projector: str = "policy"  # policy | long | short: overrides it; alignment trains one
     object_slots: str = "none"  # none | padded: the released layout with three slots in every row
     max_text_tokens: int = 2048  # longer rows are cut; every picture counts as one token
+    # Positions of a row at most, every visual token counted; None: only the text is limited.
+    max_positions: int | None = None
     crop_scale: float = 1.2  # of a target's box
 
     def __post_init__(self) -> None:
@@ -60,6 +62,8 @@ class ChatConfig:
                 f"max_text_tokens={self.max_text_tokens} and crop_scale={self.crop_scale} must be "
                 "positive"
             )
+        if self.max_positions is not None and self.max_positions < 1:
+            raise ValueError(f"max_positions={self.max_positions} must be positive")
         if self.token_policy == "router" and self.object_slots == "padded":
             raise ValueError(
                 "object_slots=padded is the layout of the released training, which knows no "
@@ -222,6 +226,7 @@ class ChatDataset:
             slot = Visual(blank, long=False, attended=False)
             dummies += [slot] * (PADDED_OBJECT_SLOTS - num_crops)
         visuals = self._shown(record, image_long, objects_long)
+        most, limit = self._text_limit(visuals)
         return conversation_row(
             self.tokenizer,
             self._template,
@@ -230,10 +235,20 @@ class ChatDataset:
             objects=visuals[1:],
             dummies=dummies,
             sizes=self.sizes,
-            max_text_tokens=config.max_text_tokens,
-            limit="data.chat.max_text_tokens",
+            max_text_tokens=most,
+            limit=limit,
             record=repr(record.id),
         )
+
+    def _text_limit(self, visuals: Sequence[Visual]) -> tuple[int, str]:
+        """Tokens of a row in which every picture counts as one, and what says so."""
+        most, name = self.config.max_text_tokens, "data.chat.max_text_tokens"
+        if self.config.max_positions is not None:
+            lengths = [v.length or self.sizes.count(v.long) for v in visuals]
+            left = max(self.config.max_positions - sum(lengths) + len(lengths), 1)
+            if left < most:
+                return left, "data.chat.max_positions"
+        return most, name
 
 
 def expanded_turns(record: Record) -> list[tuple[str, str]]:

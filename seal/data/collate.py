@@ -85,6 +85,7 @@ def collate(
         documents=layout.documents,
         branches=shaped(branches) if any(d.branched for d in layout.documents) else None,
         sources=[sample.source for sample, _ in rows],
+        row_levels=tuple(row.level for _, row in rows),
         replaced=[text for sample in samples for text in sample.replaced],
     )
     _add_expressions(batch, samples, layout)

@@ -45,13 +45,16 @@ def shown_at(row: Row, levels: Sequence[int]) -> Row:
 def level_rows(row: Row, levels: Sequence[int], rng: np.random.Generator) -> tuple[Row, ...]:
     """One row a level of the first picture; further pictures have each level once, in any order.
 
-    So a model that is trained on them can read any mixture of levels.
+    So a model that is trained on them can read any mixture of levels. A row without a picture is
+    the same at each of them, and is made once.
     """
+    if not row.visuals:
+        return (row,)
     orders = [np.arange(len(levels))]
     orders += [rng.permutation(len(levels)) for _ in row.visuals[1:]]
     return tuple(
-        shown_at(row, [levels[order[number]] for order in orders[: len(row.visuals)]])
-        for number in range(len(levels))
+        replace(shown_at(row, [levels[order[number]] for order in orders]), level=level)
+        for number, level in enumerate(levels)
     )
 
 

@@ -75,7 +75,7 @@ def visual_table(samples: Sequence[Sample], layout: Layout) -> dict[str, object]
 
 def _routes(samples: Sequence[Sample], shown: _Shown) -> Routes | None:
     """What a router is asked about the pictures of its training."""
-    tiles, texts, keys, rows = [], [], [], []
+    tiles, texts, keys, rows, tokens = [], [], [], [], []
     before = 0
     for sample in samples:
         for number, routed in enumerate(sample.routed):
@@ -83,8 +83,9 @@ def _routes(samples: Sequence[Sample], shown: _Shown) -> Routes | None:
             texts.append(routed.text_ids)
             keys.append(key_of(f"{sample.id}/picture {number}"))
             rows.append([before + row for row in routed.rows])
+            tokens.append([sample.rows[row].visuals[number].length for row in routed.rows])
         before += len(sample.rows)
-    return Routes.of(tiles, texts, keys=keys, rows=rows) if tiles else None
+    return Routes.of(tiles, texts, keys=keys, rows=rows, tokens=tokens) if tiles else None
 
 
 @dataclass(slots=True)

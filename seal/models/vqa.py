@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from seal.batch import Batch, Routes, VQAOutput
@@ -98,6 +99,7 @@ class VQAModel(VLM):
             newline=config.tiles is not None,
         )
         self.router = None
+        self.trains_router = False
         if config.router is not None:
             self.router = Router(config.router, levels, config.llm.hidden_size)
         self.config = config
@@ -108,6 +110,9 @@ class VQAModel(VLM):
         scores = None
         if batch.routes is not None:
             scores = self.route(tokens, batch.routes, batch.step).scores
+        elif self.trains_router:  # as with projectors: see `visual_tokens`
+            nothing = Routes.of([[0]], [torch.full((1,), -1)]).to(self.device)
+            scores = self.route(tokens, nothing).scores[:0]
         return VQAOutput(logits, scores)
 
     def route(self, tokens: VisualTokens, routes: Routes, step: int = 0) -> RouterOutput:
@@ -157,7 +162,7 @@ class VQAModel(VLM):
         if lacking.get(stage):
             raise ValueError(f"stage={stage} needs a model with {lacking[stage]}")
         self.requires_grad_(False)
-        self.trains_tower = vision_tower
+        self.trains_tower, self.trains_router = vision_tower, stage == "router"
         if vision_tower:
             self.vision_tower.train_what_is_read()
         if stage == "router":

@@ -23,6 +23,8 @@ from seal.training.config import TrainConfig, flatten
 from seal.training.length_indices import Make, indexed
 from seal.version import PACKAGE
 
+# Of a model's configuration, but the run's own choice.
+_CHOICES = ("token_policy", "tiles.unpad")
 MINIATURE = "miniature://"  # a base model that is shipped with the package
 
 
@@ -94,7 +96,7 @@ def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
     """Every size of the model: the configuration's, the base folder's, or both if they agree.
 
     A base folder that is not there yet is no error here, so that a run can be looked at before
-    the weights are fetched. The token policy is the run's own choice.
+    the weights are fetched. The token policy and what is cut off tiles are the run's own choice.
     """
     missing = init_from is None or not (init_from.startswith(MINIATURE) or Path(init_from).is_dir())
     if wanted is not None and missing:
@@ -114,7 +116,7 @@ def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
     other = [
         f"{key}: {there.get(key)} there, {here.get(key)} in the configuration"
         for key in {**here, **there}
-        if there.get(key) != here.get(key) and key != "token_policy" and key not in lacking
+        if there.get(key) != here.get(key) and key not in _CHOICES and key not in lacking
     ]
     if other:
         raise ValueError(f"init_from={init_from} has other sizes than model: {', '.join(other)}")

@@ -68,7 +68,8 @@ class TrainConfig:
     dealing: str = "balanced"
     learning_rate: float = 1e-4  # at the end of the warm-up
     # Others by the beginning of a parameter's name, e.g. {vision_tower: 2e-5}: the same schedule.
-    rates: dict[str, float] = field(default_factory=dict)
+    # null takes one back.
+    rates: dict[str, float | None] = field(default_factory=dict)
     schedule: str = "cosine"  # linear | cosine | constant; the first two end at 0
     warmup_steps: int = 0  # steps of linear rise
     warmup_ratio: float = 0.0  # the same as a share of all steps; only one of the two
@@ -158,7 +159,7 @@ class TrainConfig:
             )
         if not 0 <= self.warmup_ratio < 1:
             raise ValueError(f"train.warmup_ratio must be in [0, 1), got {self.warmup_ratio}")
-        for prefix, rate in self.rates.items():
+        for prefix, rate in self.own_rates.items():
             if rate <= 0:
                 raise ValueError(
                     f"train.rates.{prefix} must be positive, got {rate}; what is not to be "
@@ -181,6 +182,11 @@ class TrainConfig:
             raise ValueError(
                 f"train.push_to_hub={self.push_to_hub!r} is no name on the hub; write owner/name"
             )
+
+    @property
+    def own_rates(self) -> dict[str, float]:
+        """Those of `rates` that were not taken back."""
+        return {prefix: rate for prefix, rate in self.rates.items() if rate is not None}
 
     def steps(self, epoch_size: int) -> int:
         """Optimizer steps of the whole run; a last partial batch is filled from the next epoch."""

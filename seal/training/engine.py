@@ -162,7 +162,7 @@ class Engine:
     def learning_rates(self, step: int) -> dict[str, float]:
         """Those of `train.rates`, by prefix."""
         share = self._share(step)
-        return {prefix: rate * share for prefix, rate in self.train_config.rates.items()}
+        return {prefix: rate * share for prefix, rate in self.train_config.own_rates.items()}
 
     def _share(self, step: int) -> float:
         return learning_rate_share(

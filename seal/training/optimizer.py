@@ -44,7 +44,7 @@ def parameter_groups(model: nn.Module, train: TrainConfig) -> list[dict[str, Any
         ValueError: nothing requires a gradient, or `train.rates` names nothing that does.
     """
     trained = require_trained(model)
-    peaks = peak_rates(list(trained), train.rates, train.learning_rate)
+    peaks = peak_rates(list(trained), train.own_rates, train.learning_rate)
     limit = group_limit(list(trained.values()))
     groups: list[dict[str, Any]] = []
     for peak in dict.fromkeys(peaks.values()):

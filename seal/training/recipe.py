@@ -17,6 +17,7 @@ from seal.data.grounding import GroundingConfig
 from seal.data.mixture import MixtureConfig
 from seal.data.record_set import RecordSet
 from seal.files.fingerprint import fingerprint
+from seal.losses.granularity import GranularityLoss, RouterLoss, RouterLossConfig
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss, VSMLossConfig
 from seal.models.files.adapter import is_adapter, read_adapter, require_base
@@ -164,10 +165,11 @@ class VQARun(Run):
     stage: str
     model: VQAModelConfig | None = None  # sizes; None: those of init_from
     # What the model of init_from may lack; None: its own, or where a stage needs them the standard
-    # ones. A router that is new is drawn from the seed.
+    # ones. A router is added by stage=router, drawn from the seed.
     granularity: GranularityConfig | None = None
     router: RouterConfig | None = None
     train_vision_tower: bool = False  # else it is frozen
+    router_loss: RouterLossConfig = field(default_factory=RouterLossConfig)  # of stage=router
     data: VQADataConfig
 
     def __post_init__(self) -> None:
@@ -177,6 +179,13 @@ class VQARun(Run):
         self._check_compile()
         if self.data.chat.object_slots == "padded":
             self._require_padded("data.chat.object_slots=padded")
+        if self.stage == "router" and self.lora is not None:
+            raise ValueError(
+                "stage=router trains the router alone, by what the finished model says: set "
+                "lora=null, and init_from to a model whose adapters are merged (train/export)"
+            )
+        if self.stage == "router" and self.train_vision_tower:
+            raise ValueError("stage=router trains the router alone: set train_vision_tower=false")
 
     def model_config(self) -> VQAModelConfig:
         """Every size of the model."""
@@ -184,10 +193,18 @@ class VQARun(Run):
         granularity = self.granularity or config.granularity
         if granularity is None and self.stage in LEVEL_STAGES:
             granularity = GranularityConfig.standard(config.vision)
-        router = self.router or config.router
-        if router is None and self.stage == "router":
-            router = RouterConfig()
-        return replace(config, granularity=granularity, router=router)
+        router = config.router
+        if self.stage == "router":
+            if router is not None and self.router not in (None, router):
+                raise ValueError(
+                    f"router={self.router}, but the model has one already: {router}; leave router "
+                    "out to train that one on"
+                )
+            router = router or self.router or RouterConfig()
+        policy = config.token_policy
+        if self.stage in LEVEL_STAGES:  # as the model is trained, so it is read
+            policy = self.data.chat.token_policy
+        return replace(config, granularity=granularity, router=router, token_policy=policy)
 
     def build_model(self, *, weights: bool = True) -> VQAModel:
         """The model with what is trained marked; without weights, on the current device."""
@@ -197,7 +214,7 @@ class VQARun(Run):
             assert isinstance(model, VQAModel)
             model.add_levels(config)
             model.set_trainable(self.stage, vision_tower=self.train_vision_tower)
-            model.config.token_policy = config.token_policy
+            model.config.token_policy, model.config.tiles = config.token_policy, config.tiles
 
         model = build_with_adapters(
             self.load_base if weights and self.init_from is not None else config.build,
@@ -210,8 +227,13 @@ class VQARun(Run):
         assert isinstance(model, VQAModel)
         return model
 
-    def criterion(self) -> VQALoss:
+    def criterion(self) -> VQALoss | GranularityLoss | RouterLoss:
         """The losses."""
+        if self.stage == "router":
+            return self.router_loss.build()
+        granularity = self.model_config().granularity
+        if self.stage == "granularity" and granularity is not None:
+            return GranularityLoss(granularity.levels)
         return VQALoss()
 
     def build_data(self, tokenizer: Tokenizer, *, index: bool = False) -> TrainingData:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from seal.batch import Batch, Sample, VSMOutput
+from seal.batch import Batch, Sample, VQAOutput, VSMOutput
+from seal.losses.granularity import level_losses
 from seal.losses.vqa import LABEL_LOSSES
 from seal.metrics.boxes import HIT_IOU
 from seal.metrics.masks import overlap
@@ -18,6 +19,8 @@ from seal.training.config import TrainConfig
 from seal.training.engine import Engine
 from seal.training.held_out_batches import HeldOutBatches
 from seal.training.loop import Validation
+from seal.training.router_numbers import SUMS as ROUTER_SUMS
+from seal.training.router_numbers import router_metrics, router_sums
 from seal.training.sampler import SampleSource
 from seal.training.source_losses import SourceLosses
 
@@ -52,8 +55,8 @@ def held_out(
 ) -> Validation:
     """Losses of `count` samples drawn by seed, the same each time and on any number of processes.
 
-    Masks and boxes too if the model predicts them, and the cross-entropy of each source of a
-    mixture of several.
+    Masks and boxes too if the model predicts them, what a router's choices are worth, the loss at
+    each level, and the cross-entropy of each source of a mixture of several.
     """
     names = [name for name in getattr(samples, "names", ()) if name]
     opened: list[HeldOutBatches] = []  # at the first validation, and kept with its workers
@@ -76,6 +79,7 @@ def held_out(
         losses: Sums = {}
         weights: Sums = {}
         found: Sums = dict.fromkeys(SUMS, 0.0)
+        routed: Sums = dict.fromkeys(ROUTER_SUMS, 0.0)
         for batch, counted in opened[0]:
             weight = engine.weights(batch)
             label_rows = batch.label_rows  # on the host
@@ -93,16 +97,23 @@ def held_out(
             if isinstance(output, VSMOutput):
                 for name, value in search_sums(batch, output).items():
                     found[name] += value
+            elif isinstance(output, VQAOutput):
+                for name, value in router_sums(batch, output).items():
+                    routed[name] += value
         sums = world.mean([*losses.values(), *weights.values()])
         means = [
             value / max(weight, 1e-9)  # what has no weight has no sum
             for value, weight in zip(sums[: len(losses)], sums[len(losses) :], strict=True)
         ]
+        parts_by_name = dict(zip(losses, means, strict=True))
         totals = dict(zip(found, world.mean(list(found.values())), strict=True))
+        routed = dict(zip(routed, world.mean(list(routed.values())), strict=True))
         return {
             "loss": sum(means),
-            **{f"loss/{name}": value for name, value in zip(losses, means, strict=True)},
+            **{f"loss/{name}": value for name, value in parts_by_name.items()},
+            **level_losses(parts_by_name),
             **search_metrics(totals),
+            **router_metrics(routed),
             **sources.summary(world),
         }
 

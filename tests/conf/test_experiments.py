@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,56 @@ def test_one_word_sets_every_quirk_of_the_released_training_whatever_the_experim
             chat = vqa.data.chat
             assert (chat.object_slots, chat.token_policy) == ("padded", "paper_training")
     assert not composed("vsm_coco_miniature", "protocol=as_released").train_box_head
+
+
+AVG_STAGES = ("granularity", "router")
+
+
+@pytest.mark.parametrize("size", ["7b", "13b", "smoke"])
+@pytest.mark.parametrize("stage", AVG_STAGES)
+def test_an_experiment_of_avg_llava_composes_and_has_its_own_released_quirks(stage, size):
+    name = f"avg_{stage}_{size}"
+    run = composed(name)
+    assert isinstance(run, VQARun)
+    assert run.run_name == run.experiment == name
+    assert (run.stage, run.data.chat.token_policy) == (stage, "router")
+    assert run.train_vision_tower == (stage == "granularity")
+    assert set(run.train.own_rates) == ({"vision_tower"} if stage == "granularity" else set())
+    config = run.model_config()
+    assert (config.router is not None) == (stage == "router")
+    if config.router is not None:
+        assert config.router.attends == "tokens"
+    assert config.tiles.unpad == "tile"
+    released = composed(name, "protocol=as_released")
+    assert not released.train_vision_tower and not released.train.own_rates
+    assert released.train.averaging == "micro_batch"
+    assert released.data.chat.token_policy == "router"
+    config = released.model_config()
+    assert config.tiles.unpad == "as_released"
+    if config.router is not None:
+        assert config.router.attends == "tiles"
+
+
+@pytest.mark.parametrize("size", ["7b", "13b"])
+def test_avg_llavas_recipes_are_the_papers_and_their_models_the_presets(size):
+    runs = {stage: composed(f"avg_{stage}_{size}") for stage in AVG_STAGES}
+    model = runs["router"].model_config()
+    assert model == vqa_preset(f"avg_{size}")
+    assert runs["granularity"].model_config() == replace(model, router=None)
+    for run in runs.values():
+        train = run.train
+        assert (train.num_epochs, train.global_batch_size, train.warmup_ratio) == (1, 128, 0.03)
+        assert (train.schedule, train.bf16) == ("cosine", True)
+        assert run.deepspeed["zero_optimization"]["stage"] == 3
+        assert run.data.chat.max_positions == 4096
+    train = runs["granularity"].train
+    assert (train.learning_rate, train.rates) == (1e-5, {"vision_tower": 2e-5})
+    assert (train.micro_batch_size, runs["router"].train.micro_batch_size) == (4, 8)
+    assert runs["router"].train.learning_rate == 1e-3
+    with torch.device("meta"):
+        model = runs["router"].build_model(weights=False)
+    trained = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
+    assert trained == {"router"}
 
 
 def test_without_the_word_only_the_weight_of_the_focal_loss_is_as_released():

@@ -87,7 +87,11 @@ def test_the_experiments_of_a_program_are_those_it_can_run():
     vqa = offered("train/vqa", "train_vqa", "VQARun")
     vsm = offered("train/vsm", "train_vsm", "VSMRun")
     benchmark = offered("eval/benchmark", "eval", "BenchmarkRun")
-    assert {name.partition("_")[0] for name in vqa} == {"vqa"} and "vqa_instruct_7b" in vqa
+    assert {name.partition("_")[0] for name in vqa} <= {
+        "vqa",
+        "avg",
+        "seal",
+    } and "vqa_instruct_7b" in vqa
     assert {name.partition("_")[0] for name in vsm} == {"vsm"} and "vsm_7b" in vsm
     assert benchmark == {
         "seal_vstar_bench", "seal_vstar_bench_as_released", "seal_general", "vicrop_vstar_bench",
