@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
 from programs_here import ROOT, run_program
 from tiny_models import tokenizer, vqa_model, vsm_model
 from vstar_folder import MUG, write_bench
+from warm import run_together
 
 from seal.models.files.save import save_model
 
@@ -72,14 +70,8 @@ def lines_of(folder):
 
 def test_two_processes_write_the_lines_of_one(place, alone, tmp_path):
     program = str(ROOT / "eval" / "benchmark.py")
-    finished = subprocess.run(
-        [
-            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-            program, *command(place, tmp_path, SYSTEMS, "batch=2"),
-        ],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr
+    given = command(place, tmp_path, SYSTEMS, "batch=2")
+    run_together(2, program, *given, log=tmp_path.with_suffix(".log"))
     assert lines_of(tmp_path) == lines_of(alone) and len(lines_of(alone)) == 4 * 5
     assert not list(tmp_path.glob("predictions.rank*"))
     first, second = (json.loads((f / "metrics.json").read_text()) for f in (alone, tmp_path))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import torch
 from programs_here import ROOT, run_program
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from warm import run_together
 
 from seal.inference.load import load_answer_model, load_search_model
 from seal.models.files.adapter import read_adapter
@@ -210,15 +208,10 @@ def test_a_second_stage_under_zero_3_on_two_processes_is_that_of_one_process(
     second = bench.command(name, f"init_adapter={bench.adapter(name)}", "train.num_steps=2")
     one, two = f"{name}_one", f"{name}_two"
     assert run_program(*second, "deepspeed=zero0", f"run_name={one}") == 0
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
-         "-m", "seal", *second, "deepspeed=zero3", f"run_name={two}",
-         # or every weight, being small, stays whole
-         "+deepspeed.zero_optimization.stage3_param_persistence_threshold=0"],
-        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-        timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    # Or every weight, being small, stays whole.
+    whole_below = "+deepspeed.zero_optimization.stage3_param_persistence_threshold=0"
+    command = ("-m", "seal", *second, "deepspeed=zero3", f"run_name={two}", whole_below)
+    run_together(2, *command, log=bench.folder / f"{two}.log")
     before, whole, partitioned = (read_weights(bench.checkpoint(run)) for run in (name, one, two))
     assert list(partitioned) == list(whole)
     assert any(".lora_A." in key for key in whole) and "llm.model.embed_tokens.weight" in whole

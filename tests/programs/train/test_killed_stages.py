@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from programs_here import ROOT, run_program
+from programs_here import run_program
+from warm import start
 
 from seal.training.checkpoint import read_weights
 from seal.training.checkpoint_store import find_checkpoint
@@ -37,15 +35,11 @@ def losses(run: Path) -> dict[int, tuple[float, float]]:
 
 def kill_after(step: int, program: list[str], run: Path) -> None:
     """Start it in a process of its own and end that, without notice, once `step` is logged."""
-    with (run.parent / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "seal", *program], cwd=ROOT, stdout=log, stderr=log,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+    process = start("-m", "seal", *program, log=run.parent / "log")
     while process.poll() is None and max(losses(run), default=0) < step:
         time.sleep(0.005)
     process.kill()
-    assert process.wait() == -signal.SIGKILL, (run.parent / "log").read_text()[-3000:]
+    assert process.wait(10) == -signal.SIGKILL, (run.parent / "log").read_text()[-3000:]
 
 
 @pytest.mark.parametrize(

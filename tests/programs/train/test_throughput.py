@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from programs_here import ROOT, run_program
+from warm import run_together
 
 from seal.schema import compose
 from seal.training.throughput import run
@@ -58,13 +57,9 @@ def test_both_recipes_are_measured_and_told(
 
 def test_two_processes_measure_one_recipe_after_the_other(tmp_path: Path) -> None:
     wanted = [*SMALL, "train.global_batch_size=4", "save=true", f"out={tmp_path}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
-         "-m", "seal", "train/throughput", "case=vqa_lora", *wanted],
-        capture_output=True, text=True, check=False, cwd=ROOT,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("written: ") == 1
+    command = ("-m", "seal", "train/throughput", "case=vqa_lora", *wanted)
+    said = run_together(2, *command, log=tmp_path / "log")
+    assert said.count("written: ") == 1
     pieces = json.loads((tmp_path / "throughput.json").read_text())["pieces"]
     assert [(piece["name"], piece["world_size"]) for piece in pieces] == [
         ("original", 2), ("ours", 2),

@@ -18,6 +18,7 @@ import pytest
 import torch
 from programs_here import ROOT, run_program
 from safetensors.torch import load_file, save_file
+from warm import run, start
 
 from seal.models.files.load import load_model
 from seal.training import run as training
@@ -36,15 +37,6 @@ def runs(tmp_path_factory) -> Path:
         options = [f"experiment={name}_smoke", f"paths.runs={folder}", "train.peak_tflops=0.5"]
         assert run_program(program, *options) == 0
     return folder
-
-
-def start(*command: str, log: Path) -> subprocess.Popen[bytes]:
-    """A Python of its own, one thread, all it says in `log`: a full pipe would stop it."""
-    with log.open("ab") as said:
-        return subprocess.Popen(
-            [sys.executable, "-m", *command], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdout=said, stderr=said,
-        )  # fmt: skip
 
 
 def curve(run: Path) -> list[dict[str, float]]:
@@ -76,12 +68,17 @@ def test_a_run_leaves_losses_checkpoints_and_a_model_that_loads(runs, name):
 
 
 def test_torchrun_on_two_processes_logs_once_and_what_one_process_logs(runs, tmp_path):
-    launch = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "seal"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     options = ["experiment=vsm_smoke", "deepspeed=zero2", "train.stop_after=4"]
     log, run = tmp_path / "log", tmp_path / "vsm_smoke"
-    done = start(*launch, "train/vsm", *options, f"paths.runs={tmp_path}", log=log)
-    code, said = done.wait(timeout=200), log.read_text()
-    assert code == 0, said[-3000:]
+    command = [*launch, "-m", "seal", "train/vsm", *options, f"paths.runs={tmp_path}"]
+    with log.open("wb") as written:
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=written,
+            stderr=written, timeout=200,
+        )  # fmt: skip
+    said = log.read_text()
+    assert done.returncode == 0, said[-3000:]
     assert said.count("the trained model: ") == 1
     assert said.count("step 4: validation: ") == 1
     two = curve(run)
@@ -98,16 +95,17 @@ def test_a_killed_run_of_the_search_model_goes_on_bit_for_bit(runs, tmp_path):
     """The real thing: adapters with dropout, heads, all losses. The process gets no notice."""
     kill_after = int(np.random.default_rng(7).integers(4, 14))  # between checkpoints or at one
     options = ["experiment=vsm_smoke", f"paths.runs={tmp_path}", "train.save_every=3"]
-    log, run = tmp_path / "log", tmp_path / "vsm_smoke"
-    killed = start("seal", "train/vsm", *options, log=log)
-    while killed.poll() is None and max((x["step"] for x in curve(run)), default=0) < kill_after:
+    log, folder = tmp_path / "log", tmp_path / "vsm_smoke"
+    killed = start("-m", "seal", "train/vsm", *options, log=log)
+    while killed.poll() is None and max((x["step"] for x in curve(folder)), default=0) < kill_after:
         time.sleep(0.01)
     killed.kill()
-    assert killed.wait() == -signal.SIGKILL, log.read_text()[-3000:]
-    steps = [line["step"] for line in curve(run)]
+    assert killed.wait(10) == -signal.SIGKILL, log.read_text()[-3000:]
+    steps = [line["step"] for line in curve(folder)]
     assert kill_after <= max(steps) < 20
-    assert start("seal", "train/vsm", *options, log=log).wait(timeout=200) == 0, log.read_text()
-    assert curve(run) == curve(runs / "vsm_smoke")
+    code, said = run("-m", "seal", "train/vsm", *options, log=log)
+    assert code == 0, said
+    assert curve(folder) == curve(runs / "vsm_smoke")
 
 
 def test_training_json_says_what_was_trained_on_what(runs):

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import first_steps
@@ -16,6 +11,7 @@ import pytest
 import torch
 from mixed_batches import MODELS, MixedSamples, mixed_engine, mixed_train
 from torch import Tensor
+from warm import run_together
 
 from seal.data.collate import collate
 from seal.training.averaging import loss_factors
@@ -71,37 +67,17 @@ def test_zero_gives_the_same(world, stage):
 
 
 def test_two_machines_take_the_same_step_however_it_is_cut_and_laid_out(world, tmp_path):
-    """Two launchers that meet over the network: micro-batches of 8, 4 and 1, packed and padded,
-    ZeRO 0, 2 and 3, with recomputed blocks and with the optimizer on the host."""
-    program = Path(first_steps.__file__)
-    port = free_port()
-    env = {key: v for key, v in os.environ.items() if key not in ("RANK", "WORLD_SIZE")}
-    machines = [
-        subprocess.Popen(
-            [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1",
-             f"--node-rank={rank}", "--master-addr=127.0.0.1", f"--master-port={port}",
-             str(program), str(tmp_path / "two.json")],
-            env=env | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
+    """One process on each: micro-batches of 8, 4 and 1, packed and padded, ZeRO 0, 2 and 3, with
+    recomputed blocks and with the optimizer on the host."""
+    command = (first_steps.__file__, tmp_path / "two.json")
+    run_together(2, *command, log=tmp_path / "log", machines=2)
     alone = first_steps.all_ways(world)
-    for machine in machines:
-        said = machine.communicate(timeout=250)[1]
-        assert machine.returncode == 0, said[-3000:]
     two = json.loads((tmp_path / "two.json").read_text())
     for name in MODELS:
         (first, *_) = (alone[key] for key in alone if key.startswith(name))
         for found in (alone, two):
             for key in (key for key in found if key.startswith(name)):
                 assert found[key] == pytest.approx(first, rel=1e-5, abs=1e-6), key
-
-
-def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        port: int = opened.getsockname()[1]
-        return port
 
 
 def test_as_released_means_of_micro_batches_are_averaged():

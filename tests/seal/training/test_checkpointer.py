@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import torch
 from carried_over import ALL, PLAIN, SOME, STEP, carry, load, make_engine, take_steps, write_drawn
 from safetensors.torch import load_file
 from tiny_training import tiny_engine, tiny_fit, tiny_train
+from warm import run, run_together
 from whole_checkpoints import whole_tensor, write_checkpoint
 
 from seal.training import checkpoint_writer, state
@@ -23,20 +22,11 @@ from seal.training.checkpointer import Checkpointer
 from seal.training.log import read_metrics
 
 TESTS = Path(__file__).parents[2]
+KILLED = TESTS / "tiny_killed_saving.py"
 
 
 def content(checkpoint: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in checkpoint.iterdir()}
-
-
-def launch(processes: int, program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            sys.executable, "-m", "torch.distributed.run", "--standalone",
-            f"--nproc-per-node={processes}", str(TESTS / program), *map(str, arguments),
-        ],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -121,8 +111,8 @@ def test_several_processes_carry_it_over_unchanged_and_all_learn_that_one_cannot
     tmp_path, processes, kinds, option
 ):
     checkpoint = write_drawn(tmp_path / "drawn")
-    done = launch(processes, "carried_over.py", checkpoint, tmp_path, option)
-    assert done.returncode == 0, done.stderr[-3000:]
+    command = (TESTS / "carried_over.py", checkpoint, tmp_path, option)
+    run_together(processes, *command, log=tmp_path / "log")
     for number in range(len(kinds)):
         assert content(find_checkpoint(tmp_path / str(number))) == content(checkpoint)
     told = {(tmp_path / f"told-{rank}.txt").read_text() for rank in range(processes)}
@@ -223,13 +213,6 @@ def test_the_log_says_what_training_waited_for_a_save(world, tmp_path):
     assert [line["step"] for line in lines if "save_seconds" in line] == [3, 5]
 
 
-def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TESTS / "tiny_killed_saving.py"), str(folder), *options],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-
-
 def losses(folder: Path) -> list[float]:
     return [line["loss"] for line in read_metrics(folder / "metrics.jsonl")]
 
@@ -240,14 +223,15 @@ def test_a_kill_while_the_thread_writes_loses_nothing_but_the_steps_since(
 ):
     tiny_fit(tiny_engine(world, tiny_train(save_every=2), stage=2), tmp_path / "whole")
     killed = tmp_path / "killed"
-    done = run(killed, f"kill_at_write={moment}")
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    log = tmp_path / "log"
+    code, said = run(KILLED, killed, f"kill_at_write={moment}", log=log)
+    assert code == -signal.SIGKILL, said
     store = killed / "checkpoints"
     checkpoint = find_checkpoint(store)
     assert left == (None if checkpoint is None else read_step(checkpoint))
     assert list(store.glob(f".partial-step-0000000{2 if left is None else 4}"))
-    done = run(killed)
-    assert done.returncode == 0, done.stderr
+    code, said = run(KILLED, killed, log=log)
+    assert code == 0, said
     assert losses(killed) == losses(tmp_path / "whole")
     ends = [find_checkpoint(folder / "checkpoints") for folder in (killed, tmp_path / "whole")]
     assert content(ends[0]) == content(ends[1])
@@ -255,13 +239,12 @@ def test_a_kill_while_the_thread_writes_loses_nothing_but_the_steps_since(
 
 @pytest.mark.slow
 def test_of_two_processes_one_killed_while_it_writes_loses_nothing_but_the_steps_since(tmp_path):
-    program = "tiny_killed_saving.py"
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert launch(2, program, whole).returncode == 0
-    assert launch(2, program, killed, "kill_at_write=22").returncode != 0
+    whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
+    run_together(2, KILLED, whole, log=log)
+    with pytest.raises(AssertionError, match=r"exit codes \[.*-9\]"):
+        run_together(2, KILLED, killed, "kill_at_write=22", log=log)
     store = killed / "checkpoints"
     assert read_step(find_checkpoint(store)) == 2 and list(store.glob(".partial-step-00000004"))
-    done = launch(2, program, killed)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_together(2, KILLED, killed, log=log)
     assert losses(killed) == losses(whole)
     assert content(find_checkpoint(store)) == content(find_checkpoint(whole / "checkpoints"))

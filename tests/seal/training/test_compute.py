@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import mixed_batches
 import pytest
 from mixed_batches import MODELS, mixed_engine, mixed_fit, mixed_train
+from warm import run_together
 
 from seal.training.log import read_metrics
 
@@ -34,12 +32,8 @@ def losses(folder: Path, name: str) -> list[dict[str, float]]:
 def test_blocks_recomputed_and_compiled_on_two_processes_train_as_plain_ones(
     world, tmp_path, options
 ):
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
-         mixed_batches.__file__, str(tmp_path / "two"), f"num_steps={STEPS}", *options],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    command = (mixed_batches.__file__, tmp_path / "two", f"num_steps={STEPS}", *options)
+    run_together(2, *command, log=tmp_path / "log")
     for name in MODELS:
         train = mixed_train(num_steps=STEPS)
         mixed_fit(mixed_engine(world, name, train, stage=0), name, tmp_path / "one")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from two_processes import run_two
+from two_processes import PROGRAM, run_two
+from warm import start_together
 
 from seal.training.heartbeat import Judge, State, describe
 
@@ -42,7 +43,7 @@ def test_the_message_names_ranks_machines_place_and_setting():
 def test_a_process_that_hangs_ends_the_run_and_is_named_with_where_it_is(tmp_path):
     """On gloo, whose collective calls would wait for half an hour."""
     # Sample 23 is one of the third step's, and the second process reads it.
-    options = ["num_steps=8", "hang_at=23", "timeout_minutes=0.2"]
+    options = ["num_steps=8", "hang_at=23", "timeout_minutes=0.1"]
     code, said = run_two(tmp_path / "run", *options, log=tmp_path / "log")
     assert code == 1
     assert "rank 1 on " in said and "(1 others wait): no further than `step 3: reading" in said
@@ -59,8 +60,10 @@ def test_a_bug_in_one_process_ends_the_others_and_stands_in_torchruns_summary(tm
 
 
 def test_a_folder_that_one_process_does_not_see_is_an_error_that_one_process_tells(tmp_path):
-    code, said = run_two(tmp_path / "run", "unshared=1", log=tmp_path / "log")
-    assert code == 1  # torchrun's
+    log = tmp_path / "log"
+    processes = start_together(2, PROGRAM, tmp_path / "run", "unshared=1", log=log)
+    assert all(process.wait(60) for process in processes)
+    said = log.read_text()
     told = "[rank0]: ValueError: the run's folder "
     assert said.count(told) == 1 and "is not seen by rank 1 on " in said
     assert "[rank1]: " not in said

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from tiny_training import (
     tiny_fit,
     tiny_train,
 )
+from warm import run
 from whole_checkpoints import whole_tensor
 
 from seal.training.checkpoint import read_step, read_weights
@@ -35,16 +33,6 @@ def curve(folder: Path) -> list[dict[str, float]]:
     lines = read_metrics(folder / "metrics.jsonl")
     timed = TIMES | {"save_seconds"}
     return [{key: value for key, value in line.items() if key not in timed} for line in lines]
-
-
-def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(PROGRAM), str(folder), *options],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def test_the_loss_falls_and_every_number_is_logged(world, tmp_path):
@@ -130,10 +118,11 @@ def test_validation_runs_before_training_by_interval_and_at_the_end(world, tmp_p
 
 def kill_and_resume(folder: Path, kills: list[int], options: list[str]) -> None:
     for number, step in enumerate(kills):
-        done = run(folder, f"kill_at={step}", f"workers={number % 3}", *options)
-        assert done.returncode == -signal.SIGKILL, done.stderr
-    done = run(folder, "workers=1", *options)
-    assert done.returncode == 0, done.stderr
+        faulty = (f"kill_at={step}", f"workers={number % 3}", *options)
+        code, said = run(PROGRAM, folder, *faulty, log=folder.with_suffix(".log"))
+        assert code == -signal.SIGKILL, said
+    code, said = run(PROGRAM, folder, "workers=1", *options, log=folder.with_suffix(".log"))
+    assert code == 0, said
 
 
 def test_two_kills_and_resumes_log_the_same_losses_as_no_kill(world, tmp_path):
@@ -153,7 +142,7 @@ def test_ten_kills_and_resumes_log_the_same_losses_as_no_kill(tmp_path):
     for stage, bf16 in ((0, 0), (3, 1)):
         options = ["num_steps=60", "save_every=3", f"stage={stage}", f"bf16={bf16}"]
         whole, killed = tmp_path / f"whole-{stage}", tmp_path / f"killed-{stage}"
-        assert run(whole, *options).returncode == 0
+        assert run(PROGRAM, whole, *options, log=whole.with_suffix(".log"))[0] == 0
         kills = sorted(int(step) for step in generator.integers(1, 59, size=10))
         kill_and_resume(killed, kills, options)
         assert curve(killed) == curve(whole)

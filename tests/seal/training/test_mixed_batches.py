@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +10,10 @@ import pytest
 import torch
 from mixed_batches import MODELS, MixedSamples, mixed_engine, mixed_fit, mixed_train
 from plain_batches import named_sums
+from warm import run_together
 
 from seal.data.collate import collate
 from seal.training.log import read_metrics
-
-PROGRAM = Path(mixed_batches.__file__)
 
 
 def losses(folder: Path, name: str) -> list[dict[str, float]]:
@@ -27,12 +23,8 @@ def losses(folder: Path, name: str) -> list[dict[str, float]]:
 
 
 def on_two_processes(folder: Path, *options: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
-         str(PROGRAM), str(folder), *options],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    command = (mixed_batches.__file__, folder, *options)
+    run_together(2, *command, log=folder.with_suffix(".log"))
 
 
 def test_one_and_two_processes_have_the_same_losses_for_fifty_steps(world, tmp_path):

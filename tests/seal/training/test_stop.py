@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tiny_training import tiny_engine, tiny_fit, tiny_train
 from two_processes import PROGRAM, curve, start_two
+from warm import Started, start, start_together
 
 from seal.training.checkpoint_store import find_checkpoint
 from seal.training.distributed import World
@@ -23,16 +24,9 @@ ALONE = World(0, 1, 0, torch.device("cpu"))
 OPTIONS = ("num_steps=8", "save_every=4")
 
 
-def start(folder: Path, *options: str, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as said:
-        return subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(folder), *options],
-            env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=said, stderr=said,
-            start_new_session=True,
-        )  # fmt: skip
-
-
-def wait_for_step(folder: Path, step: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_step(
+    folder: Path, step: int, process: Started | subprocess.Popen[bytes], log: Path
+) -> None:
     metrics = folder / "metrics.jsonl"
     end = time.monotonic() + 120
     while not metrics.exists() or max([x["step"] for x in read_metrics(metrics)] or [0]) < step:
@@ -53,7 +47,7 @@ def test_a_signal_to_the_whole_group_ends_a_run_with_0_and_it_goes_on_bit_for_bi
 ):
     """To the group, as a terminal, torchrun and Slurm send it: the loader's workers get it too."""
     folder, log = tmp_path / "run", tmp_path / "log"
-    process = start(folder, *OPTIONS, "slow_at=1", "workers=2", log=log)
+    process = start(PROGRAM, folder, *OPTIONS, "slow_at=1", "workers=2", log=log)
     wait_for_step(folder, 2, process, log)
     os.killpg(process.pid, signal.Signals[name])
     assert process.wait(timeout=100) == 0, log.read_text()[-3000:]
@@ -70,7 +64,7 @@ def test_a_signal_to_the_whole_group_ends_a_run_with_0_and_it_goes_on_bit_for_bi
 
 def test_an_interrupt_ends_a_run_at_once_when_it_comes_twice(tmp_path):
     folder, log = tmp_path / "run", tmp_path / "log"
-    process = start(folder, "num_steps=400", "slow_at=1", log=log)
+    process = start(PROGRAM, folder, "num_steps=400", "slow_at=1", log=log)
     wait_for_step(folder, 1, process, log)
     os.kill(process.pid, signal.SIGINT)
     os.kill(process.pid, signal.SIGINT)
@@ -93,14 +87,15 @@ def test_the_second_interrupt_is_not_waited_for(tmp_path):
 def test_a_signal_to_one_of_two_processes_stops_both_at_the_same_step(world, whole, tmp_path, to):
     """Torchrun hands the signal on and waits; that it had one is its own exit code."""
     folder, log = tmp_path / "run", tmp_path / "log"
-    process = start_two(folder, *OPTIONS, "slow_at=1", log=log)
-    wait_for_step(folder, 2, process, log)
-    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
-    second = next(pid for pid in pids if _is_rank(pid, process.pid, 1))
-    os.kill(process.pid if to == "torchrun" else second, signal.SIGUSR1)
-    code = process.wait(timeout=100)
+    if to == "torchrun":
+        processes: list[Any] = [start_two(folder, *OPTIONS, "slow_at=1", log=log)]
+    else:
+        processes = [*start_together(2, PROGRAM, folder, *OPTIONS, "slow_at=1", log=log)]
+    wait_for_step(folder, 2, processes[0], log)
+    os.kill(processes[-1].pid, signal.SIGUSR1)
+    codes = [process.wait(timeout=100) for process in processes]
     said = log.read_text()
-    assert code == (1 if to == "torchrun" else 0), said[-3000:]
+    assert codes == ([1] if to == "torchrun" else [0, 0]), said[-3000:]
     assert said.count("stopped by SIGUSR1 after step ") == 1
     assert "via SIGKILL" not in said and "exitcode" not in said, said[-3000:]
     done = len(curve(folder))
@@ -108,15 +103,6 @@ def test_a_signal_to_one_of_two_processes_stops_both_at_the_same_step(world, who
     tiny_fit(tiny_engine(world, tiny_train(num_steps=8, save_every=4)), folder)
     for line, other in zip(curve(folder), whole, strict=True):
         assert line == pytest.approx(other, rel=1e-5)
-
-
-def _is_rank(pid: int, launcher: int, rank: int) -> bool:
-    try:
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:  # it has ended meanwhile, or is somebody else's
-        return False
-    return parent == launcher and f"RANK={rank}".encode() in environment
 
 
 def test_a_file_stops_a_run_once(world, whole, tmp_path, capsys):
