@@ -38,6 +38,7 @@ _MODULES = {
     "chartqa": "chartqa",
     "scienceqa": "scienceqa",
     "vizwiz": "vizwiz",
+    "mmmu": "mmmu",
 }
 TASK_NAMES = tuple(_MODULES)
 # What papers and harnesses call them too, without what makes no difference.
@@ -52,6 +53,7 @@ _ALSO = {
     "scienceqaimg": "scienceqa",
     "sqa": "scienceqa",
     "vizwizvqa": "vizwiz",
+    "mmmuval": "mmmu",
 }
 
 

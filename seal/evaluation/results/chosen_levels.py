@@ -10,18 +10,18 @@ import numpy as np
 from scipy.stats import rankdata
 
 from seal.evaluation.results.question_kinds import object_size, question_kinds
+from seal.evaluation.shown_systems import shown_part
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.metrics.intervals import bootstrap, mean
 from seal.metrics.metric import Metric
 
-SHOWN = "@"  # parts a system's search from how its pictures are shown: none@auto, none@36
 ALL = "all"  # the kind of every question
 
 
 def forced_level(system: str) -> int | None:
     """The level that a system's name forces on every picture; None: it forces none."""
-    _, mark, policy = system.rpartition(SHOWN)
-    return int(policy) if mark and policy.isdecimal() else None
+    shown = shown_part(system)
+    return int(shown) if shown.isdecimal() else None
 
 
 def levels_of(line: Prediction) -> tuple[int, ...]:

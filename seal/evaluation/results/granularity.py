@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from seal.evaluation.judged import share
-from seal.evaluation.results.chosen_levels import SHOWN, forced_level, levels_of, visual_tokens
+from seal.evaluation.results.chosen_levels import forced_level, levels_of, visual_tokens
+from seal.evaluation.shown_systems import MARK, search_part
 from seal.evaluation.task import Prediction
 from seal.metrics.intervals import mean, ratio
 from seal.metrics.paired import compare
@@ -52,14 +53,14 @@ def compare_granularities(
     """
     found = {}
     for name in by_system:
-        base = name.rpartition(SHOWN)[0]
+        search = search_part(name)
         forced = {
             level: other
             for other in by_system
-            if other.rpartition(SHOWN)[0] == base and (level := forced_level(other)) is not None
+            if search_part(other) == search and (level := forced_level(other)) is not None
         }
-        if base and forced and forced_level(name) is None:
-            siblings = [other for other in by_system if other.rpartition(SHOWN)[0] == base]
+        if MARK in name and forced and forced_level(name) is None:
+            siblings = [o for o in by_system if MARK in o and search_part(o) == search]
             of = _compared(name, siblings, dict(sorted(forced.items())), by_system, earned, seed)
             if of:
                 found[name] = of
@@ -112,7 +113,7 @@ def _compared(
             "permuted": versus(_taken(levels, drawn)),
         }
     return {
-        "base": name.rpartition(SHOWN)[0],
+        "search": search_part(name),
         "levels": list(forced),
         "finest": forced[max(forced)],
         "n": len(ids),

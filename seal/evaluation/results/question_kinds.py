@@ -23,8 +23,8 @@ def question_kinds(
 ) -> Kinds:
     """By the task's splits, by each label in `meta`, by the group of targets, by object size.
 
-    A label is a text, a list of texts, a number or a yes or no that few questions' worth of values
-    stand for: ids and texts of their own are none. What all questions share tells nothing, nor
+    A label is a text, a list of texts or a yes or no, of which a few sort all questions: ids and
+    texts of their own are none. What all questions share tells nothing, nor
     does what sorts them as something before it did; both are left out.
     """
     found: Kinds = {}
@@ -85,8 +85,6 @@ def _labels(value: object) -> tuple[str, ...]:
         return ("yes" if value else "no",)
     if isinstance(value, str):
         return (value,) if value else ()
-    if isinstance(value, int | float):
-        return (f"{value:g}",)
     if isinstance(value, list | tuple) and all(isinstance(one, str) and one for one in value):
         return tuple(value)
     return ()

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seal.evaluation.judging import Choice
-from seal.evaluation.scorings.letters import Letters
-from seal.evaluation.scorings.scoring import Wording
+from seal.evaluation.scorings.scoring import Scoring, Wording
 from seal.evaluation.scorings.words import SHORT, Words
 from seal.evaluation.task import TaskQuestion
 from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
@@ -16,10 +15,10 @@ from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
 
 @dataclass(frozen=True, slots=True)
 class ByKind:
-    """`letter` or `letter_cyclic` for questions with options, `short_answer` for the others."""
+    """A scoring of letters for questions with options, `short_answer` for the others."""
 
     name: str
-    letters: Letters
+    letters: Scoring
     words: Words = field(default_factory=lambda: Words("short_answer", SHORT))
     reads: Literal["losses", "text"] = "text"
     max_new_tokens: int = MAX_ANSWER_TOKENS

@@ -33,6 +33,7 @@ _ALL: tuple[Scoring, ...] = (
     Words("vicrop", SHORT, " "),
     ByKind("letter_or_short", Letters()),
     ByKind("cyclic_or_short", Letters("letter_cyclic", cyclic=True)),
+    ByKind("letter_llava_or_short", LETTER_LLAVA),
     LETTER_HR_BENCH,
     LETTER_LLAVA,
     LETTER_LLAVA_CN,

@@ -120,7 +120,7 @@ class TableConfig:
                 self.scale if of.scale is None else of.scale,
                 self.digits if of.digits is None else of.digits,
                 of.n,
-                ".difference." in of.path,
+                ".difference" in of.path,
             )
             for name, of in self.columns.items()
         }

@@ -69,7 +69,7 @@ def test_lines_without_levels_say_nothing():
 
 @pytest.mark.parametrize(
     ("name", "level"),
-    [("none@36", 36), ("none@auto", None), ("none", None), ("36", None), ("a@b@64", 64)],
+    [("none@36", 36), ("none@auto", None), ("none", None), ("36", None), ("guided@router", None)],
 )
 def test_a_name_forces_the_level_behind_its_mark(name, level):
     assert forced_level(name) == level

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from granularity_lines import asked, line
 
 from seal.evaluation.named_tasks import task_named
@@ -11,7 +14,10 @@ from seal.evaluation.results.granularity import HINDSIGHT, RANDOM, compare_granu
 from seal.evaluation.results.granularity_report import granularity_tables, granularity_verdicts
 from seal.evaluation.results.results_page import write_results
 from seal.evaluation.run_metrics import benchmark_metrics
+from seal.evaluation.store import write_json
+from seal.evaluation.tables.measured import run_cell
 
+CONF = Path(__file__).parents[4] / "conf"
 LEVELS = (4, 16, 64)
 # Who is right at each level, and what the router chose.
 RIGHT = ((1, 1, 1), (0, 1, 1), (0, 0, 1), (1, 0, 0))
@@ -196,3 +202,22 @@ def test_runs_without_levels_have_neither_part_nor_numbers(tmp_path):
     metrics = benchmark_metrics(task_named("own").task(""), lines)
     assert "levels" not in metrics and "granularity" not in metrics
     assert "Granularity" not in write_results(tmp_path, metrics).read_text()
+
+
+def test_the_table_of_costs_finds_its_numbers_in_a_runs_metrics(tmp_path):
+    table = yaml.safe_load((CONF / "table" / "avg_llava_cost.yaml").read_text())
+    questions = [asked(i) for i in range(4)]
+    lines = [
+        line(q, f"none@{shown}", right=shown != "36", levels=(level,), tokens=5 * level)
+        for q in questions
+        for shown, level in (("auto", 144), ("36", 36), ("576", 576))
+    ]
+    write_json(tmp_path / "metrics.json", benchmark_metrics(task_named("own").task(""), lines))
+    found = {
+        name: run_cell(tmp_path, "none@auto", column["path"], "").metric["value"]
+        for name, column in table["columns"].items()
+    }
+    assert found == {
+        "visual tokens": 720, "percent of the finest's": 0.25, "seconds": 0.75,
+        "credit minus the finest's": 0,
+    }  # fmt: skip
