@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from seal.images.tiles import TilesConfig
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.router import RouterConfig
 from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
-from seal.models.vqa import VQAModel, VQAModelConfig
+from seal.models.vqa import GranularityConfig, VQAModel, VQAModelConfig
 from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.conversation import VQA as VQA_TEMPLATE
 from seal.text.conversation import VSM as VSM_TEMPLATE
@@ -63,6 +65,38 @@ def vqa_model(seed: int = 0) -> VQAModel:
     )
 
 
+def levelled_vqa_model(
+    seed: int = 0,
+    *,
+    tiles: TilesConfig | None = None,
+    router: RouterConfig | None = None,
+    resampler: bool = False,
+    context: int = 2048,
+) -> VQAModel:
+    """Of 1, 2, 4, 8 or 16 tokens a tile: AVG-LLaVA in small, or SEAL's with a resampler.
+
+    A router drawn from seed 0 picks other levels for other pictures.
+    """
+    torch.manual_seed(seed)
+    vision = VisionConfig(**CLIP | {"image_size": 56})
+    short = ResamplerConfig(num_latents=2, depth=1, num_heads=2, head_size=8)
+    llm = LLM | {"max_position_embeddings": context}
+    return (
+        VQAModelConfig(
+            llm=LlmConfig(vocab_size=tokenizer().vocab_size, **llm),
+            vision=vision,
+            projector="linear" if resampler else "mlp2x_gelu",
+            resampler=short if resampler else None,
+            tiles=tiles,
+            granularity=GranularityConfig.standard(vision),
+            router=router,
+            token_policy="router",
+        )
+        .build()
+        .eval()
+    )
+
+
 def vsm_model(seed: int = 0) -> VSM:
     torch.manual_seed(seed)
     return (
@@ -84,6 +118,12 @@ def vsm_model(seed: int = 0) -> VSM:
         .build()
         .eval()
     )
+
+
+def blocks(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Six by six blocks of random colors: unlike noise, another picture for each seed."""
+    colors = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(colors).resize((width, height), Image.Resampling.NEAREST)
 
 
 def noise(width: int = 120, height: int = 90, seed: int = 0) -> Image.Image:

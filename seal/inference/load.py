@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
-from seal.inference.answers.showing import read_granularity
+from seal.inference.answers.showing import ROUTER, read_granularity
 from seal.inference.device import existing_device, free_bytes
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.inference.hub import CLIP, model_folder
@@ -54,7 +54,8 @@ def load_models(
         offload: blocks of each language model that stay on the host; "auto": as many as it takes.
         clip: folder or hub id of CLIP, for a search model that holds no tower; None: the VQA LLM's
             tower, or the hub's CLIP ViT-L/14.
-        token_policy: which projector serves what; None: as the VQA LLM was trained.
+        token_policy: which projector serves what; None: as the VQA LLM was trained, as is one that
+            was trained for a router, which no other policy is a quirk of.
         granularity: how finely it reads pictures, "auto" or a level; see `Showing`.
         tell: is told what memory it will take, before anything is loaded; None: the log.
 
@@ -88,7 +89,7 @@ def load_models(
             model,
             _tokenizer(vqa, model),
             no_search_image=no_search_image,
-            token_policy=token_policy,
+            token_policy=None if model.config.token_policy == ROUTER else token_policy,
             granularity=read_granularity(granularity),
             max_batch=max_batch,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from copy import copy
 from typing import Any
@@ -15,11 +14,13 @@ from torch import Tensor
 
 from seal.batch import VISUAL_TOKEN, Batch, Row, Sample, Visual
 from seal.data.collate import collate
-from seal.images import black, context_crop, pad_to_square, tower_pixels
+from seal.data.levels import at_level
 from seal.inference.answers.first_tokens import first_ids
+from seal.inference.answers.level_choice import LevelChoice
+from seal.inference.answers.memory_pictures import MemoryPictures, Picture
 from seal.inference.answers.memory_question import memory_question
 from seal.inference.answers.protocol import Account, Cost, Generation
-from seal.inference.answers.showing import ROUTER, Granularity, Showing
+from seal.inference.answers.showing import AUTO, ROUTER, Granularity, Showing
 from seal.inference.prefix import Prefix, extend, pad_right, read_prefix
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.text.chat_template import choose_template
@@ -32,7 +33,6 @@ from seal.working_memory import VisualWorkingMemory
 # How the whole image is shown when options are scored without a search: squared as everywhere, or
 # cut to its middle as the original did there (oddity 22).
 NO_SEARCH_IMAGES = ("padded", "as_released")
-KEPT_PICTURES = 64  # whole images, prepared: a question shows its image in the first pass and later
 
 
 def shown_by(config: VQAModelConfig, token_policy: str | None, granularity: Granularity) -> Showing:
@@ -90,7 +90,8 @@ class NetworkAnswerModel:
         self.sizes = model.config.visual_sizes
         self.account = Account()
         require_shown(model.config, self.showing, "the answer model")
-        self._pictures: OrderedDict[tuple[int, bool], tuple[Image, Tensor]] = OrderedDict()
+        self._pictures = MemoryPictures(model)
+        self._chosen = LevelChoice(self._pictures, self._words)
 
     @property
     def token_policy(self) -> str:
@@ -116,6 +117,7 @@ class NetworkAnswerModel:
     def loglikelihood(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
+        self._choose([memory for memory, _ in requests])
         for memory, options in requests:
             self._require_room(memory, self._longest(options))
         losses: list[list[float]] = []
@@ -127,17 +129,15 @@ class NetworkAnswerModel:
     def next_word(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
     ) -> list[list[float]]:
+        self._choose([memory for memory, _ in requests])
         losses: list[list[float]] = []
         for start in range(0, len(requests), self.max_batch):
             part = requests[start : start + self.max_batch]
             for memory, _ in part:
                 self._require_room(memory, 1)
-            memories = [memory for memory, _ in part]
-            batch = self.batch(memories)
-            self._count_read(memories, batch)
-            _, last = read_prefix(
-                self.model, self.model.embed(batch), batch.attention_mask, batch.position_ids
-            )
+            batch, features = self._put([memory for memory, _ in part])
+            embeddings = self.model.embed(batch, features)
+            _, last = read_prefix(self.model, embeddings, batch.attention_mask, batch.position_ids)
             log_probs = self.model.llm.lm_head(last).float().log_softmax(-1)
             for row, (_, words) in zip(log_probs, part, strict=True):
                 ids = first_ids(words, self._first_id)
@@ -148,14 +148,16 @@ class NetworkAnswerModel:
     def generate(
         self, requests: Sequence[VisualWorkingMemory], *, max_new_tokens: int = 200
     ) -> list[Generation]:
+        self._choose(requests)
         for memory in requests:
             self._require_room(memory, max_new_tokens)
         answers = []
         for start in range(0, len(requests), self.max_batch):
             part = requests[start : start + self.max_batch]
-            batch = self.batch(part)
-            self._count_read(part, batch)
-            made = self.model.generate(batch, max_new_tokens, end_ids=self._end_ids)
+            batch, features = self._put(part)
+            made = self.model.generate(
+                batch, max_new_tokens, features=features, end_ids=self._end_ids
+            )
             for memory, ids in zip(part, made, strict=True):
                 finished = len(ids) < max_new_tokens
                 self.account.charge(memory, Cost(tokens_written=len(ids) + finished))
@@ -180,12 +182,13 @@ class NetworkAnswerModel:
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "token_policy": self.token_policy,
             "no_search_image": self.no_search_image,
+            **({"granularity": self.granularity} if self._has_levels else {}),
         }
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""
-        for cut in (False, True):
-            self._pictures.pop((id(image), cut), None)
+        self._pictures.forget(image)
+        self._chosen.forget(image)
 
     def prompt(self, memory: VisualWorkingMemory) -> str:
         """The whole prompt as text, placeholders not expanded."""
@@ -193,18 +196,59 @@ class NetworkAnswerModel:
 
     def batch(self, memories: Sequence[VisualWorkingMemory], *, scoring: bool = False) -> Batch:
         """Left-padded prompts; `scoring`: options follow, to which `no_search_image` applies."""
-        samples = [self._sample(str(i), m, scoring) for i, m in enumerate(memories)]
-        return collate(samples, pad_id=self.tokenizer.pad_id, side="left").to(self.model.device)
+        self._choose(memories)
+        made = [self._sample(str(i), m, scoring) for i, m in enumerate(memories)]
+        return self._collated([sample for sample, _ in made])
 
     def row(self, memory: VisualWorkingMemory) -> Row:
         """The prompt as tokens."""
+        visuals = self._visuals(memory)
+        if levels := self.levels_of(memory):
+            visuals = list(map(at_level, visuals, levels))
+        return self._prompt_row(memory, visuals)
+
+    def levels_of(self, memory: VisualWorkingMemory) -> tuple[int, ...]:
+        """The level at which the whole image is read, then that of each crop; () of a model
+        without levels, and where the token policy knows none."""
+        if not self._has_levels:
+            return ()
+        if isinstance(self.granularity, int):
+            return (self.granularity,) * ((memory.image is not None) + memory.num_crops)
+        (levels,) = self._chosen.of([memory])
+        return levels
+
+    @property
+    def granularity(self) -> Granularity:
+        """`auto` or a level; None of a model without levels."""
+        config = self.model.config
+        if self.showing.granularity is not None or config.granularity is None:
+            return self.showing.granularity
+        return AUTO if config.router is not None else config.granularity.levels[-1]
+
+    @property
+    def _has_levels(self) -> bool:
+        return self.token_policy == ROUTER and self.model.config.granularity is not None
+
+    def _choose(self, memories: Sequence[VisualWorkingMemory]) -> None:
+        """Of all together, so that they share passes; `levels_of` remembers."""
+        if self._has_levels and self.granularity == AUTO:
+            self._chosen.of(memories)
+
+    def _words(self, memory: VisualWorkingMemory) -> Tensor:
+        """What a router chooses by; the same at whatever level pictures are shown."""
+        return self._prompt_row(memory, self._visuals(memory)).text_ids
+
+    def _visuals(self, memory: VisualWorkingMemory) -> list[Visual]:
         image_long, objects_long = choose_tokens(self.token_policy, memory.num_crops)
+        return self._pictures.visuals(memory, image_long=image_long, objects_long=objects_long)
+
+    def _prompt_row(self, memory: VisualWorkingMemory, visuals: Sequence[Visual]) -> Row:
         return prompt_row(
             self.tokenizer,
             self.template,
             memory_question(memory),
-            image=Visual(0, image_long) if memory.image is not None else None,
-            objects=[Visual(1 + i, objects_long) for i in range(memory.num_crops)],
+            image=visuals[0] if visuals else None,
+            objects=visuals[1:],
             sizes=self.sizes,
         )
 
@@ -213,20 +257,35 @@ class NetworkAnswerModel:
         """Positions the language model was trained to tell apart."""
         return self.model.config.llm.max_position_embeddings
 
-    def _count_read(self, memories: Sequence[VisualWorkingMemory], batch: Batch) -> None:
-        side = self.model.config.vision.image_size
+    def _put(
+        self, memories: Sequence[VisualWorkingMemory], *, scoring: bool = False
+    ) -> tuple[Batch, Tensor | None]:
+        """Prompts that are about to be read, which are charged to whoever asks; and what the tower
+        makes of their pictures, where that is kept."""
+        made = [self._sample(str(i), m, scoring) for i, m in enumerate(memories)]
+        batch = self._collated([sample for sample, _ in made])
         visual = (batch.input_ids == VISUAL_TOKEN) & batch.attention_mask
         counted = torch.stack([batch.attention_mask.sum(1), visual.sum(1)], dim=1).tolist()
-        for memory, (tokens, of_images) in zip(memories, counted, strict=True):
-            shown = (memory.image is not None) + memory.num_crops
+        side = self.model.config.vision.image_size
+        for memory, (sample, pictures), (tokens, of_images) in zip(
+            memories, made, counted, strict=True
+        ):
             read = Cost(
                 calls=1,
                 tokens_read=tokens,
-                images=shown,
-                pixels=shown * side**2,
+                images=len(pictures),
+                pixels=len(sample.images) * side**2,
                 visual_tokens=of_images,
             )
             self.account.charge(memory, read)
+        shown = [picture for _, pictures in made for picture in pictures]
+        if not shown or self.token_policy != ROUTER:
+            return batch, None
+        return batch, self._pictures.features(shown)
+
+    def _collated(self, samples: Sequence[Sample]) -> Batch:
+        batch = collate(samples, pad_id=self.tokenizer.pad_id, side="left")
+        return batch.to(self.model.device)
 
     def _first_id(self, word: str) -> int:
         return continuation_ids(self.tokenizer, self.template, word, stop=False)[0]
@@ -241,45 +300,22 @@ class NetworkAnswerModel:
         """Beyond its context a language model goes on, but what it says means nothing."""
         length = len(self.row(memory).input_ids)
         if length + answer > self._context:
+            coarser = ", name a coarser level (granularity=)" if self._has_levels else ""
             raise ValueError(
                 f"{quoted(memory.question)} with {memory.num_crops} crops is {length} tokens and "
                 f"the answer up to {answer}: more than max_position_embeddings={self._context} of "
-                "the VQA LLM; show it fewer crops or put a shorter question"
+                f"the VQA LLM; show it fewer crops{coarser} or put a shorter question"
             )
 
-    def _sample(self, name: str, memory: VisualWorkingMemory, scoring: bool) -> Sample:
-        row = self.row(memory)
-        if memory.image is None:
-            return Sample(name, (row,))
-        cut = scoring and not memory.targets and self.no_search_image == "as_released"
-        vision = self.model.config.vision
-        pictures = [self._whole(memory.image, cut)]
-        for target in memory.targets:
-            for box in target.boxes:
-                crop = context_crop(memory.image, box)
-                if memory.crops_black:
-                    crop = black(crop)
-                pixels = tower_pixels(crop, vision.image_size, vision.normalization)
-                pictures.append(torch.from_numpy(pixels))
-        return Sample(name, (row,), tuple(pictures))
-
-    def _whole(self, image: Image, cut: bool) -> Tensor:
-        """(3, S, S): the whole image; one tensor while it is remembered, so batches encode it
-        once however many rows show it."""
-        key = id(image), cut
-        if key not in self._pictures:
-            vision = self.model.config.vision
-            size, colors = vision.image_size, vision.normalization
-            if cut:
-                pixels = tower_pixels(image, size, colors, "center_crop")
-            else:
-                square, _ = pad_to_square(image, "center", colors.background)
-                pixels = tower_pixels(square, size, colors)
-            self._pictures[key] = image, torch.from_numpy(pixels)  # kept alive: `id` is the key
-        self._pictures.move_to_end(key)
-        while len(self._pictures) > KEPT_PICTURES:
-            self._pictures.popitem(last=False)
-        return self._pictures[key][1]
+    def _sample(
+        self, name: str, memory: VisualWorkingMemory, scoring: bool
+    ) -> tuple[Sample, list[Picture]]:
+        # What the original did is known of its own two projectors alone.
+        keeps = self.token_policy == ROUTER
+        released = scoring and not memory.targets and self.no_search_image == "as_released"
+        pictures = self._pictures.of(memory, cut=released and not keeps, keep_crops=keeps)
+        tiles = tuple(tile for picture in pictures for tile in picture.tiles)
+        return Sample(name, (self.row(memory),), tiles), pictures
 
     def _score(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]
@@ -290,11 +326,9 @@ class NetworkAnswerModel:
         neither place nor rounding can decide between them.
         """
         memories = [memory for memory, _ in requests]
-        batch = self.batch(memories, scoring=True)
-        self._count_read(memories, batch)
-        prefix, last = read_prefix(
-            self.model, self.model.embed(batch), batch.attention_mask, batch.position_ids
-        )
+        batch, features = self._put(memories, scoring=True)
+        embeddings = self.model.embed(batch, features)
+        prefix, last = read_prefix(self.model, embeddings, batch.attention_mask, batch.position_ids)
         pairs = [
             (i, option) for i, (_, options) in enumerate(requests) for option in sorted({*options})
         ]

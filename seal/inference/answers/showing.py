@@ -41,11 +41,14 @@ class Showing:
 
     @classmethod
     def read(cls, word: str) -> Showing:
-        """`auto` and a level as 36 are of the policy `router`; any other word names a policy.
+        """`auto` and a level as 36 are of the policy `router`, which is another word for `auto`;
+        any other word names a policy.
 
         Raises:
             ValueError: it is none of these.
         """
+        if word == ROUTER:
+            return cls(ROUTER, AUTO)
         if word in TOKEN_POLICIES:
             return cls(word)
         try:
@@ -74,7 +77,7 @@ class Showing:
                     f"token_policy={self.token_policy} sends pictures through a resampler, which "
                     f"{model} has not: leave it out"
                 )
-        elif not levels:
+        elif not levels and self.granularity is not None:
             raise ValueError(
                 f"{model} reads pictures at one granularity: it has no levels to choose from; "
                 "leave out granularity= and what stands behind @, or name a model that was "
