@@ -87,6 +87,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "avg_unpad": ("avg/unpad.json",),
     "avg_scaler": _both("avg/scaler"),
     "avg_tiles": _both("avg/stage3"),
+    "avg_router": (
+        "avg/router.json",
+        "avg/router_cases.safetensors",
+        "avg/router_state.safetensors",
+    ),
 }
 OWN_GROUPS = ("tokenizer", "conversation", "losses", "search", "splits")
 

@@ -86,8 +86,9 @@ class Router(nn.Module):
         starts = [sum(counts[:number]) for number in range(len(counts))]
         whole = tokens[torch.tensor(starts, device=tokens.device)]  # (P, N, D)
         picked = similar_words(whole, text, text_mask, self.config.text_tokens)
-        words = text.gather(1, picked.clamp(min=0)[..., None].expand(-1, -1, text.shape[-1]))
-        words = words * (picked >= 0)[..., None]  # (P, text_tokens, D)
+        rows = F.pad(text, (0, 0, 0, 1))  # (P, K + 1, D): the last stands in for what lacks
+        places = picked.where(picked >= 0, text.shape[1])
+        words = rows.gather(1, places[..., None].expand(-1, -1, text.shape[-1]))
         of_tile = torch.repeat_interleave(
             torch.arange(len(counts)), torch.tensor(counts)
         ).to(tokens.device)  # fmt: skip
