@@ -74,6 +74,8 @@ def _entries(file: Path) -> Iterator[tuple[Entry, str]]:
     if not isinstance(content, dict):
         raise ValueError(f"{file}: questions must be an object, of questions by their words")
     for text, told in content.items():
+        if not text.strip():
+            raise ValueError(f"{file}: a question without words")
         yield named_entry(file, text, told, _KEYS), text
 
 

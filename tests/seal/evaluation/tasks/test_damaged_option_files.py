@@ -76,12 +76,26 @@ def seed_image(path: Path) -> Path:
     return path / "SEED-Bench.json"
 
 
+def scienceqa(path: Path) -> Path:
+    problems = {
+        str(i): {
+            "question": "Which?", "choices": OPTIONS, "answer": i, "hint": "Look.",
+            "image": "image.png", "grade": "grade4", "subject": "natural science",
+        }
+        for i in range(3)
+    }  # fmt: skip
+    (path / "pid_splits.json").write_text(json.dumps({"test": list(problems)}))
+    (path / "problems.json").write_text(json.dumps(problems))
+    return path / "problems.json"
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "hr_bench_4k": hr_bench,
     "mmbench": mmbench,
     "tree_bench": tree_bench,
     "mme_realworld": mme_realworld,
     "seed_image": seed_image,
+    "scienceqa": scienceqa,
 }
 
 
