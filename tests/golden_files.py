@@ -92,6 +92,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "avg/router_cases.safetensors",
         "avg/router_state.safetensors",
     ),
+    "avg_model": (
+        *_both("avg/stage3", "avg/stage4"),
+        *(f"avg/model/{file}" for file in ("config.json", "model.safetensors")),
+    ),
 }
 OWN_GROUPS = ("tokenizer", "conversation", "losses", "search", "splits")
 

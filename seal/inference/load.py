@@ -52,8 +52,8 @@ def load_models(
         dtype: None is the files' own, float32 on a CPU.
         quantization: "int8" or "nf4", of the language models' blocks.
         offload: blocks of each language model that stay on the host; "auto": as many as it takes.
-        clip: folder or hub id of CLIP, for a search model that holds no tower; None: the VQA LLM's
-            tower, or the hub's CLIP ViT-L/14.
+        clip: folder or hub id of CLIP, for a model that holds no tower; None: a search model takes
+            the VQA LLM's, and else it is the hub's CLIP ViT-L/14.
         token_policy: which projector serves what; None: as the VQA LLM was trained, as is one that
             was trained for a router, which no other policy is a quirk of.
         granularity: how finely it reads pictures, "auto" or a level; see `Showing`.
@@ -81,9 +81,10 @@ def load_models(
     answers: NetworkAnswerModel | None = None
     search: NetworkSearchModel | None = None
     if vqa is not None:
-        model = load_model(
-            vqa, clip=None if has_tower(vqa) else model_folder(clip or CLIP), **options
-        )
+        tower = None
+        if not has_tower(vqa):
+            tower = model_folder(clip or CLIP + "-336" * (configs[vqa].vision.image_size == 336))
+        model = load_model(vqa, clip=tower, **options)
         assert isinstance(model, VQAModel)
         answers = NetworkAnswerModel(
             model,

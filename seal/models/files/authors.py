@@ -82,10 +82,8 @@ def stored_of_authors(
     if any(key.startswith(_TOWER) for key in found):
         return found, None
     if clip is None:
-        raise ValueError(
-            f"{folder} holds no CLIP tower: name its folder (openai/clip-vit-large-patch14) "
-            "with clip="
-        )
+        name = "openai/clip-vit-large-patch14" + "-336" * (config.vision.image_size == 336)
+        raise ValueError(f"{folder} holds no CLIP tower: name its folder ({name}) with clip=")
     if isinstance(clip, VisionTower):
         if clip.config != config.vision:
             raise ValueError(f"the CLIP tower is {clip.config}, {folder} needs {config.vision}")

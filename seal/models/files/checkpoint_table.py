@@ -7,14 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-_LLAMA_NAMES = {
+LLAMA_NAMES = {
     "model.embed_tokens.": "llm.model.embed_tokens.",
     "model.layers.": "llm.model.layers.",
     "model.norm.": "llm.model.norm.",
     "lm_head.": "llm.lm_head.",
     "model.mm_projector.": "image_projector.",
 }
-VSM_NAMES = _LLAMA_NAMES | {
+# LLaVA-NeXT's, then AVG-LLaVA's.
+NEWLINE_NAMES = {"model.image_newline": "image_newline"}
+ROUTER_NAMES = {
+    "model.router.merger.self_attn.in_proj_": "router.layer.in_proj.",
+    "model.router.merger.self_attn.out_proj.": "router.layer.out_proj.",
+    "model.router.merger.linear1.": "router.layer.linear1.",
+    "model.router.merger.linear2.": "router.layer.linear2.",
+    "model.router.merger.norm1.": "router.layer.norm1.",
+    "model.router.merger.norm2.": "router.layer.norm2.",
+    "model.router.router.": "router.token_scores.",
+    "model.router.voter": "router.voter",
+    "model.router.norm.": "router.norm.",
+}
+VSM_NAMES = LLAMA_NAMES | {
     "model.owlvit.": "detector.",
     "model.text_hidden_fcs_det.0.": "detection_query.",
     "model.text_hidden_fcs_seg.0.": "mask_query.",
@@ -22,11 +35,11 @@ VSM_NAMES = _LLAMA_NAMES | {
     "model.prompt_encoder.": "mask_head.prompt_encoder.",
     "model.mask_decoder.": "mask_head.mask_decoder.",
 }
-VQA_NAMES = _LLAMA_NAMES | {"model.mm_projector_object.": "object_projector."}
+VQA_NAMES = LLAMA_NAMES | {"model.mm_projector_object.": "object_projector."}
 # In the released VQA file, not in the released search model's: there CLIP is fetched apart.
 TOWER_NAMES = {"model.vision_tower.vision_tower.": "vision_tower."}
 # Public models that training begins from; keys that no rule covers (text encoders) are left out.
-LLM_NAMES = _LLAMA_NAMES  # of every family; the projector in LLaVA alone
+LLM_NAMES = LLAMA_NAMES  # of every family; the projector in LLaVA alone
 ALIGNED_NAMES = {"llm.": "llm.", "image_projector.": "image_projector."}  # of a model of ours
 CLIP_NAMES = {"vision_model.": "vision_tower.vision_model."}
 TOWER_PREFIXES = {  # "": the tower saved alone

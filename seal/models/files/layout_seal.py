@@ -42,7 +42,11 @@ def write_seal(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:
     """
     shared = shared_settings(config)
     other = other_parts(config)
-    if isinstance(config, VSMModelConfig) and config.detector.family != "owlvit":
+    if isinstance(config, VQAModelConfig):
+        other += [f"projector={config.projector}"] * (config.projector != "linear")
+        parts = ("tiles", "granularity", "router")
+        other += [name for name in parts if getattr(config, name) is not None]
+    elif config.detector.family != "owlvit":
         other.append(f"detector.family={config.detector.family}")
     if other:
         raise no_place(other)

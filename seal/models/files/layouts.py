@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from seal.models.files.checkpoint_table import VQA_NAMES, VSM_NAMES
+from seal.models.files.layout_llava import LLAVA_TYPE, llava_names, read_llava, write_llava
 from seal.models.files.layout_seal import VQA_TYPE, VSM_TYPE, read_vqa, read_vsm, write_seal
 from seal.models.files.shards import StoredTensor
 from seal.models.vlm import LlmConfig
@@ -30,6 +31,9 @@ class Layout:
 
 VQA = Layout(read_vqa, write_seal, lambda config: VQA_NAMES)
 VSM = Layout(read_vsm, write_seal, lambda config: VSM_NAMES, tower=False)
+LLAVA = Layout(read_llava, write_llava, llava_names, frequencies=False)
+# Of config.json: LLaVA's own, which had the type of SEAL's search model for some time.
+_LLAVA_MARKS = {"mm_projector_type", "mm_patch_merge_type"}
 
 
 def layout_of_content(content: Mapping[str, Any]) -> Layout | None:
@@ -39,9 +43,14 @@ def layout_of_content(content: Mapping[str, Any]) -> Layout | None:
     """
     if "model_class" in content or "text_config" in content:
         return None
-    return {VQA_TYPE: VQA, VSM_TYPE: VSM}.get(str(content.get("model_type")))
+    kind = content.get("model_type")
+    if kind == VSM_TYPE and _LLAVA_MARKS & content.keys() and "out_dim" not in content:
+        return LLAVA
+    return {VQA_TYPE: VQA, VSM_TYPE: VSM, LLAVA_TYPE: LLAVA}.get(str(kind))
 
 
 def layout_of(config: Config) -> Layout:
     """The layout that a model of `config` is written in."""
-    return VSM if isinstance(config, VSMModelConfig) else VQA
+    if isinstance(config, VSMModelConfig):
+        return VSM
+    return LLAVA if config.resampler is None else VQA

@@ -118,11 +118,9 @@ def _weights_of(folder: Path | str) -> Path:
 
 def parameter_table(model: nn.Module) -> list[tuple[str, int, int]]:
     """(part, parameters, trainable ones) for each child of the model, on any device or meta."""
+    parts = [(name, list(child.parameters())) for name, child in model.named_children()]
+    parts += [(name, [own]) for name, own in model.named_parameters(recurse=False)]
     return [
-        (
-            name,
-            sum(p.numel() for p in child.parameters()),
-            sum(p.numel() for p in child.parameters() if p.requires_grad),
-        )
-        for name, child in model.named_children()
+        (name, sum(p.numel() for p in own), sum(p.numel() for p in own if p.requires_grad))
+        for name, own in parts
     ]

@@ -13,6 +13,7 @@ from seal.models.files.checkpoint_table import (
     ALIGNED_NAMES,
     DETECTOR_NAMES,
     LLM_NAMES,
+    NEWLINE_NAMES,
     rename_part,
 )
 from seal.models.files.fill import build_from
@@ -41,10 +42,10 @@ def from_parts(
 ) -> VQAModel | VSM:
     """What training begins from: public parts, the rest drawn from `seed`.
 
-    llm: a language model of any family here; or one with its image projector, as a LLaVA or a
-    model folder of ours, of the same tower; vision: the tower, of the family that `config` names
-    (clip: its name in earlier versions); detector: OWL-ViT or OWLv2 (search model). Rows the
-    vocabulary has in addition are the mean of those it had.
+    llm: a language model of any family here; or one with its image projector (and newline, where
+    pictures come in tiles), as a LLaVA or a model folder of ours, of the same tower; vision: the
+    tower, of the family that `config` names (clip: its name in earlier versions); detector: OWL-ViT
+    or OWLv2 (search model). Rows the vocabulary has in addition are the mean of those it had.
 
     Raises:
         ValueError: a part has other tensors or shapes than `config`, or is missing; the language
@@ -91,13 +92,15 @@ def llm_sizes(folder: Path | str) -> LlmConfig:
 
 
 def _llm_part(folder: Path, config: VQAModelConfig | VSMModelConfig) -> dict[str, Tensor]:
-    """The language model, and the image projector if there is one.
+    """The language model, and the image projector and the newline if they are there.
 
     What no shape tells is compared with config.json, where the folder has one.
     """
     path = folder / CONFIG_FILE
+    has_newline = isinstance(config, VQAModelConfig) and config.tiles is not None
+    theirs = LLM_NAMES | (NEWLINE_NAMES if has_newline else {})
     if not path.is_file():
-        return _part(folder, LLM_NAMES)
+        return _part(folder, theirs)
     content = read_json_object(path)
     ours = config_from_dict(content, path) if "model_class" in content else None
     told = LlmConfig.of(folder) if ours is None else ours.llm
@@ -113,7 +116,8 @@ def _llm_part(folder: Path, config: VQAModelConfig | VSMModelConfig) -> dict[str
             f"{path}: its image projector reads {ours.vision}, but the model has {config.vision}; "
             "set ++model.vision.* to those"
         )
-    return _part(folder, LLM_NAMES if ours is None else ALIGNED_NAMES)
+    own = ALIGNED_NAMES | ({"image_newline": "image_newline"} if has_newline else {})
+    return _part(folder, theirs if ours is None else own)
 
 
 def _detector(folder: Path, config: OwlViTConfig) -> dict[str, Tensor]:

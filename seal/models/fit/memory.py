@@ -73,6 +73,7 @@ def expected_need(
         with torch.device("meta"):
             model = config.build()
         label = "VQA LLM" if isinstance(model, VQAModel) else "search model"
+        others = f"{label}: projectors, heads and decoders"
         for name, child in model.named_children():
             if name == "llm":
                 on_device, on_host = _llm_bytes(model, setting)
@@ -82,8 +83,9 @@ def expected_need(
                 if place == 0 or not shared_tower:
                     parts[f"{label}: vision tower"] = _bytes(child, setting.dtype)
             else:
-                key = f"{label}: projectors, heads and decoders"
-                parts[key] = parts.get(key, 0) + _bytes(child, setting.dtype)
+                parts[others] = parts.get(others, 0) + _bytes(child, setting.dtype)
+        own = sum(p.numel() for p in model.parameters(recurse=False))  # the newline
+        parts[others] = parts.get(others, 0) + own * setting.dtype.itemsize
         question = max(question, _question_bytes(config, setting, cache_mb))
     return Need(parts, question, host)
 
@@ -170,10 +172,18 @@ def _question_bytes(
     workspace = WORKSPACE * min(1.0, (llm.hidden_size / 4096))
     if isinstance(config, VQAModelConfig):
         # The prompt is read once; then each option has a copy of what was read.
-        positions = (1 + CROPS) * config.vision.num_tokens + QUESTION_TOKENS
+        positions = _visual_positions(config) + QUESTION_TOKENS
         return int(per_position * positions * (1 + OPTIONS) + workspace)
     crop = per_position * (config.vision.num_tokens + QUESTION_TOKENS // 4)
     return int(min(VISITS * crop, cache_mb << 20) + 2 * crop + workspace)
+
+
+def _visual_positions(config: VQAModelConfig) -> int:
+    """The most that pictures take: an image and crops, or one image in tiles at its finest."""
+    tokens, side = config.vision.num_tokens, config.vision.grid_size
+    if config.tiles is None:
+        return (1 + CROPS) * tokens
+    return tokens + max(rows * side * (columns * side + 1) for columns, rows in config.tiles.grids)
 
 
 def _bytes(module: nn.Module, dtype: torch.dtype) -> int:

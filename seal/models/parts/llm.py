@@ -127,7 +127,7 @@ class LlmConfig:
         if not isinstance(content, dict):
             raise ValueError(f"{path}: expected an object of settings")
         kind = content.get("model_type", "llama")
-        if kind in ("llava", "llava_search") and "text_config" not in content:
+        if kind in ("llava", "llava_search", "llava_llama") and "text_config" not in content:
             kind = "llama"  # LLaVA's own files and SEAL's: a LLaMA's settings, with more beside
         if kind not in ARCHITECTURES:
             raise ValueError(
