@@ -1,8 +1,10 @@
 """What a router of visual granularity is worth: against each fixed level, chance, and hindsight.
 
-A random router that draws every question's level from the router's own choices costs the same on
-the average and knows neither image nor question. Its credit needs no draw: it is the mean of what
-each level earned on the question, weighted by how often the router chose it.
+A random router that draws every question's level from the router's own choices knows neither image
+nor question. Its credit needs no draw: it is the mean of what each level earned on the question,
+weighted by how often the router chose it. Where pictures are of several sizes, the same levels on
+other pictures cost more or less; then it draws the finest or the coarsest level so much more often
+that it reads as many visual tokens, on the average, as the router does.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ def compare_granularities(
     `systems`: credit, visual tokens and seconds of each, and where they can be told of the random
     router and the best level in hindsight (the cheapest of those that earn most). `versus`: the
     system minus each other one, paired, with the tokens it reads as a share of theirs. `random`:
-    `versus` the random router, and `permuted`, one seeded permutation of the system's levels over
+    the shares of levels that were `chosen`, those (`shares`) of the random router of the same mean
+    cost, the system `versus` it, and `permuted`, one seeded permutation of the system's levels over
     the questions; or the `reason` why it cannot be told.
 
     Empty where no level was forced.
@@ -100,15 +103,14 @@ def _compared(
     if reason is None:
         places = np.array([list(forced).index(one[0]) for one in chosen])
         levels = [columns[other] for other in forced.values()]
-        shown[RANDOM] = _mixed(levels, np.bincount(places, minlength=len(levels)))
+        chosen_shares = np.bincount(places, minlength=len(levels)) / len(ids)
+        weights = _of_equal_cost(chosen_shares, levels, own)
+        shown[RANDOM] = _mixed(levels, weights)
         drawn = np.random.default_rng(seed).permutation(places)
         shown[HINDSIGHT] = _best(levels)
-        counts = np.bincount(places, minlength=len(levels))
         random = {
-            "shares": {
-                str(level): int(count) / len(ids)
-                for level, count in zip(forced, counts, strict=True)
-            },
+            "chosen": dict(zip(map(str, forced), chosen_shares.tolist(), strict=True)),
+            "shares": dict(zip(map(str, forced), weights.tolist(), strict=True)),
             "versus": versus(shown[RANDOM]),
             "permuted": versus(_taken(levels, drawn)),
         }
@@ -152,16 +154,27 @@ def _why_not(chosen: Sequence[tuple[int, ...]], forced: Mapping[int, str]) -> st
     return None
 
 
-def _mixed(levels: Sequence[_Column], counts: np.ndarray) -> _Column:
+def _of_equal_cost(shares: np.ndarray, levels: Sequence[_Column], own: _Column) -> np.ndarray:
+    """The shares, moved towards the finest level, or the coarsest, until they cost what the system
+    costs on the average; as they are where nobody counted tokens."""
+    costs, goal = np.array([of.tokens.mean() for of in levels]), own.tokens.mean()
+    cost = shares @ costs
+    end = -1 if goal > cost else 0
+    if not np.isfinite(costs).all() or not np.isfinite(goal) or costs[end] == cost:
+        return shares
+    moved = min(1.0, max(0.0, float((goal - cost) / (costs[end] - cost))))
+    return np.asarray((1 - moved) * shares + moved * np.eye(len(shares))[end])
+
+
+def _mixed(levels: Sequence[_Column], weights: np.ndarray) -> _Column:
     """What is expected of drawing each question's level with these weights.
 
     Rounded, so that a question that every level answers rightly is one that chance does too.
     """
-    n = counts.sum()
-    used = [(of, count) for of, count in zip(levels, counts, strict=True) if count]
+    used = [(of, weight) for of, weight in zip(levels, weights, strict=True) if weight]
     return _Column(
-        np.round(sum(count * of.credit for of, count in used) / n, 12),
-        np.asarray(sum(count * of.tokens for of, count in used) / n),
+        np.round(sum(weight * of.credit for of, weight in used), 12),
+        np.asarray(sum(weight * of.tokens for of, weight in used)),
         np.full(len(levels[0].credit), np.nan),  # nobody spent them
     )
 

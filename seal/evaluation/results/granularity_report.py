@@ -98,7 +98,7 @@ def granularity_verdicts(metrics: Mapping[str, Any]) -> list[str]:
             continue
         versus, permuted = random["versus"], random["permuted"]
         lines.append(
-            f"{name} minus a random router that draws from the same levels: {difference(versus)} "
+            f"{name} minus a random router of the same mean cost: {difference(versus)} "
             f"points ({name_of_test(versus)}){_tokens_of(versus, 'its')}"
         )
         exact = permuted["mcnemar_p_value"]

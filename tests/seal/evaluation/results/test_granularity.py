@@ -68,7 +68,7 @@ def test_credit_and_tokens_of_chance_and_hindsight_are_those_of_a_count_by_hand(
     systems = of["systems"]
     assert value(systems["none@auto"]["credit"]) == 1
     assert value(systems["none@auto"]["visual_tokens"]) == (4 + 64 + 64 + 4) / 4
-    assert of["random"]["shares"] == {"4": 0.5, "16": 0, "64": 0.5}
+    assert of["random"]["chosen"] == of["random"]["shares"] == {"4": 0.5, "16": 0, "64": 0.5}
     # Of the questions, each half of the time at 4, half at 64: 1, 1/2, 1/2, 1/2.
     assert value(systems[RANDOM]["credit"]) == 2.5 / 4
     assert value(systems[RANDOM]["visual_tokens"]) == 34
@@ -95,6 +95,26 @@ def test_the_expected_credit_is_the_mean_of_many_draws():
     drawn = right[np.arange(60), places].mean()
     assert of["systems"][RANDOM]["credit"]["value"] == pytest.approx(drawn, abs=2e-3)
     assert of["systems"][RANDOM]["visual_tokens"]["value"] == pytest.approx(draws.mean(), abs=0.2)
+
+
+@pytest.mark.parametrize(("chosen", "end"), [((4, 4, 64, 64), 2), ((64, 64, 4, 4), 0)])
+def test_pictures_of_several_sizes_cost_chance_what_they_cost_the_router(chosen, end):
+    tiles = (1, 2, 3, 5)
+    by_system = lines_of(RIGHT, chosen)
+    for of in by_system.values():
+        for one, count in zip(of, tiles, strict=True):
+            one["answer"]["cost"]["answer_model"]["visual_tokens"] *= count
+    of = compared(by_system)["none@auto"]
+    random, systems = of["random"], of["systems"]
+    assert random["chosen"] == {"4": 0.5, "16": 0, "64": 0.5}
+    assert random["versus"]["tokens"]["value"] == pytest.approx(1)
+    tokens = np.mean([level * count for level, count in zip(chosen, tiles, strict=True)])
+    assert systems[RANDOM]["visual_tokens"]["value"] == pytest.approx(tokens)
+    weights = np.array(list(random["shares"].values()))
+    assert weights.sum() == pytest.approx(1) and weights[1] == 0 and weights[end] > 0.5
+    assert weights @ LEVELS * np.mean(tiles) == pytest.approx(tokens)
+    credit = (np.array(RIGHT) @ weights).mean()
+    assert systems[RANDOM]["credit"]["value"] == pytest.approx(credit)
 
 
 def test_one_shuffle_keeps_the_levels_and_is_seeded():
