@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mixed_batches import MODELS, MixedSamples, mixed_engine, mixed_train
+from mixed_batches import LEVELED, MODELS, MixedSamples, mixed_engine, mixed_train
 
 from seal.data.collate import collate
 from seal.models.parts.row_dropout import RowDropout
@@ -32,13 +32,16 @@ WAYS = [
     (2, True, 3, False, True),
 ]
 
+LEVEL_WAYS = [(8, False, 0, False, False), (1, True, 0, False, False), (4, True, 3, True, False)]
+
 
 def first_step(
     world: World, name: str, micro: int, pack: bool, stage: int, recompute: bool, offload: bool
 ) -> dict[str, float]:
     """Of the same 16 samples, averaged over the processes.
 
-    Dropout is off: the trunk that expressions share has one draw, separate rows have theirs.
+    Dropout is off: the trunk that expressions share has one draw, separate rows have theirs. That
+    of a router stays, which is drawn of a picture.
     """
     train = mixed_train(global_batch_size=SAMPLES, micro_batch_size=micro, gradient_clipping=0.0)
     engine = mixed_engine(world, name, train, stage=stage, offload=offload)
@@ -60,7 +63,8 @@ def first_step(
 
 
 def all_ways(world: World) -> dict[str, dict[str, float]]:
-    return {f"{name} {way}": first_step(world, name, *way) for name in MODELS for way in WAYS}
+    ways = dict.fromkeys(MODELS, WAYS) | dict.fromkeys(LEVELED, LEVEL_WAYS)
+    return {f"{name} {way}": first_step(world, name, *way) for name in ways for way in ways[name]}
 
 
 def main(out: str) -> None:

@@ -2,8 +2,9 @@
 
 Text-only rows, rows with an image and 0 to 3 objects; expressions with boxes, without boxes
 (absent), not annotated, with and without a mask; several expressions on one image; chat rows.
+For AVG-LLaVA's stages, one and two pictures in tiles, at every level.
 
-Run as a program it trains both models, so that torchrun can:
+Run as a program it trains all models, so that torchrun can:
 
     torchrun --nproc-per-node 2 tests/mixed_batches.py FOLDER [num_steps=50 stage=2]
 """
@@ -16,12 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Mask, Row, Sample, Target, Visual
 from seal.data.collate import collate
 from seal.data.layout import trunk_length
+from seal.data.levels import feedback_rows, level_rows
+from seal.images.tiles import TilesConfig
+from seal.losses.granularity import GranularityLoss, RouterLoss
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss
 from seal.models.fit.compile_blocks import compile_blocks
@@ -30,10 +35,12 @@ from seal.models.fit.recompute import recompute_blocks
 from seal.models.parts.cue_decoder import CueDecoderConfig
 from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.projectors import ResamplerConfig
+from seal.models.parts.router import RouterConfig
 from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
-from seal.models.vqa import VQAModelConfig
+from seal.models.vqa import GranularityConfig, VQAModelConfig
 from seal.models.vsm import VSMModelConfig
+from seal.tiling import Tiling
 from seal.training.config import TrainConfig
 from seal.training.distributed import World, distributed
 from seal.training.engine import Engine, build_engine
@@ -54,6 +61,7 @@ OWL = OwlViTConfig(
     image_size=32, patch_size=8, query_size=8,
 )  # fmt: skip
 LONG, SHORT = 4, 2  # visual tokens of an image through each projector
+LEVELS = (1, 2, 4)
 
 
 def vqa_model() -> nn.Module:
@@ -71,11 +79,26 @@ def vsm_model() -> nn.Module:
     return model
 
 
+def level_model(stage: str) -> nn.Module:
+    model = VQAModelConfig(
+        llm=LLM, vision=CLIP, projector="mlp2x_gelu", resampler=None, tiles=TilesConfig(),
+        granularity=GranularityConfig(levels=[*LEVELS]), token_policy="router",
+        router=RouterConfig(num_heads=2, text_tokens=4, dropout=0.2),
+    ).build()  # fmt: skip
+    model.set_trainable(stage, vision_tower=stage == "granularity")
+    return model
+
+
 class MixedSamples:
     """Sample `index` depends on the index alone; its kind goes round."""
 
     def __init__(self, model: str) -> None:
-        self.make = {"vqa": vqa_sample, "vsm": vsm_sample}[model]
+        self.make = {
+            "vqa": vqa_sample,
+            "vsm": vsm_sample,
+            "granularity": partial(level_sample, router=False),
+            "router": partial(level_sample, router=True),
+        }[model]
 
     def __len__(self) -> int:
         return 40
@@ -140,7 +163,35 @@ def vsm_sample(index: int, generator: torch.Generator) -> Sample:
     return Sample(f"vsm-{index}", tuple(rows), (image,), detector_image, tuple(targets))
 
 
-MODELS = {"vqa": (vqa_model, VQALoss), "vsm": (vsm_model, VSMLoss)}
+def level_sample(index: int, generator: torch.Generator, *, router: bool) -> Sample:
+    """Kinds: text only, one picture in tiles of three shapes, two pictures."""
+    kind = index // 2 % 5
+    sizes = [[], [(30, 20)], [(20, 33)], [(90, 12)], [(28, 28), (20, 30)]][kind]
+    grids = [[], [(2, 1)], [(1, 2)], [(3, 1)], [(2, 2), (1, 2)]][kind]
+    visuals, images = [], []
+    for (width, height), (columns, rows) in zip(sizes, grids, strict=True):
+        tiling = Tiling(columns, rows, width, height, 2)
+        visuals.append(Visual(len(images), long=True, length=tiling.count(LONG), tiling=tiling))
+        images += [torch.randn(3, 28, 28, generator=generator) for _ in range(tiling.num_tiles)]
+    ids = [1]
+    for visual in visuals:
+        ids += text(generator, 2) + [VISUAL_TOKEN] * visual.length
+    ids += text(generator, 3 + index % 4)
+    answer = text(generator, 2 + index % 3)
+    labels = torch.tensor([IGNORE_INDEX] * len(ids) + answer)
+    whole = Row(torch.tensor(ids + answer), labels, tuple(visuals))
+    if router:
+        shown, routed = feedback_rows(whole, LEVELS)
+        return Sample(f"level-{index}", shown, tuple(images), routed=routed)
+    shown = level_rows(whole, LEVELS, np.random.default_rng(index))
+    return Sample(f"level-{index}", shown, tuple(images))
+
+
+MODELS: dict[str, Any] = {"vqa": (vqa_model, VQALoss), "vsm": (vsm_model, VSMLoss)}
+LEVELED: dict[str, Any] = {
+    "granularity": (partial(level_model, "granularity"), partial(GranularityLoss, LEVELS)),
+    "router": (partial(level_model, "router"), RouterLoss),
+}
 
 
 def mixed_train(**changes: Any) -> TrainConfig:
@@ -154,7 +205,7 @@ def mixed_train(**changes: Any) -> TrainConfig:
 def mixed_engine(
     world: World, name: str, train: TrainConfig, *, stage: int, offload: bool = False
 ) -> Engine:
-    build, criterion = MODELS[name]
+    build, criterion = (MODELS | LEVELED)[name]
     torch.manual_seed(1)
     assert train.num_steps is not None
     zero: dict[str, Any] = {"stage": stage}

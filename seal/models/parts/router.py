@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -36,8 +37,7 @@ class RouterConfig:
             raise ValueError(f"dropout={self.dropout} must be in [0, 1)")
 
 
-@dataclass(frozen=True, slots=True)
-class RouterOutput:
+class RouterOutput(NamedTuple):  # a tuple: in others ZeRO-3 hangs no hooks for the way back
     """Of P pictures."""
 
     scores: Tensor  # (P, levels), coarse to fine: the largest is chosen
@@ -84,16 +84,19 @@ class Router(nn.Module):
                 treated as in any batch; None: from torch's generator.
         """
         starts = [sum(counts[:number]) for number in range(len(counts))]
-        whole = tokens[torch.tensor(starts, device=tokens.device)]  # (P, N, D)
+        whole = tokens.index_select(0, _indices(starts, tokens.device))  # (P, N, D)
         picked = similar_words(whole, text, text_mask, self.config.text_tokens)
         rows = F.pad(text, (0, 0, 0, 1))  # (P, K + 1, D): the last stands in for what lacks
         places = picked.where(picked >= 0, text.shape[1])
         words = rows.gather(1, places[..., None].expand(-1, -1, text.shape[-1]))
-        of_tile = torch.repeat_interleave(
-            torch.arange(len(counts)), torch.tensor(counts)
-        ).to(tokens.device)  # fmt: skip
+        owners = [picture for picture, count in enumerate(counts) for _ in range(count)]
+        of_tile = _indices(owners, tokens.device)  # (T,)
         read = torch.cat(
-            [*(scale_tokens(tokens, level) for level in self.levels), words[of_tile]], dim=1
+            [
+                *(scale_tokens(tokens, level) for level in self.levels),
+                words.index_select(0, of_tile),
+            ],
+            dim=1,
         )  # (T, positions, D)
         read = self._attend(read, counts, keys)
         votes = (self.token_scores(read) * self.voter).sum(1)  # (T, levels)
@@ -152,6 +155,11 @@ class EncoderLayer(nn.Module):
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
+
+
+def _indices(numbers: Sequence[int], device: torch.device) -> Tensor:
+    """(n,) int64, without waiting for the device."""
+    return torch.tensor(numbers, dtype=torch.int64).to(device, non_blocking=True)
 
 
 def similar_words(picture: Tensor, text: Tensor, mask: Tensor, count: int) -> Tensor:

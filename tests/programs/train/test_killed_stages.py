@@ -18,14 +18,19 @@ from seal.training.log import read_metrics
 STEPS = 24
 OPTIONS = [
     f"train.num_steps={STEPS}", "train.save_every=4", "train.validation_samples=0",
+    "train.best=null",
 ]  # fmt: skip
 STAGES = {
     "vqa_align_linear_smoke": {"image_projector"},
     "vqa_lora_smoke": {"llm", "image_projector", "object_projector"},
     "vqa_align_resampler_smoke": {"object_projector"},
     "vqa_instruct_smoke": {"llm", "image_projector", "object_projector"},
+    "avg_granularity_smoke": {"llm", "vision_tower", "image_projector", "image_newline"},
+    "avg_router_smoke": {"router"},
 }
-SLOW = ("vqa_align_resampler_smoke", "vqa_instruct_smoke")
+SLOW = (
+    "vqa_align_resampler_smoke", "vqa_instruct_smoke", "avg_granularity_smoke", "avg_router_smoke",
+)  # fmt: skip
 
 
 def losses(run: Path) -> dict[int, tuple[float, float]]:

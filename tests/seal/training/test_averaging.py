@@ -9,7 +9,7 @@ from typing import Any
 import first_steps
 import pytest
 import torch
-from mixed_batches import MODELS, MixedSamples, mixed_engine, mixed_train
+from mixed_batches import LEVELED, MODELS, MixedSamples, mixed_engine, mixed_train
 from torch import Tensor
 from warm import run_together
 
@@ -73,7 +73,7 @@ def test_two_machines_take_the_same_step_however_it_is_cut_and_laid_out(world, t
     run_together(2, *command, log=tmp_path / "log", machines=2)
     alone = first_steps.all_ways(world)
     two = json.loads((tmp_path / "two.json").read_text())
-    for name in MODELS:
+    for name in MODELS | LEVELED:
         (first, *_) = (alone[key] for key in alone if key.startswith(name))
         for found in (alone, two):
             for key in (key for key in found if key.startswith(name)):
