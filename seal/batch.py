@@ -19,6 +19,7 @@ from seal.tiling import Tiling
 
 VISUAL_TOKEN = -200  # stands where a visual embedding is written; never reaches the embedding table
 IGNORE_INDEX = -100  # a label that carries no loss
+KEPT_POLICY = -1  # `Row.level` of a row that shows its pictures as a token policy has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ class Row:
     visuals: tuple[Visual, ...] = ()  # in order of appearance
     attention_mask: Tensor | None = None  # (L,) bool; None: every position is attended
     loc_position: int | None = None  # where `[LOC]` stands; None: a row without one (chat)
-    level: int = 0  # of the granularity its loss counts for; 0: of each
+    # Of the granularity its loss counts for; 0: of each; `KEPT_POLICY`: of none of them.
+    level: int = 0
 
     @property
     def text_ids(self) -> Tensor:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL.Image import Image
 from torch import Tensor
 
-from seal.batch import Routed, Row, Sample, Visual
+from seal.batch import KEPT_POLICY, Routed, Row, Sample, Visual
 from seal.data.layout import trunk_length
 from seal.data.length_index import LengthIndex
 from seal.data.levels import feedback_rows, level_rows
@@ -41,6 +41,9 @@ class ChatConfig:
 
     template: str = "vqa"  # vqa: the model's | plain: captions for the alignment of a projector
     token_policy: str = "paper_training"  # which projector serves the image and its crops
+    # Of stage=granularity: beside its rows at levels a record keeps one as this policy has it, so
+    # that one model can be shown pictures either way; None: it does not.
+    kept_policy: str | None = None
     image_projector: str = "policy"  # policy | long | short: overrides it; alignment trains one
     object_slots: str = "none"  # none | padded: the released layout with three slots in every row
     max_text_tokens: int = 2048  # longer rows are cut; every picture counts as one token
@@ -57,6 +60,14 @@ class ChatConfig:
         ):
             if value not in known:
                 raise ValueError(f"{name}={value!r} is none of {', '.join(known)}")
+        kept = [policy for policy in TOKEN_POLICIES if policy != "router"]
+        if self.kept_policy is not None and (
+            self.token_policy != "router" or self.kept_policy not in kept
+        ):
+            raise ValueError(
+                f"kept_policy={self.kept_policy!r} must be one of {', '.join(kept)} or null, and "
+                f"null unless token_policy=router; token_policy is {self.token_policy}"
+            )
         if self.max_text_tokens < 1 or self.crop_scale <= 0:
             raise ValueError(
                 f"max_text_tokens={self.max_text_tokens} and crop_scale={self.crop_scale} must be "
@@ -187,12 +198,15 @@ class ChatDataset:
     def _rows(
         self, record: Record, rng: np.random.Generator
     ) -> tuple[tuple[Row, ...], tuple[Routed, ...]]:
-        row = self._row(record)
+        row = self._row(record, self.config.token_policy)
         if self.rows == "one":
             return (row,), ()
         if self.rows == "router":
             return feedback_rows(row, self.levels)
-        return level_rows(row, self.levels, rng), ()
+        rows = level_rows(row, self.levels, rng)
+        if self.config.kept_policy is not None and row.visuals:
+            rows += (replace(self._row(record, self.config.kept_policy), level=KEPT_POLICY),)
+        return rows, ()
 
     def _shown(self, record: Record, image_long: bool, objects_long: bool) -> list[Visual]:
         """The record's pictures, the whole image first; their sizes are known unopened."""
@@ -207,9 +221,9 @@ class ChatDataset:
             visuals.append(self.tower.visual(first, cut, long=objects_long))
         return visuals
 
-    def _row(self, record: Record) -> Row:
+    def _row(self, record: Record, policy: str) -> Row:
         config, num_crops = self.config, len(record.targets)
-        image_long, objects_long = choose_tokens(config.token_policy, num_crops)
+        image_long, objects_long = choose_tokens(policy, num_crops)
         if config.image_projector != "policy":
             image_long = config.image_projector == "long"
         shown = record.image is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seal.batch import Batch, Routes, VQAOutput
+from seal.batch import KEPT_POLICY, Batch, Routes, VQAOutput
 from seal.losses.ranking import best_level_losses, ranking_losses
 from seal.losses.vqa import LABEL_LOSSES, label_losses
 
@@ -21,10 +21,13 @@ class GranularityLoss:
     One part a level, `ce_36` for example: a sum that is divided by the labels at that level and by
     the number of levels, so that the parts add up to the mean. What shows no picture is the same at
     every level, and counts for each.
+
+    Rows of a token policy that is kept (`ChatConfig.kept_policy`) weigh as one more level does,
+    under the name `ce_policy`.
     """
 
-    def __init__(self, levels: Sequence[int]) -> None:
-        self.levels = tuple(levels)
+    def __init__(self, levels: Sequence[int], *, kept_policy: bool = False) -> None:
+        self.levels = (*levels, KEPT_POLICY) if kept_policy else tuple(levels)
 
     def weights(self, batch: Batch) -> dict[str, float]:
         """How much each part counts; known on the host, before any forward pass."""
@@ -33,7 +36,7 @@ class GranularityLoss:
         for level, count in zip(batch.row_levels, counted, strict=True):
             labels[level] += count
         return {
-            f"{_PART}{level}": float((labels[0] + labels[level]) * len(self.levels))
+            _part(level): float((labels[0] + labels[level]) * len(self.levels))
             for level in self.levels
         }
 
@@ -44,15 +47,19 @@ class GranularityLoss:
         of_label = of_row[batch.label_rows]  # (T,)
         zero = each.new_zeros(())
         parts = {
-            f"{_PART}{level}": torch.where((of_label == level) | (of_label == 0), each, zero).sum()
+            _part(level): torch.where((of_label == level) | (of_label == 0), each, zero).sum()
             for level in self.levels
         }
         return {**parts, LABEL_LOSSES: each.detach()}
 
 
+def _part(level: int) -> str:
+    return f"{_PART}{'policy' if level == KEPT_POLICY else level}"
+
+
 def level_losses(means: Mapping[str, float]) -> dict[str, float]:
     """From the parts of `GranularityLoss` as means: the cross-entropy at each level,
-    `loss/at_36`; nothing from those of another loss."""
+    `loss/at_36`, and of a kept policy `loss/at_policy`; nothing from those of another loss."""
     parts = {name: mean for name, mean in means.items() if name.startswith(_PART)}
     return {
         f"loss/at_{name.removeprefix(_PART)}": mean * len(parts) for name, mean in parts.items()

@@ -233,7 +233,8 @@ class VQARun(Run):
             return self.router_loss.build()
         granularity = self.model_config().granularity
         if self.stage == "granularity" and granularity is not None:
-            return GranularityLoss(granularity.levels)
+            kept = self.data.chat.kept_policy is not None
+            return GranularityLoss(granularity.levels, kept_policy=kept)
         return VQALoss()
 
     def build_data(self, tokenizer: Tokenizer, *, index: bool = False) -> TrainingData:

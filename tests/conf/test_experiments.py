@@ -172,6 +172,27 @@ def test_avg_llavas_recipes_are_the_papers_and_their_models_the_presets(size):
     assert trained == {"router"}
 
 
+@pytest.mark.parametrize("stage", AVG_STAGES)
+@pytest.mark.parametrize("size", ["7b", "miniature"])
+def test_seals_own_model_takes_levels_and_a_router_and_keeps_its_rule(size, stage):
+    run = composed(f"seal_{stage}_{size}")
+    assert run.run_name == run.experiment == f"seal_{stage}_{size}"
+    assert (run.stage, run.data.chat.token_policy) == (stage, "router")
+    rule = {"7b": "paper_inference", "miniature": "consistent"}[size]
+    assert run.data.chat.kept_policy == (rule if stage == "granularity" else None)
+    assert not run.train_vision_tower and not run.train.own_rates
+    if size == "miniature":
+        run.init_from, run.model = None, vqa_preset("miniature")
+    with torch.device("meta"):
+        model = run.build_model(weights=False)
+    side = model.config.vision.grid_size
+    assert model.config.granularity.levels == [side**2 // pooled for pooled in (16, 8, 4, 2, 1)]
+    assert model.config.token_policy == "router" and model.config.resampler is not None
+    trained = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
+    everything = {"llm", "image_projector", "object_projector"}
+    assert trained == ({"router"} if stage == "router" else everything)
+
+
 def test_without_the_word_only_the_weight_of_the_focal_loss_is_as_released():
     for word in ([], ["protocol=default"]):
         run = composed("vsm_7b", *word)

@@ -22,7 +22,7 @@ from record_sets import (
     write_set,
 )
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Visual
+from seal.batch import IGNORE_INDEX, KEPT_POLICY, VISUAL_TOKEN, Sample, Visual
 from seal.data.chat import ChatConfig, ChatDataset, expanded_turns
 from seal.data.collate import collate
 from seal.data.interchange import read_authors
@@ -109,6 +109,30 @@ def test_the_length_is_known_without_the_image(tmp_path: Path, tokenizer: Tokeni
     assert [data.length(i, np.random.default_rng(0)) for i in range(2)] == lengths
     with pytest.raises(ValueError, match=r"records-00000-of-00001.jsonl:1: .*r.png.* not exist"):
         data[0]
+
+
+@pytest.mark.parametrize("targets", [0, 1, 3])
+def test_a_kept_policy_adds_its_own_row_to_those_at_levels(
+    tmp_path: Path, tokenizer: Tokenizer, targets: int
+) -> None:
+    records = write_set(tmp_path, [chat_record("r", targets), text_record("t")])
+    sizes, levels = VisualSizes(16, 2), (1, 2, 4, 8, 16)
+    build = partial(ChatDataset, records, tokenizer, image_size=16, sizes=sizes, levels=levels)
+    data, without = (
+        build(ChatConfig(token_policy="router", kept_policy=kept), rows="granularity")
+        for kept in ("consistent", None)
+    )
+    *at_levels, kept = data[0].rows
+    assert [row.level for row in at_levels] == list(levels) and kept.level == KEPT_POLICY
+    for row, other in zip(at_levels, without[0].rows, strict=True):
+        assert row.input_ids.equal(other.input_ids) and row.visuals == other.visuals
+    (expected,) = build(ChatConfig(token_policy="consistent"), levels=())[0].rows
+    assert kept.visuals == expected.visuals and kept.labels.equal(expected.labels)
+    assert kept.input_ids.equal(expected.input_ids)
+    assert KEPT_POLICY not in [row.level for row in data[1].rows]  # it shows no picture
+    rng = np.random.default_rng(0)
+    assert data.length(0, rng) > without.length(0, rng)
+    assert data.length(1, rng) == without.length(1, rng)
 
 
 @pytest.mark.parametrize("projector", ["long", "short"])
@@ -198,6 +222,8 @@ def test_a_cut_never_drops_a_crop_that_a_later_turn_shows(
         {"token_policy": "none"},
         {"image_projector": "both"},
         {"object_slots": "three"},
+        {"kept_policy": "consistent"},
+        {"kept_policy": "router", "token_policy": "router"},
         {"max_text_tokens": 0},
         {"crop_scale": 0.0},
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,16 @@ import torch.nn.functional as F
 from plain_batches import mean_losses, named_sums
 from torch import Tensor
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Batch, Row, Sample, Visual, VQAOutput
+from seal.batch import (
+    IGNORE_INDEX,
+    KEPT_POLICY,
+    VISUAL_TOKEN,
+    Batch,
+    Row,
+    Sample,
+    Visual,
+    VQAOutput,
+)
 from seal.data.collate import collate
 from seal.data.levels import feedback_rows, level_rows
 from seal.losses.granularity import (
@@ -62,6 +73,23 @@ def test_the_mean_over_levels_of_the_mean_over_the_labels_of_each(pack):
     assert told == pytest.approx(
         {f"loss/at_{n}": m.item() for n, m in zip(LEVELS, means, strict=True)}
     )
+
+
+def test_rows_of_a_kept_policy_weigh_as_one_more_level():
+    samples = [sample("a", 1, 3), sample("b", 0, 2)]
+    (first, *_) = samples[0].rows
+    kept = (*samples[0].rows, replace(first, level=KEPT_POLICY))
+    batch = collate([replace(samples[0], rows=kept), samples[1]], pad_id=0)
+    logits = drawn(batch)
+    parts = mean_losses(GranularityLoss(LEVELS, kept_policy=True), batch, VQAOutput(logits))
+    assert list(parts) == ["ce_1", "ce_2", "ce_4", "ce_policy"]
+    each = F.cross_entropy(logits, batch.label_ids, reduction="none")
+    a, b = each[:12].split(3), each[12:]
+    means = [torch.cat([own, b]).mean() for own in a]
+    torch.testing.assert_close(sum(parts.values()), sum(means) / 4)
+    told = level_losses({name: value.item() for name, value in parts.items()})
+    assert told["loss/at_policy"] == pytest.approx(means[3].item())
+    assert told["loss/at_2"] == pytest.approx(means[1].item())
 
 
 def test_a_part_of_another_loss_is_no_level():
