@@ -79,17 +79,25 @@ def cut_into_tiles(
     return [resized_bytes(image, tile).copy(), *tiles], (columns, rows)
 
 
-def _centered(image: Image.Image, width: int, height: int) -> Image.Image:
-    """The picture as large as fits a black `width x height` canvas.
+def place_on(
+    width: int, height: int, canvas: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The size of a picture that is as large as fits a canvas, and its left upper corner there.
 
     A scaled side is rounded up: a pixel row that is begun is there.
     """
-    across, down = width / image.width, height / image.height
+    wide, high = canvas
+    across, down = wide / width, high / height
     if across < down:
-        size = (width, min(math.ceil(image.height * across), height))
+        size = (wide, min(math.ceil(height * across), high))
     else:
-        size = (min(math.ceil(image.width * down), width), height)
+        size = (min(math.ceil(width * down), wide), high)
+    return size, ((wide - size[0]) // 2, (high - size[1]) // 2)
+
+
+def _centered(image: Image.Image, width: int, height: int) -> Image.Image:
+    """The picture as large as fits a black `width x height` canvas."""
+    size, corner = place_on(*image.size, (width, height))
     canvas = Image.new("RGB", (width, height))
-    scaled = image.resize(size, Image.Resampling.BICUBIC)
-    canvas.paste(scaled, ((width - size[0]) // 2, (height - size[1]) // 2))
+    canvas.paste(image.resize(size, Image.Resampling.BICUBIC), corner)
     return canvas

@@ -181,7 +181,8 @@ class NetworkAnswerModel:
             "kind": "seal",
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "token_policy": self.token_policy,
-            "no_search_image": self.no_search_image,
+            # Of the released two projectors alone; see `_sample`.
+            "no_search_image": "padded" if self.token_policy == ROUTER else self.no_search_image,
             **({"granularity": self.granularity} if self._has_levels else {}),
         }
 
@@ -224,6 +225,12 @@ class NetworkAnswerModel:
         if self.showing.granularity is not None or config.granularity is None:
             return self.showing.granularity
         return AUTO if config.router is not None else config.granularity.levels[-1]
+
+    @property
+    def finest_level(self) -> int | None:
+        """Where pictures are read at levels."""
+        config = self.model.config.granularity
+        return config.levels[-1] if config is not None and self._has_levels else None
 
     @property
     def _has_levels(self) -> bool:

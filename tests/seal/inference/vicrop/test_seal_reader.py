@@ -11,10 +11,13 @@ import tiny_models
 import torch
 
 from seal.geometry import Box
+from seal.images.tiles import TilesConfig
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.vicrop.decoder_reader import DecoderReader
 from seal.inference.vicrop.reader import GENERAL_QUESTION, Look
 from seal.inference.vicrop.seal_source import SealSource
+from seal.models.parts.pixels import normalized
+from seal.models.parts.router import RouterConfig
 from seal.working_memory import VisualWorkingMemory
 
 WIDE, TALL = tiny_models.noise(120, 90), tiny_models.noise(64, 100, seed=1)
@@ -41,7 +44,8 @@ def _naive(answer_model: NetworkAnswerModel, image: Any, question: str) -> Any:
     batch = answer_model.batch([VisualWorkingMemory(question, image)])
     before = model.llm.model.config._attn_implementation
     model.llm.model.set_attn_implementation("eager")
-    pixels = batch.pixel_values.clone().requires_grad_()
+    colors = model.config.vision.normalization
+    pixels = normalized(batch.pixel_values, colors).clone().requires_grad_()
     embeddings = model.embed(batch, model.vision_tower(pixels))
     out = model.llm.model(inputs_embeds=embeddings, output_attentions=True, use_cache=False)
     model.llm.model.set_attn_implementation(before)
@@ -173,3 +177,65 @@ def test_the_answer_model_is_charged_with_what_was_read(reader, answer_model):
 def test_a_layer_the_model_does_not_have_is_refused(reader):
     with pytest.raises(ValueError, match="layer=2 is none of the 2"):
         reader.relative(LOOKS[:1], layer=2)
+
+
+ROUTER = RouterConfig(text_tokens=4, num_heads=4)
+LONG = tiny_models.blocks(200, 90)
+
+
+@pytest.fixture(scope="module", params=["tile", "as_released"])
+def tiled(request) -> NetworkAnswerModel:
+    """AVG-LLaVA in small; its router picks coarse levels."""
+    tiles = TilesConfig(unpad=request.param)
+    model = tiny_models.levelled_vqa_model(tiles=tiles, router=ROUTER)
+    return NetworkAnswerModel(model, tiny_models.tokenizer(), max_batch=2)
+
+
+def test_a_model_with_levels_is_read_at_the_finest_where_its_router_picks_another(tiled):
+    reader = DecoderReader(SealSource(tiled))
+    looks = [Look(LONG, "what color is the mug?"), Look(TALL, "where is the boat?")]
+    picked = {tiled.levels_of(VisualWorkingMemory(k.question, k.image)) for k in looks}
+    assert picked != {(16,)}
+    before = dataclasses.replace(tiled.cost)
+    maps = reader.relative(looks, layer=0)
+    spent = tiled.cost - before
+    finest = tiled.shown_as("16")
+    rows = [finest.row(VisualWorkingMemory(k.question, k.image)) for k in looks]
+    assert spent.visual_tokens == sum(int((row.input_ids < 0).sum()) for row in rows)
+    assert spent.pixels == sum(v.num_tiles for row in rows for v in row.visuals) * 56**2
+    for look, row, factors in zip(looks, rows, maps, strict=True):
+        high, wide = map(len, row.visuals[0].tiling.kept(16))
+        attentions, _, _, seen = _naive(finest, look.image, look.question)
+        # Behind the 16 tokens of the whole: lines of local tokens, each with its newline.
+        local = seen[16:].view(high, wide + 1)[:, :wide]
+        expected = attentions[0][0, :, -1].mean(0).detach()[local].numpy()
+        np.testing.assert_allclose(factors.question, expected, rtol=2e-5)
+
+
+def test_the_map_of_an_image_in_tiles_lies_where_its_tokens_look(tiled):
+    reader = DecoderReader(SealSource(tiled))
+    square, wide = tiny_models.blocks(64, 64), tiny_models.blocks(112, 52)
+    on_square, on_wide = reader.relative([Look(i, "where?") for i in (square, wide)], layer=0)
+    assert (on_square.view, on_square.question.shape) == (Box(0, 0, 64, 64), (8, 8))
+    # On 2 x 1 tiles of 56 pixels there are 2 empty ones above and below, in tokens that are kept.
+    assert (on_wide.view, on_wide.question.shape) == (Box(0, -2, 112, 54), (4, 8))
+    # On 3 x 1 tiles it is 125.44 of 168 pixels wide, in 8.96 tokens, of which 8 are kept.
+    (cut,) = reader.relative([Look(tiny_models.blocks(224, 100), "where?")], layer=0)
+    assert cut.question.shape == (4, 8)
+    edges = (cut.view.x0, cut.view.y0, cut.view.x1, cut.view.y1)
+    assert edges == pytest.approx((7 / 126 * 224, 0, 119 / 126 * 224, 100))
+
+
+def test_gradients_of_an_image_in_tiles_lie_on_the_tile_of_the_whole(tiled):
+    reader = DecoderReader(SealSource(tiled))
+    (factors,) = reader.pixels([Look(LONG, "what color is the mug?")])
+    finest = tiled.shown_as("16")
+    model, memory = finest.model, VisualWorkingMemory("what color is the mug?", LONG)
+    batch = finest.batch([memory])
+    pixels = normalized(batch.pixel_values, model.config.vision.normalization).requires_grad_()
+    states = model.hidden_states(batch, model.vision_tower(pixels))[:, -1]
+    best = model.llm.lm_head(states).log_softmax(-1).amax(-1).sum()
+    (gradient,) = torch.autograd.grad(best, pixels)
+    expected = gradient[0].norm(dim=0).numpy()
+    np.testing.assert_allclose(factors.question, expected, rtol=1e-4, atol=1e-6 * expected.max())
+    assert factors.view == Box(0, 0, 200, 90) and factors.patch == 14
