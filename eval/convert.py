@@ -1,23 +1,27 @@
-"""Convert models between the authors' layout, ours, and the public parts training begins from.
+"""Convert models between their authors' layouts, ours, and the public parts training begins from.
 
     seal eval/convert source=craigwu/seal_vqa_7b out=models/vqa
     seal eval/convert source=craigwu/seal_vsm_7b clip=openai/clip-vit-large-patch14 out=models/vsm
+    seal eval/convert source=zhibinlan/AVG-LLaVA out=models/avg
     seal eval/convert source=runs/vsm_7b/model out=for_their_code to=authors
     seal eval/convert model=vqa_7b llm=vicuna-7b-v1.3 vision=clip-vit-large-patch14 \\
         tokenizer=vicuna-7b-v1.3 out=models/vqa_base_7b
     seal eval/convert model=vsm_7b check=keys.json
     seal eval/convert source=runs/vsm_7b/model upload=me/my-search-model
 
-`source` is a folder or a hub id; released checkpoints also load as they are, without conversion.
-The released search model holds no CLIP tower: `clip` names it. The fourth line makes what training
-begins from; `vision` is a tower of the family that model.vision names (CLIP, SigLIP, DINOv2). With
-`model.llm=null` the language model's sizes are those of `llm`, which may be any decoder of a family
-known here, a LLaVA, or a model folder of ours, whose image projector is then taken as well. A
-search model needs `detector` too; its tokenizer gets `[LOC]` and the marks around an image. Where
-the sizes have `prompt_style: chat`, turns are written as the tokenizer's own chat template has it,
-or the one in the file `chat_template`. `check` compares a JSON object of tensor names and shapes
-with the model, loads nothing, and fails unless each has exactly one home. `upload` puts a model
-folder of ours on the hub (`private=false` for everybody to see).
+`source` is a folder or a hub id; released checkpoints also load as they are, without conversion:
+SEAL's two, LLaVA-NeXT and AVG-LLaVA. AVG-LLaVA brings the quirks it was trained with,
+`tiles.unpad=as_released` and `router.attends=tiles`. `to=authors` writes the layout that the model
+is of, and refuses settings that the code behind it cannot be told. The released search model holds
+no CLIP tower: `clip` names it. The fifth line makes what training begins from; `vision` is a tower
+of the family that model.vision names (CLIP, SigLIP, DINOv2). With `model.llm=null` the language
+model's sizes are those of `llm`, which may be any decoder of a family known here, a LLaVA, or a
+model folder of ours, whose image projector is then taken as well. A search model needs `detector`
+too; its tokenizer gets `[LOC]` and the marks around an image. Where the sizes have
+`prompt_style: chat`, turns are written as the tokenizer's own chat template has it, or the one in
+the file `chat_template`. `check` compares a JSON object of tensor names and shapes with the model,
+loads nothing, and fails unless each has exactly one home. `upload` puts a model folder of ours on
+the hub (`private=false` for everybody to see).
 """
 
 from __future__ import annotations
@@ -58,7 +62,7 @@ class ConvertRun:
     tokenizer: str | None = None  # whose files go along; None: the source's
     chat_template: str | None = None  # a file (Jinja) that goes along with parts
     out: str | None = None
-    to: str = "ours"  # ours | authors
+    to: str = "ours"  # ours | authors: SEAL's, or LLaVA's of a model without a resampler
     check: str | None = None  # a JSON file of tensor names and shapes
     upload: str | None = None  # owner/name on the hub
     private: bool = True  # the repository that `upload` makes

@@ -32,6 +32,8 @@ def doctor(arguments: argparse.Namespace) -> int:
     import psutil
     import torch
 
+    from seal.models.presets import vqa_preset
+
     print(f"python {platform.python_version()} at {sys.executable}")
     for name in PACKAGES:
         try:
@@ -53,6 +55,9 @@ def doctor(arguments: argparse.Namespace) -> int:
     print(f"both models for one question at a time, GiB (fits {room:.0f} GiB of {where}?):")
     for size in ("7b", "13b", "miniature"):
         _tell(size, _needs(size), room)
+    print("AVG-LLaVA for one question at a time, at its finest:")
+    for size in ("avg_7b", "avg_13b"):
+        _tell(size, _of_ours((vqa_preset(size),)), room)
     if arguments.vqa is not None:
         print(f"{arguments.vqa}, as the answer model alone:")
         _tell("", _needs_of(arguments.vqa, arguments.trust_remote_code), room)

@@ -18,8 +18,9 @@ Kind: TypeAlias = Literal["seal", "endpoint", "hf"]
 
 
 def model_kind(name: str | Path) -> Kind:
-    """`endpoint`: an address; `seal`: a folder or hub id in our layout, the authors' or with our
-    adapters; `hf`: any other model of the hub or of a folder, which transformers must know.
+    """`endpoint`: an address; `seal`: a folder or hub id in our layout, the one of SEAL's or
+    AVG-LLaVA's authors, or with our adapters; `hf`: any other model of the hub or of a folder,
+    which transformers must know.
 
     Of a hub id its config.json is fetched, nothing else.
 

@@ -8,13 +8,15 @@ from seal.models.files.adapter import Adapter
 from seal.models.files.shards import read_tensors
 from seal.models.fit.lora import LoraConfig, add_lora
 from seal.models.vlm import EMBEDDINGS, HEAD, VLM
-from seal.models.vqa import VQAModel
+from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSM
 
 
 def with_adapter(model: VQAModel | VSM, adapter: Adapter) -> VQAModel | VSM:
     """Put the adapters and heads on the base model, in place and in its precision, to be run."""
     config = adapter.config()
+    if isinstance(model, VQAModel) and isinstance(adapter.model, VQAModelConfig):
+        model.add_levels(adapter.model)  # the base model may lack what training added
     model.requires_grad_(False)
     add_lora(model, config)
     put_adapter(model, adapter, config)

@@ -32,10 +32,13 @@ def smoke_model(kind: str):
 
     sizes = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "model" / f"{kind}_smoke.yaml"))
     torch.manual_seed(0)
-    return from_dict(VQAModelConfig if kind == "vqa" else VSMModelConfig, sizes).build()
+    if kind == "avg":  # as released
+        sizes["tiles"]["unpad"] = "as_released"
+        sizes["router"] = {"num_heads": 8, "attends": "tiles"}
+    return from_dict(VSMModelConfig if kind == "vsm" else VQAModelConfig, sizes).build()
 
 
-@pytest.mark.parametrize("kind", ["vqa", "vsm"])
+@pytest.mark.parametrize("kind", ["vqa", "vsm", "avg"])
 def test_a_model_survives_the_way_to_the_authors_layout_and_back(kind, tmp_path, capsys):
     model = smoke_model(kind).bfloat16()
     save_model(tmp_path / "ours", model, tiny_models.tokenizer().folder)

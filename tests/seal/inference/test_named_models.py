@@ -47,8 +47,13 @@ def test_the_kind_is_that_of_the_folder_or_address(own: Path, qwen: Path) -> Non
 
 
 def test_transformers_llava_is_not_taken_for_the_released_search_model(tmp_path: Path) -> None:
-    # Both config.json say model_type "llava".
-    for more, kind in (({"text_config": {}, "vision_config": {}}, "hf"), ({}, "seal")):
+    # Both config.json say model_type "llava"; LLaVA-NeXT's and AVG-LLaVA's say another.
+    for more, kind in (
+        ({"text_config": {}, "vision_config": {}}, "hf"),
+        ({}, "seal"),
+        ({"model_type": "llava_llama", "mm_projector_type": "mlp2x_gelu"}, "seal"),
+        ({"model_type": "llava_next", "text_config": {}, "vision_config": {}}, "hf"),
+    ):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": "llava"} | more))
         assert model_kind(tmp_path) == kind
 

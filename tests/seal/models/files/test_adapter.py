@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_decoders
+import tiny_models
 import torch
 from mixed_batches import vqa_model
 from record_sets import tiny_tokenizer
@@ -16,7 +18,9 @@ from torch import Tensor, nn
 
 from seal.models.files.adapted import put_adapter, with_adapter
 from seal.models.files.adapter import read_adapter, require_base, write_adapter
+from seal.models.files.model_config import config_to_dict
 from seal.models.fit.lora import LoraConfig, add_lora
+from seal.models.parts.router import RouterConfig
 
 CONFIG = LoraConfig(rank=2, alpha=4, dropout=0.1)
 
@@ -71,6 +75,28 @@ def test_what_is_written_comes_back_in_another_model(folder: Path) -> None:
     frozen = {n: p for n, p in other.named_parameters() if not p.requires_grad}
     untouched = dict(adapted(2).named_parameters())
     assert all(torch.equal(value, untouched[name]) for name, value in frozen.items())
+
+
+def test_levels_and_a_router_that_the_base_model_lacks_come_with_the_adapters(
+    tmp_path: Path, tokenizer_folder: Path
+) -> None:
+    source = tiny_models.levelled_vqa_model(1, router=RouterConfig())
+    plain = replace(source.config, granularity=None, router=None)
+    source.requires_grad_(False)
+    source.router.requires_grad_(True)
+    add_lora(source, CONFIG)
+    facts = {
+        "base": {"folder": "models/base", "fingerprint": "abc"},
+        "model": config_to_dict(source.config),
+    }
+    write_adapter(
+        tmp_path / "adapter", trained(source), CONFIG, base="models/base",
+        tokenizer_folder=tokenizer_folder, facts=facts,
+    )  # fmt: skip
+    base: Any = with_adapter(plain.build(), read_adapter(tmp_path / "adapter"))
+    assert base.config == source.config and base.levels == source.levels
+    own = source.router.state_dict()
+    assert all(torch.equal(value, own[key]) for key, value in base.router.state_dict().items())
 
 
 def test_the_same_adapter_has_the_same_bytes(

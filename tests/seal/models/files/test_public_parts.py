@@ -22,8 +22,13 @@ from transformers import (
     OwlViTForObjectDetection,
 )
 
+from seal.images.tiles import TilesConfig
+from seal.models.files.authors import write_authors
+from seal.models.files.load import parameter_table
 from seal.models.files.public_parts import from_parts
 from seal.models.files.save import save_model
+from seal.models.parts.router import RouterConfig
+from seal.models.vqa import GranularityConfig, VQAModelConfig
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +193,38 @@ def test_a_search_model_begins_with_the_projector_that_a_vqa_llm_was_aligned_wit
     other.vision = dataclasses.replace(other.vision, feature_layer=-1)
     with pytest.raises(ValueError, match=r"image projector reads .*feature_layer=-2.* set \+\+mod"):
         from_parts(other, **parts | {"llm": tmp_path / "aligned"})
+
+
+def avg_config() -> VQAModelConfig:
+    config = tiny_models.vqa_model().config
+    llm = dataclasses.replace(config.llm, vocab_size=40)
+    return dataclasses.replace(
+        config, llm=llm, resampler=None, projector="mlp2x_gelu", tiles=TilesConfig(),
+        granularity=GranularityConfig(levels=[1, 4]), router=RouterConfig(text_tokens=2),
+    )  # fmt: skip
+
+
+def test_a_decoder_and_a_tower_become_a_model_of_tiles_and_levels(parts):
+    public = {key: parts[key] for key in ("llm", "clip")}
+    one, same, other = (from_parts(avg_config(), **public, seed=seed) for seed in (1, 1, 2))
+    new = ["image_newline", "image_projector.2.weight", "router.voter", "router.layer.norm2.weight"]
+    for key in new[:3]:
+        mine = one.get_parameter(key)
+        assert torch.equal(mine, same.get_parameter(key))
+        assert not torch.equal(mine, other.get_parameter(key))
+    assert {key.split(".")[0] for key in new} <= {n for n, _, _ in parameter_table(one)}
+    llm = load_file(parts["llm"] / "model.safetensors")
+    assert torch.equal(one.llm.lm_head.weight, llm["lm_head.weight"])
+
+
+@pytest.mark.parametrize("layout", [save_model, write_authors])
+def test_the_projector_and_newline_of_another_model_of_tiles_are_taken(layout, parts, tmp_path):
+    plain = dataclasses.replace(avg_config(), granularity=None, router=None)
+    trained = from_parts(plain, llm=parts["llm"], clip=parts["clip"], seed=3)
+    layout(tmp_path / "next", trained, tiny_models.tokenizer().folder)
+    model = from_parts(avg_config(), llm=tmp_path / "next", clip=parts["clip"], seed=4)
+    for key in ("image_newline", "image_projector.2.bias", "image_projector.0.weight"):
+        assert torch.equal(model.get_parameter(key), trained.get_parameter(key)), key
 
 
 def test_a_decoder_of_another_architecture_is_told_with_the_way_out(parts, tmp_path):

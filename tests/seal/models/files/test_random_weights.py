@@ -11,9 +11,11 @@ import tiny_models
 import torch
 from safetensors.torch import load_file
 
+from seal.images.tiles import TilesConfig
 from seal.models.files import random_weights
 from seal.models.files.load import load_model
 from seal.models.files.random_weights import random_model, write_random_model
+from seal.models.parts.router import RouterConfig
 from seal.models.vqa import VQAModelConfig
 from seal.models.vsm import VSMModelConfig
 
@@ -26,7 +28,11 @@ def _write(folder: Path, config: VQAModelConfig | VSMModelConfig, **options: obj
     return folder
 
 
-@pytest.mark.parametrize("model", [tiny_models.vqa_model, tiny_models.vsm_model])
+def avg_model():
+    return tiny_models.levelled_vqa_model(tiles=TilesConfig(), router=RouterConfig())
+
+
+@pytest.mark.parametrize("model", [tiny_models.vqa_model, tiny_models.vsm_model, avg_model])
 def test_the_folder_loads_strictly_and_keeps_its_type(tmp_path: Path, model) -> None:
     config = model().config
     folder = _write(tmp_path / "model", config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import tiny_models
 import torch
 from torch import Tensor, nn
 
+from seal.images.tiles import TilesConfig
 from seal.models.files.load import load_model
 from seal.models.files.save import save_model
 from seal.models.fit.memory import (
@@ -20,6 +22,7 @@ from seal.models.fit.memory import (
     least_offload,
     need_lines,
 )
+from seal.models.parts.router import RouterConfig
 from seal.models.presets import vqa_preset, vsm_preset
 from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModelConfig
@@ -28,6 +31,9 @@ MODELS = {
     "vqa": tiny_models.vqa_model,
     "vsm": tiny_models.vsm_model,
     "tied": lambda seed: tiny_decoders.vqa_model("qwen3"),
+    "avg": lambda seed: tiny_models.levelled_vqa_model(
+        seed, tiles=TilesConfig(), router=RouterConfig()
+    ),
 }
 BOTH_7B = [vqa_preset("7b"), vsm_preset("7b")]
 
@@ -77,6 +83,17 @@ def test_a_question_s_keys_and_values_are_of_the_heads_that_have_them():
         for heads in (32, 8)
     )
     assert grouped == whole / 4 > 2**27
+
+
+def test_a_picture_in_tiles_is_counted_at_its_finest_and_largest():
+    config = vqa_preset("avg_7b")
+    question = expected_need([config], Setting()).question - WORKSPACE
+    square = replace(config, tiles=None)
+    # Four local tiles beside the global one, with a newline a row; or an image and two crops.
+    positions = [5 * 576 + 48 + 256, 3 * 576 + 256]
+    assert question / (expected_need([square], Setting()).question - WORKSPACE) == pytest.approx(
+        positions[0] / positions[1]
+    )
 
 
 def test_both_7b_models_fit_24_gib_in_8_and_4_bits_and_not_in_16():
