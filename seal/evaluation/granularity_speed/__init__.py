@@ -1,0 +1,1 @@
+"""What a level of granularity saves, and what the router that chooses it costs."""
