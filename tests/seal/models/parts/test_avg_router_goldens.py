@@ -13,7 +13,6 @@ from plain_router import most_similar, route
 
 from seal.models.parts.router import Router, RouterConfig
 
-HEADS = 8
 NAMES = {  # the original's -> ours
     "merger.self_attn.in_proj_": "layer.in_proj.",
     "merger.self_attn.": "layer.",
@@ -44,7 +43,8 @@ class Case:
 
     def __init__(self, case):
         tensors = golden_tensors("avg/router_cases")
-        conf = golden_json("avg/router")["confs"][case["conf"]]
+        router = golden_json("avg/router")
+        conf, self.heads = router["confs"][case["conf"]], router["heads"]
         self.id, self.case, self.levels = case["id"], case, conf["levels"]
         self.number = conf["text"]
         self.tensor = {
@@ -56,7 +56,7 @@ class Case:
         self.mask = self.tensor["mask"].bool()
         self.state = state_of(case["conf"])
         config = RouterConfig(
-            text_tokens=self.number, num_heads=HEADS, dropout=0.0, attends="tiles"
+            text_tokens=self.number, num_heads=self.heads, dropout=0.0, attends="tiles"
         )
         self.router = Router(config, self.levels, conf["width"])
         self.router.load_state_dict({key: value.float() for key, value in self.state.items()})
@@ -73,7 +73,7 @@ class Case:
     def plain(self, picked):
         return route(
             self.state, self.levels, self.tiles.double(), self.text.double(), picked,
-            num_heads=HEADS, attends="tiles",
+            num_heads=self.heads, attends="tiles",
         )  # fmt: skip
 
     def named(self, picked):
