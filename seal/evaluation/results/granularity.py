@@ -42,31 +42,28 @@ def compare_granularities(
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """System that forces no level -> how it compares with all of the same search (`SEARCH@...`).
+    """System that chose levels -> how it compares with all of the same search (`SEARCH@...`).
 
-    `levels`: that were forced, `finest` the last. `n`: questions that all of them answered.
-    `systems`: credit, visual tokens and seconds of each, and where they can be told of the random
-    router and the best level in hindsight (the cheapest of those that earn most). `versus`: the
-    system minus each other one, paired, with the tokens it reads as a share of theirs. `random`:
-    the shares of levels that were `chosen`, those (`shares`) of the random router of the same mean
-    cost, the system `versus` it, and `permuted`, one seeded permutation of the system's levels over
-    the questions; or the `reason` why it cannot be told.
+    `levels`: that were forced, and the system of the `finest`, None without any. `n`: questions
+    that all of them answered. `systems`: credit, visual tokens and seconds of each, and where they
+    can be told of the random router and the best level in hindsight (the cheapest of those that
+    earn most). `versus`: the system minus each other one, paired, with the tokens it reads as a
+    share of theirs. `random`: the shares of levels that were `chosen`, those (`shares`) of the
+    random router of the same mean cost, the system `versus` it, and `permuted`, one seeded
+    permutation of the system's levels over the questions; or the `reason` why it cannot be told.
 
-    Empty where no level was forced.
+    Empty where nothing was shown in two ways.
     """
     found = {}
-    for name in by_system:
+    for name, lines in by_system.items():
+        if MARK not in name or forced_level(name) is not None or not any(map(levels_of, lines)):
+            continue
         search = search_part(name)
-        forced = {
-            level: other
-            for other in by_system
-            if search_part(other) == search and (level := forced_level(other)) is not None
-        }
-        if MARK in name and forced and forced_level(name) is None:
-            siblings = [o for o in by_system if MARK in o and search_part(o) == search]
-            of = _compared(name, siblings, dict(sorted(forced.items())), by_system, earned, seed)
-            if of:
-                found[name] = of
+        siblings = [other for other in by_system if MARK in other and search_part(other) == search]
+        told = {level: o for o in siblings if (level := forced_level(o)) is not None}
+        of = _compared(name, siblings, dict(sorted(told.items())), by_system, earned, seed)
+        if of and len(siblings) > 1:
+            found[name] = of
     return found
 
 
@@ -117,7 +114,7 @@ def _compared(
     return {
         "search": search_part(name),
         "levels": list(forced),
-        "finest": forced[max(forced)],
+        "finest": forced[max(forced)] if forced else None,
         "n": len(ids),
         "systems": {
             other: {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seal.evaluation.results.chosen_levels import ALL
+from seal.evaluation.results.chosen_levels import ALL, forced_level
 from seal.evaluation.results.granularity import HINDSIGHT, RANDOM
 from seal.evaluation.results.result_tables import (
     difference,
@@ -52,13 +52,14 @@ def granularity_tables(metrics: Mapping[str, Any]) -> list[Table]:
     """One of each system that chooses: it, all fixed levels, chance and hindsight, side by side."""
     tables = []
     for name, of in metrics.get("granularity", {}).items():
-        finest = of["systems"][of["finest"]]["visual_tokens"]["value"]
+        beside = of["finest"] or next(iter(of["versus"]))
+        whole = of["systems"][beside]["visual_tokens"]["value"]
         rows = []
         for other, told in of["systems"].items():
             tokens = told["visual_tokens"]
             part = ""
-            if tokens["value"] is not None and finest:
-                part = f"{100 * tokens['value'] / finest:.1f}"
+            if tokens["value"] is not None and whole:
+                part = f"{100 * tokens['value'] / whole:.1f}"
             against = of["versus"].get(other)
             if other == RANDOM:
                 against = of["random"]["versus"]
@@ -71,10 +72,10 @@ def granularity_tables(metrics: Mapping[str, Any]) -> list[Table]:
                 difference(against),
             ))  # fmt: skip
         head = (
-            "system", "credit, percent", "visual tokens", f"percent of {of['finest']}'s", "seconds",
+            "system", "credit, percent", "visual tokens", f"percent of {beside}'s", "seconds",
             f"{name} minus it (p)",
         )  # fmt: skip
-        title = f"{name} beside every level, over {of['n']} questions"
+        title = f"{name} beside other ways to show the same pictures, over {of['n']} questions"
         tables.append(Table(title, head, tuple(rows)))
     return tables
 
@@ -88,10 +89,11 @@ def granularity_verdicts(metrics: Mapping[str, Any]) -> list[str]:
     """A plain line for each thing that the comparison says."""
     lines = []
     for name, of in metrics.get("granularity", {}).items():
-        finest = of["finest"]
-        read = _tokens_of(of["versus"][finest], finest)
-        told = difference(of["versus"][finest])
-        lines.append(f"{name} minus {finest}, always the finest: {told} points of credit{read}")
+        for other, compared in of["versus"].items():
+            if other == of["finest"] or forced_level(other) is None:
+                called = f"{other}, always the finest" if other == of["finest"] else other
+                told, read = difference(compared), _tokens_of(compared, other)
+                lines.append(f"{name} minus {called}: {told} points of credit{read}")
         random = of["random"]
         if "reason" in random:
             lines.append(f"{name} cannot be compared with a random router: {random['reason']}")

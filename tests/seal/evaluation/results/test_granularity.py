@@ -169,12 +169,10 @@ def test_systems_of_one_search_are_compared_and_of_another_are_not():
     both = lines_of() | lines_of(search="guided", auto="router")
     ruled = [line(asked(i), "guided@consistent", right=i < 3) for i in range(4)]
     found = compared(both | {"guided@consistent": ruled, "oracle@auto": both["none@auto"]})
-    assert list(found) == ["none@auto", "guided@router", "guided@consistent"]
+    assert list(found) == ["none@auto", "guided@router"]
     assert {*found["none@auto"]["versus"]} == {f"none@{level}" for level in LEVELS}
     assert "guided@consistent" in found["guided@router"]["versus"]
     assert found["guided@router"]["versus"]["guided@consistent"]["tokens"] is None  # not counted
-    reason = found["guided@consistent"]["random"]["reason"]
-    assert reason == "its answers do not tell which levels were read"
 
 
 def test_chance_that_cannot_be_told_says_why():
@@ -188,7 +186,28 @@ def test_chance_that_cannot_be_told_says_why():
     assert RANDOM not in of["systems"] and "none@64" in of["versus"]
 
 
-def test_without_a_forced_level_or_a_common_question_there_is_no_comparison():
+def test_a_router_is_compared_with_a_rule_without_any_forced_level():
+    by_system = {"guided@router": lines_of(search="guided", auto="router")["guided@router"]}
+    by_system["guided@router"][0]["answer"]["levels"] = [4, 16]
+    by_system["guided@consistent"] = [
+        line(asked(i), "guided@consistent", right=i < 3, levels=()) for i in range(4)
+    ]
+    for one in by_system["guided@consistent"]:
+        one["answer"]["cost"]["answer_model"]["visual_tokens"] = 68
+    found = compared(by_system)
+    assert list(found) == ["guided@router"]
+    of = found["guided@router"]
+    assert of["finest"] is None and "at several levels" in of["random"]["reason"]
+    assert of["versus"]["guided@consistent"]["difference"]["value"] == 0.25
+    assert of["versus"]["guided@consistent"]["tokens"]["value"] == 0.5
+    (table,) = granularity_tables({"granularity": found})
+    assert table.head[3] == "percent of guided@consistent's" and table.rows[0][3] == "50.0"
+    said = granularity_verdicts({"granularity": found})
+    assert said[0].startswith("guided@router minus guided@consistent: +25.0")
+    assert "reading 50.0" in said[0] and "cannot be compared with a random router" in said[1]
+
+
+def test_without_another_way_or_a_common_question_there_is_no_comparison():
     by_system = lines_of()
     assert compared({"none@auto": by_system["none@auto"]}) == {}
     assert compared({"none": by_system["none@auto"]} | by_system).keys() == {"none@auto"}
