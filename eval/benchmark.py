@@ -12,13 +12,17 @@
     seal eval/benchmark ... vqa=http://127.0.0.1:8000/v1#NAME scoring=letter    # or a server
     seal eval/benchmark ... systems=[none,guided,random_crop,crop_black,oracle_crop]  # controls
     seal eval/benchmark task=hr_bench_4k ... share_search=true   # one search for a question's rows
+    seal eval/benchmark ... vqa=runs/avg/model systems=[none@auto,none@36,none@576,guided@auto]
 
 `none` answers from the whole image, `oracle` is given the annotated boxes, every search strategy
 looks for what `planner` says is missing (seal, ask, noun_phrases or given), and `vicrop_rel_att`,
 `vicrop_grad_att` and `vicrop_pure_grad` crop where the answer model itself looks. Controls make the
 search of the first system that searches (or of control_of=), and show as many crops that say less:
 `random_crop` from elsewhere, `crop_black` neither pixels nor places, `crop_black_placed` the places
-alone; a gain that survives the first two does not come from looking. Writes OUT/:
+alone; a gain that survives the first two does not come from looking. Behind `@` stands how the
+answer model is shown pictures: `auto` (a router picks the level of each), a level, or a token
+policy as `consistent`; searches ask about regions as the run shows them (`granularity=`), for all
+systems alike, and a first answer is each system's own. Writes OUT/:
 predictions.jsonl (a line per question and system; the same command continues it), metrics.json
 (the task's numbers by split with intervals, ties, paired tests against `baseline`, controls, which
 levels of visual tokens were chosen and what the choice is worth, and what a question costs),

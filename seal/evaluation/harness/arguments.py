@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seal.evaluation.choices import DTYPES
 from seal.evaluation.shards import Shard
+from seal.inference.answers.showing import read_granularity
 from seal.inference.guides.config import GuideConfig
 from seal.text.quote import quoted
 
@@ -26,6 +27,7 @@ class HarnessArguments:
     guide_models: str | None = None  # {"owlv2": "google/owlv2-base-patch16-ensemble"}
     planner: str | None = None  # who says what is missing; None: what suits the answer model
     protocol: str = "default"  # default | as_released
+    granularity: str | None = None  # auto, or a level of an answer model that has such
     quantization: str | None = None  # int8 | nf4
     dtype: str | None = None  # float32 | bfloat16 | float16; None: the files' own
     device: str | None = None  # None: a GPU if there is one, of each process its own
@@ -43,6 +45,7 @@ class HarnessArguments:
             raise ValueError(f"dtype={self.dtype!r} is none of {', '.join(DTYPES)}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size={self.batch_size} must be at least 1")
+        read_granularity(self.granularity)
         self._guide()  # says what is wrong with it before anything is loaded
 
     @classmethod
@@ -86,6 +89,7 @@ class HarnessArguments:
             self.vsm,
             search=self.search,
             guide=self._guide(),
+            granularity=self.granularity,
             quantization=self.quantization,
             dtype=None if self.dtype is None else getattr(torch, self.dtype),
             device=shard.device(self.device),

@@ -11,12 +11,14 @@ import torch
 from fakes import FakeAnswerModel, FakeSearchModel
 from PIL import Image
 from tiny_detectors import owl_folder
-from tiny_models import noise, tokenizer, vqa_model, vsm_model
+from tiny_models import levelled_vqa_model, noise, tokenizer, vqa_model, vsm_model
 
 from seal.cli import main
 from seal.geometry import Box
+from seal.images.tiles import TilesConfig
 from seal.inference.build_locator import build_locator
 from seal.models.files.save import save_model
+from seal.models.parts.router import RouterConfig
 from seal.pipeline import Seal
 from seal.search.draw import draw_path
 from seal.search.strategies import STRATEGIES
@@ -45,6 +47,10 @@ def place(tmp_path_factory) -> Path:
     save_model(place / "vqa", vqa_model(), tokenizer().folder)
     save_model(place / "sure", search_model(3.0), tokenizer().folder)
     save_model(place / "blind", search_model(-6.0), tokenizer().folder)
+    levelled = levelled_vqa_model(
+        tiles=TilesConfig(), router=RouterConfig(text_tokens=4, num_heads=4)
+    )
+    save_model(place / "levels", levelled, tokenizer().folder)
     noise().save(place / "photo.png")
     return place
 
@@ -105,6 +111,45 @@ def test_ask_answers_with_one_of_the_options(place, capsys, search):
     assert {"missing", "not_found", "memory", "searches", "cost"} <= said.keys()
     assert ask(place, "--option", "red", "--option", "blue", "--search", search) == 0
     assert capsys.readouterr().out.splitlines()[0] == said["text"]
+
+
+@pytest.mark.parametrize("granularity", ["auto", "2"])
+def test_ask_tells_the_level_and_the_visual_tokens_it_read(place, capsys, granularity):
+    said = ["--vqa", str(place / "levels"), "--search", "none", "--granularity", granularity]
+    assert ask(place, "--option", "red", "--option", "blue", *said, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    (level,) = told["levels"]
+    assert level in (1, 2, 4, 8, 16) and (granularity == "auto" or level == 2)
+    assert told["answered_by"]["granularity"] == ("auto" if granularity == "auto" else 2)
+    tokens = told["cost"]["answer_model"]["visual_tokens"]
+    assert tokens > level
+    assert ask(place, "--option", "red", "--option", "blue", *said) == 0
+    text, read = capsys.readouterr().out.splitlines()
+    assert (text, read) == (
+        told["text"],
+        f"  read at level {level}: {tokens:,.0f} visual tokens in all",
+    )
+
+
+def test_ask_tells_the_level_of_each_crop(place, capsys):
+    said = ["--vqa", str(place / "levels"), "--search", "vicrop_rel_att", "--planner", "given"]
+    assert ask(place, "--option", "red", *said) == 0
+    assert ", crop at " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("vqa", "granularity", "says"),
+    [
+        ("levels", "5", "granularity=5 is no level of"),
+        ("levels", "fine", "'fine' is neither auto nor a level"),
+        ("vqa", "auto", "reads pictures at one granularity"),
+    ],
+)
+def test_ask_refuses_a_granularity_that_the_model_has_not(place, capsys, vqa, granularity, says):
+    said = ["--vqa", str(place / vqa), "--search", "none", "--granularity", granularity]
+    assert ask(place, *said) == 2
+    told = capsys.readouterr().err
+    assert says in told and told.count("\n") == 1  # and nothing was loaded
 
 
 def test_ask_refuses_an_option_given_twice(place, capsys):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from copy import copy
 
 import pytest
+import yaml
 from fakes import FakeAnswerModel, FakeSearchModel
+from tiny_models import levelled_vqa_model, tokenizer
 from vstar_folder import ANNOTATIONS, BOAT, MUG, SIGN, write_bench
 
-from seal.evaluation.benchmark import BenchmarkRun
+from seal.evaluation.benchmark import BenchmarkRun, run_benchmark
 from seal.evaluation.controls import controlled_system
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark
@@ -19,6 +22,8 @@ from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.task import TaskQuestion
 from seal.geometry import Box
 from seal.inference.answers.protocol import Cost
+from seal.models.files.save import save_model
+from seal.models.parts.router import RouterConfig
 from seal.pipeline import ProtocolConfig
 
 BOXES = {
@@ -183,3 +188,55 @@ def test_a_run_names_its_ways_and_what_it_needs_for_its_searches():
         BenchmarkRun(**run, systems=["guided@36"])
     with pytest.raises(ValueError, match="granularity='coarse' is neither auto nor a level"):
         BenchmarkRun(**run, systems=["none"], granularity="coarse")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    place = tmp_path_factory.mktemp("models")
+    router = RouterConfig(text_tokens=4, num_heads=4)
+    model = levelled_vqa_model(3, router=router, resampler=True)
+    save_model(place / "levels", model, tokenizer().folder)
+    write_bench(place / "bench")
+    return place
+
+
+def run_of(folders, out, systems, **options):
+    return BenchmarkRun(
+        benchmark=str(folders / "bench"),
+        vqa=str(folders / "levels"),
+        systems=systems,
+        device="cpu",
+        out=str(out),
+        **options,
+    )
+
+
+def test_a_run_keeps_the_level_of_each_picture_and_what_reading_it_cost(folders, tmp_path):
+    names = ["none@auto", "none@16", "oracle@consistent", "oracle@router"]
+    metrics = run_benchmark(run_of(folders, tmp_path, names, baseline="none@16"))
+    lines = [json.loads(line) for line in (tmp_path / "predictions.jsonl").open()]
+    by = {name: [li["answer"] for li in lines if li["system"] == name] for name in names}
+    assert all(answer["levels"] == [16] for answer in by["none@16"])
+    assert all("levels" not in answer for answer in by["oracle@consistent"])
+    for name in ("none@auto", "oracle@router"):
+        for answer in by[name]:
+            crops = sum(len(target["boxes"]) for target in answer["memory"])
+            assert len(answer["levels"]) == 1 + crops and {*answer["levels"]} <= {1, 2, 4, 8, 16}
+            assert answer["cost"]["answer_model"]["visual_tokens"] == sum(answer["levels"])
+    assert metrics["costs"]["none@16"]["visual_tokens"]["value"] == 16
+    assert "none@auto_vs_none@16" in metrics["paired"]
+    settings = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert "granularity" not in settings  # as in folders of before there was a choice
+
+
+def test_a_run_with_a_granularity_says_so_and_holds_no_others_answers(folders, tmp_path):
+    run_benchmark(run_of(folders, tmp_path, ["none"], granularity="2"))
+    lines = [json.loads(line) for line in (tmp_path / "predictions.jsonl").open()]
+    assert all(line["answer"]["levels"] == [2] for line in lines)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["granularity"] == "2"
+    with pytest.raises(ValueError, match=r"granularity='2', not '4'"):
+        run_benchmark(run_of(folders, tmp_path, ["none"], granularity="4"))
+    for systems, granularity in ((["none"], "3"), (["none@3"], None)):
+        with pytest.raises(ValueError, match=r"granularity=3 is no level of .*levels, which has"):
+            run_benchmark(run_of(folders, tmp_path / "o", systems, granularity=granularity))
+    assert not (tmp_path / "o").exists()
