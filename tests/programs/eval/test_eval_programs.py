@@ -67,7 +67,7 @@ def test_a_benchmark_writes_what_a_result_is(done):
         "results.html",
     }  # fmt: skip
     page = (done / "results.html").read_text()
-    assert page.count('class="scatter"') == 5  # a picture a cost
+    assert page.count('class="scatter"') == 6  # a picture a cost
     assert all('class="label"' in page and f">{name}</text>" in page for name in ("none", "oracle"))
     metrics = json.loads((done / "metrics.json").read_text())
     assert set(metrics["systems"]) == {"none", "guided", "oracle"}
