@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import shutil
 from dataclasses import replace
@@ -30,9 +31,14 @@ NEWER = ("qwen3_4b", "llama3_8b")
 LLAMA = {"7b": 6_738_415_616, "13b": 13_015_864_320}
 
 
-def composed(name: str, *overrides: str) -> VQARun | VSMRun:
+@functools.cache  # a tenth of a second each; several tests ask for most
+def _composed(name: str, *overrides: str) -> VQARun | VSMRun:
     kind, schema = ("vsm", VSMRun) if name.startswith("vsm") else ("vqa", VQARun)
     return compose(CONF, f"train_{kind}", schema, [f"experiment={name}", *overrides])
+
+
+def composed(name: str, *overrides: str) -> VQARun | VSMRun:
+    return copy.deepcopy(_composed(name, *overrides))
 
 
 @pytest.mark.parametrize("size", (*SIZES, *NEWER))
