@@ -60,6 +60,7 @@ def parted(answer: Answer, unit: Unit, wordings: Sequence[Sequence[str]]) -> lis
             choose_likeliest(own, row.options, losses)
         elif len(answer.texts) > 1:
             own.texts = answer.texts[start : start + len(texts)]
+            own.levels_each = answer.levels_each[start : start + len(texts)]
             start += len(texts)
             own.text = own.texts[0]
             if answer.memory is not None:

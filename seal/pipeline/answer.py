@@ -27,10 +27,17 @@ class Answer:
     plan: Plan | None = None  # what to search for, and who said so; None: nothing was to be planned
     memory: VisualWorkingMemory | None = None  # what the final answer was given
     searches: list[SearchResult] = field(default_factory=list)  # one per missing target
-    levels: list[int] = field(default_factory=list)  # of the image and each crop, as they were read
+    # Of the image and each crop, the level they were read at: for each of `texts`, or for the
+    # options. None where the answer model has no levels.
+    levels_each: list[tuple[int, ...]] = field(default_factory=list)
     left_out: int = 0  # instances that were found but not shown: the VQA LLM's context was full
     answered_by: dict[str, Any] = field(default_factory=dict)  # the answer model's `settings()`
     cost: dict[str, Any] = field(default_factory=dict)  # visits, calls, tokens, pixels, seconds
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Of the image and each crop, the level they were read at for `text`; () without levels."""
+        return self.levels_each[0] if self.levels_each else ()
 
     @property
     def not_found(self) -> list[str]:
@@ -62,7 +69,7 @@ class Answer:
                 for t in targets
             ],
             **({"withheld": withheld} if withheld else {}),
-            **({"levels": self.levels} if self.levels else {}),
+            **({"levels": list(self.levels)} if self.levels else {}),
             "searches": [to_dict(result, heat_cells=heat_cells) for result in self.searches],
             "answered_by": self.answered_by,
             "cost": self.cost,

@@ -160,10 +160,9 @@ class ShowSearchTell:
         score = self.answer_model.loglikelihood
         if by == "letters":
             score = self.answer_model.next_word
-        asked: dict[int, VisualWorkingMemory] = {}
         for i, (memory, _), losses in zip(choosing, put, score(put), strict=True):
-            asked[i] = memory
             answers[i].chosen_by = by
+            answers[i].levels_each = self._levels(memory)
             choose_likeliest(answers[i], questions[i].options, losses)
         # What the first answer said stands if nothing came to it since.
         speaking = []
@@ -173,10 +172,10 @@ class ShowSearchTell:
             same = not question.final_texts and not _memory(answers[i]).targets
             if same and answers[i].first_text:
                 answers[i].texts = [answers[i].first_text]
+                answers[i].levels_each = self._levels(_memory(answers[i]))
             else:
                 speaking.append(i)
         self._speak(questions, answers, speaking)
-        self._tell_levels(answers, asked)
         for answer in answers:
             if answer.texts:
                 answer.text = answer.texts[0]
@@ -193,20 +192,15 @@ class ShowSearchTell:
                 for text in (questions[i].final_texts or (_memory(answers[i]).question,))
             ]
             said = self.answer_model.generate([m for _, m in put], max_new_tokens=most)
-            for (i, _), generation in zip(put, said, strict=True):
+            for (i, memory), generation in zip(put, said, strict=True):
                 answers[i].texts.append(generation.text)
+                answers[i].levels_each += self._levels(memory)
 
-    def _tell_levels(
-        self, answers: Sequence[Answer], put: Mapping[int, VisualWorkingMemory]
-    ) -> None:
-        """At which level each picture was read for the (first) answer, where the model has levels.
-
-        put: what was asked, where that is not the answer's memory itself.
-        """
+    def _levels(self, memory: VisualWorkingMemory) -> list[tuple[int, ...]]:
+        """The levels at which the pictures of one prompt were read; [] of a model without such."""
         levels_of = getattr(self.answer_model, "levels_of", None)
-        if levels_of is not None:
-            for i, answer in enumerate(answers):
-                answer.levels = list(levels_of(put.get(i, _memory(answer))))
+        levels = () if levels_of is None else levels_of(memory)
+        return [levels] if levels else []
 
     def _put(
         self, requests: Sequence[tuple[VisualWorkingMemory, Sequence[str]]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from zlib import crc32
 
 import pytest
 from fakes import FakeAnswerModel, FakeSearchModel
@@ -52,6 +53,10 @@ class Says(FakeAnswerModel):
             return super()._say(memory)
         return next((x[1] for x in lines if x.endswith(self.answers[text])), "A")
 
+    def levels_of(self, memory):
+        """Of every wording another, as a router picks them."""
+        return (crc32(memory.question.encode()) % 1000,) * (1 + memory.num_crops)
+
     def missing(self, memory):
         return super().missing(replace(memory, question=memory.question.split("\n")[0]))
 
@@ -80,7 +85,7 @@ def run(task, out, *, share, scoring="letter", batch=8, some=None):
 
 def told(lines):
     """What was answered, without what it cost and what the scoring is called."""
-    kept = ("text", "texts", "losses", "option", "memory")
+    kept = ("text", "texts", "losses", "option", "memory", "levels")
     return [
         [line[key] for key in ("id", "system", "presented", "prompt")]
         + [line["answer"][key] for key in kept]

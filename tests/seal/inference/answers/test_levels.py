@@ -272,10 +272,13 @@ def test_an_answer_tells_the_levels_it_was_read_at_and_costs_what_it_costs_alone
     together = Seal(alone(model), None).ask_many(questions)
     for question, answer in zip(questions, together, strict=True):
         (one,) = Seal(alone(model), None).ask_many([question])
-        assert answer.levels == one.levels == list(model.levels_of(one.memory))
+        assert answer.levels == one.levels == model.levels_of(one.memory)
+        put = [replace(one.memory, question=text) for text in question.final_texts]
+        if question.final_texts:
+            assert answer.levels_each == [model.levels_of(memory) for memory in put]
         assert answer.cost["answer_model"] == one.cost["answer_model"]
         assert answer.losses == pytest.approx(one.losses, abs=1e-5) and answer.texts == one.texts
-        assert answer.to_dict().get("levels", []) == answer.levels
+        assert answer.to_dict().get("levels", []) == list(answer.levels)
         assert len(answer.levels) == (question.image is not None)
     assert together[2].cost["answer_model"]["visual_tokens"] == 0
     assert together[0].cost["answer_model"]["visual_tokens"] > 0
