@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Sample, Target
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Target
 from seal.pages.colors import color
 from seal.pages.page import Page, picture
 from seal.text.tokenize import Tokenizer
@@ -19,7 +19,8 @@ _WIDTH = 336  # pixels of a picture at most
 
 
 def add_samples(page: Page, samples: Iterable[Sample], tokenizer: Tokenizer) -> None:
-    """Add every row as text, what is learnt marked, and the sample's pictures.
+    """Add every row as text, what is learnt marked, with the levels of its pictures where they
+    have one, and the sample's pictures.
 
     An expression's color is that of its boxes and its mask on the detector's picture.
     """
@@ -33,10 +34,21 @@ def add_samples(page: Page, samples: Iterable[Sample], tokenizer: Tokenizer) -> 
         page.markup(f'<div class="pictures">{" ".join(tags)}</div>')
         expressions = iter(enumerate(sample.targets))
         for row in sample.rows:
+            if any(visual.level for visual in row.visuals):
+                page.markup(f"<p>{_levels(row)}</p>")
             text = _marked_text(row.input_ids.tolist(), row.labels.tolist(), tokenizer)
             page.markup(f"<pre>{text}</pre>")
             if row.loc_position is not None and (found := next(expressions, None)) is not None:
                 page.markup(_supervision(*found))
+
+
+def _levels(row: Row) -> str:
+    """At which level each picture of a row is shown."""
+    return "; ".join(
+        f"picture {number}: {visual.num_tiles} {'tile' if visual.num_tiles == 1 else 'tiles'} "
+        f"at level {visual.level}, {visual.length} tokens in all"
+        for number, visual in enumerate(row.visuals, start=1)
+    )
 
 
 def _supervision(place: int, target: Target) -> str:

@@ -15,6 +15,7 @@ from seal.models.parts.owlvit import OwlViTConfig
 from seal.models.parts.vision import VisionConfig
 from seal.models.vqa import VQAModel
 from seal.models.vsm import VSM
+from seal.training.flops import trains_more_than_router
 
 # Logits of a supervised position: the logarithms of its softmax, and two gradients of that size,
 # all float32, when the backward pass begins.
@@ -32,6 +33,7 @@ class Load:
     short: float = 0.0  # through the resampler
     detections: float = 0.0  # images that the detector reads
     expressions: float = 0.0
+    routed: float = 0.0  # tiles that a router reads
 
     @classmethod
     def of(cls, batch: Batch) -> Load:
@@ -44,6 +46,7 @@ class Load:
             short=len(batch.short_images),
             detections=0 if batch.detector_pixels is None else batch.detector_pixels.shape[0],
             expressions=len(batch.targets),
+            routed=0 if batch.routes is None else len(batch.routes.tiles),
         )
 
 
@@ -52,7 +55,7 @@ class Activations:
     """Bytes of one micro-batch."""
 
     kept: float  # from the forward pass until the backward pass has used them
-    towers: float  # of the frozen towers, which run first and keep nothing
+    towers: float  # of the towers, which run first; frozen ones keep nothing
     logits: float  # when the backward pass begins
     block: float  # to run one block of the language model again and to go back through it
 
@@ -71,10 +74,14 @@ def count_activations(
     width, layers = config.hidden_size, config.num_hidden_layers
     block = load.positions * _block_bytes(model, size)
     recomputed = -(-layers // recompute_every) if gradient_checkpointing else 0
+    if not trains_more_than_router(model):
+        return _forward_alone(model, load, dtype)
     # The final norm, and what the head multiplies.
     around = width * (load.positions * (4 + size) + load.supervised * size)
     kept = around + (layers - recomputed) * block + recomputed * load.positions * width * size
     kept += _projector_bytes(model, load, dtype)
+    if model.trains_tower:
+        kept += load.images * _tower_kept(model, dtype)
     if isinstance(model, VSM):
         kept += load.expressions * _expression_bytes(model, dtype)
     # On the way back: gradients of three inner tensors of the MLP, of two outer ones, and the
@@ -86,6 +93,42 @@ def count_activations(
         towers=_tower_bytes(model, load, size),
         logits=load.supervised * config.vocab_size * _LOGIT_BYTES,
         block=back + (block if recomputed else 0.0),
+    )
+
+
+def _forward_alone(model: VQAModel | VSM, load: Load, dtype: torch.dtype) -> Activations:
+    """Where no gradient goes through the language model: what its forward pass takes, and what a
+    router that is trained on it keeps."""
+    config, size = model.config.llm, dtype.itemsize
+    kept = 0.0
+    if isinstance(model, VQAModel) and model.router is not None and load.routed:
+        kept = load.routed * _router_kept(model, dtype)
+    return Activations(
+        kept=kept,
+        towers=_tower_bytes(model, load, size),
+        logits=load.supervised * config.vocab_size * _LOGIT_BYTES,
+        block=load.positions * size * (3 * config.intermediate_size + 4 * config.hidden_size),
+    )
+
+
+def _router_kept(model: VQAModel, dtype: torch.dtype) -> float:
+    """Of one tile."""
+    assert model.router is not None
+    width, words = model.config.llm.hidden_size, model.router.config.text_tokens
+    tokens = (1, model.config.vision.num_tokens, width)
+
+    def run(module: Any) -> Any:
+        mask = torch.ones((1, words), dtype=torch.bool, device="meta")
+        return module(_meta(tokens, dtype), (1,), _meta((1, words, width), dtype), mask)
+
+    return saved_bytes(model.router, run, dtype)
+
+
+def _tower_kept(model: VQAModel | VSM, dtype: torch.dtype) -> float:
+    """Of one image, where the tower is trained."""
+    size = model.config.vision.image_size
+    return saved_bytes(
+        model.vision_tower, lambda module: module(_meta((1, 3, size, size), dtype)), dtype
     )
 
 
@@ -115,6 +158,12 @@ def _block_bytes(model: VQAModel | VSM, size: int) -> float:
 def _projector_bytes(model: VQAModel | VSM, load: Load, dtype: torch.dtype) -> float:
     tokens, width = model.config.vision.num_tokens, model.config.vision.hidden_size
     total = load.long * tokens * (width + model.llm.config.hidden_size) * dtype.itemsize
+    if isinstance(model.image_projector, nn.Sequential):  # two layers
+        total += load.long * tokens * 2 * model.llm.config.hidden_size * dtype.itemsize
+    # Each level beside the finest, and the table they all stand in.
+    coarser = sum(model.levels) - tokens
+    if coarser:
+        total += load.long * (2 * coarser + tokens) * model.llm.config.hidden_size * dtype.itemsize
     resampler = model.object_projector
     if resampler is not None and load.short:
         total += load.short * saved_bytes(

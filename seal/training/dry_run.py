@@ -168,6 +168,6 @@ def _device_hours(model: VQAModel | VSM, train: TrainConfig, work: Workload) -> 
     mean = work.mean
     sample = arithmetic(model)(
         positions=mean.positions, squares=work.squares, supervised=mean.supervised,
-        images=mean.images, detections=mean.detections,
+        images=mean.images, detections=mean.detections, routed=mean.routed,
     )  # fmt: skip
     return sample * train.global_batch_size * steps / ASSUMED_SHARE / 1e12 / 3600

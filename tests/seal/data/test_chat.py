@@ -71,6 +71,22 @@ def test_a_target_is_shown_as_its_name_its_crop_and_its_place(
     assert (sample.rows[0].input_ids == VISUAL_TOKEN).sum() == 6 + 2 + 2
 
 
+@pytest.mark.parametrize("less", [1, 3])
+def test_a_row_is_cut_so_that_its_text_and_pictures_stay_within_the_positions(
+    tmp_path: Path, tokenizer: Tokenizer, less: int
+) -> None:
+    record = chat_record("r", 2)
+    whole = dataset(tmp_path, tokenizer, [record])[0].rows[0]
+    most = len(whole.input_ids) - less
+    cut = dataset(tmp_path / "cut", tokenizer, [record], max_positions=most)[0].rows[0]
+    assert len(cut.input_ids) == most and cut.visuals == whole.visuals
+    assert torch.equal(cut.input_ids, whole.input_ids[:most])
+    loose = dataset(tmp_path / "loose", tokenizer, [record], max_positions=most + less)[0].rows[0]
+    assert torch.equal(loose.input_ids, whole.input_ids)
+    with pytest.raises(ValueError, match=r"data\.chat\.max_positions"):
+        dataset(tmp_path / "none", tokenizer, [record], max_positions=12)[0]
+
+
 def test_pictures_are_squared_with_the_color_of_the_tower(
     tmp_path: Path, tokenizer: Tokenizer
 ) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from record_sets import text_record, tiny_tokenizer, write_set
+from record_sets import chat_record, text_record, tiny_tokenizer, write_set
 
 from seal.data.chat import ChatConfig, ChatDataset
+from seal.data.collate import collate
 from seal.data.length_index import LengthIndex
 from seal.data.record_set import RecordSet
+from seal.images.tiles import TilesConfig
 from seal.text.tokens import VisualSizes
 from seal.training import length_indices
 from seal.training.length_indices import indexed
@@ -89,3 +92,26 @@ def test_a_run_measures_its_records_once(tmp_path: Path, monkeypatch: pytest.Mon
 
     with pytest.raises(AssertionError, match="measured again"):
         indexed(shorter, folder, tokenizer, 0)(records)  # other settings, other lengths
+
+
+@pytest.mark.parametrize("rows", ["granularity", "router"])
+def test_a_record_at_levels_is_as_long_as_all_of_its_rows(tmp_path: Path, rows: str) -> None:
+    write_set(tmp_path / "set", [chat_record("x", 2), text_record("y"), chat_record("z", 0)])
+    tokenizer = tiny_tokenizer(tmp_path / "tokenizer")
+
+    def make(records: RecordSet, unpad: str = "tile") -> ChatDataset:
+        return ChatConfig(token_policy="router").build(
+            records, tokenizer, image_size=28, sizes=VisualSizes(16, 0), rows=rows,
+            levels=(1, 2, 4, 8, 16), tiles=TilesConfig(unpad=unpad),
+        )  # fmt: skip
+
+    records = RecordSet.open(tmp_path / "set")
+    data = indexed(make, tmp_path / "lengths", tokenizer, 0)(records)
+    for number in range(len(data)):
+        batch = collate([data.sample(number, np.random.default_rng(7))], pad_id=0, pack=True)
+        told = data.length(number, np.random.default_rng(0))
+        assert told == sum(document.length for document in batch.documents)
+        assert told == int(batch.attention_mask.sum())
+    released = indexed(partial(make, unpad="as_released"), tmp_path / "lengths", tokenizer, 0)
+    assert released(records).index is not data.index
+    assert len(list((tmp_path / "lengths").iterdir())) == 2

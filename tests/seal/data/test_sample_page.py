@@ -3,15 +3,17 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import torch
 from PIL import Image
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Mask, Row, Sample, Target
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Mask, Row, Sample, Target, Visual
 from seal.data.sample_page import add_samples
 from seal.pages.page import Page
 from seal.text.tokenize import load_tokenizer
+from seal.tiling import Tiling
 from seal.version import PACKAGE
 
 TOKENIZER = load_tokenizer(PACKAGE / "miniature" / "assets" / "vsm_base")
@@ -41,6 +43,20 @@ def test_learnt_text_is_marked_and_visual_tokens_are_counted() -> None:
     assert "<title>a &amp; b</title>" in page and "<h3>one</h3>" in page
     assert "<code>2 visual tokens</code>" in page and "<mark>&lt;s&gt;a cup</mark>" in page
     assert "what is &lt;it&gt;" in page and "<it>" not in page
+
+
+def test_pictures_are_told_with_their_levels() -> None:
+    tiling = Tiling(2, 1, 60, 30, 4)
+    visuals = (
+        Visual(0, long=True, length=tiling.count(4), level=4, tiling=tiling),
+        Visual(3, long=True, length=8, level=8),
+    )
+    page = shown(Sample("one", (replace(row("what", "a cup"), visuals=visuals),)))
+    assert (
+        f"<p>picture 1: 3 tiles at level 4, {tiling.count(4)} tokens in all; "
+        "picture 2: 1 tile at level 8, 8 tokens in all</p>"
+    ) in page
+    assert "level" not in shown(Sample("two", (row("what", "a cup"),)))
 
 
 def test_boxes_and_masks_are_drawn_where_they_are() -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from mixed_batches import CLIP
+from mixed_batches import CLIP, LEVELED, MixedSamples
 from torch import Tensor, nn
 
+from seal.data.collate import collate
 from seal.models.parts.llm import ARCHITECTURES
 from seal.models.parts.projectors import ResamplerConfig
 from seal.models.vlm import LlmConfig
@@ -130,3 +131,18 @@ def test_the_meta_device_tells_what_a_real_module_keeps():
     data = torch.randn(10, 64)
     told = saved_bytes(module, lambda m: m(torch.empty(10, 64, device="meta")), torch.float32)
     assert told == kept_by(lambda: module(data), weights)
+
+
+@pytest.mark.parametrize("name", LEVELED)
+def test_what_a_step_at_levels_keeps_is_what_a_real_pass_keeps(name):
+    """Of a router alone nothing of the language model; of a trained tower its own."""
+    torch.manual_seed(0)
+    build, _ = LEVELED[name]
+    model = build().train()
+    samples = MixedSamples(name)
+    batch = collate([samples[index] for index in (3, 5, 8)], pad_id=0, pack=True)
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    told = count_activations(
+        model, Load.of(batch), dtype=torch.float32, gradient_checkpointing=False
+    )
+    assert kept_by(lambda: model(batch), weights) == pytest.approx(told.kept, rel=0.3)

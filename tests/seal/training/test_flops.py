@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mixed_batches import LEVELED, MixedSamples
 from plain_batches import plain_batch
+from torch.utils.flop_counter import FlopCounterMode
 
 from seal.batch import Batch, Row, Sample
 from seal.data.collate import collate
@@ -42,6 +44,20 @@ def test_a_frozen_model_and_unlearnt_rows_need_less(vicuna):
     frozen = count_flops(vicuna)(text_batch(2, 100))
     vicuna.set_trainable("instruct")
     assert frozen == pytest.approx(whole * 2 / 3, rel=0.01)
+
+
+@pytest.mark.parametrize("name", LEVELED)
+def test_a_step_at_levels_needs_what_torch_counts(name):
+    """No gradient goes through the language model where a router alone is trained."""
+    torch.manual_seed(0)
+    build, criterion = LEVELED[name]
+    model, losses = build().eval(), criterion()
+    samples = MixedSamples(name)
+    batch = collate([samples[index] for index in (3, 5, 8)], pad_id=0, pack=True)
+    with FlopCounterMode(display=False) as counter:
+        parts = losses(batch, model(batch))
+        sum(parts[part] for part in losses.weights(batch)).backward()
+    assert counter.get_total_flops() == pytest.approx(count_flops(model)(batch), rel=0.25)
 
 
 def test_packing_changes_no_operation_count(vicuna):
