@@ -20,8 +20,9 @@ model folder of ours, whose image projector is then taken as well. A search mode
 too; its tokenizer gets `[LOC]` and the marks around an image. Where the sizes have
 `prompt_style: chat`, turns are written as the tokenizer's own chat template has it, or the one in
 the file `chat_template`. `check` compares a JSON object of tensor names and shapes with the model,
-loads nothing, and fails unless each has exactly one home. `upload` puts a model folder of ours on
-the hub (`private=false` for everybody to see).
+loads nothing, and fails unless each has exactly one home (of a list of AVG-LLaVA's:
+`model=avg_7b +model.router.attends=tiles`). `upload` puts a model folder of ours on the hub
+(`private=false` for everybody to see).
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from seal.text.quote import quoted
 
 LLAVA_TYPE = "llava_llama"  # `model_type`; before February 2024 it was that of SEAL's search model
 _CLIP = "openai/clip-vit-large-patch14"
-_TABLE = "model.vision_tower.vision_tower.vision_model.embeddings.position_embedding.weight"
+_TOWER = "model.vision_tower.vision_tower.vision_model.embeddings."
+_POSITIONS, _PATCHES = f"{_TOWER}position_embedding.weight", f"{_TOWER}patch_embedding.weight"
 _VOTER = "model.router.voter"
 # What their code fixes: heads and dropout of the router's layer, and what that attends across.
 _ROUTER: dict[str, Any] = {"num_heads": 8, "dropout": 0.1, "attends": "tiles"}
@@ -50,10 +51,7 @@ def read_llava(
         raise ValueError(
             f"mm_projector_type={quoted(projector)} is none of {', '.join(PROJECTORS)}"
         )
-    vision = VisionConfig(
-        image_size=_image_size(content, stored),
-        feature_layer=content.get("mm_vision_select_layer", -2),
-    )
+    vision = _vision(content, stored)
     router = None
     if _VOTER in stored:
         told = stored[_VOTER].shape[0] - sum(content["vis_token_granularity"])
@@ -115,11 +113,15 @@ def llava_names(config: VQAModelConfig) -> dict[str, str]:
     return LLAMA_NAMES | newline | ({} if config.router is None else ROUTER_NAMES)
 
 
-def _image_size(content: Mapping[str, Any], stored: Mapping[str, StoredTensor]) -> int:
-    """Pixels a side: of the tower in the file, else by the name of the one to fetch."""
-    if _TABLE in stored:
-        return isqrt(stored[_TABLE].shape[0] - 1) * VisionConfig().patch_size
-    return 336 if str(content.get("mm_vision_tower", "")).endswith("-336") else 224
+def _vision(content: Mapping[str, Any], stored: Mapping[str, StoredTensor]) -> VisionConfig:
+    """Pixels a side are those of the tower in the file, else the name of the one to fetch says."""
+    patch = VisionConfig().patch_size
+    size = 336 if str(content.get("mm_vision_tower", "")).endswith("-336") else 224
+    if _POSITIONS in stored and _PATCHES in stored:
+        patch = stored[_PATCHES].shape[-1]
+        size = isqrt(stored[_POSITIONS].shape[0] - 1) * patch
+    layer = content.get("mm_vision_select_layer", -2)
+    return VisionConfig(image_size=size, patch_size=patch, feature_layer=layer)
 
 
 def _tiles(content: Mapping[str, Any], size: int, has_levels: bool) -> TilesConfig | None:

@@ -96,7 +96,7 @@ def test_the_experiments_of_a_program_are_those_it_can_run():
     assert benchmark == {
         "seal_vstar_bench", "seal_vstar_bench_as_released", "seal_general", "vicrop_vstar_bench",
         "qwen3_vl_vstar_bench", "owlvit_vstar_bench", "grounding_dino_vstar_bench",
-        "vicrop_general",
+        "vicrop_general", "avg_general",
     }  # fmt: skip
     search = {"vsm_vstar_search", "vsm_coco_search18"}
     files = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
