@@ -100,6 +100,7 @@ class VQAModel(VLM):
         )
         self.router = None
         self.trains_router = False
+        self.dropout_seed = 0  # of the router
         if config.router is not None:
             self.router = Router(config.router, levels, config.llm.hidden_size)
         self.config = config
@@ -128,7 +129,7 @@ class VQAModel(VLM):
             routes.counts,
             embedded,
             routes.text_ids >= 0,
-            [(key + step * _STEP) % 2**63 for key in routes.keys],
+            [(key + step * _STEP + self.dropout_seed * _SEED) % 2**63 for key in routes.keys],
         )
 
     def add_levels(self, config: VQAModelConfig) -> None:
@@ -181,4 +182,5 @@ class VQAModel(VLM):
                 parameter.requires_grad_(parameter.is_floating_point())
 
 
-_STEP = 0x632BE59BD9B4E019  # a step's share in what dropout is drawn from
+# A step's share, and a run's, in what dropout is drawn from.
+_STEP, _SEED = 0x632BE59BD9B4E019, 0x61C8864680B583EB

@@ -214,6 +214,7 @@ class VQARun(Run):
             assert isinstance(model, VQAModel)
             model.add_levels(config)
             model.set_trainable(self.stage, vision_tower=self.train_vision_tower)
+            model.dropout_seed = self.seed
             model.config.token_policy, model.config.tiles = config.token_policy, config.tiles
 
         model = build_with_adapters(

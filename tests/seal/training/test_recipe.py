@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from programs_here import ROOT
 
+from seal.losses.granularity import GranularityLoss, RouterLoss
 from seal.models.fit.lora import LoraConfig
+from seal.models.parts.router import RouterConfig
+from seal.schema import compose
 from seal.training import recipe
+from seal.training.recipe import VQARun
 
 
 @pytest.mark.parametrize(
@@ -46,3 +53,41 @@ def test_compiled_blocks_under_zero_3_are_refused():
         recipe.Run._check_compile(run)
     run.deepspeed["zero_optimization"]["stage"] = 2
     recipe.Run._check_compile(run)
+
+
+def avg_run(name: str, **changes: Any) -> VQARun:
+    run = compose(ROOT / "conf", "train_vqa", VQARun, [f"experiment={name}"])
+    return replace(run, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"lora": LoraConfig()}, "stage=router trains the router alone, .* set lora=null"),
+        ({"train_vision_tower": True}, "stage=router trains the router alone: set train_vision"),
+    ],
+)
+def test_what_a_router_is_not_trained_with_is_refused(changes, says):
+    with pytest.raises(ValueError, match=says):
+        avg_run("avg_router_smoke", **changes)
+
+
+def test_a_router_that_is_there_is_trained_on_and_not_replaced():
+    run = avg_run("avg_router_smoke")
+    model = replace(run.model, router=RouterConfig(text_tokens=8, num_heads=2))
+    assert replace(run, model=model).model_config().router == model.router
+    with pytest.raises(ValueError, match=r"but the model has one already: .*text_tokens=5"):
+        replace(run, model=replace(model, router=RouterConfig(text_tokens=5))).model_config()
+
+
+def test_a_new_router_is_drawn_from_the_seed_whatever_the_weights():
+    def voter(seed: int) -> torch.Tensor:
+        return avg_run("avg_router_smoke", seed=seed).build_model().router.voter
+
+    assert torch.equal(voter(1), voter(1)) and not torch.equal(voter(1), voter(2))
+
+
+def test_the_losses_are_those_of_the_stage():
+    assert isinstance(avg_run("avg_router_smoke").criterion(), RouterLoss)
+    criterion = avg_run("avg_granularity_smoke").criterion()
+    assert isinstance(criterion, GranularityLoss) and criterion.levels == (1, 2, 4, 8, 16)

@@ -9,10 +9,11 @@ import pytest
 import torch
 from mixed_batches import MixedSamples, mixed_engine, mixed_train
 
-from seal.batch import Mask, Sample, Target, VSMOutput
+from seal.batch import Mask, Sample, Target, VQAOutput, VSMOutput
 from seal.data.collate import collate
 from seal.training.assemble import TrainingData
 from seal.training.held_out_batches import held_out_indices
+from seal.training.router_numbers import router_metrics, router_sums
 from seal.training.validate import held_out, search_metrics, search_sums, validation_of
 
 
@@ -27,6 +28,44 @@ def batch_of(target: Target):
     batch = collate([mixed_batches.vsm_sample(2, torch.Generator().manual_seed(0))], pad_id=0)
     batch.targets = [target]
     return batch
+
+
+def test_a_routers_choices_are_told_by_what_they_cost_and_what_they_are_worth():
+    """Two pictures of two levels: one is read coarsely and well, one finely for nothing."""
+    samples = [
+        mixed_batches.level_sample(index, torch.Generator().manual_seed(index), router=True)
+        for index in (2, 4)
+    ]
+    batch = collate(samples, pad_id=0)
+    routes = batch.routes
+    assert routes is not None and routes.rows.shape == (2, 3)
+    # Of each row the loss: the first picture's levels, then the second's.
+    losses = torch.zeros(len(batch.ids))
+    losses[routes.rows[0]] = torch.tensor([0.5, 2.0, 1.0])
+    losses[routes.rows[1]] = torch.tensor([3.0, 1.5, 2.5])
+    logits = torch.zeros(len(batch.label_ids), mixed_batches.VOCABULARY, dtype=torch.float64)
+    logits[:] = -30.0
+    # The label with the chance exp(-loss), one other token with the rest.
+    chance = torch.exp(-losses.double())[batch.label_rows]
+    at = torch.arange(len(logits))
+    logits[at, batch.label_ids] = chance.log()
+    logits[at, (batch.label_ids + 1) % mixed_batches.VOCABULARY] = (1 - chance).log()
+    scores = torch.tensor([[0.9, 0.1, 0.0], [0.0, 0.1, 0.7]])
+    metrics = router_metrics(router_sums(batch, VQAOutput(logits, scores)))
+    tokens = routes.tokens
+    read = float(tokens[0, 0] + tokens[1, 2])
+    assert metrics == pytest.approx({
+        "loss/chosen": (0.5 + 2.5) / 2, "loss/finest": (1.0 + 2.5) / 2, "loss/best": 1.0,
+        "router_agreement": 0.5, "visual_tokens": read / 2,
+        "visual_tokens_share": read / float(tokens[:, 2].sum()),
+    }, abs=1e-4)  # fmt: skip
+    finest = [visual.length for sample in samples for visual in sample.rows[0].visuals]
+    assert tokens[:, 2].tolist() == finest and tokens[0, 0] < tokens[0, 1] < tokens[0, 2]
+
+
+def test_where_nothing_is_routed_nothing_is_told():
+    sample = mixed_batches.level_sample(0, torch.Generator().manual_seed(0), router=True)
+    assert router_metrics(router_sums(collate([sample], pad_id=0), VQAOutput(torch.ones(1)))) == {}
 
 
 def test_a_perfect_prediction_scores_one_and_a_wrong_one_nothing():
