@@ -17,7 +17,8 @@ from seal.images import black, context_box, context_crop, pad_to_square, tower_p
 from seal.models.vqa import VQAModel
 from seal.working_memory import VisualWorkingMemory
 
-KEPT_PICTURES = 64  # prepared: a question shows its image in the first pass and later
+# Prepared: a question shows its image in the first pass and later, its crops to every option.
+KEPT_TILES = 256
 TILES_A_PASS = 32  # through the tower, or through a router, which reads all of their tokens
 _Key = tuple[int, Box | None, bool]  # identity of the image, the box that is cut out, how
 
@@ -101,13 +102,17 @@ class MemoryPictures:
         for key in [key for key, picture in self._kept.items() if picture.image is image]:
             del self._kept[key]
 
+    @property
+    def _num_tiles(self) -> int:
+        return sum(len(picture.tiles) for picture in self._kept.values())
+
     def _known(self, key: _Key, memory: VisualWorkingMemory) -> Picture:
         _, box, how = key
         if key not in self._kept:
             made = self._whole(memory, how) if box is None else self._crop(memory, box)
             self._kept[key] = made
         self._kept.move_to_end(key)
-        while len(self._kept) > KEPT_PICTURES:
+        while len(self._kept) > 1 and self._num_tiles > KEPT_TILES:
             self._kept.popitem(last=False)
         return self._kept[key]
 

@@ -17,11 +17,13 @@ from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run import Benchmark
 from seal.evaluation.run_metrics import benchmark_metrics
 from seal.evaluation.search_scores import search_score
+from seal.evaluation.shards import Shard
 from seal.evaluation.shown_systems import search_part, shown_part, shown_ways, with_shown
 from seal.evaluation.systems import Systems, check_systems
 from seal.evaluation.task import TaskQuestion
 from seal.geometry import Box
 from seal.inference.answers.protocol import Cost
+from seal.inference.load import load_answer_model
 from seal.models.files.save import save_model
 from seal.models.parts.router import RouterConfig
 from seal.pipeline import ProtocolConfig
@@ -240,3 +242,24 @@ def test_a_run_with_a_granularity_says_so_and_holds_no_others_answers(folders, t
         with pytest.raises(ValueError, match=r"granularity=3 is no level of .*levels, which has"):
             run_benchmark(run_of(folders, tmp_path / "o", systems, granularity=granularity))
     assert not (tmp_path / "o").exists()
+
+
+def test_processes_share_out_a_run_and_read_the_same_levels(folders, tmp_path):
+    class Place(Shard):
+        def wait(self):
+            pass
+
+    def asked(out, batch, *shards):
+        task = task_named("vstar_bench").task(str(folders / "bench"))
+        for shard in shards:
+            answers = load_answer_model(folders / "levels", device="cpu")
+            names = ("none@auto", "oracle@auto", "none@consistent")
+            several = Systems(names, answers, None, protocol=ProtocolConfig())
+            lines = Benchmark(task, out).predict(several, batch=batch, shard=shard)
+        for line in lines:
+            line["answer"]["losses"] = [round(loss, 4) for loss in line["answer"]["losses"]]
+        return {name: plain(lines, name) for name in names}
+
+    one = asked(tmp_path / "one", 8, Shard())
+    assert one == asked(tmp_path / "two", 1, Place(1, 2), Place(0, 2))
+    assert any(answer["levels"] for answer in one["none@auto"].values())

@@ -203,7 +203,7 @@ def test_the_tower_sees_a_picture_once_while_its_image_is_known(model, monkeypat
 
 
 def test_many_questions_about_more_pictures_than_are_kept_are_still_answered(model, monkeypatch):
-    monkeypatch.setattr("seal.inference.answers.memory_pictures.KEPT_PICTURES", 2)
+    monkeypatch.setattr("seal.inference.answers.memory_pictures.KEPT_TILES", 2)
     memories = list(MEMORIES.values())
     few = alone(model).generate(memories, max_new_tokens=3)
     monkeypatch.undo()
