@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -23,10 +23,11 @@ class PartClock:
     over more than one position a row. writing: those over one.
     """
 
-    def __init__(self, model: VQAModel, meter: MemoryMeter) -> None:
+    def __init__(self, model: VQAModel, meter: MemoryMeter, now: Callable[[], float]) -> None:
+        """`now`: seconds of some clock."""
         self.seconds: dict[str, float] = defaultdict(float)
         self.prefix_bytes = 0  # of the keys and values that the first reading left
-        self._model, self._meter = model, meter
+        self._model, self._meter, self._now = model, meter, now
         self._handles: list[Any] = []
         self._started = 0.0
 
@@ -50,11 +51,11 @@ class PartClock:
     def _watch(self, name: str, module: nn.Module) -> None:
         def begin(module: nn.Module, args: Any, given: dict[str, Any]) -> None:
             self._meter.wait()
-            self._started = time.perf_counter()
+            self._started = self._now()
 
         def end(module: nn.Module, args: Any, given: dict[str, Any], made: Any) -> None:
             self._meter.wait()
-            spent = time.perf_counter() - self._started
+            spent = self._now() - self._started
             if name:
                 self.seconds[name] += spent
                 return

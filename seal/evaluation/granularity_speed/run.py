@@ -46,11 +46,13 @@ def measure(config: GranularitySpeedConfig) -> dict[str, Any]:
     """Measure, and write granularity_speed.json.
 
     Raises:
-        ValueError: there is no such device, or no router.
+        ValueError: there is no such device, or no router, or a GPU's work by the CPU's clock.
     """
     from seal.inference.device import existing_device
 
     device = existing_device(config.device)
+    if config.clock == "cpu" and device != "cpu":
+        raise ValueError(f"clock=cpu tells no seconds of device={device}; take clock=wall")
     dtype = config.dtype or ("float32" if device == "cpu" else "bfloat16")
     config = replace(config, device=device, dtype=dtype)
     print(f"{config.name}: random weights in {dtype} on {device} ...", flush=True)
@@ -96,6 +98,7 @@ class _Asker:
     def __init__(self, config: GranularitySpeedConfig, model: VQAModel, meter: MemoryMeter) -> None:
         assert model.router is not None
         self.config, self.model, self.router, self.meter = config, model, model.router, meter
+        self._now = time.process_time if config.clock == "cpu" else time.perf_counter
         self._drawn = 0
 
     def ask(self, answers: NetworkAnswerModel) -> tuple[float, PartClock]:
@@ -104,12 +107,12 @@ class _Asker:
         self._drawn += 1
         image = Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
         memory = VisualWorkingMemory(QUESTION, image)
-        with PartClock(self.model, self.meter) as clock:
+        with PartClock(self.model, self.meter, self._now) as clock:
             self.meter.wait()
-            started = time.perf_counter()
+            started = self._now()
             answers.generate([memory], max_new_tokens=self.config.answer_tokens)
             self.meter.wait()
-            spent = time.perf_counter() - started
+            spent = self._now() - started
         written = answers.cost.tokens_written
         if written != self.config.answer_tokens:
             raise FailedError(
@@ -166,7 +169,8 @@ def speed_table(result: Mapping[str, Any]) -> Table:
         f"{result['name']}, random weights, {settings['dtype']} on "
         f"{result['environment']['device_name']} ({result['environment']['threads']} threads): a "
         f"question on {width} x {height} pixels, {settings['answer_tokens']} tokens an answer, "
-        f"router of {result['router_parameters'] / 1e6:.1f} M parameters"
+        f"{settings['clock']} seconds, a router of {result['router_parameters'] / 1e6:.1f} M "
+        "parameters"
     )
     head = (
         "level", "visual tokens", "% of finest", "s forced", "s chosen", "faster than finest",

@@ -20,16 +20,17 @@ def test_the_programs_defaults_are_those_of_its_dataclass() -> None:
     assert config == GranularitySpeedConfig()
 
 
+@pytest.mark.parametrize("clock", ["wall", "cpu"])
 def test_each_level_is_measured_forced_and_chosen(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clock: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     overrides = [
         "size=avg_miniature", "device=cpu", "image_size=[120,90]", "answer_tokens=3", "repeats=1",
-        f"out={tmp_path}",
+        f"clock={clock}", f"out={tmp_path}",
     ]  # fmt: skip
     assert run_program("eval/granularity_speed", *overrides) == 0
     told = capsys.readouterr().out
-    assert "avg_miniature, random weights, float32 on cpu" in told
+    assert "avg_miniature, random weights, float32 on cpu" in told and f"{clock} seconds" in told
     assert f"written: {tmp_path}" in told
     written = json.loads((tmp_path / "granularity_speed.json").read_text())
     sizes = vqa_preset("avg_miniature")
@@ -66,6 +67,7 @@ def test_a_preset_without_levels_gets_the_published_numbers_of_tokens() -> None:
         ("size=8b", "size='8b'; known: 7b"),
         ("repeats=0", "repeats=0 must be at least 1"),
         ("dtype=int4", "dtype='int4' is none of float32"),
+        ("clock=sun", "clock='sun' is none of wall, cpu"),
         ("image_size=[0,5]", r"image_size=[0, 5] is not [width,height] in pixels"),
     ],
 )
