@@ -1,4 +1,4 @@
-"""Train the VQA LLM: align a projector with captions, or follow instructions.
+"""Train the VQA LLM: align a projector, follow instructions, read at levels, choose among them.
 
     torchrun --nproc-per-node 8 train/vqa.py experiment=vqa_instruct_7b
     seal train/vqa experiment=vqa_instruct_smoke              # minutes on a laptop, no data needed
@@ -7,6 +7,9 @@
 
 The three stages of the paper are the experiments vqa_align_linear_*, vqa_align_resampler_* and
 vqa_instruct_*; each starts from the model folder of the one before: init_from=runs/NAME/model.
+AVG-LLaVA's are avg_granularity_*, which reads every picture at every level, and avg_router_*, which
+trains the router alone on what the first one's model says at each; seal_granularity_* and
+seal_router_* do so with SEAL's own model.
 Writes runs/RUN_NAME/: checkpoints/ (the same command continues from the newest), metrics.jsonl,
 and, at the end, model/, which `load_model` and every evaluation read.
 """

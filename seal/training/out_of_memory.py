@@ -45,7 +45,9 @@ def remedies(run: VQARun | VSMRun) -> tuple[list[str], list[str]]:
     offloaded = zero.get("offload_optimizer", {}).get("device") == "cpu"
     resumable: list[str] = []
     others: list[str] = []
-    if not train.gradient_checkpointing:
+    # Of a router alone no gradient goes through the language model: its state is not what fills.
+    router = isinstance(run, VQARun) and run.stage == "router"
+    if not train.gradient_checkpointing and not router:
         resumable.append("train.gradient_checkpointing=true")
     elif train.recompute_every > 1:
         resumable.append("train.recompute_every=1")
@@ -57,8 +59,10 @@ def remedies(run: VQARun | VSMRun) -> tuple[list[str], list[str]]:
         resumable.append("deepspeed=zero2")
     if stage < 3:
         resumable.append("deepspeed=zero3")
-    if not offloaded:
+    if not offloaded and not router:
         resumable.append(f"deepspeed=zero{max(stage, 2)}_offload")
+    if router:
+        return resumable, others
     if train.optimizer != "adamw_8bit" and not offloaded:
         others.append("train.optimizer=adamw_8bit")
     if run.lora is None:

@@ -37,6 +37,13 @@ def test_what_is_used_already_is_not_advised(tmp_path):
     assert remedies(used) == ([], ["quantization=nf4 (QLoRA)"])
 
 
+def test_of_a_router_alone_nothing_is_advised_that_is_of_the_language_models_training(tmp_path):
+    run = a_run(tmp_path, "experiment=avg_router_smoke", "deepspeed=zero1")
+    assert remedies(run) == (
+        ["train.micro_batch_size=1", "deepspeed=zero2", "deepspeed=zero3"], []
+    )  # fmt: skip
+
+
 def test_other_errors_pass(tmp_path):
     with pytest.raises(RuntimeError, match="shapes"), explained(a_run(tmp_path), ALONE):
         raise RuntimeError("shapes")
