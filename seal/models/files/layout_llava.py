@@ -52,24 +52,27 @@ def read_llava(
             f"mm_projector_type={quoted(projector)} is none of {', '.join(PROJECTORS)}"
         )
     vision = _vision(content, stored)
+    levels = None
+    if _VOTER in stored or content.get("vis_token_granularity") is not None:
+        levels = _levels(content["vis_token_granularity"])
     router = None
     if _VOTER in stored:
-        told = stored[_VOTER].shape[0] - sum(content["vis_token_granularity"])
-        router = RouterConfig(text_tokens=content.get("filtered_text_num", told), **_ROUTER)
+        told = stored[_VOTER].shape[:1]  # a weight a token, the words behind the pictures'
+        others = sum(told) - sum(levels or ())
+        router = RouterConfig(text_tokens=_number(content, "filtered_text_num", others), **_ROUTER)
     elif content.get("router_select"):
         raise ValueError(
             f"router_select is true, but the file holds no {_VOTER}: take the whole model "
             "(zhibinlan/AVG-LLaVA), or set router_select to false and train a router "
             "(experiment=avg_router_7b)"
         )
-    levels = content.get("vis_token_granularity")
     return VQAModelConfig(
         llm=llm,
         vision=vision,
         resampler=None,
         projector=projector,
         tiles=_tiles(content, vision.image_size, levels is not None),
-        granularity=None if levels is None else GranularityConfig(levels=list(levels)),
+        granularity=None if levels is None else GranularityConfig(levels=levels),
         router=router,
         token_policy="router",
     )
@@ -118,10 +121,23 @@ def _vision(content: Mapping[str, Any], stored: Mapping[str, StoredTensor]) -> V
     patch = VisionConfig().patch_size
     size = 336 if str(content.get("mm_vision_tower", "")).endswith("-336") else 224
     if _POSITIONS in stored and _PATCHES in stored:
-        patch = stored[_PATCHES].shape[-1]
-        size = isqrt(stored[_POSITIONS].shape[0] - 1) * patch
-    layer = content.get("mm_vision_select_layer", -2)
+        (rows, *_), (*_, patch) = stored[_POSITIONS].shape, stored[_PATCHES].shape
+        size = isqrt(max(rows - 1, 0)) * patch
+    layer = _number(content, "mm_vision_select_layer", -2)
     return VisionConfig(image_size=size, patch_size=patch, feature_layer=layer)
+
+
+def _number(content: Mapping[str, Any], key: str, usual: int) -> int:
+    value = content.get(key, usual)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{key}={quoted(value)} is no whole number")
+    return value
+
+
+def _levels(told: Any) -> list[int]:
+    if not isinstance(told, list) or not all(type(level) is int for level in told):
+        raise ValueError(f"vis_token_granularity={quoted(told)} is no list of numbers of tokens")
+    return list(told)
 
 
 def _tiles(content: Mapping[str, Any], size: int, has_levels: bool) -> TilesConfig | None:

@@ -192,6 +192,8 @@ def test_models_that_training_begins_from_are_read_without_what_they_lack():
         ({"image_grid_pinpoints": [[300, 672]]}, r"expected pairs of multiples of 336 pixels"),
         ({"image_grid_pinpoints": 5}, r"image_grid_pinpoints=5: expected pairs"),
         ({"vis_token_granularity": [100, 576]}, r"100 is no level of a tile of 24 x 24"),
+        ({"vis_token_granularity": "36,576"}, r"vis_token_granularity='36,576' is no list"),
+        ({"filtered_text_num": "32"}, r"filtered_text_num='32' is no whole number"),
         ({"num_key_value_heads": 8}, r"num_key_value_heads=8 differs"),
     ],
 )
