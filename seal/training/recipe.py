@@ -36,6 +36,7 @@ from seal.models.vqa import (
 from seal.models.vsm import VSM, VSMModelConfig
 from seal.text.tokenize import Tokenizer
 from seal.text.tokens import VisualSizes
+from seal.tiling import UNPADS
 from seal.training.assemble import (
     TrainingData,
     agreed_sizes,
@@ -168,6 +169,9 @@ class VQARun(Run):
     # ones. A router is added by stage=router, drawn from the seed.
     granularity: GranularityConfig | None = None
     router: RouterConfig | None = None
+    # tile | as_released: what is cut off tiles that hold padding; None: as the model has it. At the
+    # finest level both are the same, so that a LLaVA-NeXT may go on either way.
+    unpad: str | None = None
     train_vision_tower: bool = False  # else it is frozen
     router_loss: RouterLossConfig = field(default_factory=RouterLossConfig)  # of stage=router
     data: VQADataConfig
@@ -179,6 +183,8 @@ class VQARun(Run):
         self._check_compile()
         if self.data.chat.object_slots == "padded":
             self._require_padded("data.chat.object_slots=padded")
+        if self.unpad not in (None, *UNPADS):
+            raise ValueError(f"unpad={self.unpad!r} is none of {', '.join(UNPADS)}")
         if self.stage == "router" and self.lora is not None:
             raise ValueError(
                 "stage=router trains the router alone, by what the finished model says: set "
@@ -204,7 +210,12 @@ class VQARun(Run):
         policy = config.token_policy
         if self.stage in LEVEL_STAGES:  # as the model is trained, so it is read
             policy = self.data.chat.token_policy
-        return replace(config, granularity=granularity, router=router, token_policy=policy)
+        tiles = config.tiles
+        if tiles is not None and self.unpad is not None:
+            tiles = replace(tiles, unpad=self.unpad)
+        return replace(
+            config, tiles=tiles, granularity=granularity, router=router, token_policy=policy
+        )
 
     def build_model(self, *, weights: bool = True) -> VQAModel:
         """The model with what is trained marked; without weights, on the current device."""

@@ -150,6 +150,7 @@ def test_an_experiment_of_avg_llava_composes_and_has_its_own_released_quirks(sta
     assert not released.train_vision_tower and not released.train.own_rates
     assert released.train.averaging == "micro_batch"
     assert released.data.chat.token_policy == "router"
+    assert released.train.best is None and not released.data.train.held_out
     config = released.model_config()
     assert config.tiles.unpad == "as_released"
     if config.router is not None:
