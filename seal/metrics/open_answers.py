@@ -12,10 +12,10 @@ _BEFORE = (
 _MARKS = {*":,.!?;'"}
 _NUMBERS = (
     re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b"),
-    re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d{1,3}\b"),
+    re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+"),
     re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+\b)(?![eE][+-]?\d)(?![,\d])"),
 )
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?")
 _DIGITS = 2  # behind the point, that count
 
 
@@ -48,8 +48,11 @@ def _said(answer: str) -> Iterator[str | float]:
     pieces = []
     for place, line in enumerate(lines):
         marks = (*_BEFORE, "=") if place == len(lines) - 1 else _BEFORE
-        tails = [line.rpartition(mark)[2].strip() for mark in marks if mark in line]
-        shortest = min((tail for tail in tails if tail), key=len, default="")
+        shortest = ""
+        for tail in (line.rpartition(mark)[2].strip() for mark in marks if mark in line):
+            # One of nothing is the shortest, and whatever comes next stands in its place.
+            if not shortest or len(tail) < len(shortest):
+                shortest = tail
         if shortest and shortest not in _MARKS:
             pieces.append(shortest)
     for piece in pieces or [plain]:
@@ -61,7 +64,7 @@ def _said(answer: str) -> Iterator[str | float]:
 
 def _forms(text: str) -> Sequence[str | float]:
     bare = text.strip().lower()
-    number = bare.replace(",", "")
+    number = bare.replace(",", "").strip()
     if _NUMBER.fullmatch(number):
         return [round(float(number), _DIGITS)]
     return [f" {bare}", f"{bare} "] if len(bare) == 1 else [bare]

@@ -28,7 +28,10 @@ def _is_right(said: str, label: str) -> bool:
     number, right = _number(said), _number(label)
     if number is None or right is None:
         return said == label
-    return abs(number - right) <= TOLERANCE * abs(right)
+    if not right:
+        return number == right
+    # Divided as they do: a product rounds otherwise, and the border is where rounding decides.
+    return abs(number - right) / abs(right) <= TOLERANCE
 
 
 def _number(text: str) -> float | None:

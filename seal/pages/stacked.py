@@ -34,7 +34,7 @@ def stacked(groups: Mapping[str, Sequence[Bar]], parts: Sequence[str]) -> str:
     if not bars or any(len(bar.counts) != len(parts) for bar in bars):
         raise ValueError(f"bars of {len(parts)} parts are wanted, got {bars[:3]}")
     tones = [shade(place, len(parts)) for place in range(len(parts))]
-    left = 14 + max(len(bar.name) for bar in bars) * LETTER
+    left = 14 + max(map(len, [*groups, *(bar.name for bar in bars)])) * LETTER
     drawn, y = _legend(parts, tones, left), 34.0
     for group, of in groups.items():
         if group:

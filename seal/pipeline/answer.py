@@ -28,7 +28,7 @@ class Answer:
     memory: VisualWorkingMemory | None = None  # what the final answer was given
     searches: list[SearchResult] = field(default_factory=list)  # one per missing target
     # Of the image and each crop, the level they were read at: for each of `texts`, or for the
-    # options. None where the answer model has no levels.
+    # options. Empty where the answer model has no levels.
     levels_each: list[tuple[int, ...]] = field(default_factory=list)
     left_out: int = 0  # instances that were found but not shown: the VQA LLM's context was full
     answered_by: dict[str, Any] = field(default_factory=dict)  # the answer model's `settings()`
@@ -52,6 +52,7 @@ class Answer:
         """JSON-able, with the trace of every search."""
         targets = self.memory.targets if self.memory is not None else ()
         withheld = [] if self.memory is None else self.memory.withheld
+        each = list(map(list, self.levels_each))
         return {
             "text": self.text,
             "texts": self.texts,
@@ -70,6 +71,7 @@ class Answer:
             ],
             **({"withheld": withheld} if withheld else {}),
             **({"levels": list(self.levels)} if self.levels else {}),
+            **({"levels_each": each} if len(each) > 1 else {}),
             "searches": [to_dict(result, heat_cells=heat_cells) for result in self.searches],
             "answered_by": self.answered_by,
             "cost": self.cost,

@@ -18,16 +18,29 @@ from seal.metrics.metric import Metric
 ALL = "all"  # the kind of every question
 
 
-def forced_level(system: str) -> int | None:
-    """The level that a system's name forces on every picture; None: it forces none."""
+def forced_level(system: str, lines: Sequence[Prediction] = ()) -> int | None:
+    """The level that every picture is read at, by the system's name, or where it tells nothing by
+    what its lines say of the answer model (`granularity=36`, a model without a router); None: it is
+    chosen, or there are no levels.
+    """
     shown = shown_part(system)
-    return int(shown) if shown.isdecimal() else None
+    if shown:
+        return int(shown) if shown.isdecimal() else None
+    told = {
+        (line["answer"].get("answered_by") or {}).get("granularity")
+        for line in lines
+        if line["answer"] is not None
+    }
+    level = told.pop() if len(told) == 1 else None
+    return level if isinstance(level, int) else None
 
 
-def levels_of(line: Prediction) -> tuple[int, ...]:
-    """Levels of the whole image, then of every crop that the final answer was given; () where the
-    answer model has none, or nothing was answered."""
-    return tuple((line["answer"] or {}).get("levels") or ())
+def readings_of(line: Prediction) -> list[tuple[int, ...]]:
+    """Of each wording of the final question, the levels of the whole image, then of every crop it
+    was put with; [] where the answer model has no levels, or nothing was answered."""
+    answer = line["answer"] or {}
+    each = answer.get("levels_each") or [answer.get("levels") or ()]
+    return [tuple(levels) for levels in each if levels]
 
 
 def visual_tokens(line: Prediction) -> float | None:
@@ -47,14 +60,15 @@ def chosen_levels(
     and `size`: rank correlation of the whole image's level with the size of what is asked (below
     zero: finer levels for smaller things), None without sizes.
 
-    Of every kind: `n` questions, how many had each level (`whole`: of the whole image, `crops`: of
-    crops, by the level as text), and the mean `visual_tokens` of a question. Systems that force a
-    level chose none and are left out, as are those without levels.
+    Of every kind: `n` questions, how often each level was read (`whole`: of the whole image, once
+    for every wording that was put, `crops`: of crops, by the level as text), and the mean
+    `visual_tokens` of a question. Systems of which every picture was read at a level that was named
+    chose none and are left out, as are those without levels.
     """
     found = {}
     for name, lines in by_system.items():
-        told = [line for line in lines if levels_of(line)]
-        if told and forced_level(name) is None:
+        told = [line for line in lines if readings_of(line)]
+        if told and forced_level(name, lines) is None:
             found[name] = _of_system(told, splits_of, seed)
     return found
 
@@ -67,16 +81,18 @@ def _of_system(
     by_id = {line["id"]: line for line in lines}
     questions = {name: TaskQuestion.from_dict(line["question"]) for name, line in by_id.items()}
     kinds = question_kinds(list(questions.values()), splits_of)
-    levels = sorted({level for line in lines for level in levels_of(line)})
+    readings = {name: readings_of(line) for name, line in by_id.items()}
+    levels = sorted({level for of in readings.values() for each in of for level in each})
 
     def told(names: Sequence[str]) -> dict[str, Any]:
         of = [by_id[name] for name in names]
+        read = [each for name in names for each in readings[name]]
         tokens = [(visual_tokens(line), questions[line["id"]].cluster) for line in of]
         known = [(value, cluster) for value, cluster in tokens if value is not None]
         return {
             "n": len(of),
-            "whole": _counts([levels_of(line)[0] for line in of], levels),
-            "crops": _counts([level for line in of for level in levels_of(line)[1:]], levels),
+            "whole": _counts([each[0] for each in read], levels),
+            "crops": _counts([level for each in read for level in each[1:]], levels),
             "visual_tokens": mean(
                 [value for value, _ in known],
                 invalid=len(of) - len(known),
@@ -87,7 +103,7 @@ def _of_system(
 
     sized = {name: size for name, q in questions.items() if (size := object_size(q)) is not None}
     trend = rank_correlation(
-        [levels_of(by_id[name])[0] for name in sized],
+        [float(np.mean([each[0] for each in readings[name]])) for name in sized],
         list(sized.values()),
         clusters=[questions[name].cluster for name in sized],
         seed=seed,

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from seal.evaluation.judged import share
-from seal.evaluation.results.chosen_levels import forced_level, levels_of, visual_tokens
-from seal.evaluation.shown_systems import MARK, search_part
+from seal.evaluation.results.chosen_levels import forced_level, readings_of, visual_tokens
+from seal.evaluation.shown_systems import search_part
 from seal.evaluation.task import Prediction
 from seal.metrics.intervals import mean, ratio
 from seal.metrics.paired import compare
@@ -42,10 +42,12 @@ def compare_granularities(
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """System that chose levels -> how it compares with all of the same search (`SEARCH@...`).
+    """System that chose levels -> how it compares with all of the same search (`SEARCH@...`, and
+    `SEARCH`, shown as the run says).
 
-    `levels`: that were forced, and the system of the `finest`, None without any. `n`: questions
-    that all of them answered. `systems`: credit, visual tokens and seconds of each, and where they
+    `levels`: that were forced, and the system of the `finest`, None where none of them is as fine
+    as every level that was read. `n`: questions about a picture that all of them answered.
+    `systems`: credit, visual tokens and seconds of each, and where they
     can be told of the random router and the best level in hindsight (the cheapest of those that
     earn most). `versus`: the system minus each other one, paired, with the tokens it reads as a
     share of theirs. `random`: the shares of levels that were `chosen`, those (`shares`) of the
@@ -56,13 +58,19 @@ def compare_granularities(
     """
     found = {}
     for name, lines in by_system.items():
-        if MARK not in name or forced_level(name) is not None or not any(map(levels_of, lines)):
+        if forced_level(name, lines) is not None or not any(map(readings_of, lines)):
             continue
         search = search_part(name)
-        siblings = [other for other in by_system if MARK in other and search_part(other) == search]
-        told = {level: o for o in siblings if (level := forced_level(o)) is not None}
+        siblings = [other for other in by_system if search_part(other) == search]
+        if len(siblings) == 1:
+            continue
+        told = {
+            level: other
+            for other in siblings
+            if (level := forced_level(other, by_system[other])) is not None
+        }
         of = _compared(name, siblings, dict(sorted(told.items())), by_system, earned, seed)
-        if of and len(siblings) > 1:
+        if of:
             found[name] = of
     return found
 
@@ -75,15 +83,17 @@ def _compared(
     earned: Mapping[str, Earned],
     seed: int,
 ) -> dict[str, Any]:
+    lines = {other: {line["id"]: line for line in by_system[other]} for other in siblings}
+    # A picture that could not be opened was shown at no level, and a text has none.
     ids = [
         question
         for question in earned[name]
-        if all(question in earned[other] for other in siblings)
+        if lines[name][question]["question"]["image"] is not None
+        and all(question in earned[o] and lines[o][question]["answer"] for o in siblings)
     ]
     if not ids:
         return {}
     clusters = [earned[name][question][1] for question in ids]
-    lines = {other: {line["id"]: line for line in by_system[other]} for other in siblings}
     columns = {other: _column(ids, lines[other], earned[other]) for other in siblings}
     own = columns[name]
 
@@ -94,27 +104,35 @@ def _compared(
         return compared | {"tokens": None if part is None else part.to_dict()}
 
     shown = dict(columns)
-    chosen = [levels_of(lines[name][question]) for question in ids]
+    chosen = [readings_of(lines[name][question]) for question in ids]
+    read = {
+        level
+        for other in siblings
+        for question in ids
+        for each in readings_of(lines[other][question])
+        for level in each
+    }
+    finest = forced[max(forced)] if forced and max(forced) >= max(read, default=0) else None
     reason = _why_not(chosen, forced)
     random: dict[str, Any] = {"reason": reason}
     if reason is None:
-        places = np.array([list(forced).index(one[0]) for one in chosen])
+        own_shares = _shares(chosen, list(forced))
         levels = [columns[other] for other in forced.values()]
-        chosen_shares = np.bincount(places, minlength=len(levels)) / len(ids)
+        chosen_shares = own_shares.mean(0)
         weights = _of_equal_cost(chosen_shares, levels, own)
         shown[RANDOM] = _mixed(levels, weights)
-        drawn = np.random.default_rng(seed).permutation(places)
+        drawn = np.random.default_rng(seed).permutation(own_shares)
         shown[HINDSIGHT] = _best(levels)
         random = {
             "chosen": dict(zip(map(str, forced), chosen_shares.tolist(), strict=True)),
             "shares": dict(zip(map(str, forced), weights.tolist(), strict=True)),
             "versus": versus(shown[RANDOM]),
-            "permuted": versus(_taken(levels, drawn)),
+            "permuted": versus(_mixed(levels, drawn)),
         }
     return {
         "search": search_part(name),
         "levels": list(forced),
-        "finest": forced[max(forced)] if forced else None,
+        "finest": finest,
         "n": len(ids),
         "systems": {
             other: {
@@ -139,16 +157,26 @@ def _column(ids: Sequence[str], lines: Mapping[str, Prediction], earned: Earned)
     )
 
 
-def _why_not(chosen: Sequence[tuple[int, ...]], forced: Mapping[int, str]) -> str | None:
+def _why_not(chosen: Sequence[Sequence[tuple[int, ...]]], forced: Mapping[int, str]) -> str | None:
     """Why chance cannot be compared with; None: it can."""
     if not all(chosen):
         return "its answers do not tell which levels were read"
-    if any(len({*one}) > 1 for one in chosen):
+    prompts = [one for of in chosen for one in of]
+    if any(len({*one}) > 1 for one in prompts):
         return "pictures of one question were read at several levels, which no forced run does"
-    lacking = sorted({one[0] for one in chosen} - {*forced})
+    lacking = sorted({one[0] for one in prompts} - {*forced})
     if lacking:
         return f"no system of the run forces level {', '.join(map(str, lacking))}, which it chose"
     return None
+
+
+def _shares(chosen: Sequence[Sequence[tuple[int, ...]]], levels: Sequence[int]) -> np.ndarray:
+    """(n, levels) of each question, how many of its wordings were read at each level."""
+    shares = np.zeros((len(chosen), len(levels)))
+    for row, prompts in zip(shares, chosen, strict=True):
+        for one in prompts:
+            row[levels.index(one[0])] += 1 / len(prompts)
+    return shares
 
 
 def _of_equal_cost(shares: np.ndarray, levels: Sequence[_Column], own: _Column) -> np.ndarray:
@@ -164,31 +192,26 @@ def _of_equal_cost(shares: np.ndarray, levels: Sequence[_Column], own: _Column) 
 
 
 def _mixed(levels: Sequence[_Column], weights: np.ndarray) -> _Column:
-    """What is expected of drawing each question's level with these weights.
+    """What is expected of drawing a question's level with these weights, (levels,) or (n, levels).
 
     Rounded, so that a question that every level answers rightly is one that chance does too.
     """
-    used = [(of, weight) for of, weight in zip(levels, weights, strict=True) if weight]
+    weights = np.broadcast_to(weights, (len(levels[0].credit), len(levels))).T
     return _Column(
-        np.round(sum(weight * of.credit for of, weight in used), 12),
-        np.asarray(sum(weight * of.tokens for of, weight in used)),
+        np.round(sum(weight * of.credit for of, weight in zip(levels, weights, strict=True)), 12),
+        # What was never drawn costs nothing, though nobody counted it.
+        sum(
+            np.where(weight > 0, weight * of.tokens, 0.0)
+            for of, weight in zip(levels, weights, strict=True)
+        ),
         np.full(len(levels[0].credit), np.nan),  # nobody spent them
-    )
-
-
-def _taken(levels: Sequence[_Column], places: np.ndarray) -> _Column:
-    """Each question at the level of its place."""
-    at = np.arange(len(places))
-    return _Column(
-        np.stack([of.credit for of in levels])[places, at],
-        np.stack([of.tokens for of in levels])[places, at],
-        np.full(len(places), np.nan),
     )
 
 
 def _best(levels: Sequence[_Column]) -> _Column:
     """The coarsest of the levels that earn most, question by question."""
-    return _taken(levels, np.stack([of.credit for of in levels]).argmax(0))
+    best = np.stack([of.credit for of in levels]).argmax(0)
+    return _mixed(levels, np.eye(len(levels))[best])
 
 
 def _known_mean(values: np.ndarray, clusters: Sequence[str], seed: int) -> dict[str, Any]:

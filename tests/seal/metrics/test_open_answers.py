@@ -23,6 +23,9 @@ from seal.metrics.open_answers import open_answer
         ("it is red\nit is blue", ["red"], 1), ("x = 4\ny = 7", ["7"], 1), 
         ("x = red\nit is so", ["red"], 0), ("red = x\nfor sure", ["red"], 1),
         ("", ["5"], 0), (".", ["5"], 0),
+        # A mark with nothing behind it is no answer, and what stood behind others is forgotten.
+        ("it is red, so\n a =", ["red"], 1), ("so it is blue =", ["so it"], 1),
+        ("it is 2e3kg", ["2000"], 1), (", 1,200.5 ,", ["1200.5"], 1),
     ],
 )  # fmt: skip
 def test_what_stands_behind_is_and_so_is_the_answer(said, labels, right):

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from seal.pages.stacked import Bar, shade, stacked
+from seal.pages.svg import LETTER
 
 GROUPS = {
     "": [Bar("all", (6, 3, 1))],
@@ -45,6 +46,12 @@ def test_every_bar_and_group_is_named_with_its_number():
     assert [e.text for e in elements("text", **{"class": "group"})] == ["size <px>"]
     assert texts[:3] == ["36", "144", "576"] and {"10", "4", "6", "0", "60%", "75%"} <= {*texts}
     assert "small, 576: 3 of 4" in [e.text for e in elements("title")]
+
+
+def test_a_group_of_a_long_name_has_room_for_it():
+    svg = stacked({"": [Bar("all", (1,))], "a group of a long name": [Bar("a", (1,))]}, ["1"])
+    (group,) = (e for e in ElementTree.fromstring(svg).iter() if e.get("class") == "group")
+    assert float(group.get("x")) >= len(group.text) * LETTER
 
 
 def test_a_later_part_is_darker():

@@ -63,6 +63,26 @@ def test_questions_without_an_answer_and_tokens_nobody_counted_are_left_out():
     assert visual_tokens(lines[0]) is None
 
 
+def test_every_wording_of_a_question_counts():
+    (one,) = lines = [line(asked(0), "none", right=True, levels=(36, 144))]
+    one["answer"]["levels_each"] = [[36, 144], [576, 144]]
+    (of,) = chosen_levels({"none": lines}, own_and_overall).values()
+    everything = of["kinds"]["all"]["all"]
+    assert everything["n"] == 1 and everything["whole"] == {"36": 1, "144": 0, "576": 1}
+    assert everything["crops"] == {"36": 0, "144": 2, "576": 0}
+
+
+def test_a_level_that_the_run_names_was_not_chosen():
+    lines = [line(asked(i), "none", right=True, levels=(36,)) for i in range(3)]
+    lines[0]["answer"] = None
+    for shown, forced in (("auto", None), (36, 36)):
+        for one in lines[1:]:
+            one["answer"]["answered_by"] = {"granularity": shown}
+        assert forced_level("none", lines) == forced
+        assert forced_level("none@144", lines) == 144
+        assert list(chosen_levels({"none": lines}, own_and_overall)) == ([] if forced else ["none"])
+
+
 def test_lines_without_levels_say_nothing():
     assert chosen_levels({"none": [line(asked(1), "none", right=True)]}, own_and_overall) == {}
 

@@ -175,6 +175,53 @@ def test_systems_of_one_search_are_compared_and_of_another_are_not():
     assert found["guided@router"]["versus"]["guided@consistent"]["tokens"] is None  # not counted
 
 
+def test_a_system_that_shows_pictures_as_the_run_says_is_one_of_its_search():
+    by_system = lines_of()
+    router = {"none": by_system.pop("none@auto")}
+    of = compared(router | by_system)["none"]  # granularity=auto, or a model's own router
+    assert {*of["versus"]} == {*by_system} and of["random"]["chosen"]["4"] == 0.5
+    for name, level in (("none", 16), ("none@4", 4)):
+        for one in (router | by_system)[name]:
+            one["answer"]["answered_by"] = {"granularity": level}
+    assert compared(router | by_system) == {}  # granularity=16: nothing was chosen
+
+
+def test_a_level_that_others_read_finer_is_not_called_the_finest():
+    by_system = lines_of()
+    del by_system["none@64"]
+    of = compared(by_system)["none@auto"]
+    assert of["levels"] == [4, 16] and of["finest"] is None
+    assert not any("finest" in one for one in granularity_verdicts({"granularity": {"a": of}}))
+
+
+def test_a_picture_that_nobody_could_open_and_a_text_leave_the_others_comparable():
+    by_system = lines_of((*RIGHT, (0, 0, 0), (1, 1, 1)), (*CHOSEN, 4, 4))
+    for of in by_system.values():
+        of[4]["answer"] = None
+        of[5]["question"]["image"] = None
+        del of[5]["answer"]["levels"]
+    earned = {
+        name: {one["id"]: (float(i in (0, 5)), str(i)) for i, one in enumerate(of)}
+        for name, of in by_system.items()
+    }
+    of = compare_granularities(by_system, earned)["none@auto"]
+    assert of["n"] == 4 and of["random"]["chosen"] == {"4": 0.5, "16": 0, "64": 0.5}
+
+
+def test_wordings_of_one_question_may_be_read_at_different_levels():
+    by_system = lines_of()
+    for one, each in zip(by_system["none@auto"], ([4, 16], [64, 64], [64, 4], [4, 4]), strict=True):
+        one["answer"]["levels_each"] = [[level] for level in each]
+    random = compared(by_system)["none@auto"]["random"]
+    assert random["chosen"] == {"4": 0.5, "16": 0.125, "64": 0.375}
+    rows = np.array([[0.5, 0.5, 0], [0, 0, 1], [0.5, 0, 0.5], [1, 0, 0]])
+    drawn = np.random.default_rng(0).permutation(rows)
+    expected = 1 - (drawn * RIGHT).sum(1).mean()
+    assert random["permuted"]["difference"]["value"] == pytest.approx(expected)
+    by_system["none@auto"][0]["answer"]["levels_each"] = [[4], [16, 64]]
+    assert "at several levels" in compared(by_system)["none@auto"]["random"]["reason"]
+
+
 def test_chance_that_cannot_be_told_says_why():
     by_system = lines_of()
     by_system["none@auto"][0]["answer"]["levels"] = [4, 64]
@@ -210,7 +257,7 @@ def test_a_router_is_compared_with_a_rule_without_any_forced_level():
 def test_without_another_way_or_a_common_question_there_is_no_comparison():
     by_system = lines_of()
     assert compared({"none@auto": by_system["none@auto"]}) == {}
-    assert compared({"none": by_system["none@auto"]} | by_system).keys() == {"none@auto"}
+    assert compared({"none": by_system["none@auto"], "guided@4": by_system["none@4"]}) == {}
     earned = earned_of(by_system) | {"none@16": {}}
     assert compare_granularities(by_system, earned) == {}
 

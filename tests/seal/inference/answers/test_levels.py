@@ -276,6 +276,7 @@ def test_an_answer_tells_the_levels_it_was_read_at_and_costs_what_it_costs_alone
         put = [replace(one.memory, question=text) for text in question.final_texts]
         if question.final_texts:
             assert answer.levels_each == [model.levels_of(memory) for memory in put]
+            assert answer.to_dict()["levels_each"] == list(map(list, answer.levels_each))
         assert answer.cost["answer_model"] == one.cost["answer_model"]
         assert answer.losses == pytest.approx(one.losses, abs=1e-5) and answer.texts == one.texts
         assert answer.to_dict().get("levels", []) == list(answer.levels)
