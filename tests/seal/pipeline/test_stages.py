@@ -15,6 +15,7 @@ from seal.pipeline.planner import PlannerConfig
 from seal.pipeline.stages import ShowSearchTell
 from seal.search.oracle import OracleLocator, always
 from seal.search.result import SearchResult
+from seal.text.letters import letter_question
 from seal.working_memory import MemoryTarget
 
 MUG, PART = Box(40, 60, 60, 76), Box(100, 100, 300, 300)
@@ -173,6 +174,27 @@ def test_visual_tokens_are_told_where_the_answer_model_counts_them_and_only_ther
     model.counts_visual_tokens = True
     (answer,) = stages(model)([Question(PICTURE, SKY)])
     assert answer.cost["answer_model"]["visual_tokens"] == 0
+
+
+def test_an_answer_tells_the_levels_of_the_prompt_it_came_from():
+    model = chat()
+    model.levels_of = lambda memory: (len(memory.question), *[7] * memory.num_crops)
+    worded = ("Day or night?", "Is it dark?")
+    model.scores_options = False  # so that letters are compared
+    free, lettered, several, crop = stages(model)(
+        [
+            Question(PICTURE, SKY),
+            Question(PICTURE, SKY, ("day", "night")),
+            Question(PICTURE, SKY, final_texts=worded),
+            Question(PICTURE, COLOR),
+        ]
+    )
+    assert free.levels == (len(SKY),)
+    assert lettered.levels == (len(letter_question(SKY, ("day", "night"), (0, 1))),)
+    assert several.levels_each == [(len(text),) for text in worded]
+    assert several.levels == several.levels_each[0]
+    assert crop.levels == (len(COLOR), *[7] * crop.memory.num_crops) and crop.memory.num_crops
+    assert crop.to_dict()["levels"] == list(crop.levels)
 
 
 def test_a_model_without_an_account_is_shared_among_the_questions():

@@ -265,7 +265,7 @@ def test_scores_that_are_not_finite_stop_the_choice():
 def test_an_answer_tells_the_levels_it_was_read_at_and_costs_what_it_costs_alone(model):
     questions = [
         Question(SQUARE, "Is the boat red?", ("red", "blue")),
-        Question(WIDE, "What is left of a mug on blue water?", max_new_tokens=3),
+        Question(WIDE, "What is left?", final_texts=("What is left of it?",), max_new_tokens=3),
         Question(None, "Is the boat red?", ("red", "blue")),
         Question(TALL, "Where?", final_texts=("Where is a mug?", "Where?"), max_new_tokens=3),
     ]
