@@ -143,6 +143,18 @@ class ChatDataset:
                 f"data.chat.token_policy={config.token_policy}: the resampler has no levels and "
                 "reads no tiles; set it to router"
             )
+        if config.image_projector == "short" and (rows != "one" or tiles is not None):
+            raise ValueError(
+                "data.chat.image_projector=short: the resampler has no levels and reads no tiles; "
+                "set it to policy"
+            )
+        if config.kept_policy is not None and (
+            rows != "granularity" or tiles is not None or not sizes.short
+        ):
+            raise ValueError(
+                f"data.chat.kept_policy={config.kept_policy} is of stage=granularity, and of a "
+                "model with a resampler and without tiles: set it to null"
+            )
         self.records = records
         self.tokenizer = tokenizer
         self.config = config

@@ -36,8 +36,9 @@ def indexed(make: Make, folder: Path, tokenizer: Tokenizer, workers: int) -> Mak
             [file_digest(path) for path in files if path.is_file()],
         ]
         if isinstance(data, ChatDataset):
-            tiles = data.tower.tiles
-            facts.append([data.rows, *data.levels, None if tiles is None else asdict(tiles)])
+            tiles, size = data.tower.tiles, data.tower.image_size
+            cut = None if tiles is None else [size, asdict(tiles)]
+            facts.append([data.rows, *data.levels, cut])
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
         path = folder / f"{records.folder.name}-{key}.npz"
         index = LengthIndex.read(path, key)

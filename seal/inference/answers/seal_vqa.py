@@ -49,6 +49,7 @@ def require_shown(config: VQAModelConfig, showing: Showing, model: str) -> None:
         levels=() if levels is None else levels.levels,
         router=config.router is not None,
         resampler=config.resampler is not None,
+        tiles=config.tiles is not None,
         model=model,
     )
 

@@ -59,12 +59,14 @@ class Showing:
                 f"({', '.join(TOKEN_POLICIES)}), not as {quoted(word)}"
             ) from error
 
-    def require(self, *, levels: Sequence[int], router: bool, resampler: bool, model: str) -> None:
+    def require(
+        self, *, levels: Sequence[int], router: bool, resampler: bool, tiles: bool, model: str
+    ) -> None:
         """Whether a model can show pictures so.
 
         Args:
             levels: it was trained for; none of a model without granularity.
-            router, resampler: whether it has them.
+            router, resampler: whether it has them; tiles: whether it cuts pictures into some.
             model: named in errors.
 
         Raises:
@@ -76,6 +78,11 @@ class Showing:
                 raise ValueError(
                     f"token_policy={self.token_policy} sends pictures through a resampler, which "
                     f"{model} has not: leave it out"
+                )
+            if tiles:
+                raise ValueError(
+                    f"token_policy={self.token_policy} sends pictures through a resampler, which "
+                    f"reads none of the tiles that {model} cuts them into: leave it out"
                 )
         elif not levels and self.granularity is not None:
             raise ValueError(

@@ -29,6 +29,7 @@ from seal.data.interchange import read_authors
 from seal.data.record_set import Record, RecordSet
 from seal.geometry import Box
 from seal.images import clip_pixels, context_crop, open_image, pad_to_square
+from seal.images.tiles import TilesConfig
 from seal.models.parts.pixels import normalized
 from seal.text.chat_template import choose_template
 from seal.text.conversation import conversation_text
@@ -149,6 +150,33 @@ def test_a_kept_policy_adds_its_own_row_to_those_at_levels(
     rng = np.random.default_rng(0)
     assert data.length(0, rng) > without.length(0, rng)
     assert data.length(1, rng) == without.length(1, rng)
+
+
+@pytest.mark.parametrize(
+    ("config", "model", "said"),
+    [
+        ({"image_projector": "short"}, {"rows": "granularity"}, "image_projector=short: the res"),
+        ({"image_projector": "short"}, {"tiles": TilesConfig()}, "image_projector=short: the res"),
+        ({"kept_policy": "consistent"}, {"rows": "router"}, "kept_policy=consistent is of stage="),
+        ({"kept_policy": "consistent"}, {"rows": "one"}, "kept_policy=consistent is of stage="),
+        (
+            {"kept_policy": "consistent"}, {"rows": "granularity", "tiles": TilesConfig()},
+            "without tiles: set it to null",
+        ),
+        (
+            {"kept_policy": "consistent"}, {"rows": "granularity", "sizes": VisualSizes(16, 0)},
+            "with a resampler",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_resampler_cannot_show_is_refused_before_a_record_is_read(
+    tmp_path: Path, tokenizer: Tokenizer,
+    config: dict[str, Any], model: dict[str, Any], said: str,
+) -> None:  # fmt: skip
+    records = write_set(tmp_path, [chat_record("r")])
+    model = {"sizes": VisualSizes(16, 2), "image_size": 28, "levels": (4, 16)} | model
+    with pytest.raises(ValueError, match=said):
+        ChatConfig(token_policy="router", **config).build(records, tokenizer, **model)
 
 
 @pytest.mark.parametrize("projector", ["long", "short"])

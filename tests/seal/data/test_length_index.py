@@ -99,9 +99,9 @@ def test_a_record_at_levels_is_as_long_as_all_of_its_rows(tmp_path: Path, rows: 
     write_set(tmp_path / "set", [chat_record("x", 2), text_record("y"), chat_record("z", 0)])
     tokenizer = tiny_tokenizer(tmp_path / "tokenizer")
 
-    def make(records: RecordSet, unpad: str = "tile") -> ChatDataset:
+    def make(records: RecordSet, unpad: str = "tile", size: int = 28) -> ChatDataset:
         return ChatConfig(token_policy="router").build(
-            records, tokenizer, image_size=28, sizes=VisualSizes(16, 0), rows=rows,
+            records, tokenizer, image_size=size, sizes=VisualSizes(16, 0), rows=rows,
             levels=(1, 2, 4, 8, 16), tiles=TilesConfig(unpad=unpad),
         )  # fmt: skip
 
@@ -114,4 +114,6 @@ def test_a_record_at_levels_is_as_long_as_all_of_its_rows(tmp_path: Path, rows: 
         assert told == int(batch.attention_mask.sum())
     released = indexed(partial(make, unpad="as_released"), tmp_path / "lengths", tokenizer, 0)
     assert released(records).index is not data.index
-    assert len(list((tmp_path / "lengths").iterdir())) == 2
+    larger = indexed(partial(make, size=56), tmp_path / "lengths", tokenizer, 0)
+    assert larger(records).index is not data.index  # a picture is cut on another grid
+    assert len(list((tmp_path / "lengths").iterdir())) == 3
