@@ -196,14 +196,13 @@ def _mixed(levels: Sequence[_Column], weights: np.ndarray) -> _Column:
 
     Rounded, so that a question that every level answers rightly is one that chance does too.
     """
-    weights = np.broadcast_to(weights, (len(levels[0].credit), len(levels))).T
+    weights = np.broadcast_to(weights, (len(levels[0].credit), len(levels))).T  # (levels, n)
+    credit = np.stack([of.credit for of in levels])
+    tokens = np.stack([of.tokens for of in levels])
     return _Column(
-        np.round(sum(weight * of.credit for of, weight in zip(levels, weights, strict=True)), 12),
+        np.round((weights * credit).sum(0), 12),
         # What was never drawn costs nothing, though nobody counted it.
-        sum(
-            np.where(weight > 0, weight * of.tokens, 0.0)
-            for of, weight in zip(levels, weights, strict=True)
-        ),
+        np.where(weights > 0, weights * tokens, 0.0).sum(0),
         np.full(len(levels[0].credit), np.nan),  # nobody spent them
     )
 
