@@ -62,6 +62,11 @@ class VQAModelConfig:
         require_prompt_style(self.prompt_style)
         if self.projector not in PROJECTORS:
             raise ValueError(f"projector={self.projector!r} is none of {', '.join(PROJECTORS)}")
+        if self.resampler is None and self.token_policy != "router":
+            raise ValueError(
+                f"token_policy={self.token_policy} sends pictures through a resampler, and there "
+                "is none: set it to router"
+            )
         if self.router is not None and self.granularity is None:
             raise ValueError(
                 "a router chooses among levels: set granularity.levels, or router=null"

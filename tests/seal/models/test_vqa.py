@@ -37,6 +37,12 @@ def test_a_stage_that_needs_levels_is_refused_to_a_model_without(stage):
     assert {*STAGES} == {*TRAINED, *LEVEL_STAGES}
 
 
+def test_a_policy_that_needs_a_resampler_is_refused_to_a_model_without():
+    with pytest.raises(ValueError, match=r"token_policy=consistent .* set it to router"):
+        VQAModelConfig(resampler=None, token_policy="consistent")
+    assert VQAModelConfig(resampler=None, token_policy="router").visual_sizes.short == 0
+
+
 def test_choosing_a_stage_forgets_the_one_before():
     model = vqa_model()
     model.set_trainable("instruct")

@@ -201,6 +201,7 @@ def avg_config() -> VQAModelConfig:
     return dataclasses.replace(
         config, llm=llm, resampler=None, projector="mlp2x_gelu", tiles=TilesConfig(),
         granularity=GranularityConfig(levels=[1, 4]), router=RouterConfig(text_tokens=2),
+        token_policy="router",
     )  # fmt: skip
 
 
