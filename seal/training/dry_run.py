@@ -10,7 +10,7 @@ from seal.data.sample_page import add_samples
 from seal.models.files.load import parameter_table
 from seal.models.fit.memory import GIB
 from seal.models.vlm import VLM
-from seal.models.vqa import VQAModel
+from seal.models.vqa import LEVEL_STAGES, VQAModel
 from seal.models.vsm import VSM
 from seal.pages.page import Page
 from seal.text.tokenize import load_tokenizer
@@ -41,6 +41,10 @@ def preview(run: VQARun | VSMRun) -> None:
         kind = run.stage if isinstance(run, VQARun) else "vsm"
         latents = model.config.visual_sizes.short if isinstance(model, VQAModel) else 0
         work = PAPER[kind].with_tokens(model.config.vision.num_tokens, latents)
+        if isinstance(model, VQAModel) and kind in LEVEL_STAGES and model.config.tiles is None:
+            granularity = model.config.granularity  # of SEAL's own records
+            assert granularity is not None
+            work = PAPER["instruct"].at_levels(granularity.levels, router=kind == "router")
         _print_tables(model, run, work)
         print(f"\nno batch is shown, for the data cannot be opened: {error}")
         return

@@ -48,6 +48,8 @@ def test_held_out_numbers_tell_the_loss_at_each_level_and_what_choices_are_worth
             if key.startswith("validation/")
         }
 
+    first = read_metrics(runs / "avg_granularity_smoke" / "metrics.jsonl")[1]
+    assert first["lr/vision_tower"] == 2 * first["lr"] > 0
     levels = held_out("avg_granularity_smoke")
     at = [levels[f"loss/at_{level}"] for level in (1, 2, 4, 8, 16)]
     assert levels["loss"] == pytest.approx(sum(at) / 5)

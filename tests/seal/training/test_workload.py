@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
+from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Visual
+from seal.data.collate import collate
+from seal.data.levels import feedback_rows, level_rows
 from seal.models.presets import vqa_preset, vsm_preset
+from seal.training.activations import Load
 from seal.training.throughput.lengths import VQA_KINDS, VSM_KINDS
 from seal.training.throughput.samples import Shown, extents_of, synthetic_mixture
-from seal.training.workload import PAPER
+from seal.training.workload import PAPER, Workload
 
 
 @pytest.mark.parametrize(("kind", "program"), [("instruct", "vqa"), ("vsm", "vsm")])
@@ -33,3 +40,24 @@ def test_a_tower_of_more_tokens_makes_longer_samples():
     resampled = PAPER["align_resampler"]
     assert resampled.with_tokens(576, 64).mean.positions == resampled.mean.positions + 32
     assert resampled.with_tokens(576, 64).longest == resampled.longest
+
+
+@pytest.mark.parametrize("router", [False, True])
+def test_records_at_levels_are_as_many_positions_as_their_rows_have(router):
+    """Of a record with two pictures and 9 words, 3 of which are learnt."""
+    levels = (1, 2, 4)
+    ids = torch.tensor([1, *[VISUAL_TOKEN] * 4, 5, *[VISUAL_TOKEN] * 4, *range(5, 12)])
+    labels = torch.full_like(ids, IGNORE_INDEX)
+    labels[-3:] = ids[-3:]
+    row = Row(ids, labels, tuple(Visual(n, long=True, length=4) for n in range(2)))
+    images = (torch.zeros(3, 4, 4), torch.ones(3, 4, 4))
+    if router:
+        rows, routed = feedback_rows(row, levels)
+        sample = Sample("x", rows, images, routed=routed)
+    else:
+        sample = Sample("x", level_rows(row, levels, np.random.default_rng(0)), images)
+    one = Load.of(collate([Sample("x", (row,), images)], pad_id=0))
+    plain = Workload(one, longest=one.positions, records=1, source="", tokens=(4, 0))
+    batch = collate([sample], pad_id=0)
+    told, found = plain.at_levels(levels, router=router).mean, Load.of(batch)
+    assert told == replace(found, positions=float(batch.attention_mask.sum()))
