@@ -67,7 +67,11 @@ class HFModel:
             if (index := getattr(config, name, None)) is not None:
                 return int(index)
         written = getattr(self.processor, "image_token", None)
-        return None if written is None else int(self.tokenizer.convert_tokens_to_ids(str(written)))
+        if written is None:
+            return None
+        found = self.tokenizer.convert_tokens_to_ids(str(written))
+        # A tokenizer that does not know it has another token for whatever it does not know.
+        return None if found is None or found == self.tokenizer.unk_token_id else int(found)
 
     @property
     def pad_id(self) -> int:
