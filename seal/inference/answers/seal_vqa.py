@@ -57,7 +57,6 @@ def require_shown(config: VQAModelConfig, showing: Showing, model: str) -> None:
 class NetworkAnswerModel:
     """An `AnswerModel` on a trained VQA LLM."""
 
-    names_missing = True  # taught to refuse, and to list what it lacks: what to search for
     counts_visual_tokens = True
 
     def __init__(
@@ -89,6 +88,9 @@ class NetworkAnswerModel:
         self.no_search_image = no_search_image
         self.max_batch = max_batch
         self.sizes = model.config.visual_sizes
+        # SEAL's were taught to refuse, and to list what they lack: what to search for. A model
+        # without a resampler, as AVG-LLaVA, answers whatever it is asked.
+        self.names_missing = model.config.resampler is not None
         self.account = Account()
         require_shown(model.config, self.showing, "the answer model")
         self._pictures = MemoryPictures(model)

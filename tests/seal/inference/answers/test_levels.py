@@ -255,6 +255,11 @@ def test_what_a_model_lacks_is_told_in_one_line_with_what_it_has(model):
         untrained.shown_as("consistent")
 
 
+def test_a_model_that_was_not_taught_to_refuse_is_asked_what_it_lacks(model):
+    taught = model.model.config.resampler is not None
+    assert Seal(model, None).planner.name == ("seal" if taught else "ask")
+
+
 def test_scores_that_are_not_finite_stop_the_choice():
     broken = network("working memory")
     torch.nn.init.constant_(broken.router.norm.weight, float("nan"))
@@ -276,6 +281,7 @@ def test_an_answer_tells_the_levels_it_was_read_at_and_costs_what_it_costs_alone
         put = [replace(one.memory, question=text) for text in question.final_texts]
         if question.final_texts:
             assert answer.levels_each == [model.levels_of(memory) for memory in put]
+        if len(question.final_texts) > 1:
             assert answer.to_dict()["levels_each"] == list(map(list, answer.levels_each))
         assert answer.cost["answer_model"] == one.cost["answer_model"]
         assert answer.losses == pytest.approx(one.losses, abs=1e-5) and answer.texts == one.texts
