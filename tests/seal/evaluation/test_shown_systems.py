@@ -263,3 +263,14 @@ def test_processes_share_out_a_run_and_read_the_same_levels(folders, tmp_path):
     one = asked(tmp_path / "one", 8, Shard())
     assert one == asked(tmp_path / "two", 1, Place(1, 2), Place(0, 2))
     assert any(answer["levels"] for answer in one["none@auto"].values())
+
+
+def test_a_protocols_rule_for_two_projectors_is_none_of_a_model_with_a_router(folders):
+    released = ProtocolConfig.named("as_released")
+    answers = load_answer_model(
+        folders / "levels", device="cpu", token_policy=released.token_policy,
+        no_search_image=released.no_search_image,
+    )  # fmt: skip
+    told = answers.settings()
+    assert (told["token_policy"], told["granularity"]) == ("router", "auto")
+    assert told["no_search_image"] == "padded"
