@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from seal.evaluation.granularity_speed.config import GranularitySpeedConfig
-from seal.evaluation.speed.models import make_tokenizer
+from seal.evaluation.speed.models import endless_model
 from seal.images import TilesConfig
-from seal.models.files.random_weights import random_model
 from seal.models.parts.router import RouterConfig
 from seal.models.presets import vqa_preset
 from seal.models.vqa import GranularityConfig, VQAModel, VQAModelConfig
@@ -44,7 +41,7 @@ def granular(sizes: VQAModelConfig) -> VQAModelConfig:
 def build_model(
     config: GranularitySpeedConfig, device: str, dtype: torch.dtype
 ) -> tuple[VQAModel, Tokenizer]:
-    """On its device; an answer ends at its limit, not before.
+    """See `endless_model`.
 
     Raises:
         ValueError: the preset has levels and no router.
@@ -54,10 +51,4 @@ def build_model(
         raise ValueError(f"size={config.size} has no router whose cost could be measured")
     if config.num_hidden_layers is not None:
         sizes.llm = replace(sizes.llm, num_hidden_layers=config.num_hidden_layers)
-    with tempfile.TemporaryDirectory() as folder:
-        tokenizer = make_tokenizer(sizes.llm.vocab_size, Path(folder) / "tokenizer", ())
-    model = random_model(sizes, seed=config.seed, dtype=dtype, device=device)
-    assert isinstance(model, VQAModel)
-    with torch.no_grad():
-        model.llm.lm_head.weight[tokenizer.eos_id] = 0
-    return model, tokenizer
+    return endless_model(sizes, seed=config.seed, dtype=dtype, device=device)

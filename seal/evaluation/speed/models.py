@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from seal.evaluation.speed.config import SpeedConfig
 from seal.evaluation.speed.script import OPTIONS, PLACE, QUESTION, TARGETS
 from seal.files.fingerprint import TRAINING_FILE
 from seal.inference.guides.seal_vsm import sentence_ends
 from seal.models.files.model_config import CONFIG_FILE
-from seal.models.files.random_weights import write_random_model
+from seal.models.files.random_weights import random_model, write_random_model
 from seal.models.presets import NUM_ADDED_TOKENS, vqa_preset, vsm_preset
+from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.text.conversation import VQA, VSM
 from seal.text.prompts import cue_prefix, cue_question, focus_sentence, locate_question, refusal
 from seal.text.tokenize import Tokenizer
@@ -66,6 +68,19 @@ def make_models(config: SpeedConfig, device: str) -> None:
             vsm_folder, vsm, added.folder, seed=config.seed,
             never={added.eos_id} | sentence_ends(added), device=device,
         )  # fmt: skip
+
+
+def endless_model(
+    sizes: VQAModelConfig, *, seed: int, dtype: torch.dtype, device: str
+) -> tuple[VQAModel, Tokenizer]:
+    """A VQA LLM of random weights on its device; an answer ends at its limit, not before."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = make_tokenizer(sizes.llm.vocab_size, Path(folder) / "tokenizer", ())
+    model = random_model(sizes, seed=seed, dtype=dtype, device=device)
+    assert isinstance(model, VQAModel)
+    with torch.no_grad():
+        model.llm.lm_head.weight[tokenizer.eos_id] = 0
+    return model, tokenizer
 
 
 def make_tokenizer(pieces: int, folder: Path, added: tuple[str, ...]) -> Tokenizer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from seal.endpoint.address import is_endpoint
-from seal.evaluation.speed.models import make_tokenizer
+from seal.evaluation.speed.models import endless_model
 from seal.evaluation.vicrop_speed.config import SEAL, ViCropSpeedConfig
 from seal.inference.answers.hf import HFAnswerModel
 from seal.inference.answers.protocol import AnswerModel
@@ -23,9 +22,7 @@ from seal.inference.hf.pixels import PixelBudget
 from seal.inference.hf.processor import load_processor
 from seal.inference.model_kinds import model_kind
 from seal.models.files.model_config import CONFIG_FILE
-from seal.models.files.random_weights import random_model
 from seal.models.presets import vqa_preset
-from seal.models.vqa import VQAModel
 
 
 def build_answer_model(config: ViCropSpeedConfig) -> AnswerModel:
@@ -84,10 +81,5 @@ def _seal(config: ViCropSpeedConfig, device: str, dtype: torch.dtype) -> Network
     sizes = vqa_preset(config.size)
     if config.num_hidden_layers is not None:
         sizes.llm = replace(sizes.llm, num_hidden_layers=config.num_hidden_layers)
-    with tempfile.TemporaryDirectory() as folder:
-        tokenizer = make_tokenizer(sizes.llm.vocab_size, Path(folder) / "tokenizer", ())
-    model = random_model(sizes, seed=config.seed, dtype=dtype, device=device)
-    assert isinstance(model, VQAModel)
-    with torch.no_grad():  # an answer ends at its limit, not before
-        model.llm.lm_head.weight[tokenizer.eos_id] = 0
+    model, tokenizer = endless_model(sizes, seed=config.seed, dtype=dtype, device=device)
     return NetworkAnswerModel(model, tokenizer, max_batch=config.batch)
