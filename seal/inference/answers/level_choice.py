@@ -17,6 +17,7 @@ from seal.models.vlm import VisualTokens
 from seal.working_memory import VisualWorkingMemory
 
 KEPT_CHOICES = 4096  # whether a prompt fits is asked before it is read
+MEMORIES_A_TIME = 16  # whose pixels and features are held together
 _Key: TypeAlias = tuple[Any, ...]
 
 
@@ -37,13 +38,13 @@ class LevelChoice:
     def of(self, memories: Sequence[VisualWorkingMemory]) -> list[tuple[int, ...]]:
         """Of each memory, the level of the whole image and of each crop; () without an image."""
         found = {_key(memory): self._remembered(memory) for memory in memories}
-        new = {_key(m): m for m in memories if found[_key(m)] is None}
-        for (key, memory), levels in zip(
-            new.items(), self._choose(list(new.values())), strict=True
-        ):
-            assert memory.image is not None
-            found[key] = levels
-            self._known[key] = ref(memory.image), levels
+        new = list({_key(m): m for m in memories if found[_key(m)] is None}.values())
+        for start in range(0, len(new), MEMORIES_A_TIME):
+            part = new[start : start + MEMORIES_A_TIME]
+            for memory, levels in zip(part, self._choose(part), strict=True):
+                assert memory.image is not None
+                found[_key(memory)] = levels
+                self._known[_key(memory)] = ref(memory.image), levels
         while len(self._known) > KEPT_CHOICES:
             self._known.popitem(last=False)
         return [found[_key(memory)] or () for memory in memories]

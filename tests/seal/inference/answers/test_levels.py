@@ -204,6 +204,7 @@ def test_the_tower_sees_a_picture_once_while_its_image_is_known(model, monkeypat
 
 def test_many_questions_about_more_pictures_than_are_kept_are_still_answered(model, monkeypatch):
     monkeypatch.setattr("seal.inference.answers.memory_pictures.KEPT_TILES", 2)
+    monkeypatch.setattr("seal.inference.answers.level_choice.MEMORIES_A_TIME", 3)
     memories = list(MEMORIES.values())
     few = alone(model).generate(memories, max_new_tokens=3)
     monkeypatch.undo()
@@ -253,6 +254,11 @@ def test_what_a_model_lacks_is_told_in_one_line_with_what_it_has(model):
             untrained.shown_as(word)
     with pytest.raises(ValueError, match="sends pictures through a resampler"):
         untrained.shown_as("consistent")
+    tiled = NetworkAnswerModel(
+        levelled_vqa_model(tiles=TilesConfig(), resampler=True), tokenizer()
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="reads none of the tiles that the answer model cuts"):
+        tiled.shown_as("consistent")
 
 
 def test_a_model_that_was_not_taught_to_refuse_is_asked_what_it_lacks(model):
