@@ -69,10 +69,10 @@ class Tiling:
     unpad:
         "tile": the kept rows and columns are found once, among the tokens of the finest level, and
         a pooled token is kept where it holds any of them. So a level changes how finely a part of
-        the picture is read and never which part; finer levels never take fewer tokens. At the
-        finest level that is LLaVA-NeXT's rule, which leaves as many tokens away on both sides and
-        may cut a token that is padding for the most part; a picture too flat for a whole token
-        keeps the middle one (two where their number is even), in which it lies.
+        the picture is read and never which part; a level that divides each token of another never
+        takes fewer. At the finest level that is LLaVA-NeXT's rule, which leaves as many tokens away
+        on both sides and may cut a token that is padding for the most part; a picture too flat for
+        a whole token keeps the middle one (two where their number is even), in which it lies.
         "as_released": AVG-LLaVA compares the picture's aspect with that of the pooled grid, which
         is twice as high as it should be at half and an eighth of the tokens: real rows are lost
         there, and very flat pictures keep none. The released weights were trained so.

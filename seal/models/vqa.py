@@ -139,11 +139,21 @@ class VQAModel(VLM):
 
     def add_levels(self, config: VQAModelConfig) -> None:
         """Take the levels and the router of `config`; a router that is new is drawn from torch's
-        generator."""
+        generator.
+
+        Raises:
+            ValueError: the model has a router, which chooses among other levels.
+        """
+        levels = [] if config.granularity is None else config.granularity.levels
+        if self.router is not None and [*self.router.levels] != levels:
+            raise ValueError(
+                f"granularity.levels={levels}, but the model's router chooses among "
+                f"{[*self.router.levels]}: leave granularity out, or start from the model as it "
+                "was before its router was trained"
+            )
         self.config.granularity, self.config.router = config.granularity, config.router
         if config.granularity is None:
             return
-        levels = config.granularity.levels
         self.levels |= {*levels}
         if config.router is not None and self.router is None:
             router = Router(config.router, levels, self.config.llm.hidden_size)
@@ -167,6 +177,13 @@ class VQAModel(VLM):
         }
         if lacking.get(stage):
             raise ValueError(f"stage={stage} needs a model with {lacking[stage]}")
+        if stage == "router" and self.router is not None and len(self.router.levels) == 2:
+            # The last norm of two numbers is +1 and -1, whatever they are: no gradient passes it.
+            raise ValueError(
+                f"stage=router cannot teach a router of the two levels {[*self.router.levels]}, "
+                "whose normalized scores only tell which is larger: name three or more "
+                "(granularity.levels)"
+            )
         self.requires_grad_(False)
         self.trains_tower, self.trains_router = vision_tower, stage == "router"
         if vision_tower:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from mixed_batches import vqa_model, vqa_sample
+from mixed_batches import level_model, vqa_model, vqa_sample
 
 from seal.data.collate import collate
 from seal.losses.vqa import VQALoss
-from seal.models.vqa import LEVEL_STAGES, STAGES, VQAModelConfig
+from seal.models.vqa import LEVEL_STAGES, STAGES, GranularityConfig, VQAModelConfig
 
 TRAINED = {
     "align_linear": ["image_projector."],
@@ -41,6 +43,23 @@ def test_a_policy_that_needs_a_resampler_is_refused_to_a_model_without():
     with pytest.raises(ValueError, match=r"token_policy=consistent .* set it to router"):
         VQAModelConfig(resampler=None, token_policy="consistent")
     assert VQAModelConfig(resampler=None, token_policy="router").visual_sizes.short == 0
+
+
+def test_a_router_keeps_the_levels_that_it_chooses_among():
+    model = level_model("granularity")
+    model.add_levels(model.config)
+    levels = GranularityConfig(levels=[1, 4])
+    with pytest.raises(ValueError, match=r"levels=\[1, 4\], but .* among \[1, 2, 4\]: leave"):
+        model.add_levels(replace(model.config, granularity=levels))
+    assert model.config.granularity.levels == [1, 2, 4]
+
+
+def test_a_router_of_two_levels_which_its_last_norm_cuts_off_is_not_trained():
+    config = level_model("granularity").config
+    model = replace(config, granularity=GranularityConfig(levels=[1, 4])).build()
+    model.set_trainable("granularity")
+    with pytest.raises(ValueError, match=r"router of the two levels \[1, 4\].* three or more"):
+        model.set_trainable("router")
 
 
 def test_choosing_a_stage_forgets_the_one_before():
