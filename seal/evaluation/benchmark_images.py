@@ -31,7 +31,7 @@ class BenchmarkImages(Protocol):
         ...
 
     def digest(self, name: str) -> str:
-        """SHA-256 of the picture's bytes; "none" where there are none."""
+        """SHA-256 of the picture's bytes; "none" where there are none, or none can be made."""
         ...
 
 
@@ -71,4 +71,9 @@ class BytesImages:
             raise UnreadableImageError(f"{self.origin}, picture {name}: {error}") from error
 
     def digest(self, name: str) -> str:
-        return hashlib.sha256(self._read[name]()).hexdigest() if self.has(name) else "none"
+        if not self.has(name):
+            return "none"
+        try:
+            return hashlib.sha256(self._read[name]()).hexdigest()
+        except UnreadableImageError:  # made of a damaged picture; `open` says so, to its questions
+            return "none"

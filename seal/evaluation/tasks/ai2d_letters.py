@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,13 @@ def _write(
     x0, y0, x1, y1 = edges
     middle = (round((x0 + x1) / 2), round((y0 + y1) / 2))
     for size in _SIZES:
-        font = ImageFont.load_default(size)
+        font = _font(size)
         left, top, right, bottom = draw.textbbox(middle, letter, font=font, anchor="mm")
         if x0 < left and right < x1 and y0 < top and bottom < y1:
             break
     draw.text(middle, letter, fill="black", font=font, anchor="mm")
+
+
+@cache  # a size is tried for every letter, and takes longer to load than to write with
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

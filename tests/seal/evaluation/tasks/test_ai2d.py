@@ -13,6 +13,7 @@ from PIL import Image
 
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.sources.rows import ListedRows
+from seal.images.files import UnreadableImageError
 
 SPEC = task_named("ai2d")
 BOXES = {"T0": [[4, 6], [44, 26]], "T1": [[60, 50], [110, 90]]}
@@ -132,3 +133,13 @@ def test_letters_that_cannot_be_placed_name_the_annotation(tmp_path, text):
     (where / "annotations" / "7.png.json").unlink()
     with pytest.raises(ValueError, match=r"annotations/7\.png\.json does not exist"):
         task.images.open(image or "")
+
+
+def test_a_damaged_diagram_is_an_error_of_its_questions_alone(tmp_path):
+    where = folder(tmp_path)
+    task = SPEC.task(str(where))
+    (where / "images" / "7.png").write_bytes(b"no picture")
+    for one in task.questions():
+        assert isinstance(task.images.digest(one.image or ""), str)
+        with pytest.raises(UnreadableImageError, match=r"7\.png"):
+            task.images.open(one.image or "")
