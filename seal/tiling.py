@@ -52,9 +52,10 @@ def standard_levels(side: int) -> tuple[int, ...]:
         ValueError: the side is no multiple of 4.
     """
     if side < 1 or side % 4:
+        able = ", ".join(map(str, possible_levels(side)))
         raise ValueError(
             f"a tile of {side} x {side} tokens has no five levels: its side must be a multiple of "
-            "4; name levels that divide it instead"
+            f"4; name levels that divide it instead (granularity.levels): {able}"
         )
     return tuple(side * side // pooled for pooled in (16, 8, 4, 2, 1))
 

@@ -36,7 +36,7 @@ def test_possible_levels_are_those_that_divide_and_no_others():
 
 def test_a_side_without_five_levels_is_refused():
     for side in (0, 6, 7):
-        with pytest.raises(ValueError, match="multiple of 4"):
+        with pytest.raises(ValueError, match=r"multiple of 4; .*granularity.levels\)"):
             standard_levels(side)
 
 
