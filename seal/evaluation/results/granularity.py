@@ -3,7 +3,7 @@
 A random router that draws every question's level from the router's own choices knows neither image
 nor question. Its credit needs no draw: it is the mean of what each level earned on the question,
 weighted by how often the router chose it. Where pictures are of several sizes, the same levels on
-other pictures cost more or less; then it draws the finest or the coarsest level so much more often
+other pictures cost more or less; then it draws the dearest or the cheapest level so much more often
 that it reads as many visual tokens, on the average, as the router does.
 """
 
@@ -180,12 +180,15 @@ def _shares(chosen: Sequence[Sequence[tuple[int, ...]]], levels: Sequence[int]) 
 
 
 def _of_equal_cost(shares: np.ndarray, levels: Sequence[_Column], own: _Column) -> np.ndarray:
-    """The shares, moved towards the finest level, or the coarsest, until they cost what the system
+    """The shares, moved towards the dearest level, or the cheapest, until they cost what the system
     costs on the average; as they are where nobody counted tokens."""
     costs, goal = np.array([of.tokens.mean() for of in levels]), own.tokens.mean()
+    if not np.isfinite(costs).all() or not np.isfinite(goal):
+        return shares
     cost = shares @ costs
-    end = -1 if goal > cost else 0
-    if not np.isfinite(costs).all() or not np.isfinite(goal) or costs[end] == cost:
+    # Mostly the finest and the coarsest; as released, some levels of a long picture lose rows.
+    end = int(costs.argmax() if goal > cost else costs.argmin())
+    if costs[end] == cost:
         return shares
     moved = min(1.0, max(0.0, float((goal - cost) / (costs[end] - cost))))
     return np.asarray((1 - moved) * shares + moved * np.eye(len(shares))[end])
@@ -208,8 +211,12 @@ def _mixed(levels: Sequence[_Column], weights: np.ndarray) -> _Column:
 
 
 def _best(levels: Sequence[_Column]) -> _Column:
-    """The coarsest of the levels that earn most, question by question."""
-    best = np.stack([of.credit for of in levels]).argmax(0)
+    """The cheapest of the levels that earn most, question by question; where nobody counted
+    tokens, the coarsest of them."""
+    credit = np.stack([of.credit for of in levels])
+    tokens = np.stack([of.tokens for of in levels])
+    costs = np.where(np.isnan(tokens).any(0), np.arange(len(levels))[:, None], tokens)
+    best = np.where(credit == credit.max(0), costs, np.inf).argmin(0)
     return _mixed(levels, np.eye(len(levels))[best])
 
 

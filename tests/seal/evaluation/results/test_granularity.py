@@ -117,6 +117,22 @@ def test_pictures_of_several_sizes_cost_chance_what_they_cost_the_router(chosen,
     assert systems[RANDOM]["credit"]["value"] == pytest.approx(credit)
 
 
+def test_a_finer_level_may_be_the_cheaper_one():
+    """As released, of a long picture: at some levels its rows are cut away."""
+    by_system = lines_of(((1, 1, 1), (1, 1, 0), (0, 1, 1), (0, 1, 0)), (4, 64, 4, 4))
+    cost = {4: 40, 16: 20, 64: 100}
+    for of in by_system.values():
+        for one in of:
+            spent = one["answer"]["cost"]["answer_model"]
+            spent["visual_tokens"] = cost[one["answer"]["levels"][0]]
+    by_system["none@auto"][0]["answer"]["cost"]["answer_model"]["visual_tokens"] = 0
+    of = compared(by_system)["none@auto"]
+    assert value(of["systems"][HINDSIGHT]["visual_tokens"]) == 20
+    spent = (0 + 100 + 40 + 40) / 4
+    assert value(of["systems"][RANDOM]["visual_tokens"]) == spent
+    assert of["random"]["shares"]["16"] > 0  # towards the cheapest
+
+
 def test_one_shuffle_keeps_the_levels_and_is_seeded():
     rng = np.random.default_rng(5)
     right = rng.random((40, 3)) < (0.3, 0.5, 0.8)
