@@ -87,6 +87,7 @@ def _samples(
             sizes=sizes.visual_sizes,
             background=sizes.vision.normalization.background,
             prompt_style=sizes.prompt_style,
+            tiles=sizes.tiles,
         )
         return [chat[index] for index in drawn], tokenizer
     if config.kind == "vqa":

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,15 @@ import pytest
 from record_sets import HEIGHT, WIDTH, chat_record, search_record, text_record, write_set
 
 from seal.building.records.preview import PreviewConfig, write_preview
+from seal.data.chat import ChatConfig
 from seal.data.masks import mask_to_rle
 from seal.data.record_set import Expression
 from seal.geometry import Box
+from seal.images.tiles import TilesConfig, choose_grid
+from seal.models.files.load import read_config
+from seal.models.files.model_config import config_to_dict
+from seal.models.files.save import write_json
+from seal.models.vqa import VQAModelConfig
 from seal.version import PACKAGE
 
 MINIATURE = PACKAGE / "miniature" / "assets"
@@ -60,6 +68,21 @@ def test_a_model_folder_gives_tokenizer_and_sizes(tmp_path: Path) -> None:
         page(tmp_path, model_folder=str(MINIATURE / "vsm_base"), kind="vqa")
     with pytest.raises(ValueError, match="is not a model folder"):
         page(tmp_path, model_folder=str(tmp_path))
+
+
+def test_a_model_that_reads_tiles_is_shown_them(tmp_path: Path) -> None:
+    write_set(tmp_path / "set", [chat_record("a")])
+    config = read_config(MINIATURE / "vqa_base")
+    assert isinstance(config, VQAModelConfig)
+    model = tmp_path / "model"
+    shutil.copytree(MINIATURE / "vqa_base", model, ignore=lambda _, names: {"model.safetensors"})
+    write_json(model / "config.json", config_to_dict(replace(config, tiles=TilesConfig())))
+    chat = ChatConfig(token_policy="router")
+    text = page(tmp_path, model_folder=str(model), chat=chat)
+    columns, rows = choose_grid(WIDTH, HEIGHT, config.vision.image_size, TilesConfig().grids)
+    assert text.count("data:image/png") == 1 + columns * rows
+    with pytest.raises(ValueError, match=r"token_policy=.* reads no tiles; set it to router"):
+        page(tmp_path, model_folder=str(model))
 
 
 @pytest.mark.parametrize(
