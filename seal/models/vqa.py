@@ -67,6 +67,11 @@ class VQAModelConfig:
                 f"token_policy={self.token_policy} sends pictures through a resampler, and there "
                 "is none: set it to router"
             )
+        if self.tiles is not None and self.token_policy != "router":
+            raise ValueError(
+                f"token_policy={self.token_policy} sends pictures through a resampler, which reads "
+                "no tiles: set it to router, or tiles=null"
+            )
         if self.router is not None and self.granularity is None:
             raise ValueError(
                 "a router chooses among levels: set granularity.levels, or router=null"
@@ -77,8 +82,11 @@ class VQAModelConfig:
                 raise ValueError(
                     f"granularity.levels={levels} must end with {finest}, all tokens of the tower"
                 )
-            for level in levels:
-                level_grid(level, self.vision.grid_size)
+            try:
+                for level in levels:
+                    level_grid(level, self.vision.grid_size)
+            except ValueError as error:
+                raise ValueError(f"granularity.levels={levels}: {error}") from error
 
     @property
     def visual_sizes(self) -> VisualSizes:

@@ -9,7 +9,9 @@ import torch
 from mixed_batches import level_model, vqa_model, vqa_sample
 
 from seal.data.collate import collate
+from seal.images.tiles import TilesConfig
 from seal.losses.vqa import VQALoss
+from seal.models.parts.vision import VisionConfig
 from seal.models.vqa import LEVEL_STAGES, STAGES, GranularityConfig, VQAModelConfig
 
 TRAINED = {
@@ -43,6 +45,15 @@ def test_a_policy_that_needs_a_resampler_is_refused_to_a_model_without():
     with pytest.raises(ValueError, match=r"token_policy=consistent .* set it to router"):
         VQAModelConfig(resampler=None, token_policy="consistent")
     assert VQAModelConfig(resampler=None, token_policy="router").visual_sizes.short == 0
+    with pytest.raises(ValueError, match="reads no tiles: set it to router, or tiles=null"):
+        VQAModelConfig(tiles=TilesConfig())
+
+
+def test_a_level_that_is_none_is_told_by_its_key_with_those_that_there_are():
+    grid = VisionConfig().grid_size
+    levels = GranularityConfig(levels=[3, grid**2])
+    with pytest.raises(ValueError, match=rf"^granularity.levels=\[3, {grid**2}\]: 3 is no level"):
+        VQAModelConfig(granularity=levels)
 
 
 def test_a_router_keeps_the_levels_that_it_chooses_among():

@@ -76,7 +76,10 @@ def test_a_model_that_reads_tiles_is_shown_them(tmp_path: Path) -> None:
     assert isinstance(config, VQAModelConfig)
     model = tmp_path / "model"
     shutil.copytree(MINIATURE / "vqa_base", model, ignore=lambda _, names: {"model.safetensors"})
-    write_json(model / "config.json", config_to_dict(replace(config, tiles=TilesConfig())))
+    write_json(
+        model / "config.json",
+        config_to_dict(replace(config, tiles=TilesConfig(), token_policy="router")),
+    )
     chat = ChatConfig(token_policy="router")
     text = page(tmp_path, model_folder=str(model), chat=chat)
     columns, rows = choose_grid(WIDTH, HEIGHT, config.vision.image_size, TilesConfig().grids)
