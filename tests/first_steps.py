@@ -32,7 +32,7 @@ WAYS = [
     (2, True, 3, False, True),
 ]
 
-LEVEL_WAYS = [(8, False, 0, False, False), (1, True, 2, False, False), (4, True, 3, True, False)]
+LEVEL_WAYS = [(8, False, 0, False, False), (4, True, 2, False, False), (1, True, 3, True, False)]
 
 
 def first_step(

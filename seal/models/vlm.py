@@ -135,7 +135,9 @@ class VLM(nn.Module):
         unused += [] if len(batch.long_images) else [tokens.long]
         unused += [] if tokens.short is None or len(batch.short_images) else [tokens.short]
         for tensor in unused:
-            embeddings = embeddings + 0.0 * tensor.sum().to(embeddings.dtype)
+            # Scaled first: the gradient of a bare sum is one number spread over the tensor, which
+            # does not fit a parameter that ZeRO-3 has taken apart by then.
+            embeddings = embeddings + (0.0 * tensor).sum().to(embeddings.dtype)
         return embeddings
 
     def _table(self, batch: Batch, tokens: VisualTokens) -> Tensor:
