@@ -16,7 +16,7 @@ from seal.data.length_index import LengthIndex
 from seal.data.levels import feedback_rows, level_rows
 from seal.data.record_set import Record, RecordSet
 from seal.data.tower_input import TowerInput
-from seal.images import BACKGROUND, Color, context_box, context_crop, open_image
+from seal.images import BACKGROUND, Color, context_crop, open_image
 from seal.images.tiles import TilesConfig
 from seal.text.chat_template import choose_template
 from seal.text.conversation import PLAIN, conversation_row
@@ -224,14 +224,13 @@ class ChatDataset:
         """The record's pictures, the whole image first; their sizes are known unopened."""
         if record.image is None:
             return []
-        size = record.width, record.height
-        visuals = [self.tower.visual(0, size, long=image_long)]
-        for target in record.targets:
-            left, top, right, bottom = context_box(target.box, *size, self.config.crop_scale)
-            first = sum(visual.num_tiles for visual in visuals)
-            cut = max(right - left, 1), max(bottom - top, 1)  # an empty crop is told by the pixels
-            visuals.append(self.tower.visual(first, cut, long=objects_long))
-        return visuals
+        return self.tower.visuals(
+            (record.width, record.height),
+            [target.box for target in record.targets],
+            image_long=image_long,
+            objects_long=objects_long,
+            crop_scale=self.config.crop_scale,
+        )
 
     def _row(self, record: Record, policy: str) -> Row:
         config, num_crops = self.config, len(record.targets)

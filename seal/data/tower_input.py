@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from seal.batch import Visual
 from seal.data.levels import at_level
-from seal.images import BACKGROUND, Color, pad_to_square, resized_bytes
+from seal.geometry import Box
+from seal.images import BACKGROUND, Color, context_box, pad_to_square, resized_bytes
 from seal.images.tiles import TilesConfig, cut_into_tiles
 
 
@@ -34,6 +36,27 @@ class TowerInput:
         if pad:
             image, _ = pad_to_square(image, "center", self.background)
         return [picture(image, self.image_size)]
+
+    def visuals(
+        self,
+        size: tuple[int, int],
+        boxes: Iterable[Box],
+        *,
+        image_long: bool,
+        objects_long: bool,
+        crop_scale: float = 1.2,
+    ) -> list[Visual]:
+        """A whole picture of `size` and the crop around each box, whose pixels follow each other.
+
+        No pixel is needed. An empty crop counts as one pixel: cutting it tells what is wrong.
+        """
+        visuals = [self.visual(0, size, long=image_long)]
+        for box in boxes:
+            left, top, right, bottom = context_box(box, *size, crop_scale)
+            first = sum(visual.num_tiles for visual in visuals)
+            cut = max(right - left, 1), max(bottom - top, 1)
+            visuals.append(self.visual(first, cut, long=objects_long))
+        return visuals
 
     def visual(self, first: int, size: tuple[int, int], *, long: bool) -> Visual:
         """A picture of `size`, width and height, the pixels of which begin at image `first`."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from seal.batch import Visual
 from seal.data.tower_input import TowerInput
 from seal.geometry import Box
-from seal.images import black, context_box, context_crop, pad_to_square, tower_pixels
+from seal.images import black, context_crop, pad_to_square, tower_pixels
 from seal.models.vqa import VQAModel
 from seal.working_memory import VisualWorkingMemory
 
@@ -54,14 +54,9 @@ class MemoryPictures:
         """The whole image and each crop as they stand in a row, without any pixel."""
         if memory.image is None:
             return []
-        size = memory.image.size
-        visuals = [self.tower.visual(0, size, long=image_long)]
-        for box in _boxes(memory):
-            left, top, right, bottom = context_box(box, *size)
-            cut = max(right - left, 1), max(bottom - top, 1)  # an empty crop is told by the pixels
-            first = sum(visual.num_tiles for visual in visuals)
-            visuals.append(self.tower.visual(first, cut, long=objects_long))
-        return visuals
+        return self.tower.visuals(
+            memory.image.size, _boxes(memory), image_long=image_long, objects_long=objects_long
+        )
 
     def of(
         self, memory: VisualWorkingMemory, *, cut: bool = False, keep_crops: bool = False
