@@ -31,7 +31,12 @@ def question_kinds(
     keys = dict.fromkeys(key for question in questions for key in question.meta)
     ways: dict[str, Callable[[TaskQuestion], Iterable[str]]] = {
         SPLIT: lambda q: (split for split in splits_of(q) if split != OVERALL),
-        **{key: lambda q, key=key: _labels(q.meta.get(key)) for key in keys},  # type: ignore[misc]
+        **{
+            f"own {key}" if key in (SPLIT, GROUP, SIZE) else key: (
+                lambda q, key=key: _labels(q.meta.get(key))  # type: ignore[misc]
+            )
+            for key in keys
+        },
         GROUP: lambda q: (target.group for target in q.targets if target.group),
     }
     for name, way in ways.items():

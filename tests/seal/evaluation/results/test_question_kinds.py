@@ -37,6 +37,18 @@ def test_splits_labels_and_sizes_sort_and_ids_do_not():
     }
 
 
+def test_a_files_own_split_does_not_take_the_place_of_the_benchmarks():
+    def questions(split):
+        return [
+            TaskQuestion(str(i), "?", split="ab"[i % 2], meta={"split": split(i)}) for i in range(4)
+        ]
+
+    by_category = {"a": ["0", "2"], "b": ["1", "3"]}
+    assert kinds(questions(lambda i: "test")) == {"split": by_category}
+    found = kinds(questions(lambda i: "xy"[i // 2]))
+    assert found == {"split": by_category, "own split": {"x": ["0", "1"], "y": ["2", "3"]}}
+
+
 def test_groups_of_targets_sort_too():
     questions = [
         TaskQuestion(str(i), "?", targets=(AnnotatedTarget("mug", (), group),))
