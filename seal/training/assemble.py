@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,9 @@ def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
     if wanted is None:
         return stored
     there, here = flatten(asdict(stored)), flatten(asdict(wanted))
-    # Levels and a router can be added to a model that has none.
-    new = [part for part in ("granularity", "router") if there.get(part, "") is None]
+    # Levels and a router can be added to a model that has none, and stay where sizes name none.
+    parts = ("granularity", "router")
+    new = [part for part in parts if there.get(part, "") is None or here.get(part, "") is None]
     lacking = {key for key in {**here, **there} if key.split(".")[0] in new}
     other = [
         f"{key}: {there.get(key)} there, {here.get(key)} in the configuration"
@@ -120,7 +121,8 @@ def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
     ]
     if other:
         raise ValueError(f"init_from={init_from} has other sizes than model: {', '.join(other)}")
-    return wanted
+    kept = {part: getattr(stored, part) for part in new if here.get(part, "") is None}
+    return replace(wanted, **kept)
 
 
 def build_with_adapters(

@@ -16,15 +16,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from programs_here import ROOT, run_program
 from safetensors.torch import load_file, save_file
 from warm import run, start
 
+from seal.geometry import Box
+from seal.inference.load import load_answer_model
 from seal.models.files.load import load_model
 from seal.training import run as training
 from seal.training.checkpoint import read_weights
 from seal.training.engine import build_engine
 from seal.training.log import read_metrics
+from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +165,34 @@ def test_a_stage_starts_from_the_model_of_the_one_before(runs, capsys):
     other = ["model.llm.hidden_size=64", f"init_from={model}"]
     assert run_program("train/vqa", "experiment=vqa_instruct_smoke", *other, *options) == 2
     assert "llm.hidden_size: 32 there, 64 in the configuration" in capsys.readouterr().err
+
+
+def test_a_trained_model_takes_levels_then_a_router_and_keeps_its_own_rule(runs):
+    """SEAL's VQA LLM, with a resampler: what `@consistent` and `@router` compare."""
+    given = ["experiment=vqa_instruct_smoke", f"paths.runs={runs}", "data.chat.token_policy=router"]
+    given += ["train.num_steps=2", "train.validation_samples=4", "train.validate_every=1"]
+    levels = ["stage=granularity", "data.chat.kept_policy=paper_training", "run_name=levels"]
+    first = f"init_from={runs / 'vqa_instruct_smoke' / 'model'}"
+    assert run_program("train/vqa", *given, *levels, first) == 0
+    lines = read_metrics(runs / "levels" / "metrics.jsonl")
+    assert "validation/loss/at_policy" in lines[0] and "loss/ce_policy" in lines[1]
+    router = ["stage=router", "run_name=router"]
+    second = f"init_from={runs / 'levels' / 'model'}"
+    assert run_program("train/vqa", *given, *router, second) == 0
+    old, new = (load_model(runs / name / "model") for name in ("levels", "router"))
+    assert old.router is None and new.config.granularity == old.config.granularity
+    trained = new.state_dict()
+    assert all(torch.equal(trained[key], value) for key, value in old.state_dict().items())
+    model = load_answer_model(runs / "router" / "model", device="cpu")
+    image = Image.new("RGB", (60, 40), "red")
+    crops = (MemoryTarget("mug", (Box(4, 5, 20, 15),)),)
+    memory = VisualWorkingMemory("What is it?", image, crops)
+    asked = [(memory, ["red", "blue"])]
+    (chosen,) = model.shown_as("router").loglikelihood(asked)
+    by_rule = model.shown_as("consistent")
+    (kept,) = by_rule.loglikelihood(asked)
+    assert len(model.levels_of(memory)) == 2 and by_rule.levels_of(memory) == ()
+    assert chosen != kept
 
 
 def test_a_base_model_that_was_overwritten_is_refused_by_name(runs, tmp_path, capsys):
