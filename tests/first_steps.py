@@ -62,9 +62,29 @@ def first_step(
     return dict(zip(losses, values, strict=True)) | {"norm": norm}
 
 
+# Of two pictures, of one, of text alone, and of two again: on two processes side by side.
+UNEVEN = (8, 2, 0, 9)
+
+
+def uneven_step(world: World, name: str) -> dict[str, float]:
+    """Under ZeRO-3, where processes that call the parts of a model unequally often would hang."""
+    train = mixed_train(global_batch_size=len(UNEVEN), micro_batch_size=1, gradient_clipping=0.0)
+    engine = mixed_engine(world, name, train, stage=3)
+    samples = MixedSamples(name)
+    mine = UNEVEN[world.rank :: world.size]
+    batches = [collate([samples[index]], pad_id=0, pack=True) for index in mine]
+    losses, norm = optimizer_step(engine, batches, 0, seed=0)
+    values = world.mean(list(losses.values()))
+    engine.deepspeed.destroy()
+    return dict(zip(losses, values, strict=True)) | {"norm": norm}
+
+
 def all_ways(world: World) -> dict[str, dict[str, float]]:
+    uneven = {f"uneven {name}": uneven_step(world, name) for name in LEVELED}
     ways = dict.fromkeys(MODELS, WAYS) | dict.fromkeys(LEVELED, LEVEL_WAYS)
-    return {f"{name} {way}": first_step(world, name, *way) for name in ways for way in ways[name]}
+    return uneven | {
+        f"{name} {way}": first_step(world, name, *way) for name in ways for way in ways[name]
+    }
 
 
 def main(out: str) -> None:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seal.models.parts.picture_draws import PictureDraws
 from seal.models.parts.scaler import scale_tokens
 
 ATTENDS = ("tokens", "tiles")
@@ -58,7 +59,7 @@ class Router(nn.Module):
                 f"hidden_size={width}"
             )
         self.config, self.levels = config, tuple(levels)
-        self.layer = EncoderLayer(width, config.num_heads, config.dropout)
+        self.layer = EncoderLayer(width, config)
         inner, outer = nn.Linear(width, width), nn.Linear(width, len(self.levels))
         for part in (inner, outer):
             nn.init.kaiming_normal_(part.weight)
@@ -98,40 +99,23 @@ class Router(nn.Module):
             ],
             dim=1,
         )  # (T, positions, D)
-        read = self._attend(read, counts, keys)
+        read = self.layer(read, PictureDraws(counts, keys if self.training else None))
         votes = (self.token_scores(read) * self.voter).sum(1)  # (T, levels)
         means = torch.stack([own.mean(0) for own in votes.split(list(counts))])  # (P, levels)
         return RouterOutput(self.norm(means), means, picked)
-
-    def _attend(self, read: Tensor, counts: Sequence[int], keys: Sequence[int] | None) -> Tensor:
-        attended: Tensor
-        draws = self.training and self.config.dropout > 0
-        if self.config.attends == "tokens" and not draws:
-            attended = self.layer(read)
-            return attended
-        parts = []
-        for number, own in enumerate(read.split(list(counts))):
-            with torch.random.fork_rng(
-                [read.device] if read.is_cuda else [], enabled=draws and keys is not None
-            ):
-                if draws and keys is not None:
-                    torch.manual_seed(keys[number])
-                if self.config.attends == "tokens":
-                    parts.append(self.layer(own))
-                else:
-                    parts.append(self.layer(own.transpose(0, 1)).transpose(0, 1))
-        return torch.cat(parts)
 
 
 class EncoderLayer(nn.Module):
     """A post-norm transformer layer: attention, then a feed-forward of the layer's own width.
 
-    torch's own reads weights of its parts without calling them, which ZeRO-3 has taken apart.
+    torch's own reads weights of its parts without calling them, which ZeRO-3 has taken apart. For
+    its sake each part is called once, however many pictures there are: a call gathers its weights,
+    and processes whose pictures are more would wait for the others.
     """
 
-    def __init__(self, width: int, num_heads: int, dropout: float) -> None:
+    def __init__(self, width: int, config: RouterConfig) -> None:
         super().__init__()
-        self.num_heads, self.dropout = num_heads, dropout
+        self.config = config
         self.in_proj = nn.Linear(width, 3 * width)
         nn.init.xavier_uniform_(self.in_proj.weight)
         self.out_proj = nn.Linear(width, width)
@@ -142,19 +126,40 @@ class EncoderLayer(nn.Module):
         self.linear2 = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D); positions of one row attend to one another."""
-        heads = (t.unflatten(-1, (self.num_heads, -1)) for t in self.in_proj(x).chunk(3, dim=-1))
-        query, key, value = (t.transpose(1, 2) for t in heads)  # (B, heads, L, head size)
-        attended = F.scaled_dot_product_attention(
-            query, key, value, dropout_p=self.dropout if self.training else 0.0
+    def forward(self, x: Tensor, draws: PictureDraws) -> Tensor:
+        """(T, L, D) of all pictures' tiles; who attends to whom, `RouterConfig.attends` says."""
+        heads = (
+            t.unflatten(-1, (self.config.num_heads, -1)) for t in self.in_proj(x).chunk(3, dim=-1)
         )
-        x = self.norm1(x + self._drop(self.out_proj(attended.transpose(1, 2).flatten(2))))
-        inner = self._drop(F.relu(self.linear1(x)))
-        return self.norm2(x + self._drop(self.linear2(inner)))
+        query, key, value = (t.transpose(1, 2) for t in heads)  # (T, heads, L, head size)
+        if self.config.attends == "tiles" or self._draws:
+            attended = draws.each(self._attention, query, key, value)
+        else:
+            attended = self._attention(query, key, value)
+        attended = attended.transpose(1, 2).flatten(2)  # (T, L, D)
+        x = self.norm1(x + self._drop(self.out_proj(attended), draws))
+        inner = self._drop(F.relu(self.linear1(x)), draws)
+        return self.norm2(x + self._drop(self.linear2(inner), draws))
 
-    def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+    @property
+    def _draws(self) -> bool:
+        return self.training and self.config.dropout > 0
+
+    def _attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Of one picture, or of many where each tile is its own: (tiles, heads, L, size)."""
+        dropout = self.config.dropout if self._draws else 0.0
+        if self.config.attends == "tokens":
+            return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        query, key, value = (
+            t.transpose(0, 2) for t in (query, key, value)
+        )  # (L, heads, tiles, ..)
+        attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        return attended.transpose(0, 2)
+
+    def _drop(self, x: Tensor, draws: PictureDraws) -> Tensor:
+        if not self._draws:
+            return x
+        return draws.each(lambda own: F.dropout(own, self.config.dropout), x)
 
 
 def _indices(numbers: Sequence[int], device: torch.device) -> Tensor:

@@ -73,6 +73,8 @@ def test_two_machines_take_the_same_step_however_it_is_cut_and_laid_out(world, t
     run_together(2, *command, log=tmp_path / "log", machines=2)
     alone = first_steps.all_ways(world)
     two = json.loads((tmp_path / "two.json").read_text())
+    for name in LEVELED:
+        assert two[f"uneven {name}"] == pytest.approx(alone[f"uneven {name}"], rel=1e-5)
     for name in MODELS | LEVELED:
         (first, *_) = (alone[key] for key in alone if key.startswith(name))
         for found in (alone, two):
