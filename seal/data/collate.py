@@ -35,7 +35,7 @@ def collate(
 
     Args:
         pack: lay the conversations one behind the other; those of one sample become a tree whose
-            trunk is what they begin with, up to the end of the image. Every position must be
+            trunk is what they begin with (`seal.data.layout.trunk_length`). Every position must be
             attended.
     """
     if side not in SIDES or positions not in POSITION_RULES:
