@@ -32,7 +32,9 @@ class GranularityConfig:
 
     def __post_init__(self) -> None:
         if len(self.levels) < 2 or self.levels != sorted({*self.levels}):
-            raise ValueError(f"levels={self.levels} must be two or more, each once, coarse to fine")
+            raise ValueError(
+                f"granularity.levels={self.levels} must be two or more, each once, coarse to fine"
+            )
 
     @classmethod
     def standard(cls, vision: VisionConfig) -> GranularityConfig:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seal.models.files.model_config import config_to_dict
+from seal.models.files.model_config import config_to_dict, typed
 from seal.models.files.shards import StoredTensor
 from seal.models.parts.vision import VisionConfig
 from seal.models.vlm import LlmConfig
@@ -33,7 +33,7 @@ def vocabulary_of(folder: Path, stored: Mapping[str, StoredTensor]) -> int:
     Raises:
         ValueError: there are no word embeddings, or not as many rows in them as in the LM head.
     """
-    rows = {key: stored[key].shape[0] for key in (_EMBEDDINGS, _HEAD) if key in stored}
+    rows = {key: sum(stored[key].shape[:1]) for key in (_EMBEDDINGS, _HEAD) if key in stored}
     if len(rows) < 2:
         lacks = _HEAD if _EMBEDDINGS in rows else _EMBEDDINGS
         raise ValueError(f"{folder} has no {lacks}: not a checkpoint of a language model")
@@ -48,7 +48,7 @@ def llama_of(content: Mapping[str, Any], vocab_size: int) -> LlmConfig:
     """The sizes that config.json tells.
 
     Raises:
-        ValueError: it tells of another kind of LLaMA.
+        ValueError: it tells of another kind of LLaMA, or a size is no number.
         KeyError: it lacks a size.
     """
     heads = content.get("num_attention_heads")
@@ -63,7 +63,9 @@ def llama_of(content: Mapping[str, Any], vocab_size: int) -> LlmConfig:
     for key in _REQUIRED:
         content[key]
     told = {key: content[key] for key in _SIZES if key in content}
-    return LlmConfig(**{"max_position_embeddings": 2048, **told, "vocab_size": vocab_size})
+    sizes = {"max_position_embeddings": 2048, **told, "vocab_size": vocab_size}
+    llm: LlmConfig = typed(LlmConfig, sizes, "")
+    return llm
 
 
 def shared_settings(config: VQAModelConfig | VSMModelConfig) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from dataclasses import replace
 from math import isqrt
 from typing import Any
 
@@ -51,31 +52,40 @@ def read_llava(
         raise ValueError(
             f"mm_projector_type={quoted(projector)} is none of {', '.join(PROJECTORS)}"
         )
+    if content.get("mm_use_im_start_end"):
+        raise ValueError(
+            "mm_use_im_start_end is true: its pictures stand between two marks, which are not "
+            "written here"
+        )
     vision = _vision(content, stored)
     levels = None
     if _VOTER in stored or content.get("vis_token_granularity") is not None:
         levels = _levels(content["vis_token_granularity"])
-    router = None
-    if _VOTER in stored:
-        told = stored[_VOTER].shape[:1]  # a weight a token, the words behind the pictures'
-        others = sum(told) - sum(levels or ())
-        router = RouterConfig(text_tokens=_number(content, "filtered_text_num", others), **_ROUTER)
-    elif content.get("router_select"):
+    if _VOTER not in stored and content.get("router_select"):
         raise ValueError(
             f"router_select is true, but the file holds no {_VOTER}: take the whole model "
             "(zhibinlan/AVG-LLaVA), or set router_select to false and train a router "
             "(experiment=avg_router_7b)"
         )
-    return VQAModelConfig(
+    config = VQAModelConfig(
         llm=llm,
         vision=vision,
         resampler=None,
         projector=projector,
         tiles=_tiles(content, vision.image_size, levels is not None),
         granularity=None if levels is None else GranularityConfig(levels=levels),
-        router=router,
         token_policy="router",
     )
+    if _VOTER not in stored:
+        return config
+    told = sum(stored[_VOTER].shape[:1])  # a weight a token, the words behind the pictures'
+    words = told - sum(levels or ())
+    if words < 1 or _number(content, "filtered_text_num", words) != words:
+        raise ValueError(
+            f"{_VOTER} has {told} rows, but vis_token_granularity={levels} and "
+            f"filtered_text_num={content.get('filtered_text_num')} are of another number"
+        )
+    return replace(config, router=RouterConfig(text_tokens=words, **_ROUTER))
 
 
 def write_llava(config: VQAModelConfig) -> dict[str, Any]:
@@ -121,8 +131,14 @@ def _vision(content: Mapping[str, Any], stored: Mapping[str, StoredTensor]) -> V
     patch = VisionConfig().patch_size
     size = 336 if str(content.get("mm_vision_tower", "")).endswith("-336") else 224
     if _POSITIONS in stored and _PATCHES in stored:
-        (rows, *_), (*_, patch) = stored[_POSITIONS].shape, stored[_PATCHES].shape
-        size = isqrt(max(rows - 1, 0)) * patch
+        positions, kernel = stored[_POSITIONS].shape, stored[_PATCHES].shape
+        if len(positions) != 2 or len(kernel) != 4 or min(positions + kernel) < 2:
+            raise ValueError(
+                f"{_POSITIONS} has shape {list(positions)} and {_PATCHES} {list(kernel)}, which "
+                "are no embeddings of a CLIP"
+            )
+        patch = kernel[-1]
+        size = isqrt(positions[0] - 1) * patch
     layer = _number(content, "mm_vision_select_layer", -2)
     return VisionConfig(image_size=size, patch_size=patch, feature_layer=layer)
 
@@ -154,7 +170,8 @@ def _tiles(content: Mapping[str, Any], size: int, has_levels: bool) -> TilesConf
     try:
         points = ast.literal_eval(told) if isinstance(told, str) else told
         grids = [[wide // size, high // size] for wide, high in points]
-        whole = all(wide % size == high % size == 0 for wide, high in points)
+        sides = [side for point in points for side in point]
+        whole = bool(sides) and all(type(s) is int and s > 0 and s % size == 0 for s in sides)
     except (TypeError, ValueError, SyntaxError):
         whole = False
     if not whole:

@@ -60,19 +60,19 @@ def config_from_dict(content: dict[str, Any], where: Path | str) -> VQAModelConf
         raise ValueError(f"{where}: model_class={name!r}; known: {', '.join(MODEL_CLASSES)}")
     try:
         values = {
-            key: _typed(_PARTS[key], value, f"{key}.")
+            key: typed(_PARTS[key], value, f"{key}.")
             if key in _PARTS and value is not None
             else value
             for key, value in sizes.items()
         }
-        config: VQAModelConfig | VSMModelConfig = _typed(MODEL_CLASSES[name], values, "")
+        config: VQAModelConfig | VSMModelConfig = typed(MODEL_CLASSES[name], values, "")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from error
     return config
 
 
-def _typed(kind: Any, values: Any, prefix: str) -> Any:
-    """`kind(**values)`, once every value is of the type its field has."""
+def typed(kind: Any, values: Any, prefix: str) -> Any:
+    """`kind(**values)`, once every value is of the type its field has; errors name the key."""
     if not isinstance(values, dict):
         raise ValueError(f"{prefix[:-1]} is {str(values)[:100]!r}, not an object of settings")
     types = get_type_hints(kind)

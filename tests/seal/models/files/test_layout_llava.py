@@ -40,6 +40,7 @@ RELEASED: dict[str, Any] = {
     "router_select": True,
     "filtered_text_num": 32,
 }
+CLIP = "model.vision_tower.vision_tower.vision_model.embeddings"
 ROUTER_KEYS = ("vis_token_granularity", "router_select", "filtered_text_num")
 LLAMA = {
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32},
@@ -194,13 +195,36 @@ def test_models_that_training_begins_from_are_read_without_what_they_lack():
         ({"vis_token_granularity": [100, 576]}, r"100 is no level of a tile of 24 x 24"),
         ({"vis_token_granularity": "36,576"}, r"vis_token_granularity='36,576' is no list"),
         ({"filtered_text_num": "32"}, r"filtered_text_num='32' is no whole number"),
+        ({"filtered_text_num": 16}, r"voter has 1148 rows, but .* and filtered_text_num=16 are"),
+        (
+            {"vis_token_granularity": [288, 576]},
+            r"voter has 1148 rows, but vis_token_granularity=.288",
+        ),
+        ({"image_grid_pinpoints": [[336.0, 672.0]]}, r"expected pairs of multiples of 336 pixels"),
+        ({"mm_use_im_start_end": True}, r"mm_use_im_start_end is true"),
         ({"num_key_value_heads": 8}, r"num_key_value_heads=8 differs"),
+        ({"hidden_size": "4096"}, r"hidden_size is '4096', expected int"),
+        ({"intermediate_size": None}, r"intermediate_size is 'None', expected int"),
     ],
 )
 def test_settings_that_nothing_here_has_are_refused(change, says):
     shapes = released_shapes("7b")
     with pytest.raises(ValueError, match=says):
         released_config(RELEASED | change, shapes)
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("model.embed_tokens.weight", r"embed_tokens\.weight has 0 rows, lm_head"),
+        ("model.router.voter", r"model\.router\.voter has 0 rows"),
+        (f"{CLIP}.position_embedding.weight", r"position_embedding\.weight has shape \[\] and"),
+        (f"{CLIP}.patch_embedding.weight", r"patch_embedding\.weight \[\], which are no"),
+    ],
+)
+def test_a_tensor_that_tells_a_size_and_has_none_is_named(key, says):
+    with pytest.raises(ValueError, match=says):
+        released_config(RELEASED, released_shapes("7b") | {key: []})
 
 
 def test_a_router_that_is_not_in_the_file_is_asked_for():
