@@ -23,8 +23,7 @@ from seal.training.config import TrainConfig, flatten
 from seal.training.length_indices import Make, indexed
 from seal.version import PACKAGE
 
-# Of a model's configuration, but the run's own choice.
-_CHOICES = ("token_policy", "tiles.unpad")
+UNPAD = "tiles.unpad"  # of a model's configuration
 MINIATURE = "miniature://"  # a base model that is shipped with the package
 
 
@@ -92,11 +91,17 @@ def resolve_folder(name: str) -> Path:
     return Path(name)
 
 
-def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
+def agreed_sizes(
+    wanted: Any, init_from: str | None, kind: type[Any], *, chosen: Sequence[str] = ()
+) -> Any:
     """Every size of the model: the configuration's, the base folder's, or both if they agree.
 
     A base folder that is not there yet is no error here, so that a run can be looked at before
-    the weights are fetched. The token policy and what is cut off tiles are the run's own choice.
+    the weights are fetched. The token policy is the run's own choice, and what is cut off tiles
+    that of one whose base reads all tokens, of which both ways cut the same.
+
+    Args:
+        chosen: other settings that need not agree.
     """
     missing = init_from is None or not (init_from.startswith(MINIATURE) or Path(init_from).is_dir())
     if wanted is not None and missing:
@@ -114,13 +119,21 @@ def agreed_sizes(wanted: Any, init_from: str | None, kind: type[Any]) -> Any:
     parts = ("granularity", "router")
     new = [part for part in parts if there.get(part, "") is None or here.get(part, "") is None]
     lacking = {key for key in {**here, **there} if key.split(".")[0] in new}
+    free = {"token_policy", *chosen, *lacking}
+    if there.get("granularity", "") is None:
+        free.add(UNPAD)
     other = [
         f"{key}: {there.get(key)} there, {here.get(key)} in the configuration"
         for key in {**here, **there}
-        if there.get(key) != here.get(key) and key not in _CHOICES and key not in lacking
+        if there.get(key) != here.get(key) and key not in free
     ]
     if other:
-        raise ValueError(f"init_from={init_from} has other sizes than model: {', '.join(other)}")
+        way = "set model=null to take the ones there"
+        if any(text.startswith(UNPAD) for text in other):
+            way += ", or unpad to the one that is meant"
+        raise ValueError(
+            f"init_from={init_from} has other sizes than model: {', '.join(other)}; {way}"
+        )
     kept = {part: getattr(stored, part) for part in new if here.get(part, "") is None}
     return replace(wanted, **kept)
 

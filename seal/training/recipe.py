@@ -38,6 +38,7 @@ from seal.text.tokenize import Tokenizer
 from seal.text.tokens import VisualSizes
 from seal.tiling import UNPADS
 from seal.training.assemble import (
+    UNPAD,
     TrainingData,
     agreed_sizes,
     build_with_adapters,
@@ -169,8 +170,8 @@ class VQARun(Run):
     # ones. A router is added by stage=router, drawn from the seed.
     granularity: GranularityConfig | None = None
     router: RouterConfig | None = None
-    # tile | as_released: what is cut off tiles that hold padding; None: as the model has it. At the
-    # finest level both are the same, so that a LLaVA-NeXT may go on either way.
+    # tile | as_released: what is cut off tiles that hold padding; None: as the model has it. Of all
+    # tokens both cut the same, so that a LLaVA-NeXT may go on either way.
     unpad: str | None = None
     train_vision_tower: bool = False  # else it is frozen
     router_loss: RouterLossConfig = field(default_factory=RouterLossConfig)  # of stage=router
@@ -195,7 +196,12 @@ class VQARun(Run):
 
     def model_config(self) -> VQAModelConfig:
         """Every size of the model."""
-        config: VQAModelConfig = agreed_sizes(self.model, self.init_from, VQAModelConfig)
+        config: VQAModelConfig = agreed_sizes(
+            self.model,
+            self.init_from,
+            VQAModelConfig,
+            chosen=() if self.unpad is None else (UNPAD,),
+        )
         granularity = self.granularity or config.granularity
         if granularity is None and self.stage in LEVEL_STAGES:
             granularity = GranularityConfig.standard(config.vision)
@@ -211,7 +217,12 @@ class VQARun(Run):
         if self.stage in LEVEL_STAGES:  # as the model is trained, so it is read
             policy = self.data.chat.token_policy
         tiles = config.tiles
-        if tiles is not None and self.unpad is not None:
+        if self.unpad is not None:
+            if tiles is None:
+                raise ValueError(
+                    f"unpad={self.unpad} is of a model that reads tiles, and this one has none: "
+                    "set unpad=null"
+                )
             tiles = replace(tiles, unpad=self.unpad)
         return replace(
             config, tiles=tiles, granularity=granularity, router=router, token_policy=policy

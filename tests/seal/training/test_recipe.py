@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +12,12 @@ import pytest
 import torch
 from programs_here import ROOT
 
+from seal.images.tiles import TilesConfig
 from seal.losses.granularity import GranularityLoss, RouterLoss
+from seal.models.files.model_config import config_to_dict
 from seal.models.fit.lora import LoraConfig
 from seal.models.parts.router import RouterConfig
+from seal.models.vqa import GranularityConfig
 from seal.schema import compose
 from seal.training import recipe
 from seal.training.recipe import VQARun
@@ -78,6 +83,48 @@ def test_a_router_that_is_there_is_trained_on_and_not_replaced():
     assert replace(run, model=model).model_config().router == model.router
     with pytest.raises(ValueError, match=r"but the model has one already: .*text_tokens=5"):
         replace(run, model=replace(model, router=RouterConfig(text_tokens=5))).model_config()
+
+
+def saved(run: VQARun, folder: Path, unpad: str, levels: list[int] | None) -> str:
+    """A model folder, of which nothing but its sizes is read."""
+    granularity = None if levels is None else GranularityConfig(levels=levels)
+    config = replace(run.model, granularity=granularity, tiles=TilesConfig(unpad=unpad))
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config_to_dict(config)))
+    return str(folder)
+
+
+def test_what_is_cut_off_tiles_stays_as_a_base_that_has_levels_was_trained(tmp_path):
+    run = avg_run("avg_router_smoke")
+    assert run.model.tiles.unpad == "tile"
+    base = saved(run, tmp_path / "base", "as_released", run.model.granularity.levels)
+    with pytest.raises(
+        ValueError,
+        match=r"tiles\.unpad: as_released there, tile in .*; set model=null .* or unpad to the one",
+    ):
+        replace(run, init_from=base).model_config()
+    for changes, unpad in (({"model": None}, "as_released"), ({"unpad": "tile"}, "tile")):
+        found = replace(run, init_from=base, **changes).model_config()
+        assert found.tiles.unpad == unpad
+    # Of all tokens both cut the same: a base without levels goes on either way.
+    base = saved(run, tmp_path / "next", "as_released", None)
+    assert replace(run, init_from=base).model_config().tiles.unpad == "tile"
+
+
+def test_unpadding_of_a_model_without_tiles_is_refused():
+    run = avg_run("avg_router_smoke", unpad="as_released")
+    with pytest.raises(ValueError, match=r"^unpad=as_released is of a model that reads tiles"):
+        replace(run, model=replace(run.model, tiles=None)).model_config()
+
+
+def test_other_sizes_than_the_bases_are_named_with_the_way_out(tmp_path):
+    run = avg_run("avg_router_smoke")
+    base = saved(run, tmp_path / "base", "tile", [2, 4, 16])
+    with pytest.raises(
+        ValueError, match=r"granularity\.levels: \[2, 4, 16\] there, .*; set model=null to take"
+    ):
+        replace(run, init_from=base).model_config()
+    assert replace(run, init_from=base, model=None).model_config().granularity.levels == [2, 4, 16]
 
 
 def test_a_new_router_is_drawn_from_the_seed_whatever_the_weights():
