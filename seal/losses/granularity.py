@@ -80,6 +80,8 @@ class RouterLossConfig:
                 f"margin={self.margin}, rank_weight={self.rank_weight} and "
                 f"ce_weight={self.ce_weight} must not be negative"
             )
+        if not self.rank_weight and not self.ce_weight:
+            raise ValueError("rank_weight=0 and ce_weight=0 teach a router nothing: raise one")
 
     def build(self) -> RouterLoss:
         return RouterLoss(self)

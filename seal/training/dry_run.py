@@ -19,6 +19,7 @@ from seal.training.config import TrainConfig
 from seal.training.devices import DEVICES
 from seal.training.flops import arithmetic
 from seal.training.memory import Need, Setting, step_need
+from seal.training.optimizer import peak_rates, require_trained
 from seal.training.recipe import Run, VQARun, VSMRun
 from seal.training.workload import PAPER, Workload, workload_of
 
@@ -32,20 +33,15 @@ def preview(run: VQARun | VSMRun) -> None:
     run.prepare()
     with torch.device("meta"):
         model = run.build_model(weights=False)
+    # A rate of what is not trained is told here as well.
+    peak_rates(list(require_trained(model)), run.train.own_rates, run.train.learning_rate)
     print(f"{run.run_name}\n")
     print("\n".join(parameter_lines(model)), "\n")
     try:
         tokenizer = load_tokenizer(run.tokenizer_folder)
         data = run.build_data(tokenizer)
     except ValueError as error:
-        kind = run.stage if isinstance(run, VQARun) else "vsm"
-        latents = model.config.visual_sizes.short if isinstance(model, VQAModel) else 0
-        work = PAPER[kind].with_tokens(model.config.vision.num_tokens, latents)
-        if isinstance(model, VQAModel) and kind in LEVEL_STAGES and model.config.tiles is None:
-            granularity = model.config.granularity  # of SEAL's own records
-            assert granularity is not None
-            work = PAPER["instruct"].at_levels(granularity.levels, router=kind == "router")
-        _print_tables(model, run, work)
+        _print_tables(model, run, _published(model, run))
         print(f"\nno batch is shown, for the data cannot be opened: {error}")
         return
     _print_tables(model, run, workload_of(data.train, data.collate, run.train.micro_batch_size))
@@ -58,6 +54,21 @@ def preview(run: VQARun | VSMRun) -> None:
     page = Page(run.run_name, "The first micro-batch, as training reads it.")
     add_samples(page, samples, tokenizer)
     print(f"the first micro-batch: {page.write(run.folder / 'preview.html')}")
+
+
+def _published(model: VQAModel | VSM, run: VQARun | VSMRun) -> Workload:
+    """Of the published mixture, as this model and stage read it."""
+    num_tokens = model.config.vision.num_tokens
+    if not (isinstance(run, VQARun) and isinstance(model, VQAModel)):
+        return PAPER["vsm"].with_tokens(num_tokens, 0)
+    granularity = model.config.granularity
+    if run.stage in LEVEL_STAGES and model.config.tiles is None and granularity is not None:
+        return PAPER["instruct"].at_levels(  # SEAL's own records
+            granularity.levels,
+            router=run.stage == "router",
+            kept=run.data.chat.kept_policy is not None,
+        )
+    return PAPER[run.stage].with_tokens(num_tokens, model.config.visual_sizes.short)
 
 
 def _print_tables(model: VQAModel | VSM, run: Run, work: Workload) -> None:

@@ -84,7 +84,7 @@ def peak_rates(
             parts = ", ".join(dict.fromkeys(name.split(".")[0] for name in names))
             raise ValueError(
                 f"train.rates.{prefix}={rates[prefix]:g} is the rate of nothing that is trained; "
-                f"trained parts: {parts}"
+                f"trained parts: {parts}; train.rates.{prefix}=null takes it back"
             )
     longest_first = sorted(rates, key=len, reverse=True)
     return {

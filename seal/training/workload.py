@@ -50,25 +50,29 @@ class Workload:
             self, mean=replace(mean, positions=positions), longest=self.longest + most * more_long
         )
 
-    def at_levels(self, levels: Sequence[int], *, router: bool) -> Workload:
+    def at_levels(self, levels: Sequence[int], *, router: bool, kept: bool = False) -> Workload:
         """The same records as training at levels reads them: a row a level, or those by which each
-        picture's levels are compared while the others are at the finest (seal.data.levels)."""
+        picture's levels are compared while the others are at the finest (seal.data.levels).
+
+        kept: beside them a row as the records were (`ChatConfig.kept_policy`).
+        """
         mean, pictures, finest = self.mean, self.mean.images, levels[-1]
         text = mean.positions - mean.long * self.tokens[0] - mean.short * self.tokens[1]
         rows, visual = float(len(levels)), pictures * sum(levels)
         if router:
             rows = 1 + pictures * (len(levels) - 1)
             visual = pictures * (rows * finest + sum(levels[:-1]) - (len(levels) - 1) * finest)
-        positions = rows * text + visual
+        of_levels, more = rows * text + visual, float(kept)
+        positions = of_levels + more * mean.positions
         return Workload(
             replace(
-                mean, positions=positions, supervised=rows * mean.supervised, long=pictures,
-                short=0.0, routed=pictures if router else 0.0,
+                mean, positions=positions, supervised=(rows + more) * mean.supervised,
+                long=pictures, short=more * mean.short, routed=pictures if router else 0.0,
             ),
             longest=self.longest * positions / mean.positions,
             records=self.records,
             source=f"{self.source}, at {len(levels)} levels",
-            counted_squares=_SQUARES * positions**2 / rows,
+            counted_squares=_SQUARES * of_levels**2 / rows + more * self.squares,
             tokens=(finest, 0),
         )  # fmt: skip
 

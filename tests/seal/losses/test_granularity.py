@@ -163,6 +163,11 @@ def test_a_model_without_a_router_is_told():
         RouterLoss()(batch, VQAOutput(drawn(batch)))
 
 
+def test_weights_that_teach_nothing_are_refused():
+    with pytest.raises(ValueError, match="rank_weight=0 and ce_weight=0 teach a router nothing"):
+        RouterLossConfig(rank_weight=0.0, ce_weight=0.0)
+
+
 @pytest.mark.parametrize("name", ["margin", "rank_weight", "ce_weight"])
 def test_a_negative_weight_is_refused(name):
     with pytest.raises(ValueError, match=rf"{name}=-1"):

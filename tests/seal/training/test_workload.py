@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Visual
+from seal.batch import IGNORE_INDEX, KEPT_POLICY, VISUAL_TOKEN, Row, Sample, Visual
 from seal.data.collate import collate
 from seal.data.levels import feedback_rows, level_rows
 from seal.models.presets import vqa_preset, vsm_preset
@@ -42,8 +42,8 @@ def test_a_tower_of_more_tokens_makes_longer_samples():
     assert resampled.with_tokens(576, 64).longest == resampled.longest
 
 
-@pytest.mark.parametrize("router", [False, True])
-def test_records_at_levels_are_as_many_positions_as_their_rows_have(router):
+@pytest.mark.parametrize(("router", "kept"), [(False, False), (False, True), (True, False)])
+def test_records_at_levels_are_as_many_positions_as_their_rows_have(router, kept):
     """Of a record with two pictures and 9 words, 3 of which are learnt."""
     levels = (1, 2, 4)
     ids = torch.tensor([1, *[VISUAL_TOKEN] * 4, 5, *[VISUAL_TOKEN] * 4, *range(5, 12)])
@@ -55,9 +55,13 @@ def test_records_at_levels_are_as_many_positions_as_their_rows_have(router):
         rows, routed = feedback_rows(row, levels)
         sample = Sample("x", rows, images, routed=routed)
     else:
-        sample = Sample("x", level_rows(row, levels, np.random.default_rng(0)), images)
+        rows = level_rows(row, levels, np.random.default_rng(0))
+        rows += (replace(row, level=KEPT_POLICY),) * kept
+        sample = Sample("x", rows, images)
     one = Load.of(collate([Sample("x", (row,), images)], pad_id=0))
     plain = Workload(one, longest=one.positions, records=1, source="", tokens=(4, 0))
     batch = collate([sample], pad_id=0)
-    told, found = plain.at_levels(levels, router=router).mean, Load.of(batch)
-    assert told == replace(found, positions=float(batch.attention_mask.sum()))
+    work, found = plain.at_levels(levels, router=router, kept=kept), Load.of(batch)
+    assert work.mean == replace(found, positions=float(batch.attention_mask.sum()))
+    squares = float((batch.attention_mask.sum(1) ** 2).sum())
+    assert work.squares == pytest.approx(squares, rel=0.15)
