@@ -128,9 +128,9 @@ def agreed_sizes(
         if there.get(key) != here.get(key) and key not in free
     ]
     if other:
-        way = "set model=null to take the ones there"
+        way = "leave model out (~model) to take the ones there"
         if any(text.startswith(UNPAD) for text in other):
-            way += ", or unpad to the one that is meant"
+            way += ", or set unpad to the one that is meant"
         raise ValueError(
             f"init_from={init_from} has other sizes than model: {', '.join(other)}; {way}"
         )

@@ -100,7 +100,7 @@ def test_what_is_cut_off_tiles_stays_as_a_base_that_has_levels_was_trained(tmp_p
     base = saved(run, tmp_path / "base", "as_released", run.model.granularity.levels)
     with pytest.raises(
         ValueError,
-        match=r"tiles\.unpad: as_released there, tile in .*; set model=null .* or unpad to the one",
+        match=r"tiles\.unpad: as_released there, tile in .*; leave model out .* or set unpad to the",
     ):
         replace(run, init_from=base).model_config()
     for changes, unpad in (({"model": None}, "as_released"), ({"unpad": "tile"}, "tile")):
@@ -121,7 +121,8 @@ def test_other_sizes_than_the_bases_are_named_with_the_way_out(tmp_path):
     run = avg_run("avg_router_smoke")
     base = saved(run, tmp_path / "base", "tile", [2, 4, 16])
     with pytest.raises(
-        ValueError, match=r"granularity\.levels: \[2, 4, 16\] there, .*; set model=null to take"
+        ValueError,
+        match=r"granularity\.levels: \[2, 4, 16\] there, .*; leave model out \(~model\) to take",
     ):
         replace(run, init_from=base).model_config()
     assert replace(run, init_from=base, model=None).model_config().granularity.levels == [2, 4, 16]
