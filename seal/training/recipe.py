@@ -209,8 +209,8 @@ class VQARun(Run):
         if self.stage == "router":
             if router is not None and self.router not in (None, router):
                 raise ValueError(
-                    f"router={self.router}, but the model has one already: {router}; set router=null "
-                    "to train that one on"
+                    f"router={self.router}, but the model has one already: {router}; set "
+                    "router=null to train that one on"
                 )
             router = router or self.router or RouterConfig()
         policy = config.token_policy

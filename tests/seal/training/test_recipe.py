@@ -100,7 +100,7 @@ def test_what_is_cut_off_tiles_stays_as_a_base_that_has_levels_was_trained(tmp_p
     base = saved(run, tmp_path / "base", "as_released", run.model.granularity.levels)
     with pytest.raises(
         ValueError,
-        match=r"tiles\.unpad: as_released there, tile in .*; leave model out .* or set unpad to the",
+        match=r"tiles\.unpad: as_released there, tile in .*; leave model out .* or set unpad",
     ):
         replace(run, init_from=base).model_config()
     for changes, unpad in (({"model": None}, "as_released"), ({"unpad": "tile"}, "tile")):
