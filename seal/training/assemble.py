@@ -13,6 +13,7 @@ import torch
 from seal.batch import Batch, Sample
 from seal.data.collate import collate
 from seal.data.mixture import Mixture, MixtureConfig
+from seal.models.files.adapter import is_adapter, read_adapter
 from seal.models.files.load import read_config
 from seal.models.fit.compile_blocks import compile_blocks
 from seal.models.fit.kernels import use_liger
@@ -92,7 +93,12 @@ def resolve_folder(name: str) -> Path:
 
 
 def agreed_sizes(
-    wanted: Any, init_from: str | None, kind: type[Any], *, chosen: Sequence[str] = ()
+    wanted: Any,
+    init_from: str | None,
+    kind: type[Any],
+    *,
+    adapter: str | None = None,
+    chosen: Sequence[str] = (),
 ) -> Any:
     """Every size of the model: the configuration's, the base folder's, or both if they agree.
 
@@ -101,6 +107,7 @@ def agreed_sizes(
     that of one whose base reads all tokens, of which both ways cut the same.
 
     Args:
+        adapter: the adapter folder over the base, which may have added levels to it.
         chosen: other settings that need not agree.
     """
     missing = init_from is None or not (init_from.startswith(MINIATURE) or Path(init_from).is_dir())
@@ -109,6 +116,8 @@ def agreed_sizes(
     if init_from is None:
         raise ValueError("set init_from to a model folder, or model to the sizes of a new one")
     stored = read_config(resolve_folder(init_from))
+    if adapter is not None and is_adapter(adapter):  # one that is not there is told when it is read
+        stored = read_adapter(adapter).model or stored
     if not isinstance(stored, kind):
         names = (type(stored).__name__, kind.__name__)
         raise ValueError(f"init_from={init_from} holds a {names[0]}, this program needs {names[1]}")
@@ -153,7 +162,6 @@ def build_with_adapters(
     resumed or exported.
     """
     from seal.models.files.adapted import put_adapter
-    from seal.models.files.adapter import read_adapter
     from seal.models.fit.lora import add_lora
 
     torch.manual_seed(seed)

@@ -200,6 +200,7 @@ class VQARun(Run):
             self.model,
             self.init_from,
             VQAModelConfig,
+            adapter=self.init_adapter,
             chosen=() if self.unpad is None else (UNPAD,),
         )
         granularity = self.granularity or config.granularity

@@ -9,13 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tiny_models
 import torch
 from programs_here import ROOT
 
 from seal.images.tiles import TilesConfig
 from seal.losses.granularity import GranularityLoss, RouterLoss
+from seal.models.files.adapter import write_adapter
 from seal.models.files.model_config import config_to_dict
-from seal.models.fit.lora import LoraConfig
+from seal.models.fit.lora import LoraConfig, add_lora
 from seal.models.parts.router import RouterConfig
 from seal.models.vqa import GranularityConfig
 from seal.schema import compose
@@ -109,6 +111,25 @@ def test_what_is_cut_off_tiles_stays_as_a_base_that_has_levels_was_trained(tmp_p
     # Of all tokens both cut the same: a base without levels goes on either way.
     base = saved(run, tmp_path / "next", "as_released", None)
     assert replace(run, init_from=base).model_config().tiles.unpad == "tile"
+
+
+def test_levels_that_adapters_brought_are_those_they_train_on_with(tmp_path):
+    run = avg_run("avg_granularity_smoke")
+    base = saved(run, tmp_path / "base", "tile", None)
+    levels = GranularityConfig(levels=[2, 4, 16])
+    tiles = TilesConfig(unpad="as_released")
+    model = replace(run.model, granularity=levels, tiles=tiles).build()
+    add_lora(model, LoraConfig(rank=2))
+    adapters = {name: p for name, p in model.named_parameters() if ".lora_" in name}
+    write_adapter(
+        tmp_path / "adapter", adapters, LoraConfig(rank=2), base=base,
+        tokenizer_folder=tiny_models.tokenizer().folder,
+        facts={"model": config_to_dict(model.config)},
+    )  # fmt: skip
+    changes: dict[str, Any] = {"init_from": base, "lora": LoraConfig(rank=2), "model": None}
+    assert replace(run, **changes).model_config().granularity.levels == [1, 2, 4, 8, 16]
+    found = replace(run, **changes, init_adapter=str(tmp_path / "adapter")).model_config()
+    assert (found.granularity, found.tiles) == (levels, tiles)
 
 
 def test_unpadding_of_a_model_without_tiles_is_refused():
