@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test test-slow test-real check lint-docker clean clean-runs
+.PHONY: venv demo demo-granularity test test-slow test-real check lint-docker clean clean-runs
 venv: .venv/.installed
 
 .venv/.installed: pyproject.toml
@@ -15,6 +15,10 @@ venv: .venv/.installed
 
 demo: venv
 	$(BIN)/python -m seal demo
+
+# AVG-LLaVA in miniature: a model that chooses how many visual tokens it reads.
+demo-granularity: venv
+	$(BIN)/python -m seal demo --granularity
 
 test: venv
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,7 +19,9 @@ from torch import Tensor
 from seal.files.whole import follow_umask
 from seal.miniature import corpus
 from seal.miniature.pretrain_llava import pretrain_llava
+from seal.miniature.pretrain_sight import pretrain_sight
 from seal.miniature.pretrain_text import make_tokenizers, pretrain_text
+from seal.miniature.pretrain_tiles import pretrain_tiles
 from seal.miniature.pretrain_vision import pretrain_clip, pretrain_detector
 from seal.miniature.world import KINDS
 from seal.models.files.save import save_model
@@ -31,6 +33,8 @@ from seal.text.conversation import VSM as VSM_TEMPLATE
 
 ASSETS = Path(__file__).parent / "assets"
 QUERIES = "queries.safetensors"  # the detector's class embeddings, by kind
+SIGHT_WORLD = 900_000_000  # added to the seed of the scenes that are told in words
+TILES_WORLD = 100  # and to that, of those whose tiles are seen
 _CLASSES = "class_embeddings"  # all of them, beside the weights of a kept detector
 
 
@@ -44,16 +48,26 @@ class BaseModelsConfig:
     clip_steps: int = 2400
     vqa_text_steps: int = 2000
     vsm_text_steps: int = 500
+    sight_steps: int = 1600
+    tiles_steps: int = 2000
     llava_steps: int = 500
 
     def __post_init__(self) -> None:
-        for name in ("detector", "clip", "vqa_text", "vsm_text", "llava"):
+        for name in (
+            "detector",
+            "clip",
+            "vqa_text",
+            "vsm_text",
+            "sight",
+            "tiles",
+            "llava",
+        ):
             if getattr(self, f"{name}_steps") < 1:
                 raise ValueError(f"{name}_steps must be at least 1")
 
 
 def build_base_models(config: BaseModelsConfig) -> None:
-    """Pretrain everything, one after the other, and write both model folders.
+    """Pretrain everything, one after the other, and write the three model folders.
 
     What is finished is kept in OUT/parts until all is: the same command goes on from there.
     """
@@ -95,6 +109,21 @@ def build_base_models(config: BaseModelsConfig) -> None:
                 num_steps=config.vsm_text_steps,
             ).state_dict()
 
+        def sight() -> dict[str, Tensor]:
+            llm = vqa_config.llm.build()
+            llm.load_state_dict(vqa.llm.state_dict())
+            seed = config.seed + SIGHT_WORLD
+            pretrain_sight(llm, vqa_tokenizer, seed=seed, num_steps=config.sight_steps)
+            return llm.state_dict()
+
+        def tiles() -> dict[str, Tensor]:
+            seen = vqa_config.vision.build()
+            seen.load_state_dict(tower)
+            pretrain_tiles(
+                seen, seed=config.seed + SIGHT_WORLD + TILES_WORLD, num_steps=config.tiles_steps
+            )
+            return seen.state_dict()
+
         found = parts.keep("detector", config.detector_steps, detector)
         queries = found.pop(_CLASSES)
         tower = parts.keep("clip", config.clip_steps, clip)
@@ -105,8 +134,12 @@ def build_base_models(config: BaseModelsConfig) -> None:
             model.vision_tower.load_state_dict(tower)
         vqa.llm.load_state_dict(parts.keep("vqa_text", config.vqa_text_steps, vqa_text))
         vsm.llm.load_state_dict(parts.keep("vsm_text", config.vsm_text_steps, vsm_text))
+        avg = replace(vqa_preset("avg_miniature"), router=None).build()
+        avg.vision_tower.load_state_dict(parts.keep("tiles", config.tiles_steps, tiles))
+        avg.llm.load_state_dict(parts.keep("sight", config.sight_steps, sight))
         pretrain_llava(vsm, vsm_tokenizer, seed=config.seed, num_steps=config.llava_steps)
         pack(Path(config.out), vqa, vsm, queries, vqa_tokenizer.folder, vsm_tokenizer.folder)
+        save_model(Path(config.out) / "avg_base", avg.half(), vqa_tokenizer.folder)
     shutil.rmtree(parts.folder)
 
 

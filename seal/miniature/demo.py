@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from seal.search.strategies import BY_TARGET
 SEARCHES = tuple(name for name in BY_TARGET if name not in NOT_SEARCHES)
 # What a demo writes to its folder; nothing else there is touched.
 OWN = (
-    "stages", "logs", "data", "runs", "results", "vqa", "vsm", "metrics.json", "report.html"
+    "stages", "logs", "data", "runs", "results", "vqa", "vsm", "avg", "metrics.json", "report.html"
 )  # fmt: skip
 BASE_MODELS = Path(__file__).parent / "assets"  # what train/base_models writes
 # Two trainings run side by side, so each gets one thread; the evaluation likewise.
@@ -54,16 +54,42 @@ def run_demo(
         ValueError: `out` holds something that no demo wrote.
         InUseError: another demo writes there.
     """
+
+    def run(out: Path, base: Path, weights: Sequence[Path]) -> Path:
+        return _run(out, seed, base, (*settings, *weights))
+
+    return in_own_folder(out, base, ("vqa_base", "vsm_base"), "scenes", run, fresh=fresh)
+
+
+def in_own_folder(
+    out: Path,
+    base: Path,
+    names: Sequence[str],
+    first: str,
+    run: Callable[[Path, Path, Sequence[Path]], Path],
+    *,
+    fresh: bool,
+) -> Path:
+    """What `run` returns of (out, base, files of weights), alone in `out`, ended by signals.
+
+    Args:
+        names: of the base models, folders of `base`.
+        first: the demo's first stage, by which a folder is known to be of this demo.
+
+    Raises:
+        FileNotFoundError: a base model is missing.
+        ValueError, InUseError: as `run_demo`.
+    """
     out, base = out.resolve(), base.resolve()
-    weights = [base / name / "model.safetensors" for name in ("vqa_base", "vsm_base")]
+    weights = [base / name / "model.safetensors" for name in names]
     missing = [str(path) for path in weights if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"there is no {' and no '.join(missing)}: run train/base_models")
     with WriterLock(out, "demo"), _ended_by_signals():
-        _require_own(out)
+        _require_own(out, first)
         if fresh:
             _remove_own(out)
-        return _run(out, seed, base, (*settings, *weights))
+        return run(out, base, weights)
 
 
 def _run(out: Path, seed: int, base: Path, settings: tuple[Path, ...]) -> Path:
@@ -95,13 +121,16 @@ def _run(out: Path, seed: int, base: Path, settings: tuple[Path, ...]) -> Path:
     return report
 
 
-def _require_own(out: Path) -> None:
-    """Refuse to mix a demo into a folder of something else."""
+def _require_own(out: Path, first: str) -> None:
+    """Refuse to mix a demo into a folder of something else, another demo's included."""
+    if (out / "stages" / f"{first}.begun").is_file():
+        return
     others = sorted(path.name for path in out.iterdir() if path.name not in (*OWN, LOCK_FILE))
-    if others and not (out / "stages" / "scenes.begun").is_file():
+    begun = sorted(path.stem for path in (out / "stages").glob("*.begun"))
+    if others or begun:
+        held = ", ".join((others or [f"stage {name}" for name in begun])[:3])
         raise ValueError(
-            f"{out} holds something else than a demo ({', '.join(others[:3])}): "
-            "choose another --out"
+            f"{out} holds something else than this demo ({held}): choose another --out"
         )
 
 

@@ -1,9 +1,9 @@
 """Scenes of the tiny world from near, from midway and from afar, and how much detail a question
 about them needs.
 
-A scene fills tiles of the tower one to one. From near its few things are as large as half a tile,
-from afar they are as small as a patch and stand close together, so that only the finest tokens tell
-them apart. Regions are told by any tokens.
+A scene fills tiles of the tower one to one, and holds one object among badged discs. From near it
+is as large as half a tile, from afar as small as a patch and in a crowd: coarse tokens hold badges
+of several things then, and only the finest tell them apart. Regions are told by any tokens.
 """
 
 from __future__ import annotations
@@ -27,15 +27,13 @@ class Distance:
 
     scale: float  # of things, times those of the large scenes
     regions: tuple[int, int]
-    objects: tuple[int, int]  # of a picture of four tiles, and of one of two
-    few_objects: tuple[int, int]
-    distractors: tuple[int, int]  # the same, one number each
+    discs: tuple[int, int]  # of a picture of four tiles, and of one of two; every other has a badge
 
 
 DISTANCES = {
-    "near": Distance(2.5, (1, 2), (1, 2), (1, 1), (1, 1)),
-    "midway": Distance(1.4, (2, 3), (3, 4), (2, 3), (3, 2)),
-    "far": Distance(0.8, (2, 4), (4, 6), (3, 4), (6, 4)),
+    "near": Distance(2.8, (1, 2), (2, 1)),
+    "midway": Distance(1.8, (2, 3), (6, 3)),
+    "far": Distance(1.1, (2, 3), (18, 10)),
 }
 SORTS = (REGION, *DISTANCES)
 
@@ -52,8 +50,8 @@ def draw_scene(world: int, index: int) -> tuple[str, Scene]:
                 world,
                 index * _ATTEMPTS + attempt,
                 size,
-                num_objects=distance.objects if whole else distance.few_objects,
-                num_distractors=distance.distractors[0 if whole else 1],
+                num_objects=(1, 1),
+                num_distractors=distance.discs[0 if whole else 1],
                 num_shown=distance.regions,
                 scale=distance.scale,
             )
@@ -71,12 +69,8 @@ def region_question(scene: Scene, rng: np.random.Generator) -> Asked:
     return presence_question(region, shown)
 
 
-def draw_questions(
-    scene: Scene, rng: np.random.Generator, count: int
-) -> list[tuple[Asked, Thing | None]]:
-    """Up to `count` different questions in any order, the things they ask about beside them; one
-    asks about a region."""
-    things = [scene.objects[i] for i in rng.permutation(len(scene.objects))[: count - 1]]
-    asked = [(region_question(scene, rng), None)]
-    asked += [(attribute_question(thing, rng), thing) for thing in things]
-    return [asked[i] for i in rng.permutation(len(asked))]
+def draw_questions(scene: Scene, rng: np.random.Generator) -> list[tuple[Asked, Thing | None]]:
+    """One about a region and one about the object, in any order; what is asked about beside it."""
+    (thing,) = scene.objects
+    asked = [(region_question(scene, rng), None), (attribute_question(thing, rng), thing)]
+    return [asked[i] for i in rng.permutation(2)]

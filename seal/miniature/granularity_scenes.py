@@ -28,7 +28,6 @@ GRANULARITY_BENCHMARK = "granularity_benchmark"
 QUESTIONS_FILE = "questions.jsonl"
 # Worlds of these sets: far from those of `split_seed`, which are counted from 0.
 _FIRST_WORLD = 1_000_000
-QUESTIONS = 4  # of a conversation, where the scene holds as many things
 
 
 def granularity_world(name: str, seed: int) -> int:
@@ -53,17 +52,19 @@ def build_granularity_set(
 
 
 class CaptionedScenes(Scenes):
-    """What a picture shows: the one thing it holds, or its regions."""
+    """What a picture shows, the object in it or its regions; then questions about it."""
 
     def __call__(self, index: int) -> Outcome:
+        rng = self.rng(index)
         _, scene = draw_scene(self.seed, index)
         image = self.save(scene.render(), f"{index:06d}")
-        lone = len(scene.objects) == 1
-        caption = thing_caption(scene.objects[0]) if lone else scene_caption(scene.shown)
+        caption = scene_caption(scene.shown)
+        if rng.random() < 0.5:
+            caption = thing_caption(scene.objects[0])
+        drawn = draw_questions(scene, rng)
+        turns = [(DESCRIBE, caption), *((asked.text, asked.answer) for asked, _ in drawn)]
         size = (scene.width, scene.height)
-        return Outcome([
-            scene_record("captions", str(index), image, size, [(DESCRIBE, caption)])
-        ])  # fmt: skip
+        return Outcome([scene_record("captions", str(index), image, size, turns)])
 
 
 class QuestionedScenes(Scenes):
@@ -72,10 +73,8 @@ class QuestionedScenes(Scenes):
     def __call__(self, index: int) -> Outcome:
         distance, scene = draw_scene(self.seed, index)
         image = self.save(scene.render(), f"{index:06d}")
-        turns = [
-            (asked.text, asked.answer)
-            for asked, _ in draw_questions(scene, self.rng(index), QUESTIONS)
-        ]
+        drawn = draw_questions(scene, self.rng(index))
+        turns = [(asked.text, asked.answer) for asked, _ in drawn]
         size = (scene.width, scene.height)
         return Outcome([scene_record(distance, str(index), image, size, turns)])
 
@@ -92,7 +91,7 @@ class SingleQuestions(Scenes):
                 REGION if thing is None else distance,
                 f"{index}-{number}", image, size, [(asked.text, asked.answer)],
             )
-            for number, (asked, thing) in enumerate(draw_questions(scene, self.rng(index), 2))
+            for number, (asked, thing) in enumerate(draw_questions(scene, self.rng(index)))
         ])  # fmt: skip
 
 
@@ -110,7 +109,7 @@ def build_granularity_benchmark(out: Path, *, questions: int, seed: int) -> int:
         while sort not in (REGION, distance):
             index += 1
             distance, scene = draw_scene(world, index)
-        drawn = draw_questions(scene, np.random.default_rng((world, index, 1)), 2)
+        drawn = draw_questions(scene, np.random.default_rng((world, index, 1)))
         asked, thing = next(found for found in drawn if (found[1] is None) == (sort == REGION))
         name = f"{number:04d}"
         save_picture(scene.render(), out / f"{name}.jpg")

@@ -7,7 +7,7 @@ candidate on its center, both to tell from every patch token what lies in its ce
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,16 +117,11 @@ def _example(
         y0, y1 = (box.y0 + dy) / frame_height, (box.y1 + dy) / frame_height
         return (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0
 
-    cells = np.zeros((grid, grid, len(LABELS)), np.float32)
-    for name, part in view.regions().items():
-        cells[..., _PLACE[name]] += _coverage(placed(part), grid)
+    cells = cells_of(view, grid, placed)
     kinds, boxes, ignored = [], [], []
     names = list(KINDS)
     for seen in view.things():
         box = placed(seen.box)
-        _mark(cells, (seen.thing.kind or "disc", seen.thing.color), box)
-        if seen.badge is not None:
-            _mark(cells, (f"{seen.thing.badge} badge",), placed(seen.badge))
         if seen.thing.kind is None:
             continue
         number = names.index(seen.thing.kind)
@@ -137,6 +132,24 @@ def _example(
             boxes.append(box)
     crop = crop.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return Example(resized_bytes(crop, size), cells, kinds, boxes, ignored)
+
+
+Placed = tuple[float, float, float, float]
+
+
+def cells_of(view: View, grid: int, placed: Callable[[Box], Placed]) -> NDArray[np.float32]:
+    """(grid, grid, labels): how much of each of `LABELS` a view shows in each cell of a square.
+
+    placed: a box of the view as cxcywh in [0, 1] of the square.
+    """
+    cells = np.zeros((grid, grid, len(LABELS)), np.float32)
+    for name, part in view.regions().items():
+        cells[..., _PLACE[name]] += _coverage(placed(part), grid)
+    for seen in view.things():
+        _mark(cells, (seen.thing.kind or "disc", seen.thing.color), placed(seen.box))
+        if seen.badge is not None:
+            _mark(cells, (f"{seen.thing.badge} badge",), placed(seen.badge))
+    return cells
 
 
 def _mark(
@@ -169,8 +182,14 @@ def _pixels(batch: list[Example]) -> Tensor:
 
 
 def _cell_loss(logits: Tensor, batch: list[Example]) -> Tensor:
-    """What lies in each cell: full marks above a third, none below a tenth, silent between."""
-    cells = torch.from_numpy(np.stack([example.cells for example in batch]))
+    return cell_loss(logits, torch.from_numpy(np.stack([example.cells for example in batch])))
+
+
+def cell_loss(logits: Tensor, cells: Tensor) -> Tensor:
+    """What lies in each cell: full marks above a third, none below a tenth, silent between.
+
+    logits, cells: (B, G, G, labels); cells as `cells_of` makes them.
+    """
     wanted = (cells > 0.33).float()
     known = ((cells > 0.33) | (cells < 0.1)).float()
     loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")

@@ -64,7 +64,7 @@ def test_every_stage_names_the_output_that_its_command_writes(stages):
 def test_a_demo_is_not_mixed_into_a_folder_of_something_else(tmp_path, fresh):
     (tmp_path / "thesis.tex").write_text("mine")
     (tmp_path / "stages").mkdir()
-    with pytest.raises(ValueError, match=r"something else than a demo \(thesis.tex\)"):
+    with pytest.raises(ValueError, match=r"something else than this demo \(thesis.tex\)"):
         run_demo(tmp_path, fresh=fresh)
     assert (tmp_path / "thesis.tex").read_text() == "mine" and (tmp_path / "stages").is_dir()
 

@@ -59,19 +59,25 @@ def test_badges_grow_with_their_things_and_are_drawn_on_them(scenes):
             assert (pixels[y0:y1, x0:x1] == BADGE_COLORS[str(thing.badge)]).all()
 
 
-def test_questions_are_about_one_region_and_different_things(scenes):
+def test_one_question_is_about_a_region_and_one_about_the_object(scenes):
     truths = Counter()
     for index, (_, scene) in enumerate(scenes):
-        drawn = draw_questions(scene, np.random.default_rng(index), 4)
-        assert len(drawn) == min(4, 1 + len(scene.objects))
-        things = [thing for _, thing in drawn if thing is not None]
-        assert len(things) == len(drawn) - 1 == len(set(map(id, things)))
-        for asked, thing in drawn:
-            if thing is None:
-                region = next(r for r in (*scene.shown, "other") if r in asked.text or r == "other")
-                assert (region in scene.shown) == asked.answer.startswith("Yes")
-                truths[asked.answer[:2]] += 1
-            else:
-                assert asked.answer == f"The badge of the {thing.kind} is {thing.badge}."
+        drawn = draw_questions(scene, np.random.default_rng(index))
+        (region,) = [asked for asked, thing in drawn if thing is None]
+        ((asked, thing),) = [(asked, thing) for asked, thing in drawn if thing is not None]
+        named = next((name for name in scene.shown if name in region.text), None)
+        assert (named is not None) == region.answer.startswith("Yes")
+        truths[region.answer[:2]] += 1
+        assert (thing,) == scene.objects
+        assert asked.answer == f"The badge of the {thing.kind} is {thing.badge}."
     assert min(truths.values()) > 15
     assert REGION not in DISTANCES
+
+
+def test_the_farther_the_more_badges_of_others_stand_around(scenes):
+    badges = {
+        name: [sum(d.badge is not None for d in s.distractors) for n, s in scenes if n == name]
+        for name in DISTANCES
+    }
+    assert max(badges["near"]) <= min(badges["midway"]) == 1
+    assert max(badges["midway"]) < min(badges["far"])

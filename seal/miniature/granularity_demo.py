@@ -1,0 +1,112 @@
+"""The demo of adaptive granularity: AVG-LLaVA in miniature, trained, asked, and one page about it.
+
+Each stage is a command that a user could type. Trainings depend on one another, so they run one
+after the other, each in two processes of one thread.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from seal.miniature.demo import BASE_MODELS, ENVIRONMENT, in_own_folder
+from seal.miniature.granularity_scenes import GRANULARITY_BENCHMARK, GRANULARITY_SETS
+from seal.miniature.granularity_summary import summarize_granularity
+from seal.miniature.stages import Stage, StageRunner
+from seal.models.presets import vqa_preset
+
+FIRST = "near_and_far"  # the stage by which a folder is known to be of this demo
+AUTO = "none@auto"  # the system that chooses its level
+PROCESSES = 2
+
+
+def levels() -> list[int]:
+    """Of the miniature, coarse to fine."""
+    granularity = vqa_preset("avg_miniature").granularity
+    assert granularity is not None
+    return granularity.levels
+
+
+def run_granularity_demo(
+    out: Path,
+    *,
+    seed: int = 0,
+    base: Path = BASE_MODELS,
+    fresh: bool = False,
+    settings: tuple[Path, ...] = (),
+) -> Path:
+    """Run what is not finished yet; returns the report's path. Arguments and errors as `run_demo`;
+    of the base models avg_base is needed."""
+
+    def run(out: Path, base: Path, weights: Sequence[Path]) -> Path:
+        return _run(out, seed, base, (*settings, *weights))
+
+    return in_own_folder(out, base, ("avg_base",), FIRST, run, fresh=fresh)
+
+
+def _run(out: Path, seed: int, base: Path, settings: tuple[Path, ...]) -> Path:
+    runner = StageRunner(out, ENVIRONMENT, settings)
+    demo = GranularityDemo(out, seed, runner, base)
+    stages = [demo.scenes(), *demo.train(), demo.answer()]
+    minutes = sum(stage.expected_seconds for stage in stages) / 60
+    print(f"AVG-LLaVA in miniature, in {out}: about {minutes:.0f} minutes on 2 cores", flush=True)
+    runner.run([stages])
+    shutil.rmtree(out / "avg", ignore_errors=True)
+    shutil.copytree(demo.model("avg_router"), out / "avg")
+    report = summarize_granularity(
+        out, system=AUTO, seconds=runner.seconds, peak_memory_mb=runner.peak_memory_mb,
+        runs=demo.runs,
+    )  # fmt: skip
+    print(f"done: open {report}", flush=True)
+    return report
+
+
+class GranularityDemo:
+    """The stages and where they read and write."""
+
+    def __init__(self, out: Path, seed: int, runner: StageRunner, base: Path = BASE_MODELS) -> None:
+        self.out, self.seed, self.runner, self.base = out, seed, runner, base
+        self.data, self.runs = out / "data", out / "runs"
+
+    def model(self, run: str) -> Path:
+        """The model folder that a training run leaves."""
+        return self.runs / run / "model"
+
+    def scenes(self) -> Stage:
+        names = ",".join((*GRANULARITY_SETS, GRANULARITY_BENCHMARK))
+        command = (
+            "seal", "data_builders/scenes", f"out={self.data}", f"only=[{names}]",
+            f"workers={PROCESSES}",
+        )  # fmt: skip
+        return Stage(FIRST, command, 25, output=self.data)
+
+    def train(self) -> list[Stage]:
+        """Align the projector; learn to answer at every level; then to choose one."""
+        align, granularity, router = "avg_align", "avg_granularity", "avg_router"
+        return [
+            self._train(align, 40, FIRST, self.base / "avg_base"),
+            self._train(granularity, 240, align, self.model(align)),
+            self._train(router, 60, granularity, self.model(granularity)),
+        ]
+
+    def answer(self) -> Stage:
+        """The same questions at the levels that are chosen, and at each one."""
+        results = self.out / "results" / "benchmark"
+        systems = ",".join([AUTO, *(f"none@{level}" for level in levels())])
+        command = (
+            "torch.distributed.run", "--standalone", "--nproc-per-node", str(PROCESSES),
+            "-m", "seal", "eval/benchmark", "task=own",
+            f"benchmark={self.data / GRANULARITY_BENCHMARK}", f"vqa={self.model('avg_router')}",
+            f"systems=[{systems}]", "scoring=likelihood", f"out={results}",
+        )  # fmt: skip
+        return Stage("benchmark", command, 90, (self.runner.stamp("avg_router"),), results)
+
+    def _train(self, run: str, seconds: float, after: str, init_from: Path) -> Stage:
+        command = (
+            "torch.distributed.run", "--standalone", "--nproc-per-node", str(PROCESSES),
+            "-m", "seal", "train/vqa", f"experiment={run}_miniature", f"run_name={run}",
+            f"seed={self.seed}", f"paths.runs={self.runs}", f"paths.records={self.data}",
+            f"init_from={init_from}",
+        )  # fmt: skip
+        return Stage(run, command, seconds, (self.runner.stamp(after),), self.runs / run)
