@@ -73,12 +73,15 @@ class RouterLossConfig:
     margin: float = 1.0  # by which scores must differ, a unit of loss apart
     rank_weight: float = 1.0
     ce_weight: float = 0.1  # of the cross-entropy towards the best level
+    # What reading all of a picture's tokens costs in units of loss, fewer in proportion: of levels
+    # about as good the cheaper is the better one. 0: the paper's feedback, the loss alone.
+    token_price: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.margin, self.rank_weight, self.ce_weight) < 0:
+        if min(self.margin, self.rank_weight, self.ce_weight, self.token_price) < 0:
             raise ValueError(
-                f"margin={self.margin}, rank_weight={self.rank_weight} and "
-                f"ce_weight={self.ce_weight} must not be negative"
+                f"margin={self.margin}, rank_weight={self.rank_weight}, ce_weight={self.ce_weight} "
+                f"and token_price={self.token_price} must not be negative"
             )
         if not self.rank_weight and not self.ce_weight:
             raise ValueError("rank_weight=0 and ce_weight=0 teach a router nothing: raise one")
@@ -124,7 +127,9 @@ class RouterLoss:
         if batch.routes is None:  # nothing to learn; zeros that depend on the router
             zero = scores.float().sum()
             return {"rank": zero, "best_level": zero}
+        tokens = batch.routes.tokens
         feedback = picture_losses(batch, batch.routes, output)
+        feedback = feedback + self.config.token_price * (tokens / tokens[:, -1:])
         rank = ranking_losses(scores, feedback, margin=self.config.margin).sum()
         best = best_level_losses(scores, feedback).sum()
         # Sorting hides a loss that is not a number; it must end the step.

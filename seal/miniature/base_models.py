@@ -48,7 +48,7 @@ class BaseModelsConfig:
     clip_steps: int = 2400
     vqa_text_steps: int = 2000
     vsm_text_steps: int = 500
-    sight_steps: int = 1600
+    sight_steps: int = 1200
     tiles_steps: int = 2000
     llava_steps: int = 500
 

@@ -18,7 +18,7 @@ from seal.building.records.writer import Make, Outcome
 from seal.data.record_set import RecordSet
 from seal.files.whole import write_whole
 from seal.miniature.corpus import DESCRIBE
-from seal.miniature.distances import REGION, SORTS, draw_questions, draw_scene
+from seal.miniature.distances import DISTANCES, REGION, draw_questions, draw_scene
 from seal.miniature.scenes import Scenes, save_picture, scene_record, write_set
 from seal.miniature.world import Thing
 from seal.miniature.world_questions import Asked, scene_caption, thing_caption
@@ -26,6 +26,8 @@ from seal.miniature.world_questions import Asked, scene_caption, thing_caption
 GRANULARITY_SETS = ("granularity_align", "granularity", "granularity_router")
 GRANULARITY_BENCHMARK = "granularity_benchmark"
 QUESTIONS_FILE = "questions.jsonl"
+# Sorts of the benchmark's questions, in turn: half need no detail, as in the sets.
+SORTS_IN_TURN = tuple(sort for distance in DISTANCES for sort in (REGION, distance))
 # Worlds of these sets: far from those of `split_seed`, which are counted from 0.
 _FIRST_WORLD = 1_000_000
 
@@ -104,7 +106,7 @@ def build_granularity_benchmark(out: Path, *, questions: int, seed: int) -> int:
     world = granularity_world(GRANULARITY_BENCHMARK, seed)
     lines, index = [], 0
     for number in tqdm(range(questions), "benchmark", unit="question"):
-        sort = SORTS[number % len(SORTS)]
+        sort = SORTS_IN_TURN[number % len(SORTS_IN_TURN)]
         distance, scene = draw_scene(world, index)
         while sort not in (REGION, distance):
             index += 1

@@ -145,6 +145,10 @@ def cells_of(view: View, grid: int, placed: Callable[[Box], Placed]) -> NDArray[
     cells = np.zeros((grid, grid, len(LABELS)), np.float32)
     for name, part in view.regions().items():
         cells[..., _PLACE[name]] += _coverage(placed(part), grid)
+    for name, part in view.swatches():
+        covered = _coverage(placed(part), grid)
+        cells *= 1 - covered[..., None]
+        cells[..., _PLACE[name]] += covered
     for seen in view.things():
         _mark(cells, (seen.thing.kind or "disc", seen.thing.color), placed(seen.box))
         if seen.badge is not None:

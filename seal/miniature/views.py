@@ -67,6 +67,11 @@ class View:
                 parts[region.name] = inside
         return parts
 
+    def swatches(self) -> list[tuple[str, Box]]:
+        """The parts of swatches that lie in the view, in view pixels, in the order drawn."""
+        inside = [(swatch.name, self._inside(swatch.box)) for swatch in self.scene.swatches]
+        return [(name, box) for name, box in inside if box is not None]
+
     def _inside(self, box: Box) -> Box | None:
         """The part of a box of the scene that is in the view, in view pixels."""
         shared = intersect(box, self.box)

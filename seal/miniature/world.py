@@ -113,6 +113,8 @@ class Scene:
     regions: tuple[Region, ...]
     objects: tuple[Thing, ...]
     distractors: tuple[Thing, ...]
+    # Small pieces of a region's texture that are no region: they lie on what is shown.
+    swatches: tuple[Region, ...] = ()
 
     @property
     def shown(self) -> frozenset[str]:
@@ -154,7 +156,7 @@ class Scene:
     def render(self) -> Image.Image:
         """RGB picture."""
         pixels = np.empty((self.height, self.width, 3), np.uint8)
-        for region in self.regions:
+        for region in (*self.regions, *self.swatches):
             x0, y0, x1, y1 = region.box.as_ints()
             fill(pixels[y0:y1, x0:x1], region.name, region.offset, region.shade)
         for thing in (*self.distractors, *self.objects):

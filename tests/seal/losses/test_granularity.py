@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -132,6 +133,20 @@ def test_the_parts_are_weighted_sums_over_pictures_and_train_the_scores_alone():
     assert logits.grad is None and scores.grad is not None
 
 
+def test_a_price_of_tokens_makes_the_cheaper_of_two_levels_as_good_the_better():
+    batch = router_batch(2, 3)
+    logits = torch.zeros(len(batch.label_ids), VOCABULARY)  # every level does equally well
+    scores = torch.randn(2, 3, generator=torch.Generator().manual_seed(3))
+    config = RouterLossConfig(token_price=0.5, rank_weight=1.0, ce_weight=1.0)
+    parts = mean_losses(config.build(), batch, VQAOutput(logits, scores))
+    even = math.log(VOCABULARY)
+    feedback = even + 0.5 * torch.tensor([[0.25, 0.5, 1.0]] * 2)  # 1, 2 and 4 tokens
+    torch.testing.assert_close(parts["rank"], ranking_losses(scores, feedback).mean())
+    torch.testing.assert_close(
+        parts["best_level"], F.cross_entropy(scores, torch.zeros(2, dtype=torch.int64))
+    )
+
+
 def test_a_batch_without_pictures_weighs_nothing_and_still_depends_on_the_router():
     batch = collate([sample("text", 0, 2, router=True)], pad_id=0)
     assert batch.routes is None
@@ -168,7 +183,7 @@ def test_weights_that_teach_nothing_are_refused():
         RouterLossConfig(rank_weight=0.0, ce_weight=0.0)
 
 
-@pytest.mark.parametrize("name", ["margin", "rank_weight", "ce_weight"])
+@pytest.mark.parametrize("name", ["margin", "rank_weight", "ce_weight", "token_price"])
 def test_a_negative_weight_is_refused(name):
     with pytest.raises(ValueError, match=rf"{name}=-1"):
         RouterLossConfig(**{name: -1.0})

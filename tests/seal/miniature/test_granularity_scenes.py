@@ -16,6 +16,7 @@ from seal.miniature.distances import DISTANCES, SORTS
 from seal.miniature.granularity_scenes import (
     GRANULARITY_BENCHMARK,
     GRANULARITY_SETS,
+    SORTS_IN_TURN,
     build_granularity_set,
     granularity_world,
 )
@@ -31,11 +32,11 @@ def built(tmp_path_factory) -> Path:
         out=str(folder),
         only=[*GRANULARITY_SETS, GRANULARITY_BENCHMARK],
         validation=2,
-        granularity_benchmark=8,
+        granularity_benchmark=12,
         **NUMBERS,
     )
     counts = build_scenes(config)
-    assert counts[GRANULARITY_BENCHMARK] == 8 and counts["granularity_router"] == 12
+    assert counts[GRANULARITY_BENCHMARK] == 12 and counts["granularity_router"] == 12
     return folder
 
 
@@ -69,13 +70,14 @@ def test_a_router_is_asked_one_question_at_a_time_and_half_are_about_regions(bui
 
 def test_the_benchmark_takes_every_sort_in_turn_and_tells_how_large_the_things_are(built):
     questions, images = read(built / GRANULARITY_BENCHMARK)
-    assert [question.split for question in questions] == [*SORTS, *SORTS]
+    assert [question.split for question in questions] == [*SORTS_IN_TURN, *SORTS_IN_TURN]
     for question in questions:
         assert question.options[question.answer] and len(set(question.options)) in (2, 4)
         assert images.open(str(question.image)).size in ((224, 224), (224, 112), (112, 224))
         assert (question.split in DISTANCES) == bool(question.targets)
-    for four in (questions[1:4], questions[5:8]):
-        sizes = [question.meta["pixels"] for question in four]
+    for half in (questions[:6], questions[6:]):
+        sizes = [q.meta["pixels"] for q in half if q.targets]
+        assert len(sizes) == 3
         assert all(larger > smaller for larger, smaller in pairwise(sizes))
 
 
