@@ -87,7 +87,7 @@ class GranularityDemo:
         return [
             self._train(align, 40, FIRST, self.base / "avg_base"),
             self._train(granularity, 240, align, self.model(align)),
-            self._train(router, 60, granularity, self.model(granularity)),
+            self._train(router, 200, granularity, self.model(granularity)),
         ]
 
     def answer(self) -> Stage:
