@@ -36,7 +36,7 @@ class ScenesConfig:
     granularity_align: int = 1200
     granularity: int = 3000
     granularity_router: int = 1500
-    granularity_benchmark: int = 480  # questions
+    granularity_benchmark: int = 1440  # questions
     validation: int = 16  # scenes of each validation set
     # Questions of the benchmark, and of the control with shuffled homes.
     direct_attributes: int = 100

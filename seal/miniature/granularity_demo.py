@@ -79,15 +79,15 @@ class GranularityDemo:
             "seal", "data_builders/scenes", f"out={self.data}", f"only=[{names}]",
             f"workers={PROCESSES}",
         )  # fmt: skip
-        return Stage(FIRST, command, 25, output=self.data)
+        return Stage(FIRST, command, 45, output=self.data)
 
     def train(self) -> list[Stage]:
         """Align the projector; learn to answer at every level; then to choose one."""
         align, granularity, router = "avg_align", "avg_granularity", "avg_router"
         return [
-            self._train(align, 40, FIRST, self.base / "avg_base"),
-            self._train(granularity, 240, align, self.model(align)),
-            self._train(router, 200, granularity, self.model(granularity)),
+            self._train(align, 70, FIRST, self.base / "avg_base"),
+            self._train(granularity, 130, align, self.model(align)),
+            self._train(router, 115, granularity, self.model(granularity)),
         ]
 
     def answer(self) -> Stage:
@@ -100,7 +100,7 @@ class GranularityDemo:
             f"benchmark={self.data / GRANULARITY_BENCHMARK}", f"vqa={self.model('avg_router')}",
             f"systems=[{systems}]", "scoring=likelihood", f"out={results}",
         )  # fmt: skip
-        return Stage("benchmark", command, 90, (self.runner.stamp("avg_router"),), results)
+        return Stage("benchmark", command, 60, (self.runner.stamp("avg_router"),), results)
 
     def _train(self, run: str, seconds: float, after: str, init_from: Path) -> Stage:
         command = (
