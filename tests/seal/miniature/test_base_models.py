@@ -21,7 +21,9 @@ def test_the_assets_are_small():
     assert sum(path.stat().st_size for path in files) < LIMIT
 
 
-@pytest.mark.parametrize(("name", "kind"), [("vqa_base", VQAModel), ("vsm_base", VSM)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("vqa_base", VQAModel), ("vsm_base", VSM), ("avg_base", VQAModel)]
+)
 def test_a_base_model_loads_into_the_real_class_and_fits_its_tokenizer(name, kind):
     model = load_model(ASSETS / name)
     assert type(model) is kind
