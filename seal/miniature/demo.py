@@ -163,10 +163,10 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class Demo:
-    """The stages and where they read and write."""
+class Trained:
+    """What demos share: where a demo reads and writes, and a training as one of its stages."""
 
-    final = {"vqa": "vqa_instruct", "vsm": "vsm"}  # noqa: RUF012  # never changed
+    processes = 1  # of a training
 
     def __init__(self, out: Path, seed: int, runner: StageRunner, base: Path = BASE_MODELS) -> None:
         self.out, self.seed, self.runner, self.base = out, seed, runner, base
@@ -175,6 +175,24 @@ class Demo:
     def model(self, run: str) -> Path:
         """The model folder that a training run leaves."""
         return self.runs / run / "model"
+
+    def train_stage(
+        self, program: str, run: str, seconds: float, after: str, init_from: Path
+    ) -> Stage:
+        """The experiment RUN_miniature, behind the stage `after`."""
+        command = (
+            "torch.distributed.run", "--standalone", "--nproc-per-node", str(self.processes),
+            "-m", "seal", program, f"experiment={run}_miniature", f"run_name={run}",
+            f"seed={self.seed}", f"paths.runs={self.runs}", f"paths.records={self.data}",
+            f"init_from={init_from}",
+        )  # fmt: skip
+        return Stage(run, command, seconds, (self.runner.stamp(after),), self.runs / run)
+
+
+class Demo(Trained):
+    """The stages and where they read and write."""
+
+    final = {"vqa": "vqa_instruct", "vsm": "vsm"}  # noqa: RUF012  # never changed
 
     def scenes(self) -> Stage:
         command = ("seal", "data_builders/scenes", f"out={self.data}", "workers=2")
@@ -185,15 +203,15 @@ class Demo:
         linear, resampler = "vqa_align_linear", "vqa_align_resampler"
         aligned = self.model(resampler)
         return [
-            self._train("train/vqa", linear, 35, "scenes", self.base / "vqa_base"),
-            self._train("train/vqa", resampler, 30, linear, self.model(linear)),
-            self._train("train/vqa", "vqa_instruct", 310, resampler, aligned),
-            self._train("train/vqa", "vqa_no_crops", 50, resampler, aligned),
+            self.train_stage("train/vqa", linear, 35, "scenes", self.base / "vqa_base"),
+            self.train_stage("train/vqa", resampler, 30, linear, self.model(linear)),
+            self.train_stage("train/vqa", "vqa_instruct", 310, resampler, aligned),
+            self.train_stage("train/vqa", "vqa_no_crops", 50, resampler, aligned),
         ]
 
     def train_vsm(self) -> list[Stage]:
         """The search model."""
-        return [self._train("train/vsm", "vsm", 375, "scenes", self.base / "vsm_base")]
+        return [self.train_stage("train/vsm", "vsm", 375, "scenes", self.base / "vsm_base")]
 
     def answer(self) -> list[Stage]:
         vqa, vsm = self.model("vqa_instruct"), self.model("vsm")
@@ -235,14 +253,6 @@ class Demo:
             f"benchmark={self.data / benchmark}", f"vsm={self.model('vsm')}",
             f"strategies=[{','.join(SEARCHES)}]", *overrides,
         )  # fmt: skip
-
-    def _train(self, program: str, run: str, seconds: float, after: str, init_from: Path) -> Stage:
-        command = (
-            "torch.distributed.run", "--standalone", "--nproc-per-node", "1", "-m", "seal",
-            program, f"experiment={run}_miniature", f"run_name={run}", f"seed={self.seed}",
-            f"paths.runs={self.runs}", f"paths.records={self.data}", f"init_from={init_from}",
-        )  # fmt: skip
-        return Stage(run, command, seconds, (self.runner.stamp(after),), self.runs / run)
 
     def _evaluate(
         self, program: str, name: str, seconds: float, reads: tuple[str, ...], *overrides: str

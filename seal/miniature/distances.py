@@ -40,7 +40,6 @@ DISTANCES = {
     "midway": Distance(2.0, (2, 3), (5, 3)),
     "far": Distance(1.1, (2, 3), (18, 10)),
 }
-SORTS = (REGION, *DISTANCES)
 
 
 def draw_scene(world: int, index: int) -> tuple[str, Scene]:

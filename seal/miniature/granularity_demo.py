@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from seal.miniature.demo import BASE_MODELS, ENVIRONMENT, in_own_folder
+from seal.miniature.demo import BASE_MODELS, ENVIRONMENT, Trained, in_own_folder
 from seal.miniature.granularity_scenes import GRANULARITY_BENCHMARK, GRANULARITY_SETS
 from seal.miniature.granularity_summary import summarize_granularity
 from seal.miniature.stages import Stage, StageRunner
@@ -62,16 +62,10 @@ def _run(out: Path, seed: int, base: Path, settings: tuple[Path, ...]) -> Path:
     return report
 
 
-class GranularityDemo:
+class GranularityDemo(Trained):
     """The stages and where they read and write."""
 
-    def __init__(self, out: Path, seed: int, runner: StageRunner, base: Path = BASE_MODELS) -> None:
-        self.out, self.seed, self.runner, self.base = out, seed, runner, base
-        self.data, self.runs = out / "data", out / "runs"
-
-    def model(self, run: str) -> Path:
-        """The model folder that a training run leaves."""
-        return self.runs / run / "model"
+    processes = PROCESSES
 
     def scenes(self) -> Stage:
         names = ",".join((*GRANULARITY_SETS, GRANULARITY_BENCHMARK))
@@ -85,9 +79,9 @@ class GranularityDemo:
         """Align the projector; learn to answer at every level; then to choose one."""
         align, granularity, router = "avg_align", "avg_granularity", "avg_router"
         return [
-            self._train(align, 70, FIRST, self.base / "avg_base"),
-            self._train(granularity, 130, align, self.model(align)),
-            self._train(router, 115, granularity, self.model(granularity)),
+            self.train_stage("train/vqa", align, 70, FIRST, self.base / "avg_base"),
+            self.train_stage("train/vqa", granularity, 130, align, self.model(align)),
+            self.train_stage("train/vqa", router, 115, granularity, self.model(granularity)),
         ]
 
     def answer(self) -> Stage:
@@ -101,12 +95,3 @@ class GranularityDemo:
             f"systems=[{systems}]", "scoring=likelihood", f"out={results}",
         )  # fmt: skip
         return Stage("benchmark", command, 60, (self.runner.stamp("avg_router"),), results)
-
-    def _train(self, run: str, seconds: float, after: str, init_from: Path) -> Stage:
-        command = (
-            "torch.distributed.run", "--standalone", "--nproc-per-node", str(PROCESSES),
-            "-m", "seal", "train/vqa", f"experiment={run}_miniature", f"run_name={run}",
-            f"seed={self.seed}", f"paths.runs={self.runs}", f"paths.records={self.data}",
-            f"init_from={init_from}",
-        )  # fmt: skip
-        return Stage(run, command, seconds, (self.runner.stamp(after),), self.runs / run)

@@ -16,10 +16,8 @@ from seal.evaluation.task import TaskQuestion
 from seal.files.whole import write_whole
 from seal.images import open_image
 from seal.miniature.granularity_scenes import GRANULARITY_BENCHMARK
-from seal.pages.curves import loss_curves
+from seal.miniature.summary import add_training
 from seal.pages.page import Page, picture
-from seal.pages.table import Table
-from seal.training.log import read_metrics
 
 PICTURES = 12  # shown with the level chosen
 
@@ -61,19 +59,7 @@ def summarize_granularity(
     add_granularity(page, found)
     page.heading("Costs")
     page.table(cost_table(found["costs"]))
-    page.heading("Training")
-    logs = sorted(runs.glob("*/metrics.jsonl"), key=lambda path: path.stat().st_mtime)
-    page.plot(
-        loss_curves({path.parent.name: read_metrics(path) for path in logs}),
-        "Losses, each weighted as in the total.",
-    )
-    page.table(
-        Table(
-            f"seconds by stage; peak memory {metrics['peak_memory_mb']} MB",
-            ("stage", "seconds"),
-            tuple((name, f"{value:.0f}") for name, value in metrics["seconds"].items()),
-        )
-    )
+    add_training(page, runs, metrics)
     page.heading("Levels of single questions")
     page.sheet(_pictures(results / "predictions.jsonl", system, out / "data"))
     page.write(out / "report.html")

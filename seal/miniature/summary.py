@@ -195,6 +195,16 @@ def build_page(
         "pretrained. Pulling the query of [LOC] towards the detector's class embedding "
         "(query_alignment) stays off."
     )
+    add_training(page, runs, metrics)
+    page.heading("What it looked at")
+    for path in sorted((out / "results" / "search" / "traces").glob("*.png"))[:12]:
+        with Image.open(path) as picture:
+            page.picture(picture, path.stem)
+    return page
+
+
+def add_training(page: Page, runs: Path, metrics: Mapping[str, Any]) -> None:
+    """The losses of every training below `runs`, and what each stage of a demo took."""
     page.heading("Training")
     logs = sorted(runs.glob("*/metrics.jsonl"), key=lambda path: path.stat().st_mtime)
     page.plot(
@@ -208,11 +218,6 @@ def build_page(
             tuple((name, f"{value:.0f}") for name, value in metrics["seconds"].items()),
         )
     )
-    page.heading("What it looked at")
-    for path in sorted((out / "results" / "search" / "traces").glob("*.png"))[:12]:
-        with Image.open(path) as picture:
-            page.picture(picture, path.stem)
-    return page
 
 
 def _ways(metrics: Mapping[str, Any]) -> Table:

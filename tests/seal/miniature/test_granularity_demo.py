@@ -13,7 +13,7 @@ from seal.commands.programs import program_path, programs_root
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.run_metrics import benchmark_metrics
 from seal.miniature import granularity_demo
-from seal.miniature.distances import SORTS
+from seal.miniature.distances import DISTANCES, REGION
 from seal.miniature.granularity_demo import (
     AUTO,
     FIRST,
@@ -91,7 +91,7 @@ def test_the_numbers_and_the_page_hold_what_was_chosen_and_what_it_is_worth(tmp_
     for number in range(8):
         question = asked(
             number,
-            split=SORTS[number % 4],
+            split=(REGION, *DISTANCES)[number % 4],
             image=f"{number:04d}.jpg",
             side=float(8 * (number + 1)) if number % 4 else 0,
         )

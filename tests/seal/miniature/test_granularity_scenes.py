@@ -12,7 +12,7 @@ from seal.data.record_set import RecordSet
 from seal.evaluation.tasks.own import read
 from seal.images import open_image
 from seal.miniature.build import ScenesConfig, build_scenes
-from seal.miniature.distances import DISTANCES, SORTS
+from seal.miniature.distances import DISTANCES, REGION
 from seal.miniature.granularity_scenes import (
     GRANULARITY_BENCHMARK,
     GRANULARITY_SETS,
@@ -65,7 +65,7 @@ def test_a_router_is_asked_one_question_at_a_time_and_half_are_about_regions(bui
     assert all(len(record.turns) == 1 for record in records)
     sources = Counter(record.source for record in records)
     assert sources["region"] == len(records) / 2
-    assert set(sources) <= set(SORTS)
+    assert set(sources) <= {REGION, *DISTANCES}
 
 
 def test_the_benchmark_takes_every_sort_in_turn_and_tells_how_large_the_things_are(built):
