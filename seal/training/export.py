@@ -16,7 +16,8 @@ from seal.training.checkpoint import (
     read_shapes,
     read_step,
 )
-from seal.training.recipe import VQARun, VSMRun, base_facts, record_facts
+from seal.training.recipe import VQARun, VSMRun
+from seal.training.run_facts import base_facts, record_facts
 from seal.training.same_run import require_same_base, require_same_shapes
 from seal.version import __version__, git_revision
 

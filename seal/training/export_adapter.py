@@ -13,7 +13,8 @@ from seal.models.files.shards import read_tensors
 from seal.training.assemble import resolve_folder
 from seal.training.checkpoint import iterate_weights, read_description, read_shapes
 from seal.training.export import DTYPES, training_facts
-from seal.training.recipe import VQARun, VSMRun, base_facts
+from seal.training.recipe import VQARun, VSMRun
+from seal.training.run_facts import base_facts
 from seal.training.same_run import require_same_base, require_same_shapes
 
 

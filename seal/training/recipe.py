@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,10 @@ from torch import Tensor
 from seal.data.chat import ChatConfig
 from seal.data.grounding import GroundingConfig
 from seal.data.mixture import MixtureConfig
-from seal.data.record_set import RecordSet
-from seal.files.fingerprint import fingerprint
 from seal.losses.granularity import GranularityLoss, RouterLoss, RouterLossConfig
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss, VSMLossConfig
-from seal.models.files.adapter import is_adapter, read_adapter, require_base
+from seal.models.files.adapter import is_adapter
 from seal.models.files.load import load_model
 from seal.models.files.tokenizer_fit import require_tokenizer_fits
 from seal.models.fit.lora import LoraConfig
@@ -401,59 +398,3 @@ class VSMRun(Run):
 
 
 KINDS: dict[str, type[VQARun] | type[VSMRun]] = {"vqa": VQARun, "vsm": VSMRun}
-
-
-def describe(run: VQARun | VSMRun) -> dict[str, Any]:
-    """What a checkpoint stores of a run: its configuration, and the files it starts from."""
-    return {
-        "kind": "vqa" if isinstance(run, VQARun) else "vsm",
-        "configuration": asdict(run),
-        "base": base_facts(run),
-        "records": record_facts(run),
-    }
-
-
-def base_facts(run: VQARun | VSMRun) -> dict[str, str] | None:
-    """What is in `init_from` and `init_adapter`, which a resumed run and an export read again.
-
-    Raises:
-        ValueError: the adapters were trained over another base model.
-    """
-    if run.init_from is None:
-        return None
-    folder = resolve_folder(run.init_from)
-    facts = {"folder": run.init_from, "fingerprint": fingerprint(folder)}
-    if run.init_adapter is not None:
-        adapter = read_adapter(run.init_adapter)
-        require_base(adapter, run.init_from, facts["fingerprint"])
-        facts["adapter"] = run.init_adapter
-        facts["adapter_fingerprint"] = fingerprint(adapter.folder)
-    return facts
-
-
-def verify_records(run: VQARun | VSMRun) -> None:
-    """Compare every shard of the training records with its checksum (a second a gigabyte).
-
-    What a checkpoint notes of the records are these checksums: so a record that was changed in
-    place is noticed as well. Of the images, only the sizes that records give are compared, when
-    they are read.
-
-    Raises:
-        ValueError: a shard is not the one that was built; names it.
-    """
-    for source in run.data.train.sources.values():
-        RecordSet.open(Path(run.paths.records) / source.folder).verify()
-
-
-def record_facts(run: VQARun | VSMRun) -> dict[str, Any]:
-    """Number and checksums of the records of each source."""
-    facts = {}
-    for name, source in run.data.train.sources.items():
-        path = Path(run.paths.records) / source.folder / "set.json"
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        facts[name] = {
-            "folder": source.folder,
-            "records": stored["records"],
-            "sha256": [shard["sha256"] for shard in stored["shards"]],
-        }
-    return facts

@@ -16,7 +16,8 @@ from seal.training.flops import count_flops
 from seal.training.loop import fit
 from seal.training.out_of_memory import explained
 from seal.training.publish import publish, require_token
-from seal.training.recipe import VQARun, VSMRun, describe, verify_records
+from seal.training.recipe import VQARun, VSMRun
+from seal.training.run_facts import describe, verify_records
 from seal.training.shared_folder import require_shared
 from seal.training.stop import StopRequest
 from seal.training.validate import validation_of
