@@ -37,6 +37,7 @@ from seal.images.pixels import (
     resized_bytes,
     tower_pixels,
 )
+from seal.images.squares import IntBox, padded_bytes, squared_bytes, stretched_bytes
 from seal.images.tiles import TilesConfig, choose_grid, cut_into_tiles
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "MOST_PIXELS",
     "Color",
     "DetectorFit",
+    "IntBox",
     "Normalization",
     "TilesConfig",
     "UnreadableImageError",
@@ -68,8 +70,11 @@ __all__ = [
     "orientation",
     "owl_pixels",
     "pad_to_square",
+    "padded_bytes",
     "resized_bytes",
+    "squared_bytes",
     "stored_size",
+    "stretched_bytes",
     "to_rgb",
     "tower_pixels",
     "upright",
