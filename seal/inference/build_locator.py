@@ -13,6 +13,7 @@ from seal.search.driver import SearchLocator
 from seal.search.locator import Locator, Strategy
 from seal.search.oracle import Known, OracleLocator
 from seal.search.protocol import QueryKind, SearchModel, answered_kinds
+from seal.search.speed import SpeedConfig
 from seal.search.strategies import SEARCHES, STRATEGIES, VICROP, build_strategy
 
 if TYPE_CHECKING:
@@ -35,14 +36,13 @@ def build_locator(
     vicrop: ViCropConfig | None = None,
     protocol: str = "default",
     nms_iou: float | None = None,
-    lookahead: int = 0,
-    concurrency: int = 64,
+    speed: SpeedConfig | None = None,
 ) -> Locator | None:
     """What `search` names: None for "none", known boxes for "oracle", else a strategy's driver.
 
     `answer_model`: what says whether a question can be answered, where a search asks that and its
     guide does not tell; what ViCrop reads. `vicrop`: how; its method is that of the name, and
-    `protocol` its numbers where `vicrop` is None.
+    `protocol` its numbers where `vicrop` is None. `speed`: how hard a strategy drives its model.
 
     Raises:
         ValueError: there is no such search, or it lacks what it needs.
@@ -71,7 +71,7 @@ def build_locator(
     strategy = _strategy(search, config, answered_kinds(model), answers=answer_model is not None)
     if not strategy.needs <= answered_kinds(model):
         model = AddedConfidences(model, answer_model, config)
-    return SearchLocator(strategy, model, lookahead=lookahead, concurrency=concurrency)
+    return SearchLocator(strategy, model, speed=speed)
 
 
 def check_guide(

@@ -41,6 +41,11 @@ class CachedModel:
         """Those of the model; see `answered_kinds`."""
         return answered_kinds(self.model)
 
+    @property
+    def passes_to(self) -> tuple[SearchModel, ...]:
+        """What answers; see `speed.answering_models`."""
+        return (self.model,)
+
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         return self._ask("detect", queries)
 

@@ -2,62 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from PIL.Image import Image
 
 from seal.geometry import Box
 from seal.search.locator import LocateRequest, Search, Strategy
-from seal.search.protocol import (
-    Ask,
-    AskAll,
-    Detections,
-    Query,
-    QueryKind,
-    SearchModel,
-)
+from seal.search.lockstep import Run, drive
+from seal.search.protocol import Patch, SearchModel
 from seal.search.result import SearchResult
+from seal.search.speed import SpeedConfig
 
 Progress = Callable[[int, SearchResult], None]  # index of the search, its result
-
-
-@dataclass(slots=True)
-class _Run:
-    """A search under way."""
-
-    index: int
-    search: Search
-    ask: Ask | AskAll | None = None
-    result: SearchResult | None = None
-    calls: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    ahead: dict[Box, Detections] = field(default_factory=dict)  # evaluated before their turn
-    num_ahead: int = 0
-
-    def advance(self, answer: Any) -> None:
-        """Send an answer, then every answer that is already there, until a new one is needed."""
-        started = time.perf_counter()
-        try:
-            self.ask = self.search.send(answer)
-            while (known := self._known()) is not None:
-                self.calls["detect"] += 1
-                self.ask = self.search.send(known)
-        except StopIteration as stop:
-            self.ask, self.result = None, stop.value
-        self.seconds["search"] += time.perf_counter() - started
-        if self.result is not None:
-            self.result.calls, self.result.seconds = dict(self.calls), dict(self.seconds)
-            self.result.evaluated_ahead = self.num_ahead
-
-    def _known(self) -> Detections | None:
-        if not isinstance(self.ask, Ask) or self.ask.query.kind != "detect":
-            return None
-        return self.ahead.pop(self.ask.query.patch.box, None)
 
 
 def run_searches(
@@ -65,7 +22,7 @@ def run_searches(
     model: SearchModel,
     *,
     lookahead: int = 0,
-    concurrency: int = 64,
+    concurrency: int | None = None,
     max_batch: int | None = None,
     progress: Progress | None = None,
 ) -> list[SearchResult]:
@@ -73,79 +30,39 @@ def run_searches(
 
     Args:
         searches: what `Strategy.explore` returned; started when their turn comes.
-        model: answers the queries; equal kinds go to it in one batch.
+        model: answers the queries; equal kinds go to it in one batch. What it raises for one query
+            ends the search that asked, and no other; see `SearchResult.error`.
         lookahead: detections to evaluate ahead, per search and batch. Costs work that may be
             wasted, saves rounds; the visits stay the same.
-        concurrency: searches advanced at a time, which bounds memory.
+        concurrency: searches advanced at a time, which bounds memory; None: what suits the model.
         max_batch: most queries given to the model at once.
         progress: called with the index and result of each search as it ends.
+
+    Raises:
+        Exception: what the model raised, if no search came through.
     """
-    waiting = enumerate(searches)
-    active: list[_Run] = []
+    speed = SpeedConfig(lookahead=lookahead, concurrency=concurrency, max_batch=max_batch)
+    runs = (Run(search, index) for index, search in enumerate(searches))
+    return collect(drive(runs, model, speed), progress)
+
+
+def collect(ended: Iterable[Run], progress: Progress | None = None) -> list[SearchResult]:
+    """The results of searches in the order of their keys, which are their numbers.
+
+    Raises:
+        Exception: what the first of them failed with, if all of them failed.
+    """
     results: dict[int, SearchResult] = {}
-    while True:
-        for index, search in islice(waiting, concurrency - len(active)):
-            active.append(_Run(index, search))
-            active[-1].advance(None)
-        if not active:
-            return [results[index] for index in sorted(results)]
-        _step([run for run in active if run.result is None], model, lookahead, max_batch)
-        for run in active:
-            if run.result is not None:
-                results[run.index] = run.result
-                if progress is not None:
-                    progress(run.index, run.result)
-        active = [run for run in active if run.result is None]
-
-
-def _step(runs: list[_Run], model: SearchModel, lookahead: int, max_batch: int | None) -> None:
-    """Answer the kind of query that most searches wait for."""
-    by_kind: dict[QueryKind, list[tuple[_Run, Ask | AskAll]]] = defaultdict(list)
-    for run in runs:
-        if run.ask is not None:
-            by_kind[run.ask.queries[0].kind].append((run, run.ask))
-    if not by_kind:
-        return
-    kind = max(by_kind, key=lambda kind: len(by_kind[kind]))
-    due = by_kind[kind]
-    early: list[tuple[_Run, Query]] = []
-    if kind == "detect":
-        for run, ask in due:
-            if not isinstance(ask, Ask):
-                continue
-            for patch in ask.upcoming[:lookahead]:
-                if patch.box not in run.ahead:
-                    early.append((run, Query("detect", patch, ask.query.text)))
-    queries = [query for _, ask in due for query in ask.queries]
-    num_due = len(queries)
-    queries += [query for _, query in early]
-    started = time.perf_counter()
-    answers = _answer(model, kind, queries, max_batch)
-    each = (time.perf_counter() - started) / len(queries)
-    for (run, query), answer in zip(early, answers[num_due:], strict=True):
-        run.ahead[query.patch.box] = answer
-        run.num_ahead += 1
-        run.seconds[kind] += each
-    start = 0
-    for run, ask in due:
-        given = answers[start : start + len(ask.queries)]
-        start += len(given)
-        run.calls[kind] += len(given)
-        run.seconds[kind] += each * len(given)
-        run.advance(given[0] if isinstance(ask, Ask) else given)
-
-
-def _answer(
-    model: SearchModel, kind: QueryKind, queries: list[Query], max_batch: int | None
-) -> list[Any]:
-    size = max_batch or len(queries)
-    answers: list[Any] = []
-    for start in range(0, len(queries), size):
-        batch = queries[start : start + size]
-        given = getattr(model, kind)(batch)
-        assert len(given) == len(batch), f"{len(given)} answers to {len(batch)} {kind} queries"
-        answers += given
-    return answers
+    failure: Exception | None = None
+    for run in ended:
+        assert isinstance(run.key, int) and run.result is not None
+        results[run.key] = run.result
+        failure = failure or run.failure
+        if progress is not None:
+            progress(run.key, run.result)
+    if failure is not None and all(result.error is not None for result in results.values()):
+        raise failure
+    return [results[key] for key in sorted(results)]
 
 
 class SearchLocator:
@@ -156,38 +73,100 @@ class SearchLocator:
         strategy: Strategy,
         model: SearchModel,
         *,
-        lookahead: int = 0,
-        concurrency: int = 64,
-        max_batch: int | None = None,
+        speed: SpeedConfig | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.strategy, self.model = strategy, model
-        self.lookahead, self.concurrency = lookahead, concurrency
-        self.max_batch, self.progress = max_batch, progress
+        self.speed, self.progress = speed or SpeedConfig(), progress
 
     def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
-        """Search each image for its target, all of them side by side."""
-        results = run_searches(
-            (
-                self.strategy.explore(
-                    request.image, request.target, request.question, request.num_targets
-                )
-                for request in requests
-            ),
-            self.model,
-            lookahead=self.lookahead,
-            concurrency=self.concurrency,
-            max_batch=self.max_batch,
-            progress=self.progress,
-        )
-        settings = getattr(self.model, "settings", None)  # a model of a test or a script has none
-        if settings is not None:
-            for result in results:
-                result.guide = settings()
-        return results
+        """Search each image for its target, all of them side by side.
+
+        A search that fails says so in its result (`error`).
+
+        Raises:
+            Exception: what the model raised, if no search came through.
+        """
+        runs = (begin(self.strategy, request, i) for i, request in enumerate(requests))
+        return collect(drive(runs, self.model, self.speed), self.progress)
+
+    def locate_stream(
+        self, requests: Iterable[LocateRequest]
+    ) -> Iterator[tuple[int, SearchResult]]:
+        """The number of each request and its result, as searches end; one that fails says so.
+
+        A request is taken when a place is free, and one more, so that its picture can be prepared.
+        An image is forgotten when the last search for it among those taken has ended.
+        """
+        held = _Held(requests)
+        runs = (begin(self.strategy, request, number) for number, request in held)
+        try:
+            for run in drive(runs, self.model, self.speed, soon=held.soon):
+                assert isinstance(run.key, int) and run.result is not None
+                for image in held.release(run.key):
+                    self.forget(image)
+                if self.progress is not None:
+                    self.progress(run.key, run.result)
+                yield run.key, run.result
+        finally:
+            for image in held.release(*held.open):
+                self.forget(image)
 
     def forget(self, image: Image) -> None:
         """Drop what the model knows about an image, if it keeps anything."""
         forget = getattr(self.model, "forget", None)
         if forget is not None:
             forget(image)
+
+
+def begin(strategy: Strategy, request: LocateRequest, key: object = None) -> Run:
+    """The search for a request, not started yet."""
+    search = strategy.explore(request.image, request.target, request.question, request.num_targets)
+    return Run(
+        search,
+        key,
+        target=request.target,
+        strategy=getattr(strategy, "name", type(strategy).__name__),
+        image_size=request.image.size,
+    )
+
+
+class _Held:
+    """Requests that were taken and have not ended, and the one that is taken next."""
+
+    def __init__(self, requests: Iterable[LocateRequest]) -> None:
+        self._requests = enumerate(requests)
+        self._next: tuple[int, LocateRequest] | None = None
+        self.open: dict[int, Image] = {}  # by the request's number
+        self._uses: Counter[int] = Counter()  # by the image's identity
+
+    def __iter__(self) -> Iterator[tuple[int, LocateRequest]]:
+        self._pull()
+        while (taken := self._next) is not None:
+            self._pull()
+            yield taken
+
+    def soon(self) -> list[Patch]:
+        """What the request after those taken begins with."""
+        if self._next is None:
+            return []
+        image = self._next[1].image
+        return [Patch(image, Box(0, 0, *image.size))]
+
+    def release(self, *numbers: int) -> list[Image]:
+        """End these requests; the images that no other one needs."""
+        left = []
+        for number in list(numbers):
+            image = self.open.pop(number)
+            self._uses[id(image)] -= 1
+            if not self._uses[id(image)]:
+                del self._uses[id(image)]
+                left.append(image)
+        return left
+
+    def _pull(self) -> None:
+        self._next = next(self._requests, None)
+        if self._next is not None:
+            number, request = self._next
+            self.open[number] = request.image
+            self._uses[id(request.image)] += 1

@@ -68,6 +68,11 @@ class PriorModel:
     def __init__(self, model: SearchModel, prior: Prior) -> None:
         self.model, self.prior = model, prior
 
+    @property
+    def passes_to(self) -> tuple[SearchModel, ...]:
+        """What answers; see `speed.answering_models`."""
+        return (self.model,)
+
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         return [
             Detections(found.boxes, found.scores, self._window(query))

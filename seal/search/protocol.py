@@ -85,6 +85,7 @@ class Ask:
 
     query: Query
     upcoming: tuple[Patch, ...] = ()
+    visit: Any = None  # the `SearchNode` whose visit begins, for whoever watches the search
 
     @property
     def queries(self) -> tuple[Query, ...]:

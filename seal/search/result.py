@@ -34,7 +34,11 @@ class SearchResult:
     guide: dict[str, Any] = field(default_factory=dict)  # what answered: parts, models, settings
     calls: dict[str, int] = field(default_factory=dict)  # queries asked, by kind
     evaluated_ahead: int = 0  # detections run ahead of their turn, used or not
+    wasted_ahead: int = 0  # of these, the ones whose turn never came
     seconds: dict[str, float] = field(default_factory=dict)  # by kind, and "search" for the rest
+
+    # Of a search that failed, which has found nothing: the error on the first line, then its trace.
+    error: str | None = None
 
     @property
     def num_calls(self) -> int:

@@ -38,6 +38,8 @@ def to_dict(result: SearchResult, *, heat_cells: int = 0) -> dict[str, Any]:
         "extractors": result.extractors,
         "calls": dict(result.calls),
         "evaluated_ahead": result.evaluated_ahead,
+        "wasted_ahead": result.wasted_ahead,
+        **({} if result.error is None else {"error": result.error}),
         "seconds": {kind: round(value, 6) for kind, value in result.seconds.items()},
         "config": dict(result.config),
         "guide": dict(result.guide),
@@ -83,6 +85,8 @@ def _read(trace: dict[str, Any]) -> SearchResult:
         guide=dict(trace.get("guide", {})),  # older traces name none
         calls=dict(trace["calls"]),
         evaluated_ahead=trace["evaluated_ahead"],
+        wasted_ahead=trace.get("wasted_ahead", 0),  # older traces count none
+        error=trace.get("error"),
         seconds=dict(trace["seconds"]),
     )
 

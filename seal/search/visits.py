@@ -39,7 +39,7 @@ class Visits:
         self.path.append(node)
         patches = tuple(Patch(self.image, box) for box in upcoming)
         query = Query(kind, Patch(self.image, node.box), self.target)
-        detections: Detections = yield Ask(query, patches)
+        detections: Detections = yield Ask(query, patches, node)
         node.observe(detections)
         if node.confidence <= self.config.confidence_high:
             return None, detections.heat

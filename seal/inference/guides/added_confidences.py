@@ -53,6 +53,11 @@ class AddedConfidences:
         if answer_model is not None and "answering" in self.added:
             self._answers = CachedModel(YesNoGuide(answer_model))
 
+    @property
+    def passes_to(self) -> tuple[CachedModel, ...]:
+        """What answers; see `speed.answering_models`."""
+        return (self.model,)
+
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         return self.model.detect(queries)
 

@@ -49,6 +49,11 @@ class ComposedGuide:
         self.kinds = frozenset[QueryKind]().union(*map(self._kinds, self.parts))
         self.queries: dict[str, dict[str, int]] = {part: {} for part in self.parts}
 
+    @property
+    def passes_to(self) -> tuple[Any, ...]:
+        """What answers; see `speed.answering_models`."""
+        return tuple(self.parts.values())
+
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         """With the heat of the part that detects, if the heat is that part's."""
         found: list[Detections] = self._ask("detect", "detect", queries)

@@ -15,6 +15,7 @@ from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleModel, always
 from seal.search.protocol import Ask, AskAll, Patch, Query
 from seal.search.result import SearchResult
+from seal.search.speed import SpeedConfig
 from seal.search.strategies import STRATEGIES, build_strategy
 from seal.search.tree import split
 
@@ -113,7 +114,9 @@ def test_no_searches_give_no_results():
 
 
 def test_a_locator_answers_in_the_order_of_its_requests():
-    locator = SearchLocator(build_strategy("guided", CONFIG), RandomModel(), concurrency=2)
+    locator = SearchLocator(
+        build_strategy("guided", CONFIG), RandomModel(), speed=SpeedConfig(concurrency=2)
+    )
     requests = [(image, target) for image in images for target in ("mug", "cat")]
     results = locator.locate([LocateRequest(*request) for request in requests])
     assert [(r.image_size, r.target) for r in results] == [(i.size, t) for i, t in requests]

@@ -18,6 +18,7 @@ from seal.search.heatmap import GridHeat
 from seal.search.locator import LocateRequest
 from seal.search.oracle import OracleModel, always
 from seal.search.protocol import Detections, Patch, Query, answered_kinds
+from seal.search.speed import SpeedConfig
 
 IMAGE = Image.new("RGB", (800, 600))
 BOX = Box(600, 100, 640, 140)
@@ -142,7 +143,11 @@ def test_a_question_is_put_where_there_is_an_answer_model():
     needs = {"what?": ["mug"]}
     for search in ("zoom_eye", "expert_first"):
         locator = build_locator(
-            search, oracle, SearchConfig(), answer_model=_Refusing(needs), lookahead=2
+            search,
+            oracle,
+            SearchConfig(),
+            answer_model=_Refusing(needs),
+            speed=SpeedConfig(lookahead=2),
         )
         (result,) = locator.locate([LocateRequest(IMAGE, "mug", "what?")])
         assert result.calls["answering"] >= 1

@@ -1,0 +1,319 @@
+"""Many searches side by side: each step answers one kind of query, of all that wait for it."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+from seal.geometry import Box
+from seal.search.locator import Search
+from seal.search.protocol import Ask, AskAll, Detections, Patch, Query, QueryKind, SearchModel
+from seal.search.result import SearchResult
+from seal.search.speed import SpeedConfig
+
+MAX_WAIT = 3  # steps a search waits before its kind of query goes before what most wait for
+PREPARED = 4  # of the regions a search named as next: the children of one that is not split yet
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A search under way: what it waits for, and what it has cost."""
+
+    search: Search
+    key: Hashable = None  # whose it is
+    target: str = ""  # this and the next two: for the result of a search that fails
+    strategy: str = ""
+    image_size: tuple[int, int] = (0, 0)
+    on_visit: Callable[[Any], None] | None = None  # is told each `SearchNode` once it is done with
+    ask: Ask | AskAll | None = None
+    result: SearchResult | None = None
+    failure: Exception | None = None  # what the search failed with; `result.error` tells it
+    waited: int = 0  # steps since it asked
+    calls: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    ahead: dict[Box, Detections] = field(default_factory=dict)  # evaluated before their turn
+    num_ahead: int = 0
+    upcoming: tuple[Patch, ...] = ()  # what it named last as likely next
+    _visited: list[Any] = field(default_factory=list)  # `SearchNode`s, the last not told of yet
+
+    def advance(self, answer: Any) -> None:
+        """Send an answer, then every answer that is already there, until a new one is needed."""
+        started = time.perf_counter()
+        try:
+            self._take(self.search.send(answer))
+            while (known := self._known()) is not None:
+                self.calls["detect"] += 1
+                self._take(self.search.send(known))
+        except StopIteration as stop:
+            self._finish(stop.value)
+        except Exception as error:
+            self.fail(error)
+        self.seconds["search"] += time.perf_counter() - started
+        if self.result is not None:
+            self.result.seconds = dict(self.seconds)
+
+    def fail(self, error: Exception) -> None:
+        """End with what went wrong: no search beside this one has to do with it."""
+        told = traceback.format_exception(error)
+        traceback.clear_frames(error.__traceback__)  # they hold pictures and whole batches
+        self.search.close()
+        self.failure = error
+        self._end(
+            SearchResult(
+                target=self.target,
+                strategy=self.strategy,
+                found=False,
+                boxes=[],
+                scores=[],
+                image_size=self.image_size,
+                error=told[-1].strip() + "\n" + "".join(told).rstrip(),
+            )
+        )
+
+    def close(self) -> None:
+        """Stop without a result."""
+        self.ask = None
+        self.ahead.clear()
+        self.search.close()
+
+    def _take(self, ask: Ask | AskAll) -> None:
+        self.ask, self.waited = ask, 0
+        first = ask.queries[0]
+        if not self.target and first.kind == "detect":
+            self.target, self.image_size = first.text, first.patch.image.size
+        if isinstance(ask, Ask):
+            if ask.upcoming:
+                self.upcoming = ask.upcoming
+            if ask.visit is not None:
+                self._tell_visit(ask.visit)
+
+    def _tell_visit(self, node: Any) -> None:
+        """Tell of the visit before that of `node`, which it ends."""
+        if self.on_visit is None or (self._visited and self._visited[-1] is node):
+            return
+        if self._visited:
+            self.on_visit(self._visited[-1])
+        self._visited.append(node)
+
+    def _tell_rest(self, path: Sequence[Any]) -> None:
+        """Tell of what has not been told of: the last visit, or those of a strategy that names none
+        while they last.
+        """
+        told = {id(node) for node in self._visited[:-1]}
+        for node in path:
+            if self.on_visit is not None and id(node) not in told:
+                self.on_visit(node)
+
+    def _known(self) -> Detections | None:
+        if not isinstance(self.ask, Ask) or self.ask.query.kind != "detect":
+            return None
+        return self.ahead.pop(self.ask.query.patch.box, None)
+
+    def _finish(self, result: SearchResult) -> None:
+        try:
+            self._tell_rest(result.path)
+        except Exception as error:
+            self.fail(error)
+        else:
+            self._end(result)
+
+    def _end(self, result: SearchResult) -> None:
+        self.ask, self.result = None, result
+        result.calls, result.seconds = dict(self.calls), dict(self.seconds)
+        result.evaluated_ahead, result.wasted_ahead = self.num_ahead, len(self.ahead)
+        self.ahead.clear()
+
+
+class Lockstep:
+    """The searches at hand, as many as there are places; each visits what it would visit alone."""
+
+    def __init__(
+        self,
+        model: SearchModel,
+        take: Callable[[], Run | None],
+        speed: SpeedConfig | None = None,
+        *,
+        soon: Callable[[], Sequence[Patch]] | None = None,
+    ) -> None:
+        """`take`: the next search to begin, asked for when a place is free; None: none waits.
+
+        `soon`: what searches that wait will look at first, so that it can be prepared.
+        """
+        self.model, self._take_next, self._soon = model, take, soon
+        self.pace = (speed or SpeedConfig()).of(model)
+        self.active: list[Run] = []
+
+    def step(self) -> list[Run]:
+        """Fill the places, answer one kind of query; the searches that ended, in any way."""
+        ended = self._fill()
+        runs = [run for run in self.active if run.ask is not None]
+        if runs:
+            kind = _due_kind(runs)
+            self._answer_kind(kind, runs)
+            ended += [run for run in self.active if run.result is not None]
+            self.active = [run for run in self.active if run.result is None]
+        settings = getattr(self.model, "settings", None)  # a model of a test or a script has none
+        if settings is not None:
+            for run in ended:
+                if run.result is not None:
+                    run.result.guide = settings()
+        return ended
+
+    def drop(self, run: Run) -> None:
+        """Take a search out of its place; it has no result."""
+        self.active = [other for other in self.active if other is not run]
+        run.close()
+
+    def _fill(self) -> list[Run]:
+        ended = []
+        while len(self.active) < self.pace.concurrency:
+            run = self._take_next()
+            if run is None:
+                break
+            run.advance(None)
+            if run.result is None:
+                self.active.append(run)
+            else:
+                ended.append(run)
+        return ended
+
+    def _answer_kind(self, kind: QueryKind, runs: Sequence[Run]) -> None:
+        due: list[tuple[Run, Ask | AskAll]] = []
+        others: list[Run] = []
+        for run in runs:
+            assert run.ask is not None
+            if run.ask.queries[0].kind == kind:
+                due.append((run, run.ask))
+            else:
+                run.waited += 1
+                others.append(run)
+        queries = [query for _, ask in due for query in ask.queries]
+        early = self._early(due, len(queries)) if kind == "detect" else []
+        asked = queries + [query for _, query in early]
+        self._prepare(asked, due, others)
+        started = time.perf_counter()
+        answers = self._answer(kind, asked)
+        each = (time.perf_counter() - started) / len(asked)
+        for (run, query), answer in zip(early, answers[len(queries) :], strict=True):
+            run.seconds[kind] += each
+            if not isinstance(answer, _Failed):  # else it fails when its turn comes, if it does
+                run.ahead[query.patch.box] = answer
+                run.num_ahead += 1
+        start = 0
+        for run, ask in due:
+            given = answers[start : start + len(ask.queries)]
+            start += len(given)
+            run.calls[kind] += len(given)
+            run.seconds[kind] += each * len(given)
+            failed = next((one.error for one in given if isinstance(one, _Failed)), None)
+            if failed is not None:
+                run.fail(failed)
+            else:
+                run.advance(given[0] if isinstance(ask, Ask) else given)
+
+    def _early(
+        self, due: Sequence[tuple[Run, Ask | AskAll]], num_due: int
+    ) -> list[tuple[Run, Query]]:
+        """Detections before their turn, each search's likeliest first; they fill up the last batch
+        and open no other, which would cost more time than they save.
+        """
+        each: list[list[tuple[Run, Query]]] = []
+        for run, ask in due:
+            if isinstance(ask, Ask) and self.pace.lookahead:
+                new = [p for p in ask.upcoming[: self.pace.lookahead] if p.box not in run.ahead]
+                each.append([(run, Query("detect", patch, ask.query.text)) for patch in new])
+        early = [one for rank in zip_longest(*each) for one in rank if one is not None]
+        return early if self.pace.room is None else early[: -num_due % self.pace.room]
+
+    def _prepare(
+        self,
+        asked: Sequence[Query],
+        due: Sequence[tuple[Run, Ask | AskAll]],
+        others: Sequence[Run],
+    ) -> None:
+        """Name what comes behind the first batch of `asked`, the surest first."""
+        if not self.pace.preparing:
+            return
+        patches = [query.patch for query in asked[self.pace.room or len(asked) :]]
+        for run in others:
+            assert run.ask is not None
+            patches += [query.patch for query in run.ask.queries]
+        ahead = [run.upcoming[:PREPARED] for run in (*(run for run, _ in due), *others)]
+        patches += [patch for rank in zip_longest(*ahead) for patch in rank if patch is not None]
+        patches += self._soon() if self._soon is not None else ()
+        distinct = {(id(patch.image), patch.box): patch for patch in patches}
+        for query in asked[: self.pace.room or len(asked)]:
+            distinct.pop((id(query.patch.image), query.patch.box), None)  # at hand now
+        for prepare in self.pace.preparing if distinct else ():
+            prepare(list(distinct.values()))
+
+    def _answer(self, kind: QueryKind, queries: Sequence[Query]) -> list[Any]:
+        """An answer to each query, or what it fails with."""
+        size = self.pace.max_batch or len(queries)
+        answers: list[Any] = []
+        for start in range(0, len(queries), size):
+            answers += self._answer_batch(kind, queries[start : start + size])
+        return answers
+
+    def _answer_batch(self, kind: QueryKind, batch: Sequence[Query]) -> list[Any]:
+        try:
+            given: list[Any] = getattr(self.model, kind)(list(batch))
+            assert len(given) == len(batch), f"{len(given)} answers to {len(batch)} {kind} queries"
+            return given
+        except Exception as error:
+            if len(batch) == 1:
+                return [_Failed(error)]
+            # The batch's tensors lie in the frames: without them there is room to try again.
+            traceback.clear_frames(error.__traceback__)
+        middle = len(batch) // 2
+        parts = (batch[:middle], batch[middle:])
+        return [answer for part in parts for answer in self._answer_batch(kind, part)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """In place of the answer to a query that the model raises for, whatever is asked beside it."""
+
+    error: Exception
+
+
+def drive(
+    runs: Iterator[Run],
+    model: SearchModel,
+    speed: SpeedConfig | None = None,
+    *,
+    soon: Callable[[], Sequence[Patch]] | None = None,
+) -> Iterator[Run]:
+    """The searches as they end; each is begun when a place is free."""
+    lockstep = Lockstep(model, lambda: next(runs, None), speed, soon=soon)
+    try:
+        while True:
+            ended = lockstep.step()
+            yield from ended
+            if not ended and not lockstep.active:
+                return
+    finally:
+        for run in lockstep.active:
+            run.close()
+
+
+def _due_kind(runs: Sequence[Run]) -> QueryKind:
+    """What most searches wait for, unless one has waited long: then what it waits for.
+
+    Each step ends the wait for one kind, so a search waits no longer than `MAX_WAIT` steps and one
+    for every other kind.
+    """
+    longest = max(runs, key=lambda run: run.waited)
+    if longest.waited >= MAX_WAIT:
+        assert longest.ask is not None
+        return longest.ask.queries[0].kind
+    count: dict[QueryKind, int] = defaultdict(int)
+    for run in runs:
+        assert run.ask is not None
+        count[run.ask.queries[0].kind] += 1
+    return max(count, key=lambda kind: count[kind])

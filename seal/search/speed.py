@@ -1,0 +1,87 @@
+"""How hard a search drives its model; none of it changes what a search visits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from seal.search.protocol import Patch
+
+CONCURRENCY = 64  # of a model that does not say how many its memory carries
+
+Prepare: TypeAlias = Callable[[Sequence[Patch]], None]
+
+
+@dataclass(kw_only=True, slots=True)
+class SpeedConfig:
+    """None, of any of these: what suits the model and the memory it has."""
+
+    lookahead: int | None = None  # detections run before their turn, per search and batch
+    concurrency: int | None = None  # searches side by side
+    max_batch: int | None = None  # queries, or rows, in one pass of a network
+    cache_mb: int | None = None  # what a guide keeps of the crops it has seen, on the device
+    prepare: bool | None = None  # cut and resize what is likely next while the network computes
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("lookahead", 0), ("concurrency", 1), ("max_batch", 1), ("cache_mb", 0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(
+                    f"{name}={value} must be at least {least}; leave it out for what suits the "
+                    "model"
+                )
+
+    def of(self, model: Any) -> Pace:
+        """With what is not said here as the model says it.
+
+        What answers the queries may have `lookahead`, `concurrency` and `max_batch`, and
+        `prepare(patches)`, which begins to cut and resize patches in the background.
+        """
+        models = answering_models(model)
+        room = _least(models, "max_batch")
+        if self.max_batch is not None:
+            room = self.max_batch if room is None else min(room, self.max_batch)
+        lookahead, concurrency = self.lookahead, self.concurrency
+        if lookahead is None:
+            lookahead = _least(models, "lookahead") or 0
+        if concurrency is None:
+            concurrency = _least(models, "concurrency") or CONCURRENCY
+        preparing: list[Prepare] = []
+        if self.prepare is not False:
+            preparing = [each.prepare for each in models if hasattr(each, "prepare")]
+        return Pace(
+            lookahead=lookahead,
+            concurrency=concurrency,
+            max_batch=self.max_batch,
+            room=room,
+            preparing=tuple(preparing),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """A `SpeedConfig` with everything decided for one model."""
+
+    lookahead: int
+    concurrency: int
+    max_batch: int | None  # most queries of one call; None: the model divides a call itself
+    room: int | None  # queries that go through the model together; None: it does not say
+    preparing: tuple[Prepare, ...]  # what wants to know what it is likely to be asked about
+
+
+def answering_models(model: Any) -> list[Any]:
+    """Those that answer in the end, each once: a model that only passes queries on says to whom
+    (`passes_to`).
+    """
+    through: tuple[Any, ...] = getattr(model, "passes_to", ())
+    found = [each for other in through for each in answering_models(other)] or [model]
+    return list({id(each): each for each in found}.values())
+
+
+def _least(models: list[Any], name: str) -> int | None:
+    """The least of what some of the models say; None: none says it."""
+    said = [value for each in models if (value := getattr(each, name, None)) is not None]
+    return min(said, default=None)
