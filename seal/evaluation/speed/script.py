@@ -141,6 +141,10 @@ class ScriptedSearch:
             for query, cue in zip(queries, cues, strict=True)
         ]
 
+    def target_heat(self, queries: Sequence[Query]) -> list[Heat]:
+        heats = self.model.target_heat(queries)
+        return [FlatHeat(heat, query.patch.box) for query, heat in zip(queries, heats, strict=True)]
+
     def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
         heats = self.model.cue_heatmap(queries)
         return [FlatHeat(heat, query.patch.box) for query, heat in zip(queries, heats, strict=True)]
@@ -154,8 +158,8 @@ class ScriptedSearch:
         self._left[query.text] -= 1
         scores = np.full_like(found.scores, UNSEEN)
         scores[found.scores.argmax()] = SEEN if self._left[query.text] == 0 else UNSEEN
-        assert found.heat is not None  # of the project's own search model
-        return Detections(found.boxes, scores, FlatHeat(found.heat, query.patch.box))
+        heat = None if found.heat is None else FlatHeat(found.heat, query.patch.box)
+        return Detections(found.boxes, scores, heat)
 
 
 class FlatHeat:

@@ -6,7 +6,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.geometry import Box
-from seal.images import owl_pixels, pad_to_square, tower_pixels
-from seal.inference.prefix import Prefix
+from seal.images import detector_bytes, pad_to_square, resized_bytes
+from seal.inference.prefix_pool import PrefixPool
 from seal.models.vsm import VSM
 from seal.search.protocol import Patch
 
@@ -29,27 +29,35 @@ class Crop:
     patch: Patch  # keeps the image alive: the cache goes by its identity
     vision: Tensor | None = None  # (T, C) of the vision tower
     detector: Tensor | None = None  # (G, G, C)
-    prefix: Prefix | None = None  # of every prompt about this crop
+    slot: int | None = None  # where the beginning of every prompt about this crop lies
+    states: dict[str, Tensor] = field(default_factory=dict)  # by name: (D,), what predicts `[LOC]`
     counted: int = 0  # bytes of it that the cache knows about
 
     @property
     def num_bytes(self) -> int:
-        """Memory held on the device."""
-        held = [t.nbytes for t in (self.vision, self.detector) if t is not None]
-        return sum(held) + (self.prefix.num_bytes if self.prefix is not None else 0)
+        """Memory held on the device, without the slot."""
+        held = (self.vision, self.detector, *self.states.values())
+        return sum(t.nbytes for t in held if t is not None)
 
 
 class CropCache:
     """Encodes crops in batches and keeps those used last, up to a number of bytes."""
 
-    def __init__(self, model: VSM, *, max_bytes: int, threads: int | None = None) -> None:
+    def __init__(
+        self, model: VSM, pool: PrefixPool, *, max_bytes: int, threads: int | None = None
+    ) -> None:
         """`threads` resize pictures, which for large photographs takes longer than a GPU."""
-        self.model = model
+        self.model, self.pool = model, pool
         self.max_bytes = max_bytes
-        self.num_bytes = 0
         self.num_encoded = {"vision": 0, "detector": 0}
+        self._held = 0
         self._crops: OrderedDict[Key, Crop] = OrderedDict()
         self._threads = ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1))
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all that is kept of crops."""
+        return self._held + self.pool.num_used * self.pool.shape.num_bytes
 
     def get(self, patches: Sequence[Patch]) -> list[Crop]:
         """The crops, the same object for the same region of the same image."""
@@ -65,9 +73,9 @@ class CropCache:
         """Run the vision tower on the crops it has not seen."""
         new = _distinct(crop for crop in crops if crop.vision is None)
         if new:
-            pixels = self._pixels(new, self._squared)
-            for crop, features in zip(new, self.model.encode_images(pixels), strict=True):
-                crop.vision = features.clone()  # not a view that keeps the whole batch
+            features = self.model.encode_images(self._pixels(new, self._squared))
+            for crop, own in zip(new, features, strict=True):
+                crop.vision = own if len(new) == 1 else own.clone()  # not a view of the batch
             self.num_encoded["vision"] += len(new)
 
     def need_detector(self, crops: Sequence[Crop]) -> None:
@@ -76,11 +84,29 @@ class CropCache:
         if new:
             detector = self.model.config.detector
             pixels = self._pixels(
-                new, lambda image: owl_pixels(image, detector.image_size, detector.fit)
+                new, lambda image: detector_bytes(image, detector.image_size, detector.fit)
             )
-            for crop, features in zip(new, self.model.encode_detector(pixels), strict=True):
-                crop.detector = features.clone()
+            features = self.model.encode_detector(pixels)
+            for crop, own in zip(new, features, strict=True):
+                crop.detector = own if len(new) == 1 else own.clone()
             self.num_encoded["detector"] += len(new)
+
+    def take_slots(self, count: int) -> list[int]:
+        """Slots, sorted; if need be taken from the crops that were used longest ago.
+
+        No crop that the last `get` named is among those, as long as it named no more than the pool
+        has slots.
+        """
+        for crop in self._crops.values():
+            if self.pool.num_left >= count:
+                break
+            self._free_slot(crop)
+        return self.pool.take(count)
+
+    def free_slots(self, crops: Iterable[Crop]) -> None:
+        """Take back the slots of some crops."""
+        for crop in crops:
+            self._free_slot(crop)
 
     def trim(self, used: Iterable[Crop]) -> None:
         """Forget until the budget holds: first prefixes, which are large, then whole crops.
@@ -89,34 +115,40 @@ class CropCache:
         """
         for crop in used:
             if self._crops.get((id(crop.patch.image), crop.patch.box)) is crop:
-                self._count(crop)
+                self._held += crop.num_bytes - crop.counted
+                crop.counted = crop.num_bytes
         for crop in self._crops.values():
             if self.num_bytes <= self.max_bytes:
                 return
-            crop.prefix = None
-            self._count(crop)
+            self._free_slot(crop)
         while self.num_bytes > self.max_bytes and self._crops:
-            self.num_bytes -= self._crops.popitem(last=False)[1].counted
+            self._drop(next(iter(self._crops)))
 
     def forget(self, image: Image) -> None:
         """Drop every crop of an image."""
         for key in [key for key in self._crops if key[0] == id(image)]:
-            self.num_bytes -= self._crops.pop(key).counted
+            self._drop(key)
 
-    def _count(self, crop: Crop) -> None:
-        self.num_bytes += crop.num_bytes - crop.counted
-        crop.counted = crop.num_bytes
+    def _drop(self, key: Key) -> None:
+        crop = self._crops.pop(key)
+        self._free_slot(crop)
+        self._held -= crop.counted
+
+    def _free_slot(self, crop: Crop) -> None:
+        if crop.slot is not None:
+            self.pool.give_back(crop.slot)
+            crop.slot = None
 
     def _squared(self, image: Image) -> np.ndarray:
         """(3, S, S) of the vision tower, the picture in the top left corner of its square."""
         vision = self.model.config.vision
         square, _ = pad_to_square(image, "top_left", vision.normalization.background)
-        return tower_pixels(square, vision.image_size, vision.normalization)
+        return resized_bytes(square, vision.image_size)
 
     def _pixels(self, crops: Sequence[Crop], prepare: Callable[[Image], np.ndarray]) -> Tensor:
-        """(N, 3, S, S) on the device; each picture is cut out and resized in a thread."""
-        made = self._threads.map(lambda crop: torch.from_numpy(prepare(crop.patch.crop())), crops)
-        return torch.stack(list(made)).to(self.model.device)
+        """(N, 3, S, S) bytes on the device; each picture is cut and resized in a thread."""
+        made = self._threads.map(lambda crop: prepare(crop.patch.crop()), crops)
+        return torch.from_numpy(np.stack(list(made))).to(self.model.device, non_blocking=True)
 
 
 def _distinct(crops: Iterable[Crop]) -> list[Crop]:

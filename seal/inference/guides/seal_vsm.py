@@ -1,62 +1,46 @@
 """The search model behind the search's protocol: batched, no decoding where none is needed.
 
 The answer to "Please locate ..." is constant, so reading it up to its `[LOC]` gives the query.
-The image comes first in every prompt, so all questions about a crop, of any kind and target, share
-the keys and values of what precedes them.
+The image comes first in every prompt, so all questions about a crop, of any kind and target, stand
+behind one beginning, whose keys and values are read where they lie. A search that ends with a
+detection, or at a leaf, never asks for the target's heat, so that is decoded only when it is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from seal.batch import VISUAL_TOKEN, Row, Sample, Visual
-from seal.data.collate import collate
 from seal.images import detector_frame
 from seal.inference.guides.config import KINDS
+from seal.inference.guides.crop_reader import Cost, CropReader
 from seal.inference.guides.crops import Crop, CropCache
 from seal.inference.guides.device_heat import DeviceHeat, Maps
-from seal.inference.prefix import Prefix, continue_greedily, extend, pad_right, read_prefix
+from seal.inference.guides.search_prompts import SearchPrompts
+from seal.inference.prefix_pool import PrefixPool, PrefixShape
+from seal.inference.shared_prefix import Ending
 from seal.models.vsm import VSM
 from seal.ops.boxes import box_cxcywh_to_xyxy
 from seal.search.config import SearchConfig
 from seal.search.protocol import Cue, Detections, Heat, Query, QueryKind
-from seal.text.chat_template import choose_template
-from seal.text.conversation import continuation_ids, end_ids, prompt_row
 from seal.text.phrases import extract_phrase
-from seal.text.prompts import (
-    LOCATE_ANSWER,
-    cue_prefix,
-    cue_question,
-    locate_question,
-    without_article,
-)
+from seal.text.prompts import LOCATE_ANSWER, without_article
 from seal.text.tokenize import Tokenizer
-from seal.text.tokens import IMAGE_PLACEHOLDER, VisualSizes
 
 MAX_CUE_TOKENS = 100
+MOST_CONCURRENT = 64  # searches side by side, however much memory there is
+CUE_PREFIXES = ("forced", "free")
+_FOR_PREFIXES = 7 / 8  # of the memory for crops
 Answer = TypeVar("Answer")
 
 
-@dataclass(slots=True)
-class Cost:
-    """What a search model has done so far."""
-
-    queries: dict[str, int] = field(default_factory=dict)  # by kind
-    crops_encoded: int = 0  # by the detector; the vision tower sees no more
-    prompts_read: int = 0  # passes of the language model over a crop and what precedes it
-    questions_read: int = 0  # short passes behind them
-    tokens_generated: int = 0
-
-
 class NetworkSearchModel:
-    """A `SearchModel` on a trained VSM; its detections come with the target's heat."""
+    """A `SearchModel` on a trained VSM."""
 
     name = "seal"
     kinds: frozenset[QueryKind] = KINDS["seal"]
@@ -69,24 +53,53 @@ class NetworkSearchModel:
         max_batch: int = 16,
         cache_mb: int = 4096,
         threads: int | None = None,
+        cue_prefix: Literal["forced", "free"] = "forced",
+        share_prefix: bool = True,
+        one_pass: bool = True,
+        late_heat: bool = True,
     ) -> None:
-        """`max_batch`: queries in one pass; `cache_mb`: what is kept of crops, on the device.
+        """The last three change what is done, not what is answered; see `CropReader`.
 
-        A 7B model needs about 160 MB a crop to share everything between detection and cues, 4 MB
-        to share what the towers see; the former goes first.
+        Args:
+            max_batch: queries in one pass.
+            cache_mb: what is kept of crops, on the device. A 7B model needs about 160 MB a crop to
+                share everything between detection and cues, 4 MB to share what the towers see; the
+                former goes first.
+            cue_prefix: "forced": a cue answer is made to begin with the target's name; "free": all
+                of it is decoded, as the original does.
+            late_heat: the target's heat is decoded where it is asked for, not with every detection.
         """
+        if cue_prefix not in CUE_PREFIXES:
+            raise ValueError(f"cue_prefix={cue_prefix!r} is none of {', '.join(CUE_PREFIXES)}")
         self.model = model.eval()
         self.tokenizer = tokenizer
-        self.template = choose_template(tokenizer, "vsm", model.config.prompt_style)
-        self._end_ids = end_ids(tokenizer, self.template)
         self.max_batch = max_batch
-        self.sizes = VisualSizes(long=model.config.vision.num_tokens)
+        self.cue_prefix, self.late_heat = cue_prefix, late_heat
         self.max_cue_tokens = MAX_CUE_TOKENS  # at which an answer is cut that has no end before
         self.cost = Cost()
-        self._crops = CropCache(model, max_bytes=cache_mb << 20, threads=threads)
+        config = model.config
+        self.prompts = SearchPrompts(tokenizer, config.prompt_style, config.vision.num_tokens)
+        shape = PrefixShape(
+            config.llm.num_hidden_layers,
+            config.llm.key_value_heads,
+            self.prompts.shared_length,
+            config.llm.head_width,
+            model.dtype,
+        )
+        held = int((cache_mb << 20) * _FOR_PREFIXES) // shape.num_bytes
+        pool = PrefixPool(shape, model.device, capacity=max(max_batch, held), block=max_batch)
+        self._crops = CropCache(model, pool, max_bytes=cache_mb << 20, threads=threads)
+        self._reader = CropReader(
+            model, self.prompts, self._crops, self.cost,
+            share_prefix=share_prefix, one_pass=one_pass,
+        )  # fmt: skip
         self._maps = Maps()
-        self._shared = self._shared_row()
         self._period_ids: frozenset[int] | None = None
+
+    @property
+    def concurrency(self) -> int:
+        """Searches that can go on side by side without reading a crop more than once."""
+        return max(1, min(MOST_CONCURRENT, self._crops.pool.capacity))
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         return self._in_parts("detect", queries, self._detect)
@@ -96,6 +109,9 @@ class NetworkSearchModel:
 
     def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
         return self._in_parts("cue_heatmap", queries, self._heat)
+
+    def target_heat(self, queries: Sequence[Query]) -> list[Heat]:
+        return self._in_parts("target_heat", queries, self._heat)
 
     def search_config(self) -> SearchConfig:
         """The published search, down to the smallest region this model was made to look at."""
@@ -107,7 +123,9 @@ class NetworkSearchModel:
     def settings(self) -> dict[str, Any]:
         """How the model is used; which one it is, the `weights` of a result say."""
         dtype = str(self.model.dtype).removeprefix("torch.")
-        return {"dtype": dtype, "max_cue_tokens": self.max_cue_tokens}
+        return {
+            "dtype": dtype, "max_cue_tokens": self.max_cue_tokens, "cue_prefix": self.cue_prefix,
+        }  # fmt: skip
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""
@@ -119,11 +137,9 @@ class NetworkSearchModel:
 
         None: it is the constant answer, as it should be once a checkpoint.
         """
-        crops = self._read([query])
-        ids, mask, _ = self._questions([(locate_question(_name(query)), "")])
-        (said,) = continue_greedily(
-            self.model, _prefixes(crops), ids, mask, max_new_tokens=16, end_ids=self._end_ids
-        )
+        row = self.prompts.locate(_name(query), answered=False)
+        ending = Ending(16, self.prompts.end_ids)
+        (said,) = self._reader.decode(self._crops.get([query.patch]), [row], ending)
         text = self.tokenizer.decode(said)
         # Added tokens are decoded between spaces.
         return None if "".join(text.split()) == "".join(LOCATE_ANSWER.split()) else text
@@ -137,10 +153,16 @@ class NetworkSearchModel:
     ) -> list[Answer]:
         self.cost.queries[kind] = self.cost.queries.get(kind, 0) + len(queries)
         answers: list[Answer] = []
-        for start in range(0, len(queries), self.max_batch):
-            part = queries[start : start + self.max_batch]
-            crops = self._read(part)
-            answers += answer(part, crops)
+        while len(answers) < len(queries):
+            part = queries[len(answers) : len(answers) + self.max_batch]
+            try:
+                crops = self._crops.get([query.patch for query in part])
+                answers += answer(part, crops)
+            except torch.OutOfMemoryError:
+                if len(part) == 1:
+                    raise
+                self.max_batch = len(part) // 2
+                continue
             self._crops.trim(crops)
         self.cost.crops_encoded = self._crops.num_encoded["detector"]
         return answers
@@ -148,7 +170,9 @@ class NetworkSearchModel:
     def _detect(self, queries: Sequence[Query], crops: list[Crop]) -> list[Detections]:
         states, features, index = self._states(queries, crops)
         logits, boxes = self.model.decode_boxes(features, states, index)
-        heats = self._heats(queries, self.model.decode_masks(features, states, index))
+        heats: list[Any] = [None] * len(queries)
+        if not self.late_heat:
+            heats = self._heats(queries, self.model.decode_masks(features, states, index))
         frames = boxes.new_tensor([self._frame(q) * 2 for q in queries], dtype=torch.float32)
         boxes_xyxy = box_cxcywh_to_xyxy(boxes.float()) * frames[:, None]  # (E, Q, 4) patch pixels
         scores = logits.float().sigmoid()  # (E, Q)
@@ -183,92 +207,35 @@ class NetworkSearchModel:
         return width / across, height / down
 
     def _cue(self, queries: Sequence[Query], crops: list[Crop]) -> list[Cue]:
-        asked = [(cue_question(_name(query)), cue_prefix(_name(query))) for query in queries]
-        ids, mask, _ = self._questions(asked)
-        decoded = continue_greedily(
-            self.model,
-            _prefixes(crops),
-            ids,
-            mask,
-            max_new_tokens=self.max_cue_tokens,
-            stop_ids=self._periods(),
-            end_ids=self._end_ids,
+        forced = self.cue_prefix == "forced"
+        rows = [self.prompts.cue(_name(query), forced) for query in queries]
+        ending = Ending(
+            self.max_cue_tokens, self.prompts.end_ids, self._periods() if forced else frozenset()
         )
-        self.cost.tokens_generated += sum(map(len, decoded))
         cues = []
-        for query, (_, begun), said in zip(queries, asked, decoded, strict=True):
+        for query, said in zip(queries, self._reader.decode(crops, rows, ending), strict=True):
             # Decoded together: a continuation may go on with the last word of the prefix.
-            begun_ids = continuation_ids(self.tokenizer, self.template, begun, stop=False)
-            answer = self.tokenizer.decode(begun_ids + said).strip()
+            begun = self.prompts.begun(_name(query)) if forced else []
+            answer = self.tokenizer.decode(begun + said).strip()
             phrase, extractor = extract_phrase(answer, _name(query))
             cues.append(Cue(answer, phrase, extractor))
         return cues
 
-    def _states(self, queries: Sequence[Query], crops: list[Crop]) -> tuple[Tensor, Tensor, Tensor]:
-        """(E, D) query states, (M, G, G, C) features of the distinct crops, (E,) which is whose."""
+    def _states(
+        self, queries: Sequence[Query], crops: list[Crop]
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """(E, D) query states, (M, G, G, C) features of the distinct crops, and which is whose:
+        (E,), or None where each has its own."""
         self._crops.need_detector(crops)
-        ids, mask, last = self._questions(
-            [(locate_question(_name(query)), LOCATE_ANSWER) for query in queries]
-        )
-        hidden = extend(self.model, _prefixes(crops), ids, mask)
-        distinct = {id(crop): crop for crop in crops}
-        place = {key: i for i, key in enumerate(distinct)}
-        index = torch.tensor([place[id(crop)] for crop in crops], device=hidden.device)
-        features = [crop.detector for crop in distinct.values() if crop.detector is not None]
-        rows = torch.arange(len(queries), device=hidden.device)
-        return hidden[rows, last], torch.stack(features), index  # the last one predicts `[LOC]`
-
-    def _read(self, queries: Sequence[Query]) -> list[Crop]:
-        """The crops of the queries, with what every prompt about them begins with read."""
-        crops = self._crops.get([query.patch for query in queries])
-        new = list({id(crop): crop for crop in crops if crop.prefix is None}.values())
-        if not new:
-            return crops
-        self._crops.need_vision(new)
-        # Features stand in for pixels: collate lines up whatever the rows show.
-        samples = [
-            Sample(str(i), (self._shared,), (crop.vision,))
-            for i, crop in enumerate(new)
-            if crop.vision is not None
-        ]
-        batch = collate(samples, pad_id=self.tokenizer.pad_id).to(self.model.device)
-        embeddings = self.model.embed(batch, batch.pixel_values)
-        prefix, _ = read_prefix(self.model, embeddings, batch.attention_mask, batch.position_ids)
-        self.cost.prompts_read += len(new)
-        for crop, own in zip(new, prefix.split(), strict=True):
-            crop.prefix = own
-        return crops
-
-    def _questions(self, asked: Sequence[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
-        """(question, forced beginning of the answer) pairs -> what follows the image in a prompt.
-
-        ids and mask (E, L), and (E,) the last real position of each.
-        """
-        self.cost.questions_read += len(asked)
-        rows = [self._row(*each).input_ids.tolist() for each in asked]
-        shared = self._shared.input_ids.tolist()
-        assert all(row[: len(shared)] == shared for row in rows)
-        ids, mask = pad_right([row[len(shared) :] for row in rows], self.model.device)
-        return ids, mask, mask.sum(1) - 1
-
-    def _row(self, question: str, answer_prefix: str) -> Row:
-        """The prompt and the beginning of its answer, which ends before a `[LOC]`."""
-        row = prompt_row(
-            self.tokenizer,
-            self.template,
-            f"{IMAGE_PLACEHOLDER}\n{question}",
-            answer_prefix=answer_prefix,
-            image=Visual(0, long=True),
-            sizes=self.sizes,
-        )
-        # `Sure,` alone would not do: some tokenizers have a piece for the space behind it.
-        return Row(row.input_ids[: row.loc_position], row.labels[: row.loc_position], row.visuals)
-
-    def _shared_row(self) -> Row:
-        """What every prompt begins with: everything up to the image's last token."""
-        row = self._row("", "")
-        count = int((row.input_ids == VISUAL_TOKEN).nonzero().max()) + 1
-        return Row(row.input_ids[:count], row.labels[:count], row.visuals)
+        asked = [(crop, _name(query)) for crop, query in zip(crops, queries, strict=True)]
+        states = self._reader.locate(asked)
+        distinct = list({id(crop): crop for crop in crops}.values())
+        features = torch.stack([crop.detector for crop in distinct if crop.detector is not None])
+        if len(distinct) == len(crops):
+            return states, features, None
+        place = {id(crop): i for i, crop in enumerate(distinct)}
+        index = torch.tensor([place[id(crop)] for crop in crops])
+        return states, features, index.to(states.device, non_blocking=True)
 
     def _periods(self) -> frozenset[int]:
         """Tokens that end a sentence; found once, for it means a look at the whole vocabulary."""
@@ -302,10 +269,6 @@ def _without_padding(
     outside = ((low + high) / 2 >= sizes).any(-1)
     cut = torch.cat([torch.minimum(low, sizes), torch.minimum(high, sizes)], dim=-1)
     return cut, scores.masked_fill(outside, 0.0)
-
-
-def _prefixes(crops: Sequence[Crop]) -> Prefix:
-    return Prefix.stack([crop.prefix for crop in crops if crop.prefix is not None])
 
 
 def _name(query: Query) -> str:

@@ -1,7 +1,8 @@
 """Attention in packed rows: each document for itself, branches of a tree only to its trunk.
 
-Registered with transformers under a name of its own; without documents it is `sdpa`, so one model
-trains on packed rows, trains on padded ones and answers.
+Registered with transformers under a name of its own; without documents it is `sdpa`, or what
+`seal.models.parts.prefix_attention` makes of it, so one model trains on packed rows, trains on
+padded ones and answers.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from seal.batch import Document
+from seal.models.parts.prefix_attention import PrefixUse
 
 ATTENTION = "seal_documents"
 
@@ -61,6 +63,7 @@ def attend(
     document_lengths: Sequence[int] | None = None,
     document_masks: Sequence[Tensor | None] = (),
     document_limbs: Sequence[tuple[int, ...]] = (),
+    prefix_use: PrefixUse | None = None,
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
@@ -69,6 +72,10 @@ def attend(
 
     Positions behind the last document come out as zeros.
     """
+    if prefix_use is not None:
+        scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+        layer: Any = module.layer_idx
+        return prefix_use.attend(layer, query, key, value, scaling), None
     if document_lengths is None:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **kwargs

@@ -28,7 +28,7 @@ from seal.text.conversation import conversation_row
 from seal.text.extend_tokenizer import extend_tokenizer
 from seal.text.prompts import LOCATE_ANSWER, locate_question
 from seal.text.tokenize import Tokenizer, load_tokenizer
-from seal.text.tokens import SEARCH_TOKENS
+from seal.text.tokens import SEARCH_TOKENS, VisualSizes
 from seal.working_memory import VisualWorkingMemory
 
 # A fixed day, empty thoughts, a space before answers; what is written is compared elsewhere.
@@ -113,10 +113,10 @@ def test_a_search_asks_for_the_state_that_training_taught(tokenizer: Tokenizer) 
     for query, one in zip(queries, found, strict=True):
         row = conversation_row(
             tokenizer,
-            model.template,
+            model.prompts.template,
             [(f"<image>\n{locate_question(query.text)}", LOCATE_ANSWER)],
             image=Visual(0, True),
-            sizes=model.sizes,
+            sizes=VisualSizes(long=network.config.vision.num_tokens),
         )
         size = network.config.vision.image_size
         pixels = torch.from_numpy(clip_pixels(pad_to_square(image, "top_left")[0], size))

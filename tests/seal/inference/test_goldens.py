@@ -107,7 +107,8 @@ def test_detection_from_an_image_file_equals_the_wrapper_of_the_original():
     assert found.scores.argmax() == stored["one"]["top"]
     boxes = patch_boxes(arrays["wrapper.one.boxes"], *image.size)
     np.testing.assert_allclose(found.boxes, boxes, atol=1e-5 * max(image.size))  # pixels
-    for got in (found.heat, heat):
+    assert found.heat is None
+    for got in (*model.target_heat([Query("target_heat", patch, target)]), heat):
         np.testing.assert_allclose(
             got.to_numpy(), arrays["wrapper.one.heatmap"].clip(min=0), rtol=1e-4, atol=1e-4
         )
@@ -156,8 +157,12 @@ def test_half_precision_sees_about_the_same():
     image = open_image(golden_path(stored["png"]))
     patch = Patch(image, Box(0, 0, *image.size))
     tokenizer = load_tokenizer(golden_path("tokenizer_vsm"))
-    exact = NetworkSearchModel(golden_vsm(), tokenizer).detect([Query("detect", patch, target)])[0]
-    model = build_golden_vsm().to(torch.bfloat16)
-    rough = NetworkSearchModel(model, tokenizer).detect([Query("detect", patch, target)])[0]
+    asked = Query("detect", patch, target), Query("target_heat", patch, target)
+    found, peaks = [], []
+    for network in (golden_vsm(), build_golden_vsm().to(torch.bfloat16)):
+        model = NetworkSearchModel(network, tokenizer)
+        found += model.detect(asked[:1])
+        peaks.append(model.target_heat(asked[1:])[0].peak())
+    exact, rough = found
     np.testing.assert_allclose(rough.scores, exact.scores, atol=0.05)
-    assert rough.heat.peak() == pytest.approx(exact.heat.peak(), rel=0.1, abs=0.2)
+    assert peaks[1] == pytest.approx(peaks[0], rel=0.1, abs=0.2)

@@ -75,7 +75,9 @@ def test_each_visit_but_the_last_asks_for_a_cue_of_as_many_tokens(pair) -> None:
     search.begin(dict(zip(TARGETS, (5, 3), strict=True)))
     answer = _seal(*pair).ask(tiny_models.noise(120, 120), QUESTION, options=OPTIONS)
     cost = search.model.cost
-    assert cost.queries == {"detect": 8, "contextual_cue": 6, "cue_heatmap": 6}
+    assert cost.queries == {
+        "detect": 8, "target_heat": 6, "contextual_cue": 6, "cue_heatmap": 6,
+    }  # fmt: skip
     assert cost.tokens_generated == 6 * 15
     assert {node.cue.phrase for r in answer.searches for node in r.path if node.cue} == {
         "the table"

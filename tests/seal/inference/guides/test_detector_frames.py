@@ -21,7 +21,7 @@ from seal.geometry import Box
 from seal.inference.guides.seal_vsm import NetworkSearchModel
 from seal.losses.vsm import mask_losses
 from seal.models.parts.owlvit import OwlViTConfig
-from seal.search.protocol import Detections, Patch, Query
+from seal.search.protocol import Detections, Heat, Patch, Query
 from seal.text.tokens import VisualSizes
 from seal.training.validate import predicted_mask
 
@@ -54,7 +54,9 @@ def taught(folder, width: int, height: int, family: str):
     return box, image, data[0]
 
 
-def found_by(family: str, image: Image.Image, boxes: Tensor, masks: Tensor) -> Detections:
+def told_by(
+    family: str, image: Image.Image, boxes: Tensor, masks: Tensor
+) -> tuple[Detections, Heat]:
     """What the search is told where the network predicts these boxes and mask logits."""
     config = vsm_model().config
     detector = dataclasses.replace(config.detector, family=family)
@@ -63,8 +65,9 @@ def found_by(family: str, image: Image.Image, boxes: Tensor, masks: Tensor) -> D
     model.detector.predict_logits = lambda features, queries: torch.arange(len(boxes))[None] / 1.0
     model.decode_masks = lambda features, states, image=None: masks[None]
     query = Query("detect", Patch(image, Box(0, 0, *image.size)), "box")
-    (found,) = NetworkSearchModel(model, tokenizer()).detect([query])
-    return found
+    search_model = NetworkSearchModel(model, tokenizer())
+    (found,), (heat,) = search_model.detect([query]), search_model.target_heat([query])
+    return found, heat
 
 
 @pytest.mark.parametrize("family", ["owlvit", "owlv2"])
@@ -78,7 +81,7 @@ def test_a_box_is_where_it_was_drawn_in_pixels_targets_and_answers(size, family,
     rows, columns = red.any(1).nonzero(), red.any(0).nonzero()
     seen = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     assert np.allclose(seen, (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), atol=1.0)
-    found = found_by(family, image, target.boxes, torch.zeros(16, 16))
+    found, _ = told_by(family, image, target.boxes, torch.zeros(16, 16))
     answered = found.boxes[0]
     assert np.allclose(answered, (box.x0, box.y0, box.x1, box.y1), atol=1e-3)
 
@@ -99,8 +102,8 @@ def test_heat_is_where_the_mask_was_taught_and_padding_is_cut_off(size, family, 
     predicted = predicted_mask(logits, target.mask.unpack(), target.extent)
     union = (predicted | target.mask.unpack().bool()).sum()
     assert (predicted & target.mask.unpack().bool()).sum() / union > 0.93
-    heat = found_by(family, image, torch.full((1, 4), 0.2), logits).heat
-    assert heat is not None and heat.to_numpy().shape == (image.height, image.width)
+    _, heat = told_by(family, image, torch.full((1, 4), 0.2), logits)
+    assert heat.to_numpy().shape == (image.height, image.width)
     grown = Box(max(0, box.x0 - 2), max(0, box.y0 - 2), box.x1 + 2, box.y1 + 2)
     (share,) = heat.shares([grown])
     assert share > 0.97
@@ -111,10 +114,10 @@ def test_a_candidate_in_the_padding_never_wins_and_boxes_end_with_the_picture():
     boxes = torch.tensor(
         [[0.9, 0.4, 0.4, 0.4], [0.5, 0.25, 0.2, 0.2], [0.5, 0.6, 0.2, 0.2], [0.5, 0.95, 0.3, 0.1]]
     )
-    found = found_by("owlv2", image, boxes, torch.zeros(16, 16))
+    found, _ = told_by("owlv2", image, boxes, torch.zeros(16, 16))
     assert found.scores[2] == found.scores[3] == 0.0 and found.scores[1] > found.scores[0] > 0
     assert np.allclose(found.boxes[0], (140, 40, 200, 100))
-    stretched = found_by("owlvit", image, boxes, torch.zeros(16, 16))
+    stretched, _ = told_by("owlvit", image, boxes, torch.zeros(16, 16))
     assert stretched.scores.argmax() == 3
     assert np.allclose(stretched.boxes[1], (80, 15, 120, 35), atol=1e-4)
 
