@@ -272,6 +272,8 @@ def locate(arguments: argparse.Namespace) -> int:
 
 def _summary(result: Any) -> str:
     visits = f"{len(result.path)} region{'s' if len(result.path) != 1 else ''} looked at"
+    if result.stopped_early is not None:
+        visits += f", stopped early after {result.stopped_early}"
     name = result.target or "what the question is about"  # of ViCrop, which needs no name
     if result.settled:
         return f"{name}: not searched for, the whole image answers the question"

@@ -192,6 +192,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
             guide = guide_settings(run.guide, used=run.needs_search_model)
             guide["weights"] = models | guide["weights"]
             settings = asdict(run) | guide | {"task_version": task.version}
+            settings["search"] = run.search.settings()
             settings["questions"] = len(questions)  # what the numbers are of; others may lie there
             if not run.share_search:  # as in folders of before there was a choice
                 del settings["share_search"]

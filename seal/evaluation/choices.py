@@ -11,7 +11,8 @@ from seal.evaluation.shards import Shard
 from seal.geometry import Box
 from seal.inference.guides.config import ANNOTATED, ASK_A_VLM, GuideConfig
 from seal.inference.vicrop.config import ViCropConfig
-from seal.search.config import ExpertFirstConfig, SearchConfig
+from seal.search.budget import BudgetConfig
+from seal.search.config import EveryInstanceConfig, ExpertFirstConfig, SearchConfig
 from seal.search.protocol import Patch, Query, SearchModel
 from seal.search.zoom_eye_config import ZoomEyeConfig
 
@@ -76,8 +77,18 @@ class SearchNumbers:
     use_contextual_cue: bool | None = None
     min_size: int | None = None
     min_size_scale: float | None = None
+    shared_tree: bool | None = None
+    near_tie_margin: float | None = None
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    every_instance: EveryInstanceConfig = field(default_factory=EveryInstanceConfig)
     expert_first: ExpertFirstConfig = field(default_factory=ExpertFirstConfig)
     zoom_eye: ZoomEyeConfig = field(default_factory=ZoomEyeConfig)
+
+    def settings(self) -> dict[str, Any]:
+        """For config.yaml: what was added later is told where it is set, as in older folders."""
+        plain, told = asdict(SearchNumbers()), asdict(self)
+        later = ("shared_tree", "near_tie_margin", "budget", "every_instance")
+        return {k: v for k, v in told.items() if k not in later or v != plain[k]}
 
     def applied_to(self, base: SearchConfig, *, seed: int = 0) -> SearchConfig:
         """`base` with what is set here."""

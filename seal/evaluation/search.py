@@ -138,6 +138,7 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
             if run.vsm is not None and "seal" in run.guide.names:
                 guide["weights"]["vsm"] = fingerprint(model_folder(run.vsm))
             settings = asdict(run) | guide | {"task_version": task.version}
+            settings["search"] = run.search.settings()
             settle(folder, settings, (*FREE, "images", "strategies", "reference", "traces"))
         shard.wait()
         known = Known()

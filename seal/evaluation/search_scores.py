@@ -27,6 +27,8 @@ def search_score(question: TaskQuestion, line: Prediction) -> dict[str, Any]:
         score["target_hits"] = [_steps_to(t, searches) for t in question.targets if t.boxes]
         score["visits"] = sum(len(search["path"]) for search in searches)
         score["calls"] = sum(sum(search["calls"].values()) for search in searches)
+        if any(search.get("config", {}).get("budget") for search in searches):
+            score["stopped_early"] = any(search["stopped_early"] is not None for search in searches)
     return score
 
 
@@ -78,6 +80,8 @@ def search_metrics(
             "visits": average("visits"),
             "model_calls": average("calls"),
         }
+    if any("stopped_early" in score for score in scores):  # of those that searched
+        metrics["stopped_early"] = average("stopped_early")
     return metrics
 
 

@@ -35,6 +35,8 @@ class Score:
     visits: int
     calls: int
     failed: bool = False  # the image could not be read
+    stopped_early: bool | None = None  # by the budget; None: it had none
+    near_ties: tuple[str, ...] | None = None  # kinds of close decisions; None: an older line
 
 
 def score(prediction: Prediction) -> Score:
@@ -59,7 +61,19 @@ def score(prediction: Prediction) -> Score:
         num_steps=result["num_steps"],
         visits=len(result["path"]),
         calls=sum(result["calls"].values()),
+        stopped_early=_ended_early(result),
+        near_ties=_kinds(result),
     )
+
+
+def _ended_early(result: Mapping[str, Any]) -> bool | None:
+    """Whether its budget ended a search; None: it had none."""
+    limited = bool(result.get("config", {}).get("budget"))
+    return result["stopped_early"] is not None if limited else None
+
+
+def _kinds(result: Mapping[str, Any]) -> tuple[str, ...] | None:
+    return tuple(tie["kind"] for tie in result["near_ties"]) if "near_ties" in result else None
 
 
 def strategy_metrics(
@@ -147,6 +161,7 @@ def _of_strategy(scores: Sequence[Score], seed: int) -> dict[str, Any]:
     present = [score for score in scores if score.present]
     return {
         **_group_metrics(scores, seed),
+        **_how_sure(scores, seed),
         "recall_at": {
             str(k): _share(present, [s.hit and s.num_steps <= k for s in present], seed).to_dict()
             for k in RECALL_AT
@@ -164,6 +179,22 @@ def _of_strategy(scores: Sequence[Score], seed: int) -> dict[str, Any]:
             if group
         },
     }
+
+
+def _how_sure(scores: Sequence[Score], seed: int) -> dict[str, Any]:
+    """How many searches a budget ended, where there was one, and how many another float order could
+    turn, with the number of such decisions by kind."""
+    metrics: dict[str, Any] = {}
+    limited = [score for score in scores if score.stopped_early is not None]
+    if limited:
+        ended = [bool(score.stopped_early) for score in limited]
+        metrics["stopped_early"] = _share(limited, ended, seed).to_dict()
+    told = [(score, score.near_ties) for score in scores if score.near_ties is not None]
+    if told:
+        close = [bool(ties) for _, ties in told]
+        metrics["near_tie"] = _share([score for score, _ in told], close, seed).to_dict()
+        metrics["near_ties"] = dict(Counter(kind for _, ties in told for kind in ties))
+    return metrics
 
 
 def _group_metrics(scores: Sequence[Score], seed: int) -> dict[str, Any]:

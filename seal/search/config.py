@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from seal.geometry import Box
+from seal.search.budget import BudgetConfig
 from seal.search.zoom_eye_config import ZoomEyeConfig
 
 
@@ -22,6 +23,26 @@ class ExpertFirstConfig:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"expert_first: {name}={value} is not in [0, 1]")
+
+
+@dataclass(kw_only=True, slots=True)
+class EveryInstanceConfig:
+    """Of `EveryInstance`; what overlaps more than `nms_iou` (None: 0.5) is one instance."""
+
+    max_depth: int | None = None  # levels of regions, the whole image is 1; None: to the leaves
+    contained: float = 0.8  # nor are two of which this share of the smaller lies in the other
+    border: float = 0.02  # a box this near an inner border, in sides of its region, is cut by it
+
+    def __post_init__(self) -> None:
+        if self.max_depth is not None and self.max_depth < 1:
+            raise ValueError(
+                f"every_instance.max_depth={self.max_depth}: the whole image is level 1; null goes "
+                "down to the leaves"
+            )
+        if not 0 < self.contained <= 1:
+            raise ValueError(f"every_instance.contained={self.contained} is not in (0, 1]")
+        if not 0 <= self.border < 0.5:
+            raise ValueError(f"every_instance.border={self.border} is not in [0, 0.5)")
 
 
 @dataclass(kw_only=True, slots=True)  # not frozen: OmegaConf would make it read-only
@@ -40,6 +61,10 @@ class SearchConfig:
     min_size: int = 224  # a region whose short side is at most this is not split,
     min_size_scale: float = 4.0  # nor one at most the image's short side over this
     seed: int = 0  # of the random strategies
+    shared_tree: bool = False  # the targets of one image share one walk (guided searches alone)
+    near_tie_margin: float = 1e-4  # decisions closer than this are told; 0: none
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    every_instance: EveryInstanceConfig = field(default_factory=EveryInstanceConfig)
     expert_first: ExpertFirstConfig = field(default_factory=ExpertFirstConfig)
     zoom_eye: ZoomEyeConfig = field(default_factory=ZoomEyeConfig)
 
@@ -60,6 +85,8 @@ class SearchConfig:
                 "expected min_size >= 1 and min_size_scale > 0 (a region of one pixel cannot be "
                 f"split), got {self.min_size} and {self.min_size_scale}"
             )
+        if not 0 <= self.near_tie_margin <= 1:
+            raise ValueError(f"near_tie_margin={self.near_tie_margin} is not in [0, 1]")
         if not (self.use_target_cue or self.use_contextual_cue):
             raise ValueError(
                 "use_target_cue and use_contextual_cue are both off: nothing would guide the "
@@ -67,10 +94,14 @@ class SearchConfig:
             )
 
     def numbers(self) -> dict[str, Any]:
-        """Without those that only one strategy reads."""
+        """Without those that only one strategy reads, and those that are off."""
         named = asdict(self)
-        del named["expert_first"], named["zoom_eye"]
-        return named
+        for of_one in ("expert_first", "zoom_eye", "every_instance", "near_tie_margin"):
+            del named[of_one]
+        if not self.shared_tree:
+            del named["shared_tree"]
+        del named["budget"]
+        return named | ({"budget": self.budget.limits} if self.budget.limits else {})
 
     def cue_threshold_at(self, depth: int) -> float:
         """The peak a target's heat must exceed to guide from a node of this depth (root 1)."""

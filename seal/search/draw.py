@@ -197,6 +197,8 @@ def _headline(result: SearchResult, width: int) -> str:
         verdict = f"found{many}, confidence {max(result.scores):.2f}"
     else:
         verdict = "the whole image answers the question" if result.settled else "not found"
+    if result.stopped_early is not None:
+        verdict += f", stopped early after {result.stopped_early}"
     return canvas.shorten(f"{result.target}: {verdict}", 20, width - 2 * MARGIN)
 
 

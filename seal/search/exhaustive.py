@@ -41,7 +41,10 @@ class ExhaustiveSearch:
     ) -> Search:
         """Search `image` for `target` by detection alone."""
         visits = Visits(image, target, self.config, self.name)
-        rng = _rng(self.config.seed, image, target) if self.shuffle else None
+        return visits.within_budget(self._explore(visits))
+
+    def _explore(self, visits: Visits) -> Search:
+        rng = _rng(self.config.seed, visits.image, visits.target) if self.shuffle else None
         frontier = deque([visits.root()])  # visited from the left
         while frontier:
             node = frontier.popleft()
@@ -71,6 +74,9 @@ class WholeImageDetector:
         self, image: Image, target: str, question: str = "", num_targets: int = 1
     ) -> Search:
         visits = Visits(image, target, self.config, self.name)
+        return visits.within_budget(self._explore(visits))
+
+    def _explore(self, visits: Visits) -> Search:
         result, _ = yield from visits.look(visits.root())
         return result or visits.exhausted()
 

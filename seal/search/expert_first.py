@@ -51,13 +51,17 @@ class ExpertFirst:
         self, image: Image, target: str, question: str = "", num_targets: int = 1
     ) -> Search:
         """Search `image` for `target`: yields asks, is sent answers, returns the result."""
+        visits = Visits(image, target, self._of_expert(), self.name)
+        return visits.within_budget(self._explore(visits, question, num_targets))
+
+    def _explore(self, visits: Visits, question: str, num_targets: int) -> Search:
         numbers = self.config.expert_first
         told = {**asdict(numbers), "expert": self.expert}
-        visits = Visits(image, target, self._of_expert(), self.name)
         root = visits.root()
         if self.asks and question:
             # The same for every target of the question: a cache asks once.
             sure = yield from visits.sure(root, "answering", question)
+            visits.ties.compare("sure_above", 0, sure, numbers.sure_above)
             if sure >= numbers.sure_above:
                 visits.path.append(root)
                 result = visits.settled(root)
@@ -69,9 +73,11 @@ class ExpertFirst:
             if seen is not None:
                 seen.config |= told
                 return seen
-        result = yield from self.search.explore(image, target, question, num_targets)
+        result = yield from self.search.explore(visits.image, visits.target, question, num_targets)
         result.strategy = self.name
-        result.path[0].confidences |= root.confidences
+        result.near_ties = [*visits.ties.noted, *result.near_ties]
+        for node in result.path[:1]:  # none, where the question and the expert took all there was
+            node.confidences |= root.confidences
         result.config |= told
         return result
 

@@ -35,31 +35,39 @@ class GuidedSearch:
     ) -> Search:
         """Search `image` for `target`: yields asks, is sent answers, returns the result."""
         visits = Visits(image, target, self.config, self.name)
+        return visits.within_budget(self._explore(visits))
+
+    def _explore(self, visits: Visits) -> Search:
         frontier = [visits.root()]
         while frontier:
             node = heapq.heappop(frontier)
+            if frontier and node.score > 0:  # two that no heat reaches leave in their order
+                visits.ties.compare("next_region", len(visits.path), node.score, frontier[0].score)
             upcoming = likely_next(frontier, None if visits.is_leaf(node) else node)
             result, heat = yield from visits.look(node, upcoming)
             if result is not None:
                 return result
             if visits.is_leaf(node):
                 continue
-            yield from self._choose_heat(node, heat, image, target)
+            yield from self.choose_heat(visits, node, heat)
             for child in expand(node):
                 heapq.heappush(frontier, child)
         return visits.exhausted()
 
-    def _choose_heat(
-        self, node: SearchNode, target_heat: Heat | None, image: Image, target: str
+    def choose_heat(
+        self, visits: Visits, node: SearchNode, target_heat: Heat | None
     ) -> Generator[Ask, Any, None]:
         """Let the target's own heat guide if it is strong, else ask where the target would be."""
-        config = self.config
-        patch = Patch(image, node.box)
+        config, target = self.config, visits.target
+        patch = Patch(visits.image, node.box)
         if config.use_target_cue or not config.use_contextual_cue:
             if target_heat is None:
                 target_heat = yield Ask(Query("target_heat", patch, target))
                 assert target_heat is not None  # the driver sends a Heat
-            strong = target_heat.peak() > config.cue_threshold_at(node.depth)
+            peak, threshold = target_heat.peak(), config.cue_threshold_at(node.depth)
+            strong = peak > threshold
+            if config.use_contextual_cue:
+                visits.ties.compare("cue_threshold", len(visits.path) - 1, peak, threshold)
             if strong or not config.use_contextual_cue:
                 node.cue_kind, node.heat = "target", target_heat
                 return

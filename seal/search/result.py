@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seal.geometry import Box
+from seal.search.near_ties import NearTie
 from seal.search.tree import SearchNode
 
 
@@ -21,12 +22,17 @@ class SearchResult:
     target: str
     strategy: str
     found: bool
-    boxes: list[Box]  # the instances; more than one only if seen on the whole image
-    scores: list[float]  # one per box, in the detector's order like the boxes
+    # The instances; more than one only if seen on the whole image, or if every one was sought.
+    boxes: list[Box]
+    scores: list[float]  # one per box, in the detector's order like the boxes, or the best first
     best_box: Box | None = None  # best detection seen, accepted or not
     best_score: float = 0.0
     num_steps: int = 0  # search length: visits up to the one that gave the best box
     settled: bool = False  # nothing to search for: the whole image answers the question
+    # What was spent, as in "12 nodes", when the budget ended the search; the verdict is that of an
+    # exhausted one, over what was seen until then.
+    stopped_early: str | None = None
+    near_ties: list[NearTie] = field(default_factory=list)  # what another float order could turn
     path: list[SearchNode] = field(default_factory=list)  # every visit, in order; holds the maps
     image_size: tuple[int, int] = (0, 0)  # width, height
     config: dict[str, Any] = field(default_factory=dict)  # of the search

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from seal.geometry import Box
 from seal.search.heatmap import GridHeat, heat_grid
+from seal.search.near_ties import NearTie
 from seal.search.protocol import Cue
 from seal.search.result import SearchResult
 from seal.search.tree import SearchNode
@@ -34,6 +36,8 @@ def to_dict(result: SearchResult, *, heat_cells: int = 0) -> dict[str, Any]:
         "best_score": result.best_score,
         "num_steps": result.num_steps,
         "settled": result.settled,
+        "stopped_early": result.stopped_early,
+        "near_ties": [asdict(tie) for tie in result.near_ties],
         "image_size": list(result.image_size),
         "extractors": result.extractors,
         "calls": dict(result.calls),
@@ -79,6 +83,8 @@ def _read(trace: dict[str, Any]) -> SearchResult:
         best_score=trace["best_score"],
         num_steps=trace["num_steps"],
         settled=trace.get("settled", False),
+        stopped_early=trace.get("stopped_early"),  # older traces had no budget, and told no ties
+        near_ties=[NearTie(**tie) for tie in trace.get("near_ties", [])],
         path=path,
         image_size=(width, height),
         config=dict(trace["config"]),

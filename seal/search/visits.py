@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
+import numpy as np
 from PIL.Image import Image
 
 from seal.geometry import Box
+from seal.search.budget import BudgetSpentError, Spending
 from seal.search.config import SearchConfig
+from seal.search.locator import Search
+from seal.search.near_ties import NearTies
 from seal.search.protocol import Ask, Detections, Heat, Patch, Query, QueryKind
 from seal.search.result import SearchResult
 from seal.search.tree import SearchNode
@@ -23,6 +27,19 @@ class Visits:
         self.image, self.target = image, target
         self.config, self.strategy = config, strategy
         self.path: list[SearchNode] = []
+        self.spending = Spending(config.budget)
+        self.ties = NearTies(config.near_tie_margin)
+        self._second: dict[int, float] = {}  # visit -> the second best score there
+
+    def within_budget(self, steps: Search) -> Search:
+        """Run a search; if its budget ends it, what it has seen is all there is."""
+        try:
+            result = yield from self.spending.run(steps)
+        except BudgetSpentError:
+            result = self.exhausted()
+        if self.spending.spent is not None:
+            result.stopped_early = self.spending.spent
+        return result
 
     def root(self) -> SearchNode:
         return SearchNode(Box(0, 0, *self.image.size))
@@ -35,18 +52,32 @@ class Visits:
     ) -> Generator[Ask, Any, tuple[SearchResult | None, Heat | None]]:
         """Detect the target in a region: the result if that ends the search, and the heat if the
         detections came with it. `kind`: "detect", or "expert" if that one looks.
+
+        Raises:
+            BudgetSpentError: that would be a visit too many.
         """
-        self.path.append(node)
+        self.spending.require_node(len(self.path))
         patches = tuple(Patch(self.image, box) for box in upcoming)
         query = Query(kind, Patch(self.image, node.box), self.target)
         detections: Detections = yield Ask(query, patches, node)
-        node.observe(detections)
+        self.observe(node, detections)
+        if node.best_box is not None:
+            self.ties.compare(
+                "confidence_high", len(self.path) - 1, node.confidence, self.config.confidence_high
+            )
         if node.confidence <= self.config.confidence_high:
             return None, detections.heat
         boxes, scores = [node.best_box], [node.confidence]
         if len(self.path) == 1:
             boxes, scores = self._instances(node, detections) or (boxes, scores)
         return self.result(node, boxes, scores), detections.heat
+
+    def observe(self, node: SearchNode, detections: Detections) -> None:
+        """Count a visit, and keep the best detection."""
+        self.path.append(node)
+        node.observe(detections)
+        if len(detections.scores) > 1:
+            self._second[len(self.path) - 1] = float(np.partition(detections.scores, -2)[-2])
 
     def sure(self, node: SearchNode, kind: QueryKind, text: str) -> Generator[Ask, Any, float]:
         """How sure the model is of `text` in a region, noted there. `kind`: of `Confidences`."""
@@ -56,9 +87,14 @@ class Visits:
 
     def exhausted(self) -> SearchResult:
         """Nothing is left to visit: the best detection, if it is good enough."""
-        best = max(self.path, key=lambda node: node.confidence)  # the earliest, among equals
-        if best.best_box is None or best.confidence == 0:
+        best = max(self.path, key=lambda node: node.confidence, default=None)  # earliest of equals
+        if best is None or best.best_box is None or best.confidence == 0:
             return self.result(None, [], [])  # no detection at all: not found
+        index = self.path.index(best)
+        others = [node.confidence for node in self.path if node is not best]
+        if others:
+            self.ties.compare("best_region", index, best.confidence, max(others))
+        self.ties.compare("confidence_low", index, best.confidence, self.config.confidence_low)
         if best.confidence < self.config.confidence_low:
             return self.result(best, [], [])
         return self.result(best, [best.best_box], [best.confidence])
@@ -77,12 +113,18 @@ class Visits:
         None happens when `confidence_high` lies below `instance_threshold`: then the best box is
         the only instance.
         """
-        keep = [i for i, s in enumerate(detections.scores) if s > self.config.instance_threshold]
+        threshold = self.config.instance_threshold
+        keep = [i for i, s in enumerate(detections.scores) if s > threshold]
+        for score in detections.scores[np.abs(detections.scores - threshold) < self.ties.below]:
+            self.ties.compare("instance_threshold", 0, score, threshold)
         boxes = {i: node.to_image(detections.boxes[i]) for i in keep}
         if self.config.nms_iou is not None:
             kept: list[int] = []
             for i in sorted(keep, key=lambda i: -float(detections.scores[i])):
-                if all(boxes[i].iou(boxes[j]) <= self.config.nms_iou for j in kept):
+                ious = [boxes[i].iou(boxes[j]) for j in kept]
+                if ious:
+                    self.ties.compare("nms_iou", 0, max(ious), self.config.nms_iou)
+                if all(iou <= self.config.nms_iou for iou in ious):
                     kept.append(i)
             keep = sorted(kept)
         if not keep:
@@ -93,6 +135,9 @@ class Visits:
         self, node: SearchNode | None, boxes: list[Box | None], scores: list[float]
     ) -> SearchResult:
         """What the visits so far come to: these boxes, the best of them seen at `node`."""
+        index = None if node is None else self.path.index(node)
+        if node is not None and index in self._second:
+            self.ties.compare("best_box", index, node.confidence, self._second[index])
         return SearchResult(
             target=self.target,
             strategy=self.strategy,
@@ -101,7 +146,8 @@ class Visits:
             scores=scores,
             best_box=node.best_box if node else None,
             best_score=node.confidence if node else 0.0,
-            num_steps=self.path.index(node) + 1 if node else len(self.path),
+            num_steps=len(self.path) if index is None else index + 1,
+            near_ties=self.ties.noted,
             path=self.path,
             image_size=self.image.size,
             config=self.config.numbers(),

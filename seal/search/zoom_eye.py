@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import count
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from PIL.Image import Image
 
 from seal.geometry import Box
+from seal.search.budget import BudgetSpentError
 from seal.search.config import SearchConfig
 from seal.search.locator import Search
 from seal.search.protocol import Ask, AskAll, Detections, Patch, Query, QueryKind
@@ -48,11 +50,14 @@ class ZoomEye:
         self, image: Image, target: str, question: str = "", num_targets: int = 1
     ) -> Search:
         """Search `image` for `target`: yields asks, is sent answers, returns the result."""
-        numbers = self.config.zoom_eye
+        visits = Visits(image, target, self.config, self.name)
+        return visits.within_budget(self._explore(visits, question, num_targets))
+
+    def _explore(self, visits: Visits, question: str, num_targets: int) -> Search:
+        numbers, target = self.config.zoom_eye, visits.target
         if self.asks and question and num_targets > 1:
             question = numbers.target_question.format(target=target)
         asked = question if self.asks else ""
-        visits = Visits(image, target, self.config, self.name)
         root = visits.root()
         levels = self._levels(root.box)
         budget = max(1, numbers.steps_per_level * levels)
@@ -60,17 +65,22 @@ class ZoomEye:
         # Equal priorities leave in the order in which they came.
         queue = [(0.0, next(pushed), root)]
         chosen: list[SearchNode] = []
-        while queue and len(visits.path) < budget and not chosen:
-            _, _, node = heapq.heappop(queue)
-            yield from self._visit(visits, node, asked)
-            step = len(visits.path) - 1
-            best = surest(visits.path, numbers.threshold_at(step, levels), numbers.instances)
-            if len(best) == numbers.instances or root in best:
-                chosen = best
-            elif step + 1 < budget and not self._is_leaf(node.box, node.depth - 1):
-                for child in (yield from self._expand(visits, node, levels)):
-                    heapq.heappush(queue, (-child.score, next(pushed), child))
-        chosen = chosen or surest(visits.path, numbers.final_threshold, numbers.instances)
+        try:
+            while queue and len(visits.path) < budget and not chosen:
+                _, _, node = heapq.heappop(queue)
+                if queue:
+                    visits.ties.compare("next_region", len(visits.path), node.score, -queue[0][0])
+                yield from self._visit(visits, node, asked)
+                step = len(visits.path) - 1
+                best = self._surest(visits, numbers.threshold_at(step, levels))
+                if len(best) == numbers.instances or root in best:
+                    chosen = best
+                elif step + 1 < budget and not self._is_leaf(node.box, node.depth - 1):
+                    for child in (yield from self._expand(visits, node, levels)):
+                        heapq.heappush(queue, (-child.score, next(pushed), child))
+        except BudgetSpentError:
+            chosen = []  # the surest of those visited until then
+        chosen = chosen or self._surest(visits, numbers.final_threshold)
         if asked and root in chosen:
             result = visits.settled(root)
         else:
@@ -100,11 +110,20 @@ class ZoomEye:
 
     def _visit(self, visits: Visits, node: SearchNode, asked: str) -> Generator[Ask, Any, None]:
         """How sure the model is to stop here."""
-        visits.path.append(node)
+        visits.spending.require_node(len(visits.path))
         kind: QueryKind = "answering" if asked else "existing"
         if kind not in node.confidences:  # a child's existing confidence gave it its priority
             yield from visits.sure(node, kind, asked or visits.target)
         node.confidence = node.confidences[kind]
+        visits.path.append(node)
+
+    def _surest(self, visits: Visits, threshold: float) -> list[SearchNode]:
+        """Of those visited, as many as are sought that reach the threshold."""
+        most = self.config.zoom_eye.instances
+        for node in surest(visits.path, 0.0, most):
+            index = visits.path.index(node)
+            visits.ties.compare("stop_threshold", index, node.confidence, threshold)
+        return surest(visits.path, threshold, most)
 
     def _expand(
         self, visits: Visits, node: SearchNode, levels: int
@@ -126,14 +145,22 @@ class ZoomEye:
     def _found(
         self, visits: Visits, chosen: Sequence[SearchNode]
     ) -> Generator[AskAll, Any, SearchResult]:
-        """The regions, or what is detected in them; nothing found: the surest is the best guess."""
+        """The regions, or what is detected in them; nothing found: the surest is the best guess.
+
+        Regions too where the budget leaves no question to detect anything with.
+        """
         nodes = list(chosen) or surest(visits.path, 0.0, 1)
+        if not nodes:
+            return visits.result(None, [], [])
         for node in nodes:
             node.best_box = node.box
         if self.config.zoom_eye.box == "detect":
             patches = [Patch(visits.image, node.box) for node in nodes]
-            found = yield AskAll(tuple(Query("detect", each, visits.target) for each in patches))
-            for node, detections in zip(nodes, found, strict=True):
+            asked = AskAll(tuple(Query("detect", each, visits.target) for each in patches))
+            found: list[Detections] = []
+            with suppress(BudgetSpentError):
+                found = yield asked
+            for node, detections in zip(nodes, found, strict=False):
                 node.best_box = self._detected(node, detections) or node.box
         boxes = [node.best_box for node in chosen]
         return visits.result(nodes[0], boxes, [node.confidence for node in chosen])

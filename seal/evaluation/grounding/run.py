@@ -89,7 +89,8 @@ def run_grounding(run: GroundingRun) -> dict[str, Any] | None:
             guide = guide_settings(run.guide)
             if run.vsm is not None and "seal" in run.guide.names:
                 guide["weights"]["vsm"] = fingerprint(model_folder(run.vsm))
-            settle(folder, asdict(run) | guide | {"task_version": VERSION}, (*FREE, "images"))
+            settings = asdict(run) | guide | {"task_version": VERSION}
+            settle(folder, settings | {"search": run.search.settings()}, (*FREE, "images"))
         shard.wait()
         own = None
         if run.vsm is not None and "seal" in run.guide.names:

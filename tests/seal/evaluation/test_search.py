@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 from fakes import FakeSearchModel
@@ -21,6 +23,7 @@ from seal.evaluation.task import AnnotatedTarget, TaskQuestion
 from seal.evaluation.tasks.visual_search import VisualSearch
 from seal.geometry import Box
 from seal.pages.table import markdown
+from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
 from seal.search.driver import run_searches
 from seal.search.guided import GuidedSearch
@@ -92,6 +95,39 @@ def test_the_model_is_asked_each_question_once_whatever_the_number_of_strategies
     asked = sum(size for _, size in model.batches)
     assert asked == len(set(visits)) < len(visits)
     assert len(visits) == sum(x["result"]["calls"]["detect"] for x in lines)  # what each would pay
+
+
+def test_searches_that_a_budget_ended_are_counted(task, tmp_path):
+    model, names = FakeSearchModel(BOXES), ["sequential_bfs"]
+    whole = replay(task, tmp_path / "whole", model, names).predict()
+    lengths = [len(line["result"]["path"]) for line in whole]
+    nodes = sorted(lengths)[len(lengths) // 2]
+    config = replace(CONFIG, budget=BudgetConfig(nodes=nodes))
+    lines = StrategyReplay(task, tmp_path / "limited", model, config, names).predict()
+    ended = [line["result"]["stopped_early"] for line in lines]
+    said = f"{nodes} nodes"
+    assert ended == [said if length > nodes else None for length in lengths]
+    assert set(ended) == {said, None}
+    of = strategy_metrics(lines)["strategies"]["sequential_bfs"]
+    assert of["stopped_early"]["value"] == pytest.approx(ended.count(said) / len(lines))
+    assert of["stopped_early"]["n"] == len(lines)
+
+
+def test_searches_that_another_float_order_could_turn_are_counted(task, tmp_path):
+    lines = replay(task, tmp_path, FakeSearchModel(BOXES), ["guided"]).predict()
+    of = strategy_metrics(lines)["strategies"]["guided"]
+    assert "stopped_early" not in of  # nothing was limited
+    told = [tie["kind"] for line in lines for tie in line["result"]["near_ties"]]
+    assert of["near_ties"] == dict(Counter(told))
+    lines[0]["result"]["near_ties"] = [{"kind": "best_box", "node": 0, "margin": 0.0}] * 2
+    for line in lines[1:]:
+        line["result"]["near_ties"] = []
+    of = strategy_metrics(lines)["strategies"]["guided"]
+    assert of["near_tie"]["value"] == pytest.approx(1 / len(lines))
+    assert of["near_ties"] == {"best_box": 2}
+    for line in lines:
+        del line["result"]["near_ties"]  # as written before they were told
+    assert "near_tie" not in strategy_metrics(lines)["strategies"]["guided"]
 
 
 def test_a_replayed_search_is_the_search(task, tmp_path):

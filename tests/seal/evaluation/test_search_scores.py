@@ -27,3 +27,12 @@ def test_searches_of_one_picture_are_resampled_together():
 
 def test_a_system_that_does_not_search_has_no_numbers_of_searches():
     assert search_metrics([{"target_hits": [None]}, {}], ["a", "b"], 0) == {}
+
+
+def test_questions_are_counted_of_which_a_budget_ended_a_search():
+    scores = [{"searched": True, "visits": 1, "calls": 1, "target_hits": []} for _ in range(4)]
+    assert "stopped_early" not in search_metrics(scores, list("abcd"), 0)
+    for score, early in zip(scores, (True, False, False), strict=False):
+        score["stopped_early"] = early
+    told = search_metrics(scores, list("abcd"), 0)["stopped_early"]
+    assert (told["n"], told["invalid"]) == (3, 1)  # the last one searched for nothing
