@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +12,8 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.geometry import Box
-from seal.images import detector_bytes, pad_to_square, resized_bytes
+from seal.images import padded_bytes, squared_bytes, stretched_bytes
+from seal.inference.guides.prepared_pixels import PreparedPixels
 from seal.inference.prefix_pool import PrefixPool
 from seal.models.vsm import VSM
 from seal.search.protocol import Patch
@@ -46,13 +45,15 @@ class CropCache:
     def __init__(
         self, model: VSM, pool: PrefixPool, *, max_bytes: int, threads: int | None = None
     ) -> None:
-        """`threads` resize pictures, which for large photographs takes longer than a GPU."""
+        """`threads` resize pictures for each tower, which for large photographs takes longer than a
+        GPU."""
         self.model, self.pool = model, pool
         self.max_bytes = max_bytes
         self.num_encoded = {"vision": 0, "detector": 0}
         self._held = 0
         self._crops: OrderedDict[Key, Crop] = OrderedDict()
-        self._threads = ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1))
+        self._squares = PreparedPixels(self._squared, threads)
+        self._frames = PreparedPixels(self._framed, threads)
 
     @property
     def num_bytes(self) -> int:
@@ -69,11 +70,22 @@ class CropCache:
             crops.append(crop)
         return crops
 
+    def prepare(self, patches: Sequence[Patch]) -> None:
+        """Begin with the pixels of what will probably be looked at next."""
+        keys = [(id(patch.image), patch.box) for patch in patches]
+        new = [patch for patch, key in zip(patches, keys, strict=True) if key not in self._crops]
+        self._squares.ahead(new)
+        self._frames.ahead(new)
+
+    def foresee_detector(self, crops: Sequence[Crop]) -> None:
+        """Begin with the pixels that `need_detector` will want."""
+        self._frames.ahead([crop.patch for crop in crops if crop.detector is None])
+
     def need_vision(self, crops: Sequence[Crop]) -> None:
         """Run the vision tower on the crops it has not seen."""
         new = _distinct(crop for crop in crops if crop.vision is None)
         if new:
-            features = self.model.encode_images(self._pixels(new, self._squared))
+            features = self.model.encode_images(self._pixels(self._squares, new))
             for crop, own in zip(new, features, strict=True):
                 crop.vision = own if len(new) == 1 else own.clone()  # not a view of the batch
             self.num_encoded["vision"] += len(new)
@@ -82,11 +94,7 @@ class CropCache:
         """Run the detector's backbone on the crops it has not seen."""
         new = _distinct(crop for crop in crops if crop.detector is None)
         if new:
-            detector = self.model.config.detector
-            pixels = self._pixels(
-                new, lambda image: detector_bytes(image, detector.image_size, detector.fit)
-            )
-            features = self.model.encode_detector(pixels)
+            features = self.model.encode_detector(self._pixels(self._frames, new))
             for crop, own in zip(new, features, strict=True):
                 crop.detector = own if len(new) == 1 else own.clone()
             self.num_encoded["detector"] += len(new)
@@ -126,6 +134,8 @@ class CropCache:
 
     def forget(self, image: Image) -> None:
         """Drop every crop of an image."""
+        self._squares.forget(image)
+        self._frames.forget(image)
         for key in [key for key in self._crops if key[0] == id(image)]:
             self._drop(key)
 
@@ -139,16 +149,24 @@ class CropCache:
             self.pool.give_back(crop.slot)
             crop.slot = None
 
-    def _squared(self, image: Image) -> np.ndarray:
-        """(3, S, S) of the vision tower, the picture in the top left corner of its square."""
+    def _squared(self, patch: Patch) -> dict[str, np.ndarray]:
+        """For the vision tower, the crop in the top left corner of its square."""
         vision = self.model.config.vision
-        square, _ = pad_to_square(image, "top_left", vision.normalization.background)
-        return resized_bytes(square, vision.image_size)
+        background = vision.normalization.background
+        box = patch.box.as_ints()
+        return {"pixels": squared_bytes(patch.image, box, vision.image_size, background)}
 
-    def _pixels(self, crops: Sequence[Crop], prepare: Callable[[Image], np.ndarray]) -> Tensor:
-        """(N, 3, S, S) bytes on the device; each picture is cut and resized in a thread."""
-        made = self._threads.map(lambda crop: prepare(crop.patch.crop()), crops)
-        return torch.from_numpy(np.stack(list(made))).to(self.model.device, non_blocking=True)
+    def _framed(self, patch: Patch) -> dict[str, np.ndarray]:
+        """For the detector."""
+        detector, box = self.model.config.detector, patch.box.as_ints()
+        framed = padded_bytes if detector.fit == "pad" else stretched_bytes
+        return {"pixels": framed(patch.image, box, detector.image_size)}
+
+    def _pixels(self, prepared: PreparedPixels, crops: Sequence[Crop]) -> Tensor:
+        """(N, 3, S, S) bytes on the device."""
+        made = prepared.get([crop.patch for crop in crops])
+        pixels = torch.from_numpy(np.stack([each["pixels"] for each in made]))
+        return pixels.to(self.model.device, non_blocking=True)
 
 
 def _distinct(crops: Iterable[Crop]) -> list[Crop]:

@@ -20,14 +20,14 @@ from seal.images import detector_frame
 from seal.inference.guides.config import KINDS
 from seal.inference.guides.crop_reader import Cost, CropReader
 from seal.inference.guides.crops import Crop, CropCache
-from seal.inference.guides.device_heat import DeviceHeat, Maps
 from seal.inference.guides.search_prompts import SearchPrompts
 from seal.inference.prefix_pool import PrefixPool, PrefixShape
 from seal.inference.shared_prefix import Ending
 from seal.models.vsm import VSM
 from seal.ops.boxes import box_cxcywh_to_xyxy
 from seal.search.config import SearchConfig
-from seal.search.protocol import Cue, Detections, Heat, Query, QueryKind
+from seal.search.logit_heat import LogitHeat
+from seal.search.protocol import Cue, Detections, Heat, Patch, Query, QueryKind
 from seal.text.phrases import extract_phrase
 from seal.text.prompts import LOCATE_ANSWER, without_article
 from seal.text.tokenize import Tokenizer
@@ -93,7 +93,6 @@ class NetworkSearchModel:
             model, self.prompts, self._crops, self.cost,
             share_prefix=share_prefix, one_pass=one_pass,
         )  # fmt: skip
-        self._maps = Maps()
         self._period_ids: frozenset[int] | None = None
 
     @property
@@ -126,6 +125,10 @@ class NetworkSearchModel:
         return {
             "dtype": dtype, "max_cue_tokens": self.max_cue_tokens, "cue_prefix": self.cue_prefix,
         }  # fmt: skip
+
+    def prepare(self, patches: Sequence[Patch]) -> None:
+        """Begin with the pixels of what will probably be asked about next."""
+        self._crops.prepare(patches)
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""
@@ -170,7 +173,7 @@ class NetworkSearchModel:
     def _detect(self, queries: Sequence[Query], crops: list[Crop]) -> list[Detections]:
         states, features, index = self._states(queries, crops)
         logits, boxes = self.model.decode_boxes(features, states, index)
-        heats: list[Any] = [None] * len(queries)
+        heats: Sequence[Heat | None] = [None] * len(queries)
         if not self.late_heat:
             heats = self._heats(queries, self.model.decode_masks(features, states, index))
         frames = boxes.new_tensor([self._frame(q) * 2 for q in queries], dtype=torch.float32)
@@ -187,14 +190,14 @@ class NetworkSearchModel:
 
     def _heat(self, queries: Sequence[Query], crops: list[Crop]) -> list[Heat]:
         states, features, index = self._states(queries, crops)
-        return list(self._heats(queries, self.model.decode_masks(features, states, index)))
+        return self._heats(queries, self.model.decode_masks(features, states, index))
 
-    def _heats(self, queries: Sequence[Query], masks: Tensor) -> list[DeviceHeat]:
-        """masks: (E, h, w) logits."""
-        # Copies: a view would keep the logits of the whole batch as long as any one of them.
+    def _heats(self, queries: Sequence[Query], masks: Tensor) -> list[Heat]:
+        """masks: (E, h, w) logits, which are small: they leave the device in one transfer."""
+        dtype = str(masks.dtype).removeprefix("torch.")
         return [
-            DeviceHeat(mask.clone(), *query.patch.size, maps=self._maps, extent=self._extent(query))
-            for mask, query in zip(masks, queries, strict=True)
+            LogitHeat(logits, *query.patch.size, self._extent(query), dtype)
+            for logits, query in zip(masks.float().cpu().numpy(), queries, strict=True)
         ]
 
     def _frame(self, query: Query) -> tuple[int, int]:
@@ -226,9 +229,10 @@ class NetworkSearchModel:
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """(E, D) query states, (M, G, G, C) features of the distinct crops, and which is whose:
         (E,), or None where each has its own."""
-        self._crops.need_detector(crops)
+        self._crops.foresee_detector(crops)
         asked = [(crop, _name(query)) for crop, query in zip(crops, queries, strict=True)]
         states = self._reader.locate(asked)
+        self._crops.need_detector(crops)
         distinct = list({id(crop): crop for crop in crops}.values())
         features = torch.stack([crop.detector for crop in distinct if crop.detector is not None])
         if len(distinct) == len(crops):
