@@ -12,6 +12,7 @@ from typing import Any
 from PIL.Image import Image
 
 from seal.evaluation.benchmark_images import BytesImages
+from seal.evaluation.faults import Faults
 from seal.evaluation.scorings.named import scoring_named
 from seal.evaluation.scorings.scoring import Wording
 from seal.evaluation.shards import Shard
@@ -54,6 +55,7 @@ class Benchmark:
         self.task, self.folder = task, folder
         self.protocol, self.targets, self.seed = protocol, targets, seed
         self.scoring, self.share_search = scoring_named(scoring), share_search
+        self._faults = Faults()
 
     def predict(
         self, systems: Systems, *, batch: int = 8, shard: Shard | None = None
@@ -138,13 +140,29 @@ class Benchmark:
             put = units(whole, self.share_search)
             asking = [self._put(unit, systems.search_of(name), images) for unit in put]
             said = systems.seals[name].ask_many(asking) if put else []
+            self._faults.check(
+                [result for answer in said for result in answer.searches],
+                len(
+                    {
+                        unit[0].image
+                        for unit, answer in zip(put, said, strict=True)
+                        if answer.searches
+                    }
+                ),
+            )
             answers = [
                 own
                 for unit, answer in zip(put, said, strict=True)
                 for own in parted(answer, unit, [self._texts(row) for row in unit])
             ]
             lines += [
-                self._line(systems, self._known(q, digests), name, answer)
+                self._line(
+                    systems,
+                    self._known(q, digests),
+                    name,
+                    None if answer.error else answer,
+                    answer.error,
+                )
                 | {"asked": asked[q.id, name]}
                 for q, answer in zip(whole, answers, strict=True)
             ]

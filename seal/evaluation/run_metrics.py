@@ -13,7 +13,7 @@ from seal.evaluation.results.costs import mean_costs
 from seal.evaluation.results.granularity import compare_granularities
 from seal.evaluation.results.results_page import write_results
 from seal.evaluation.store import METRICS, write_json
-from seal.evaluation.task import Prediction, Task, TaskQuestion
+from seal.evaluation.task import Prediction, Task, TaskQuestion, errors_of
 from seal.metrics.paired import compare
 from seal.metrics.power import detectable_difference
 
@@ -54,7 +54,7 @@ def benchmark_metrics(
         "scoring": ", ".join(sorted({line["scoring"] for line in predictions})),
         "seed": seed,
         "num_questions": len({line["id"] for line in predictions}),
-        "errors": sorted({line["error"] for line in predictions if line["error"]}),
+        "errors": errors_of(predictions),
         "systems": {name: task.metrics(lines, seed=seed) for name, lines in by_system.items()},
         "paired": paired,
         **({"controls": controls} if controls else {}),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seal.evaluation.task import Prediction, target_from_dict
+from seal.evaluation.task import Prediction, errors_of, target_from_dict
 from seal.evaluation.tasks.visual_search import VisualSearch
 from seal.geometry import Box
 from seal.metrics.boxes import is_hit
@@ -103,7 +103,7 @@ def strategy_metrics(
         "protocol": ", ".join(sorted({line["protocol"] for line in predictions})),
         "seed": seed,
         "num_targets": len(ids),
-        "errors": sorted({line["error"] for line in predictions if line["error"]}),
+        "errors": errors_of(predictions),
         "reference": reference,
         "strategies": {name: _of_strategy(list(of.values()), seed) for name, of in scores.items()},
         "search_length": _lengths(scores, present, reference, seed),

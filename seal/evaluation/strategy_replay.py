@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL.Image import Image
 
+from seal.evaluation.faults import Faults
 from seal.evaluation.human_prior import (
     Scanpaths,
     gamma_of,
@@ -52,6 +53,7 @@ class StrategyReplay:
         self.task, self.folder, self.protocol = task, folder, protocol
         self.model, self.cached = model, CachedModel(model)
         self.known, self.scanpaths = known or Known(), scanpaths or Scanpaths()
+        self._faults = Faults()
         nms_iou = ProtocolConfig.named(protocol).nms_iou
         self.locators: dict[str, Locator] = {}
         for name in strategies:
@@ -116,7 +118,11 @@ class StrategyReplay:
             results = self.locators[name].locate(
                 [LocateRequest(images[t.image], t.target.name) for t in sought]
             )
+            self._faults.check(results, len({target.image for target in sought}))
             for target, result in zip(sought, results, strict=True):
+                if result.error is not None:
+                    failed[target.id] = result.error
+                    continue
                 trace = to_dict(result, heat_cells=HEAT_CELLS if target.id in traced else 0)
                 lines.append(self._line(target, name, trace) | {"asked": asked[target.id]})
             lines += [

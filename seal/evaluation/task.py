@@ -88,6 +88,11 @@ def target_to_dict(target: AnnotatedTarget) -> dict[str, Any]:
     return {"name": target.name, "boxes": boxes, "group": target.group}
 
 
+def errors_of(predictions: Sequence[Prediction]) -> list[str]:
+    """What went wrong, each thing once and in one line; a line of a fault has its trace besides."""
+    return sorted({line["error"].split("\n")[0] for line in predictions if line["error"]})
+
+
 def target_from_dict(content: dict[str, Any]) -> AnnotatedTarget:
     """What `target_to_dict` wrote."""
     boxes = tuple(Box(*edges) for edges in content["boxes"])

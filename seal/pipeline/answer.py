@@ -40,12 +40,28 @@ class Answer:
         return self.levels_each[0] if self.levels_each else ()
 
     @property
+    def error(self) -> str | None:
+        """Of a search that failed, so that there is no answer: see `SearchResult.error`."""
+        return next((result.error for result in self.searches if result.error is not None), None)
+
+    def require(self) -> Answer:
+        """The answer itself.
+
+        Raises:
+            Exception: what a search of it failed with.
+        """
+        for result in self.searches:
+            if result.failure is not None:
+                raise result.failure
+        return self
+
+    @property
     def not_found(self) -> list[str]:
         """Targets that were searched for in vain."""
         return [
             result.target
             for result in self.searches
-            if result.target and not result.found and not result.settled
+            if result.target and not result.found and not result.settled and result.error is None
         ]
 
     def to_dict(self, *, heat_cells: int = 0) -> dict[str, Any]:
@@ -72,6 +88,7 @@ class Answer:
             **({"withheld": withheld} if withheld else {}),
             **({"levels": list(self.levels)} if self.levels else {}),
             **({"levels_each": each} if len(each) > 1 else {}),
+            **({} if self.error is None else {"error": self.error}),
             "searches": [to_dict(result, heat_cells=heat_cells) for result in self.searches],
             "answered_by": self.answered_by,
             "cost": self.cost,

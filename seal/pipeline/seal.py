@@ -195,11 +195,14 @@ class Seal:
             targets: a list, or a single one; searched for whatever the first answer would be.
         """
         asked = Question(image, question, options or (), targets)
-        return self.ask_many([asked])[0]
+        return self.ask_many([asked])[0].require()
 
     def locate(self, image: Picture, target: str) -> SearchResult:
         """Search one image (see `ask`) for `target`, any phrase."""
-        return self.locate_many([(image, target)])[0]
+        (result,) = self.locate_many([(image, target)])
+        if result.failure is not None:
+            raise result.failure
+        return result
 
     def locate_many(self, requests: Sequence[tuple[Picture, str]]) -> list[SearchResult]:
         """Search each image for its target; the searches advance side by side."""

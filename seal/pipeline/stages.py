@@ -149,13 +149,14 @@ class ShowSearchTell:
         )
 
     def _tell(self, questions: Sequence[Question], answers: list[Answer]) -> None:
-        """Final answers: the likeliest option, or free text."""
-        for question, answer in zip(questions, answers, strict=True):
+        """Final answers: the likeliest option, or free text; none where a search failed."""
+        sound = [i for i, answer in enumerate(answers) if answer.error is None]
+        for question, answer in ((questions[i], answers[i]) for i in sound):
             if question.final_texts:
                 answer.memory = replace(_memory(answer), question=question.final_texts[0])
             self._leave_out(question, answer)
             answer.memory = self._shown(question, _memory(answer))
-        choosing = [i for i, question in enumerate(questions) if question.options]
+        choosing = [i for i in sound if questions[i].options]
         by, put = self._put([(_memory(answers[i]), questions[i].options) for i in choosing])
         score = self.answer_model.loglikelihood
         if by == "letters":
@@ -166,7 +167,8 @@ class ShowSearchTell:
             choose_likeliest(answers[i], questions[i].options, losses)
         # What the first answer said stands if nothing came to it since.
         speaking = []
-        for i, question in enumerate(questions):
+        for i in sound:
+            question = questions[i]
             if question.options:
                 continue
             same = not question.final_texts and not _memory(answers[i]).targets

@@ -43,25 +43,21 @@ def run_searches(
     """
     speed = SpeedConfig(lookahead=lookahead, concurrency=concurrency, max_batch=max_batch)
     runs = (Run(search, index) for index, search in enumerate(searches))
-    return collect(drive(runs, model, speed), progress)
+    results = _collected(drive(runs, model, speed), progress)
+    failure = next((result.failure for result in results if result.failure is not None), None)
+    if failure is not None and all(result.error is not None for result in results):
+        raise failure
+    return results
 
 
-def collect(ended: Iterable[Run], progress: Progress | None = None) -> list[SearchResult]:
-    """The results of searches in the order of their keys, which are their numbers.
-
-    Raises:
-        Exception: what the first of them failed with, if all of them failed.
-    """
+def _collected(ended: Iterable[Run], progress: Progress | None = None) -> list[SearchResult]:
+    """The results of searches in the order of their keys, which are their numbers."""
     results: dict[int, SearchResult] = {}
-    failure: Exception | None = None
     for run in ended:
         assert isinstance(run.key, int) and run.result is not None
         results[run.key] = run.result
-        failure = failure or run.failure
         if progress is not None:
             progress(run.key, run.result)
-    if failure is not None and all(result.error is not None for result in results.values()):
-        raise failure
     return [results[key] for key in sorted(results)]
 
 
@@ -82,13 +78,10 @@ class SearchLocator:
     def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
         """Search each image for its target, all of them side by side.
 
-        A search that fails says so in its result (`error`).
-
-        Raises:
-            Exception: what the model raised, if no search came through.
+        A search that fails says so in its result (`error`), and the others go on.
         """
         runs = (begin(self.strategy, request, i) for i, request in enumerate(requests))
-        return collect(drive(runs, self.model, self.speed), self.progress)
+        return _collected(drive(runs, self.model, self.speed), self.progress)
 
     def locate_stream(
         self, requests: Iterable[LocateRequest]

@@ -32,7 +32,6 @@ class Run:
     on_visit: Callable[[Any], None] | None = None  # is told each `SearchNode` once it is done with
     ask: Ask | AskAll | None = None
     result: SearchResult | None = None
-    failure: Exception | None = None  # what the search failed with; `result.error` tells it
     waited: int = 0  # steps since it asked
     calls: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -62,7 +61,6 @@ class Run:
         told = traceback.format_exception(error)
         traceback.clear_frames(error.__traceback__)  # they hold pictures and whole batches
         self.search.close()
-        self.failure = error
         self._end(
             SearchResult(
                 target=self.target,
@@ -72,6 +70,7 @@ class Run:
                 scores=[],
                 image_size=self.image_size,
                 error=told[-1].strip() + "\n" + "".join(told).rstrip(),
+                failure=error,
             )
         )
 

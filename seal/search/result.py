@@ -45,6 +45,7 @@ class SearchResult:
 
     # Of a search that failed, which has found nothing: the error on the first line, then its trace.
     error: str | None = None
+    failure: Exception | None = field(default=None, repr=False, compare=False)  # the error itself
 
     @property
     def num_calls(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from PIL.Image import Image
 
 from seal.data.masks import mask_to_rle
+from seal.evaluation.faults import Faults
 from seal.evaluation.grounding.referred import GroundingSet, Referred
 from seal.evaluation.shards import Shard
 from seal.evaluation.shared_out import in_batches, share_out
@@ -42,6 +43,7 @@ class GroundedExpressions:
         assert not (masks and locator), "a search looks at parts: it gives no mask of the image"
         self.found, self.folder, self.model = found, folder, model
         self.locator, self.masks = locator, masks
+        self._faults = Faults()
 
     def predict(self, *, batch: int = 8, shard: Shard | None = None) -> list[Prediction]:
         """All lines, on the first process; `batch` images at a time."""
@@ -82,9 +84,13 @@ class GroundedExpressions:
                 lines += [self._line(item, None, str(error)) for item in new]
                 continue
             wanted += [(item, image) for item in new]
+        answers: Sequence[dict[str, Any] | str]
         answers = self._look(wanted) if self.locator is None else self._search(wanted)
         for (item, _), answer in zip(wanted, answers, strict=True):
-            lines.append(self._line(item, answer))
+            if isinstance(answer, str):
+                lines.append(self._line(item, None, answer))
+            else:
+                lines.append(self._line(item, answer))
         store.add(line | {"asked": asked[line["id"]]} for line in lines)
         for image in opened:
             # Only a network keeps crops; other search models have nothing to forget.
@@ -112,10 +118,12 @@ class GroundedExpressions:
             answer["mask"] = mask_to_rle(found.heat.to_numpy() > 0)
         return answer
 
-    def _search(self, wanted: Sequence[tuple[Referred, Image]]) -> list[dict[str, Any]]:
+    def _search(self, wanted: Sequence[tuple[Referred, Image]]) -> list[dict[str, Any] | str]:
+        """What each search brought, or why it failed."""
         assert self.locator is not None
         results = self.locator.locate([LocateRequest(image, item.text) for item, image in wanted])
-        return [_searched(result) for result in results]
+        self._faults.check(results, len({id(image) for _, image in wanted}))
+        return [result.error or _searched(result) for result in results]
 
     def _line(
         self, item: Referred, answer: dict[str, Any] | None, error: str | None = None

@@ -19,7 +19,7 @@ from seal.evaluation.grounding.metrics import grounding_metrics
 from seal.evaluation.grounding.referred import GroundingSet, open_grounding
 from seal.evaluation.shards import shard_of_run
 from seal.evaluation.store import ENVIRONMENT, METRICS, require_own_folder, settle, write_json
-from seal.evaluation.task import Prediction
+from seal.evaluation.task import Prediction, errors_of
 from seal.files.fingerprint import fingerprint
 from seal.inference.build_locator import build_locator, check_guide
 from seal.inference.guides.config import GuideConfig
@@ -129,6 +129,6 @@ def run_metrics(run: GroundingRun, found: GroundingSet, lines: list[Prediction])
         "num_expressions": len(lines),
         "num_images": len({line["referred"]["image"] for line in lines}),
         "left_out": dict(found.left_out),
-        "errors": sorted({line["error"] for line in lines if line["error"]}),
+        "errors": errors_of(lines),
         "sources": grounding_metrics(lines, seed=run.seed),
     }

@@ -116,7 +116,9 @@ class SealChat(lmms):
         first = {key: i for i, key in reversed(list(enumerate(keys)))}
         asked = sorted(first.values())
         put = [replace(questions[i], image=_opened(read[i])) for i in asked]
-        answers = dict(zip(asked, self.seal.ask_many(put), strict=True))
+        answers = {
+            i: answer.require() for i, answer in zip(asked, self.seal.ask_many(put), strict=True)
+        }
         if self._log is not None:
             lines = [_told(part[i], answer) for i, answer in answers.items()]
             with self._log.open("a", encoding="utf-8") as file:

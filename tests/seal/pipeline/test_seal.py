@@ -279,3 +279,31 @@ def test_several_final_wordings_are_answered_behind_one_search():
     assert asked == texts
     with pytest.raises(ValueError, match="not both"):
         Question(picture(), COLOR, options=["a", "b"], final_texts=texts)
+
+
+class Breaking(FakeSearchModel):
+    """Raises for every query about the boat."""
+
+    def detect(self, queries):
+        if any(query.text == "boat" for query in queries):
+            raise RuntimeError("out of order")
+        return super().detect(queries)
+
+
+def test_a_question_whose_search_fails_has_no_answer_and_the_others_have_theirs():
+    answers = FakeAnswerModel(NEEDS, ANSWERS)
+    one = Seal(answers, build_locator("guided", Breaking({"mug": [MUG]})))
+    color, side = one.ask_many([Question(picture(), COLOR), Question(picture(), SIDE)])
+    assert color.text == "red" and color.error is None
+    assert (side.text, side.texts, side.option) == ("", [], None)
+    assert side.error.startswith("RuntimeError: out of order\n")
+    assert side.not_found == []  # nobody knows
+    assert json.loads(json.dumps(side.to_dict()))["error"] == side.error
+    assert "error" not in color.to_dict()
+    with pytest.raises(RuntimeError, match="out of order"):
+        one.ask(picture(), SIDE)
+    mug, boat = one.locate_many([(picture(), "mug"), (picture(), "boat")])
+    assert mug.found and mug.error is None
+    assert not boat.found and boat.error == boat.error.strip()
+    with pytest.raises(RuntimeError, match="out of order"):
+        one.locate(picture(), "boat")
