@@ -8,7 +8,6 @@ from seal.images.detector_pixels import (
     owl_pixels,
 )
 from seal.images.files import (
-    MOST_PIXELS,
     UnreadableImageError,
     image_file_size,
     open_image,
@@ -18,6 +17,7 @@ from seal.images.files import (
     upright,
     upright_rgb,
 )
+from seal.images.limits import MOST_PIXELS, MOST_PIXELS_VARIABLE, most_pixels
 from seal.images.pixels import (
     BACKGROUND,
     CLIP_COLORS,
@@ -48,6 +48,7 @@ __all__ = [
     "FILL",
     "IMAGENET_COLORS",
     "MOST_PIXELS",
+    "MOST_PIXELS_VARIABLE",
     "Color",
     "DetectorFit",
     "IntBox",
@@ -65,6 +66,7 @@ __all__ = [
     "detector_bytes",
     "detector_frame",
     "image_file_size",
+    "most_pixels",
     "normalize_bytes",
     "open_image",
     "orientation",

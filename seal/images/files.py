@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import errno
 import stat
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from seal.files.kind import foreign_kind
 from seal.files.stopped_download import stops_in_zeros
+from seal.images.limits import MOST_PIXELS_VARIABLE, most_pixels, own_limits
 from seal.images.pixels import BACKGROUND
 
-MOST_PIXELS = 500_000_000  # 1.5 GB as RGB; what is larger is more likely a damaged header
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,6 +37,7 @@ _BITS_PER_SAMPLE = 258  # the TIFF tag
 _DEPTHS = (255, 4095, 65535)  # the largest gray of 8, 12 and 16 bits
 _MOST_QUOTED = 100  # characters of what Pillow says
 _LONGEST_NAME = 4096  # characters of a path, about what systems allow
+_BAND_PIXELS = 1 << 22  # that are laid on the padding color at a time: 16 MB
 
 
 class UnreadableImageError(ValueError):
@@ -64,7 +63,9 @@ def open_image(path: str | Path | BinaryIO) -> Image.Image:
             raise _RefusedError(
                 "its pixels end in zeros, as when a download was stopped; download it again"
             )
-        return to_rgb(upright(opened))
+        shown = to_rgb(upright(opened))
+        # The pixels without their file; a copy would be a second one in memory.
+        return opened._new(opened.im) if shown is opened else shown
 
 
 def upright_rgb(image: Image.Image, name: str = "the image") -> Image.Image:
@@ -80,9 +81,7 @@ def upright_rgb(image: Image.Image, name: str = "the image") -> Image.Image:
         if min(image.size) < 1:
             raise _RefusedError(f"it is empty: {image.width} x {image.height} pixels")
         image.load()  # a file opened lazily would be read, or found damaged, deep inside
-        turned = upright(image)
-        plain = turned.mode == "RGB" and "transparency" not in turned.info
-        return turned if plain else to_rgb(turned)
+        return to_rgb(upright(image))
 
 
 def image_file_size(path: str | Path) -> tuple[int, int]:
@@ -105,7 +104,7 @@ def stored_size(path: str | Path) -> tuple[int, int]:
 def orientation(image: Image.Image) -> int:
     """The camera's tag, 1 to 8; 1 (upright) where there is none that can be read."""
     try:
-        with _own_limits():
+        with own_limits():
             value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # Pillow parses the whole block, which cameras and tools fill with anything
         return 1
@@ -124,22 +123,32 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB without losing what can be seen.
+    """Any mode to RGB without losing what can be seen; the same object if it is that already.
 
     Raises:
         ValueError: floating-point values that are no brightness.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
-        return image.copy()
+        return image
     if image.mode.startswith("I") or image.mode == "F":
         return _gray_to_8_bits(image).convert("RGB")
     if image.mode == "LAB":
         return _lab_to_rgb(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        ground = Image.new("RGBA", rgba.size, (*BACKGROUND, 255))
-        return Image.alpha_composite(ground, rgba).convert("RGB")
+        return _on_ground(image)
     return image.convert("RGB")
+
+
+def _on_ground(image: Image.Image) -> Image.Image:
+    """A transparent image on the padding color, some rows at a time: all would be there 4 times."""
+    shown = Image.new("RGB", image.size)
+    step = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, step):
+        box = (0, top, image.width, min(top + step, image.height))
+        rgba = image.crop(box).convert("RGBA")
+        ground = Image.new("RGBA", rgba.size, (*BACKGROUND, 255))
+        shown.paste(Image.alpha_composite(ground, rgba).convert("RGB"), (0, top))
+    return shown
 
 
 def _gray_to_8_bits(image: Image.Image) -> Image.Image:
@@ -189,16 +198,18 @@ def _lab_to_rgb(image: Image.Image) -> Image.Image:
 def _opened(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
     """The file as Pillow opens it; what goes wrong inside the block names the file."""
     path = Path(source) if isinstance(source, str | Path) else None
+    most = most_pixels()
     with _named("the image's bytes" if path is None else str(path)):
         if path is not None:
             _check_file(path)
         try:
-            with _own_limits(), Image.open(path or source) as opened:
+            with own_limits(), Image.open(path or source) as opened:
                 width, height = opened.size
-                if width * height > MOST_PIXELS:
+                if width * height > most:
                     raise _RefusedError(
-                        f"{width} x {height} pixels are more than the {MOST_PIXELS:,} that "
-                        "are read; make the image smaller or cut it into parts"
+                        f"{width} x {height} pixels are more than the {most:,} that are read; make "
+                        "the image smaller, cut it into parts, or set the environment variable "
+                        f"{MOST_PIXELS_VARIABLE}={width * height} (four bytes of memory a pixel)"
                     )
                 yield opened
         except UnidentifiedImageError:
@@ -245,42 +256,3 @@ def _named(name: str) -> Iterator[None]:
             f"{name}: the image is damaged and cannot be decoded: {told}; download or export it "
             "again"
         ) from error
-
-
-_limits = threading.Lock()
-_inside = 0  # how many are at it
-_warnings: warnings.catch_warnings[None]
-_theirs: tuple[int | None, int, int] = (None, 0, 0)
-
-
-@contextmanager
-def _own_limits() -> Iterator[None]:
-    """Pillow's limits on pixels and texts out of our way, and its warnings about metadata.
-
-    All of them are of the whole process: the first who enters sets them, the last restores them.
-    """
-    global _inside, _theirs, _warnings
-    with _limits:
-        if _inside == 0:
-            _theirs = (
-                Image.MAX_IMAGE_PIXELS,
-                PngImagePlugin.MAX_TEXT_CHUNK,
-                PngImagePlugin.MAX_TEXT_MEMORY,
-            )
-            Image.MAX_IMAGE_PIXELS = None  # MOST_PIXELS instead
-            # A long comment is no reason to refuse a photo; these bound what a bomb can take.
-            PngImagePlugin.MAX_TEXT_CHUNK = 1 << 28
-            PngImagePlugin.MAX_TEXT_MEMORY = 1 << 29
-            _warnings = warnings.catch_warnings()
-            _warnings.__enter__()
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _limits:
-            _inside -= 1
-            if _inside == 0:
-                _warnings.__exit__(None, None, None)
-                Image.MAX_IMAGE_PIXELS = _theirs[0]
-                PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _theirs[1:]

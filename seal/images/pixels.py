@@ -17,6 +17,7 @@ from seal.geometry import Anchor, Box, square_padding
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+_CROPPED = 1 << 24  # pixels that Pillow crops without a word about bombs
 Color = tuple[int, int, int]  # red, green, blue as bytes
 
 
@@ -103,8 +104,15 @@ def context_crop(image: Image.Image, box: Box, scale: float = 1.2) -> Image.Imag
 
 
 def cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
-    """`image.crop`, also for the whole of an image that is larger than Pillow lets be cropped."""
-    return image.copy() if box == (0, 0, *image.size) else image.crop(box)
+    """`image.crop`, also of more than Pillow lets be cropped."""
+    if box == (0, 0, *image.size):
+        return image.copy()
+    size = box[2] - box[0], box[3] - box[1]
+    if image.mode != "RGB" or size[0] * size[1] <= _CROPPED:
+        return image.crop(box)
+    part = Image.new("RGB", size)
+    part.paste(image, (-box[0], -box[1]))
+    return part
 
 
 def black(image: Image.Image) -> Image.Image:

@@ -8,9 +8,12 @@ rounds to bytes between them, so the bytes are those of the long way.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
+from seal.geometry import Anchor, square_padding
 from seal.images.detector_pixels import FILL
 from seal.images.pixels import Color
 
@@ -18,18 +21,21 @@ IntBox = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 BAND_PIXELS = 1 << 20  # of a band: 4 MB, as fast as all rows at once
 
 
-def squared_bytes(image: Image.Image, box: IntBox, size: int, background: Color) -> np.ndarray:
-    """(3, size, size) uint8 of a region in the top left corner of a square of `background`.
+def squared_bytes(
+    image: Image.Image, box: IntBox, size: int, background: Color, anchor: Anchor = "top_left"
+) -> np.ndarray:
+    """(3, size, size) uint8 of a region on a square of `background`.
 
-    Those of `resized_bytes(pad_to_square(cut(image, box), "top_left", background)[0], size)`.
+    Those of `resized_bytes(pad_to_square(cut(image, box), anchor, background)[0], size)`.
     """
-    side = max(_size(box))
-    return _resampled(image, box, size, (side, side), background, Image.Resampling.BICUBIC)
+    side, *corner = square_padding(*_size(box), anchor)
+    frame = _Frame((side, side), (corner[0], corner[1]), background)
+    return _resampled(image, box, size, frame, Image.Resampling.BICUBIC)
 
 
 def stretched_bytes(image: Image.Image, box: IntBox, size: int) -> np.ndarray:
     """(3, size, size) uint8 of a region stretched: `detector_bytes(cut(image, box), size)`."""
-    return _resampled(image, box, size, _size(box), FILL, Image.Resampling.BICUBIC)
+    return _resampled(image, box, size, _Frame(_size(box)), Image.Resampling.BICUBIC)
 
 
 def padded_bytes(image: Image.Image, box: IntBox, size: int) -> np.ndarray:
@@ -38,7 +44,26 @@ def padded_bytes(image: Image.Image, box: IntBox, size: int) -> np.ndarray:
     Those of `detector_bytes(cut(image, box), size, "pad")`.
     """
     side = max(_size(box))
-    return _resampled(image, box, size, (side, side), FILL, Image.Resampling.BILINEAR)
+    return _resampled(image, box, size, _Frame((side, side)), Image.Resampling.BILINEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where a region lies in what is resized."""
+
+    size: tuple[int, int]  # pixels, width and height
+    corner: tuple[int, int] = (0, 0)  # the region's upper left one
+    fill: Color = FILL  # around it
+
+    def around(self, region: Image.Image, left: int, top: int, height: int) -> Image.Image:
+        """A region, or rows of one, at (left, top) in `height` rows of the frame; the same object
+        if that is all there is."""
+        size = self.size[0], height
+        if region.size == size:
+            return region
+        framed = Image.new("RGB", size, self.fill)
+        framed.paste(region, (left, top))
+        return framed
 
 
 def _size(box: IntBox) -> tuple[int, int]:
@@ -46,37 +71,23 @@ def _size(box: IntBox) -> tuple[int, int]:
 
 
 def _resampled(
-    image: Image.Image,
-    box: IntBox,
-    size: int,
-    frame: tuple[int, int],
-    fill: Color,
-    resampling: Image.Resampling,
+    image: Image.Image, box: IntBox, size: int, frame: _Frame, resampling: Image.Resampling
 ) -> np.ndarray:
-    """(3, size, size) uint8 of a frame of `fill`, (width, height) in pixels, with the region of an
-    RGB image in its top left corner."""
+    """(3, size, size) uint8 of a frame with the region of an RGB image in it."""
     left, top, right, bottom = box
-    wide, high = frame
+    (wide, high), (dx, dy) = frame.size, frame.corner
     # What is more than 100 times as high as wide, some versions of Pillow make low first.
     step = high if high > 100 * wide else max(1, BAND_PIXELS // wide)
     if step >= high:
-        return _planes(_framed(image.crop(box), frame, fill).resize((size, size), resampling))
-    # Rows of `fill` alone stay what they are when they are made narrower.
-    narrow = Image.new("RGB", (size, high), fill)
+        region = frame.around(image.crop(box), dx, dy, high)
+        return _planes(region.resize((size, size), resampling))
+    # Rows of one color stay what they are when they are made narrower.
+    narrow = Image.new("RGB", (size, high), frame.fill)
     for start in range(top, bottom, step):
         end = min(start + step, bottom)
-        band = _framed(image.crop((left, start, right, end)), (wide, end - start), fill)
-        narrow.paste(band.resize((size, band.height), resampling), (0, start - top))
+        band = frame.around(image.crop((left, start, right, end)), dx, 0, end - start)
+        narrow.paste(band.resize((size, end - start), resampling), (0, dy + start - top))
     return _planes(narrow.resize((size, size), resampling))
-
-
-def _framed(image: Image.Image, frame: tuple[int, int], fill: Color) -> Image.Image:
-    """An image in the top left corner of a larger one; the same object if that is no larger."""
-    if image.size == frame:
-        return image
-    framed = Image.new("RGB", frame, fill)
-    framed.paste(image)
-    return framed
 
 
 def _planes(image: Image.Image) -> np.ndarray:

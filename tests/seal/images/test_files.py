@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from seal.images import BACKGROUND, files
+from seal.images import BACKGROUND, MOST_PIXELS, files
 from seal.images.files import (
     image_file_size,
     open_image,
@@ -85,9 +85,47 @@ def test_a_folder_is_not_an_image(tmp_path):
 
 
 def test_an_image_beyond_memory_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "MOST_PIXELS", 15)
-    with pytest.raises(ValueError, match=r"big\.png: 4 x 4 pixels are more than the 15 that"):
-        open_image(save(Image.new("RGB", (4, 4)), tmp_path / "big.png"))
+    path = save(Image.new("RGB", (4, 4)), tmp_path / "big.png")
+    monkeypatch.setenv("SEAL_MOST_PIXELS", "15")
+    with pytest.raises(ValueError, match=r"big\.png: 4 x 4 pixels are more than the 15 that") as no:
+        open_image(path)
+    name, _, number = str(no.value).partition("variable ")[2].partition(" ")[0].partition("=")
+    monkeypatch.setenv(name, number)
+    assert open_image(path).size == (4, 4)
+
+
+@pytest.mark.parametrize("said", ["0", "-5", "1e9", "many"])
+def test_a_limit_that_is_no_number_of_pixels_is_refused(said, tmp_path, monkeypatch):
+    path = save(Image.new("RGB", (4, 4)), tmp_path / "a.png")
+    monkeypatch.setenv("SEAL_MOST_PIXELS", said)
+    with pytest.raises(ValueError, match=rf"^SEAL_MOST_PIXELS={said} in the environment is no"):
+        open_image(path)
+
+
+def test_an_opened_image_is_one_picture_in_memory(tmp_path, monkeypatch):
+    """Of what is RGB and stands upright; no more than some rows of what is transparent besides."""
+    made = []
+    new = Image.Image._new
+    monkeypatch.setattr(
+        Image.Image, "_new", lambda im, core: made.append(core.size) or new(im, core)
+    )
+    path = save(Image.new("RGB", (40, 30), (200, 30, 40)), tmp_path / "a.jpg", quality=95)
+    pixels = np.asarray(Image.open(path))
+    made.clear()
+    opened = open_image(path)
+    assert made == [(40, 30)] and type(opened) is Image.Image
+    np.testing.assert_array_equal(np.asarray(opened), pixels)
+
+    monkeypatch.setattr(files, "_BAND_PIXELS", 100)
+    rgba = np.random.default_rng(0).integers(0, 256, (31, 40, 4), dtype=np.uint8)
+    whole = Image.alpha_composite(
+        Image.new("RGBA", (40, 31), (*BACKGROUND, 255)), Image.fromarray(rgba)
+    )
+    transparent = Image.fromarray(rgba)
+    made.clear()
+    shown = to_rgb(transparent)
+    assert made.count((40, 31)) == 1 and {height for _, height in made} == {31, 2, 1}
+    np.testing.assert_array_equal(np.asarray(shown), np.asarray(whole.convert("RGB")))
 
 
 def test_pillows_own_limits_are_neither_ours_nor_changed(tmp_path, monkeypatch):
@@ -325,7 +363,7 @@ def opens_or_is_named(content, path):
     except ValueError as error:
         assert str(error).startswith(f"{path}: ") and "\n" not in str(error), repr(error)
         return False
-    assert opened.mode == "RGB" and 0 < opened.width * opened.height <= files.MOST_PIXELS
+    assert opened.mode == "RGB" and 0 < opened.width * opened.height <= MOST_PIXELS
     return True
 
 

@@ -154,3 +154,12 @@ def test_a_padded_square_is_what_owlv2s_own_processor_makes_behind_the_picture()
     # Blurred and resized in other ways, so not at the border of the picture.
     for rows in (slice(0, 25), slice(36, 60)):
         np.testing.assert_allclose(ours[:, rows], theirs[:, rows], atol=1e-5)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 9, 7), (0, 0, 9, 3), (2, 1, 7, 6), (-3, 2, 12, 9)])
+def test_a_part_that_pillow_takes_for_a_bomb_is_cut_out_all_the_same(box, monkeypatch):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8))
+    expected = np.asarray(image.crop(box))
+    monkeypatch.setattr(images, "_CROPPED", 0)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    np.testing.assert_array_equal(np.asarray(images.cut(image, box)), expected)

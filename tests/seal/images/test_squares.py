@@ -31,6 +31,10 @@ def noise(rng, width, height):
 
 def check_equal(image, box, size, color):
     region = cut(image, box)
+    square, _ = pad_to_square(region, "center", color)
+    np.testing.assert_array_equal(
+        squared_bytes(image, box, size, color, "center"), resized_bytes(square, size)
+    )
     square, _ = pad_to_square(region, "top_left", color)
     np.testing.assert_array_equal(
         squared_bytes(image, box, size, color), resized_bytes(square, size)
