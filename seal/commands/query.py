@@ -14,7 +14,7 @@ from seal.files.whole import write_whole
 from seal.inference.answers.showing import read_granularity
 from seal.inference.guides.config import GUIDES, GuideConfig
 from seal.pipeline.planner import PLANNERS
-from seal.search.strategies import STRATEGIES, VICROP
+from seal.search.strategies import EVERY, STRATEGIES, VICROP
 from seal.text.quote import quoted
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _WORDS = {
     "random_bfs": "as sequential_bfs, each size in any order",
     "random_dfs": "as sequential_dfs, parts in any order",
     "whole_image_detector": "one look at the whole image",
+    "every_instance": "every region, for all things of that name",
     "expert_first": "nothing if the answer is sure, else one look, else guided",
     "zoom_eye": "best first, by how sure it is to see, to find or to answer",
     "vicrop_rel_att": "one crop, where the answer model attends more than for a general question",
@@ -97,6 +98,10 @@ def add_locate(commands: Any) -> None:
     )
     parser.add_argument("image", metavar="IMAGE", help="an image file")
     parser.add_argument("target", metavar="TARGET", help='what to look for, as in "the red boat"')
+    parser.add_argument(
+        "--all", action="store_true",
+        help=f"box and count every such thing: --search {EVERY}",
+    )  # fmt: skip
     _add_shared(parser)
     parser.set_defaults(run=locate, vqa=None)
 
@@ -257,13 +262,20 @@ def locate(arguments: argparse.Namespace) -> int:
     from seal.text.targets import check_target
 
     check_target(arguments.target)
+    if arguments.all:
+        if arguments.search not in ("guided", EVERY):
+            raise ValueError(
+                f"--all is --search {EVERY}, and --search {arguments.search} is given: drop one"
+            )
+        arguments.search = EVERY
     seal = _open(arguments)
     result = seal.locate(arguments.image, arguments.target)
     saved = _save(arguments, [result])
     if arguments.json:
         from seal.search.trace import to_dict
 
-        print(json.dumps(to_dict(result) | {"saved": saved}, indent=1))
+        count = {"count": result.count} if result.strategy == EVERY else {}
+        print(json.dumps(to_dict(result) | count | {"saved": saved}, indent=1))
     else:
         print(_summary(result))
         _tell(saved)
@@ -283,6 +295,8 @@ def _summary(result: Any) -> str:
         f"[{b.x0:.0f}, {b.y0:.0f}, {b.x1:.0f}, {b.y1:.0f}] ({score:.2f})"
         for b, score in zip(result.boxes, result.scores, strict=True)
     )
+    if result.strategy == EVERY:
+        boxes = f"{result.count} found: {boxes}"
     return f"{name}: {boxes} ({visits})"
 
 

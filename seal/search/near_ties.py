@@ -9,7 +9,7 @@ TieKind: TypeAlias = Literal[
     "confidence_high",  # whether a detection ends the search
     "confidence_low",  # whether the best detection of an exhausted search is accepted
     "instance_threshold",  # whether a box is an instance
-    "nms_iou",  # whether two boxes are one instance
+    "nms_iou",  # whether two boxes are one instance, by what they share
     "cue_threshold",  # whether the target's heat guides
     "next_region",  # which of the two best regions is visited
     "best_box",  # which of a region's two best boxes is its best

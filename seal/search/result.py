@@ -48,6 +48,11 @@ class SearchResult:
     failure: Exception | None = field(default=None, repr=False, compare=False)  # the error itself
 
     @property
+    def count(self) -> int:
+        """Instances found; how many there are only says a search for every one (`strategy`)."""
+        return len(self.boxes)
+
+    @property
     def num_calls(self) -> int:
         return sum(self.calls.values())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seal.search.config import SearchConfig
+from seal.search.every_instance import EveryInstance
 from seal.search.exhaustive import ExhaustiveSearch, WholeImageDetector
 from seal.search.expert_first import ExpertFirst
 from seal.search.guided import GuidedSearch
@@ -23,8 +24,10 @@ BY_TARGET = (
     "random_dfs",
     "whole_image_detector",
 )
-# The question that is asked decides too.
-STRATEGIES = (*BY_TARGET, "expert_first", "zoom_eye")
+# Looks at every region, for all things of a name: what it costs is no matter of what it finds.
+EVERY = "every_instance"
+# The question that is asked decides what the last two look at.
+STRATEGIES = (*BY_TARGET, EVERY, "expert_first", "zoom_eye")
 # Read from the answer model's own attention or gradients, for the question itself (ViCrop).
 VICROP = ("vicrop_rel_att", "vicrop_grad_att", "vicrop_pure_grad")
 # Not a matter of the search model alone: no search at all, the true boxes (`oracle`), recorded eye
@@ -69,6 +72,8 @@ def build_strategy(
             return ExhaustiveSearch(config, order="dfs", shuffle=name.startswith("random"))
         case "whole_image_detector":
             return WholeImageDetector(config)
+        case "every_instance":
+            return EveryInstance(config)
         case "expert_first":
             return ExpertFirst(config, asks=asks, expert="expert" in answered)
         case "zoom_eye":

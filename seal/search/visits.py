@@ -105,6 +105,12 @@ class Visits:
         result.settled, result.num_steps = True, self.path.index(root) + 1
         return result
 
+    def compare_scores(self, index: int, detections: Detections) -> None:
+        """Tell which boxes of a visit are barely instances, or barely not."""
+        threshold = self.config.instance_threshold
+        for score in detections.scores[np.abs(detections.scores - threshold) < self.ties.below]:
+            self.ties.compare("instance_threshold", index, score, threshold)
+
     def _instances(
         self, node: SearchNode, detections: Detections
     ) -> tuple[list[Box | None], list[float]] | None:
@@ -115,8 +121,7 @@ class Visits:
         """
         threshold = self.config.instance_threshold
         keep = [i for i, s in enumerate(detections.scores) if s > threshold]
-        for score in detections.scores[np.abs(detections.scores - threshold) < self.ties.below]:
-            self.ties.compare("instance_threshold", 0, score, threshold)
+        self.compare_scores(0, detections)
         boxes = {i: node.to_image(detections.boxes[i]) for i in keep}
         if self.config.nms_iou is not None:
             kept: list[int] = []
