@@ -14,6 +14,7 @@ from seal.files.whole import write_whole
 from seal.inference.answers.showing import read_granularity
 from seal.inference.guides.config import GUIDES, GuideConfig
 from seal.pipeline.planner import PLANNERS
+from seal.search.budget import BudgetConfig
 from seal.search.strategies import EVERY, STRATEGIES, VICROP
 from seal.text.quote import quoted
 
@@ -126,6 +127,11 @@ def _add_shared(parser: argparse.ArgumentParser, more: tuple[str, ...] = ()) -> 
         "--search", default="guided", choices=searches, metavar="NAME",
         help="how to search; see below (%(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--budget", action="append", default=[], metavar="KIND=N",
+        help="end a search after so many nodes=, calls= or seconds=, with the best it has seen "
+        "(repeat)",
+    )  # fmt: skip
     parser.add_argument("--quantization", choices=["int8", "nf4"], help="by bitsandbytes")
     parser.add_argument(
         "--dtype", choices=["float32", "bfloat16", "float16"],
@@ -151,12 +157,14 @@ def _open(arguments: argparse.Namespace) -> Seal:
 
     # What is wrong with these is told before a model is loaded.
     picture(arguments.image)
+    budget = _budget(arguments)
     if arguments.save_path is not None:
         _require_writable(arguments.save_path)
     return Seal.from_pretrained(
         arguments.vqa,
         arguments.vsm,
         search=arguments.search,
+        budget=budget,
         guide=_guide(arguments),
         quantization=arguments.quantization,
         dtype=arguments.dtype and getattr(torch, arguments.dtype),
@@ -167,6 +175,24 @@ def _open(arguments: argparse.Namespace) -> Seal:
         **_chosen_chat(arguments),
         tell=lambda line: print(line, file=sys.stderr),
     )
+
+
+def _budget(arguments: argparse.Namespace) -> BudgetConfig | None:
+    kinds = {"nodes": int, "calls": int, "seconds": float}
+    limits: dict[str, Any] = {}
+    for given in arguments.budget:
+        kind, _, number = given.partition("=")
+        try:
+            limits[kind] = kinds[kind](number)
+        except (KeyError, ValueError):
+            raise ValueError(
+                f"--budget {quoted(given)} is not KIND=N, as in nodes=12; kinds: {', '.join(kinds)}"
+            ) from None
+    if limits and arguments.search not in STRATEGIES:
+        raise ValueError(
+            f"--budget ends a search, and --search {arguments.search} makes none: drop one"
+        )
+    return BudgetConfig(**limits) if limits else None
 
 
 def _guide(arguments: argparse.Namespace) -> GuideConfig:

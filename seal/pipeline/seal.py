@@ -19,6 +19,7 @@ from seal.pipeline.planner import PlannerConfig, default_planner
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.pipeline.stages import Control, ShowSearchTell
+from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
 from seal.search.locator import LocateRequest, Locator
 from seal.search.oracle import Known
@@ -77,6 +78,7 @@ class Seal:
         device: str | None = None,
         protocol: str | ProtocolConfig = "default",
         search_config: SearchConfig | None = None,
+        budget: BudgetConfig | None = None,
         known: Known | None = None,
         offload: int | str = 0,
         clip: str | Path | None = None,
@@ -100,6 +102,7 @@ class Seal:
             quantization: "int8" or "nf4".
             dtype: None is the files' own, float32 on a CPU.
             search_config: None is the published one, at the sizes the search model was made for.
+            budget: of each search by a strategy; None: that of `search_config`, which sets none.
             known: the true boxes, for search="oracle".
             offload: blocks of each language model that stay in host memory and visit the GPU in
                 turn; "auto": as many as it takes. The last resort: slow.
@@ -168,6 +171,8 @@ class Seal:
         if searches:
             search_model = load_guide(guide, answer_model=answers, vsm=own, **shared)
             search_config = search_config or search_model.search_config()
+            if budget is not None:
+                search_config = replace(search_config, budget=budget)
         locator = build_locator(
             search,
             search_model,

@@ -93,6 +93,40 @@ def test_locate_as_json_holds_the_boxes_inside_the_image(place, capsys, vsm, cod
     assert len(said["path"]) >= 1
 
 
+def test_a_search_that_its_budget_ended_says_so(place, capsys):
+    whole = ("--search", "sequential_bfs")
+    assert locate(place, "blind", *whole, "--budget", "nodes=1", "--budget", "seconds=99") == 3
+    said = capsys.readouterr().out
+    assert said == "boat: not found (1 region looked at, stopped early after 1 node)\n"
+    assert locate(place, "blind", *whole, "--budget", "nodes=1", "--json") == 3
+    assert json.loads(capsys.readouterr().out)["stopped_early"] == "1 node"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--budget", "12"), "--budget '12' is not KIND=N"),
+        (("--budget", "visits=3"), "kinds: nodes, calls, seconds"),
+        (("--budget", "nodes=1.5"), "is not KIND=N"),
+        (("--budget", "nodes=0"), "budget.nodes=0"),
+        (("--all", "--search", "random_bfs"), "--all is --search every_instance"),
+    ],
+)
+def test_a_wrong_budget_is_told_before_a_model_is_loaded(place, no_model, capsys, flags, words):
+    assert locate(place, "sure", *flags) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_all_boxes_and_counts(place, capsys):
+    assert locate(place, "sure", "--all") == 0
+    said = capsys.readouterr().out
+    assert locate(place, "sure", "--all", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["count"] == len(told["boxes"]) >= 1
+    assert said.startswith(f"boat: {told['count']} found: [")
+    assert told["scores"] == sorted(told["scores"], reverse=True)
+
+
 @pytest.mark.parametrize("vsm", ["sure", "blind"])
 def test_locate_writes_a_picture_and_a_trace(place, tmp_path, capsys, vsm):
     locate(place, vsm, "--save-path", str(tmp_path / "new" / "found"))
