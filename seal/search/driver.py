@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from PIL.Image import Image
 
 from seal.geometry import Box
+from seal.search.held_images import HeldImages
 from seal.search.locator import LocateRequest, Search, Strategy
-from seal.search.lockstep import Run, drive
+from seal.search.lockstep import drive
 from seal.search.protocol import Patch, SearchModel
 from seal.search.result import SearchResult
+from seal.search.run import Run, begin
 from seal.search.speed import SpeedConfig
 
 Progress = Callable[[int, SearchResult], None]  # index of the search, its result
@@ -112,18 +113,6 @@ class SearchLocator:
             forget(image)
 
 
-def begin(strategy: Strategy, request: LocateRequest, key: object = None) -> Run:
-    """The search for a request, not started yet."""
-    search = strategy.explore(request.image, request.target, request.question, request.num_targets)
-    return Run(
-        search,
-        key,
-        target=request.target,
-        strategy=getattr(strategy, "name", type(strategy).__name__),
-        image_size=request.image.size,
-    )
-
-
 class _Held:
     """Requests that were taken and have not ended, and the one that is taken next."""
 
@@ -131,7 +120,7 @@ class _Held:
         self._requests = enumerate(requests)
         self._next: tuple[int, LocateRequest] | None = None
         self.open: dict[int, Image] = {}  # by the request's number
-        self._uses: Counter[int] = Counter()  # by the image's identity
+        self._images = HeldImages()
 
     def __iter__(self) -> Iterator[tuple[int, LocateRequest]]:
         self._pull()
@@ -151,9 +140,7 @@ class _Held:
         left = []
         for number in list(numbers):
             image = self.open.pop(number)
-            self._uses[id(image)] -= 1
-            if not self._uses[id(image)]:
-                del self._uses[id(image)]
+            if self._images.release(image):
                 left.append(image)
         return left
 
@@ -162,4 +149,4 @@ class _Held:
         if self._next is not None:
             number, request = self._next
             self.open[number] = request.image
-            self._uses[id(request.image)] += 1
+            self._images.hold(request.image)

@@ -13,9 +13,10 @@ from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator, run_searches
 from seal.search.locator import LocateRequest
-from seal.search.lockstep import MAX_WAIT, Lockstep, Run, drive
+from seal.search.lockstep import MAX_WAIT, Lockstep, drive
 from seal.search.protocol import Ask, Patch, Query
 from seal.search.result import SearchResult
+from seal.search.run import Run
 from seal.search.speed import SpeedConfig
 from seal.search.strategies import build_strategy
 from seal.search.tree import split
