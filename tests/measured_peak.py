@@ -10,13 +10,11 @@ from __future__ import annotations
 import gc
 import json
 import sys
-import threading
-import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
+from resident import Watch, resident
 
 from seal.batch import IGNORE_INDEX, Batch, Row, Sample
 from seal.data.collate import collate
@@ -44,31 +42,6 @@ CLIP = VisionConfig(
     image_size=28, patch_size=14,
 )  # fmt: skip
 RESAMPLER = ResamplerConfig(num_latents=2, depth=1, num_heads=2, head_size=4)
-
-
-def resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096
-
-
-class Watch:
-    """The largest resident size while it watches."""
-
-    def __init__(self) -> None:
-        self.peak = resident()
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._end.is_set():
-            self.peak = max(self.peak, resident())
-            time.sleep(0.002)
-
-    def stop(self) -> int:
-        self._end.set()
-        self._thread.join()
-        return self.peak
 
 
 def sample(index: int, length: int) -> Sample:
