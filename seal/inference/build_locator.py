@@ -13,6 +13,8 @@ from seal.search.driver import SearchLocator
 from seal.search.locator import Locator, Strategy
 from seal.search.oracle import Known, OracleLocator
 from seal.search.protocol import QueryKind, SearchModel, answered_kinds
+from seal.search.shared_locator import SharedTreeLocator
+from seal.search.shared_tree import require_guided
 from seal.search.speed import SpeedConfig
 from seal.search.strategies import SEARCHES, STRATEGIES, VICROP, build_strategy
 
@@ -71,7 +73,8 @@ def build_locator(
     strategy = _strategy(search, config, answered_kinds(model), answers=answer_model is not None)
     if not strategy.needs <= answered_kinds(model):
         model = AddedConfidences(model, answer_model, config)
-    return SearchLocator(strategy, model, speed=speed)
+    locator = SearchLocator(strategy, model, speed=speed)
+    return SharedTreeLocator(locator) if config.shared_tree else locator
 
 
 def check_guide(
@@ -98,4 +101,6 @@ def _strategy(
             f"search={search} asks its guide for {', '.join(missing)}, which this one does not "
             f"give: name a guide that does ({parts}), or choose another search"
         )
+    if config.shared_tree:
+        require_guided(strategy)
     return strategy

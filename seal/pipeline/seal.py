@@ -21,9 +21,11 @@ from seal.pipeline.question import Question
 from seal.pipeline.stages import Control, ShowSearchTell
 from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
+from seal.search.driver import SearchLocator
 from seal.search.locator import LocateRequest, Locator
 from seal.search.oracle import Known
 from seal.search.result import SearchResult
+from seal.search.shared_locator import SharedTreeLocator
 from seal.search.strategies import STRATEGIES, VICROP
 from seal.text.quote import quoted
 from seal.text.targets import check_target
@@ -216,13 +218,42 @@ class Seal:
             if not isinstance(request, tuple | list) or len(request) != 2:
                 raise ValueError(f"locate_many takes pairs (image, target), not {quoted(request)}")
             check_target(request[1])
-        if self.locator is None:
-            raise ValueError("this Seal does not search: load it with vsm=FOLDER and a search")
+        locator = self._require_locator()
         checked = [LocateRequest(picture(image), target) for image, target in requests]
         try:
-            return self.locator.locate(checked)
+            return locator.locate(checked)
         finally:
             self._forget([request.image for request in checked])
+
+    def locate_all(self, image: Picture, targets: Sequence[str]) -> list[SearchResult]:
+        """Search one image for several targets on one walk: each region is looked at once, for all
+        that are still missing.
+
+        Fewer visits than the targets take one by one, in another order (see `SharedTree`).
+
+        Raises:
+            ValueError: this Seal does not search by a guided strategy, or no target is given.
+        """
+        if isinstance(targets, str) or not targets:
+            raise ValueError(
+                f'locate_all takes a list of targets, as in ["boat", "mug"], not {quoted(targets)}'
+            )
+        for target in targets:
+            check_target(target)
+        locator = self._require_locator()
+        if isinstance(locator, SearchLocator):
+            locator = SharedTreeLocator(locator)
+        if not isinstance(locator, SharedTreeLocator):
+            raise ValueError("locate_all needs a search by a strategy: load with search=guided")
+        opened = picture(image)
+        try:
+            results = locator.locate([LocateRequest(opened, target) for target in targets])
+        finally:
+            self._forget([opened])
+        for result in results:
+            if result.failure is not None:
+                raise result.failure
+        return results
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer many questions; their searches advance side by side."""
@@ -246,6 +277,11 @@ class Seal:
             return stages(questions)
         finally:
             self._forget(images)
+
+    def _require_locator(self) -> Locator:
+        if self.locator is None:
+            raise ValueError("this Seal does not search: load it with vsm=FOLDER and a search")
+        return self.locator
 
     def _forget(self, images: Sequence[Image | None]) -> None:
         """What is known goes by the object: its pixels may change, and memory is not endless."""

@@ -12,6 +12,7 @@ from PIL import Image
 from seal.geometry import Box
 from seal.inference.build_locator import build_locator
 from seal.pipeline import ProtocolConfig, Question, Seal
+from seal.search.config import SearchConfig
 from seal.search.oracle import always
 from seal.search.protocol import Detections
 from seal.search.strategies import STRATEGIES
@@ -173,6 +174,38 @@ def test_a_box_at_the_very_border_still_gives_a_crop():
 def test_locate_finds_one_target():
     result = seal().locate(picture(), "boat")
     assert result.found and result.boxes[0].iou(BOAT) > 0.9
+
+
+def test_several_targets_are_found_on_one_walk():
+    one = seal()
+    results = one.locate_all(picture(), ["boat", "mug"])
+    assert [result.target for result in results] == ["boat", "mug"]
+    assert all(result.found for result in results)
+    assert results[0].boxes[0].iou(BOAT) > 0.9 and results[1].boxes[0].iou(MUG) > 0.9
+    # The targets of a question too, where the search is told to.
+    finder = FakeSearchModel({"mug": [MUG], "boat": [BOAT]})
+    config = SearchConfig(shared_tree=True)
+    shared = Seal(FakeAnswerModel(NEEDS, ANSWERS), build_locator("guided", finder, config))
+    for alone, together in zip(results[::-1], shared.ask(picture(), SIDE).searches, strict=True):
+        assert [node.box for node in together.path] == [node.box for node in alone.path]
+    with pytest.raises(ValueError, match="search=random_dfs: targets share a walk"):
+        build_locator("random_dfs", finder, config)
+
+
+@pytest.mark.parametrize(
+    ("search", "targets", "says"),
+    [
+        ("guided", "boat", "locate_all takes a list of targets"),
+        ("guided", [], "locate_all takes a list of targets"),
+        ("guided", ["boat", " "], "the target is empty"),
+        ("random_bfs", ["boat"], "search=random_bfs: targets share a walk of guided"),
+        ("oracle", ["boat"], "load with search=guided"),
+        ("none", ["boat"], "does not search"),
+    ],
+)
+def test_what_cannot_share_a_walk_is_told(search, targets, says):
+    with pytest.raises(ValueError, match=says):
+        seal(search).locate_all(picture(), targets)
 
 
 def test_an_answer_is_json():
