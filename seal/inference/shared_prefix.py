@@ -5,7 +5,7 @@ Must agree with passes over the whole sequences (`seal.inference.prefix` does it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,12 +43,12 @@ def read_beginnings(
     """
     ends = torch.full((len(slots),), embeddings.shape[1] - 1)
     if rows:
-        ids, lengths = _padded(rows, vlm.device)
+        ids, lengths = padded_ids(rows, vlm.device)
         words = vlm.llm.get_input_embeddings()(ids)
         embeddings = torch.cat([embeddings, words], dim=1)
         ends = ends + lengths
     use = Beginnings(pool.shape.length, pool.runs(slots))
-    hidden = _pass(vlm, use, embeddings, 0)
+    hidden = run_pass(vlm, use, embeddings, 0)
     return _picked(hidden, ends)
 
 
@@ -57,9 +57,9 @@ def read_behind(
 ) -> Tensor:
     """rows: token ids, each behind the beginning in its slot -> (B, D) the state at its end."""
     order = _order(slots)
-    ids, lengths = _padded([rows[i] for i in order], vlm.device)
+    ids, lengths = padded_ids([rows[i] for i in order], vlm.device)
     use = Behind(pool.runs([slots[i] for i in order]))
-    hidden = _pass(vlm, use, vlm.llm.get_input_embeddings()(ids), pool.shape.length)
+    hidden = run_pass(vlm, use, vlm.llm.get_input_embeddings()(ids), pool.shape.length)
     return _picked(hidden, lengths - 1, order)
 
 
@@ -81,40 +81,55 @@ def continue_behind(
 ) -> list[list[int]]:
     """The likeliest tokens behind each row, which stands behind the beginning in its slot."""
     order = _order(slots)
-    ids, lengths = _padded([rows[i] for i in order], vlm.device)
+    ids, lengths = padded_ids([rows[i] for i in order], vlm.device)
     width = ids.shape[1]
     # Between the end of a short row and what it is continued with lies padding.
     hidden_places = torch.zeros(len(rows), width + ending.most, dtype=torch.bool)
     hidden_places[:, :width] = torch.arange(width) >= lengths[:, None]
     padded = bool(hidden_places.any())
-    use = Behind(pool.runs([slots[i] for i in order]), OwnStates(width + _ROOM))
-    states = _pass(vlm, use, vlm.llm.get_input_embeddings()(ids), pool.shape.length)
+    own = OwnStates(width + _ROOM)
+    use = Behind(pool.runs([slots[i] for i in order]), own)
+    states = run_pass(vlm, use, vlm.llm.get_input_embeddings()(ids), pool.shape.length)
     state = _picked(states, lengths - 1)
     if padded:
         use.hidden = hidden_places.to(vlm.device, non_blocking=True)
     positions = (lengths + pool.shape.length).to(vlm.device, non_blocking=True)[:, None]
+
+    def following(chosen: Tensor, step: int) -> Tensor:
+        own.start = width + step
+        embedded = vlm.llm.get_input_embeddings()(chosen[:, None])
+        state = run_pass(vlm, use, embedded, positions + step)[:, 0]
+        return vlm.llm.lm_head(state).argmax(-1)
+
+    said = greedy_answers(vlm, vlm.llm.lm_head(state).argmax(-1), following, ending)
+    given: list[list[int]] = [[] for _ in rows]
+    for place, answer in zip(order, said, strict=True):
+        given[place] = answer
+    return given
+
+
+def greedy_answers(
+    vlm: VLM, chosen: Tensor, following: Callable[[Tensor, int], Tensor], ending: Ending
+) -> list[list[int]]:
+    """(B,) first tokens -> the answers of which each token is `following` the one before.
+
+    following: is given (B,) tokens and how many came before them; returns (B,), the next ones.
+    """
     ends = {vlm.llm.config.eos_token_id, *ending.end_ids}
-    answers: list[list[int]] = [[] for _ in rows]
-    alive = [True] * len(rows)
+    answers: list[list[int]] = [[] for _ in chosen]
+    alive = [True] * len(answers)
     for step in range(ending.most):
-        chosen = vlm.llm.lm_head(state).argmax(-1)  # (B,)
         for i, token in enumerate(chosen.tolist()):
             if alive[i] and token not in ends:
                 answers[i].append(token)
             alive[i] = alive[i] and token not in ends and token not in ending.stop_ids
         if not any(alive) or step + 1 == ending.most:
             break
-        assert use.own is not None
-        use.own.start = width + step
-        embedded = vlm.llm.get_input_embeddings()(chosen[:, None])
-        state = _pass(vlm, use, embedded, positions + step)[:, 0]
-    given: list[list[int]] = [[] for _ in rows]
-    for place, answer in zip(order, answers, strict=True):
-        given[place] = answer
-    return given
+        chosen = following(chosen, step)
+    return answers
 
 
-def _pass(vlm: VLM, use: PrefixUse, embeddings: Tensor, start: int | Tensor) -> Tensor:
+def run_pass(vlm: VLM, use: PrefixUse, embeddings: Tensor, start: int | Tensor) -> Tensor:
     """(B, L, D) embeddings at positions that begin with `start` -> (B, L, D) states."""
     positions = torch.arange(embeddings.shape[1], device=embeddings.device)[None] + start
     states: Tensor = vlm.llm.model(
@@ -129,7 +144,7 @@ def _order(slots: Sequence[int]) -> list[int]:
     return sorted(range(len(slots)), key=lambda i: slots[i])
 
 
-def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+def padded_ids(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     """Token ids -> (B, longest) on the device, padded on the right, and (B,) lengths, here."""
     lengths = torch.tensor([len(row) for row in rows])
     ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from seal.inference.guides.crops import Crop, CropCache
 from seal.inference.guides.search_prompts import SearchPrompts
-from seal.inference.shared_prefix import Ending, continue_behind, read_beginnings, read_behind
+from seal.inference.shared_prefix import Ending
+from seal.inference.staged_prefix import StagedPasses
 from seal.models.vsm import VSM
 
 Asked = tuple[Crop, str]  # a crop, and the name of what is to be located in it
@@ -38,6 +39,7 @@ class CropReader:
         model: VSM,
         prompts: SearchPrompts,
         crops: CropCache,
+        passes: StagedPasses,
         cost: Cost,
         *,
         share_prefix: bool = True,
@@ -47,6 +49,7 @@ class CropReader:
         first question is not read together with the crop.
         """
         self.model, self.prompts, self.crops, self.cost = model, prompts, crops, cost
+        self.passes = passes
         self.share_prefix, self.one_pass = share_prefix, one_pass
         self._before = torch.tensor([prompts.before_picture], device=model.device)
 
@@ -63,7 +66,7 @@ class CropReader:
     ) -> list[list[int]]:
         """The likeliest tokens behind each row of ids, which stands behind its crop."""
         self._begin(crops)
-        said = continue_behind(self.model, self.crops.pool, _slots(crops), rows, ending)
+        said = self.passes.continue_behind(_slots(crops), rows, ending)
         self.cost.questions_read += len(rows)
         steps = max(map(len, said)) + 1
         self.cost.llm_passes += steps
@@ -73,6 +76,8 @@ class CropReader:
         return said
 
     def _done(self, crops: Sequence[Crop]) -> None:
+        self.cost.bytes_copied += self.passes.num_copied * self.crops.pool.shape.num_bytes
+        self.passes.num_copied = 0
         if not self.share_prefix:
             self.crops.free_slots(crops)
 
@@ -89,7 +94,7 @@ class CropReader:
         if left:
             self._begin([asked[i][0] for i in left])
             slots = _slots([asked[i][0] for i in left])
-            states = read_behind(self.model, self.crops.pool, slots, [rows[i] for i in left])
+            states = self.passes.read_behind(slots, [rows[i] for i in left])
             self.cost.llm_passes += 1
             self._keep(asked, left, states)
 
@@ -115,8 +120,8 @@ class CropReader:
         self.crops.need_vision(new)
         slots = self.crops.take_slots(len(new))
         try:
-            states = read_beginnings(
-                self.model, self.crops.pool, slots, self._embedded(new), [rows[i] for i in chosen]
+            states = self.passes.read_beginnings(
+                slots, self._embedded(new), [rows[i] for i in chosen]
             )
         except BaseException:
             for slot in slots:  # nothing of use lies there

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seal.geometry import Box
 from seal.images import padded_bytes, squared_bytes, stretched_bytes
+from seal.inference.graphs import Graphs
 from seal.inference.guides.prepared_pixels import PreparedPixels
 from seal.inference.prefix_pool import PrefixPool
 from seal.models.vsm import VSM
@@ -43,7 +44,13 @@ class CropCache:
     """Encodes crops in batches and keeps those used last, up to a number of bytes."""
 
     def __init__(
-        self, model: VSM, pool: PrefixPool, *, max_bytes: int, threads: int | None = None
+        self,
+        model: VSM,
+        pool: PrefixPool,
+        graphs: Graphs,
+        *,
+        max_bytes: int,
+        threads: int | None = None,
     ) -> None:
         """`threads` resize pictures for each tower, which for large photographs takes longer than a
         GPU."""
@@ -52,6 +59,8 @@ class CropCache:
         self.num_encoded = {"vision": 0, "detector": 0}
         self._held = 0
         self._crops: OrderedDict[Key, Crop] = OrderedDict()
+        self._encode_images = graphs.captured("vision tower", model.encode_images)
+        self._encode_detector = graphs.captured("detector", model.encode_detector)
         self._squares = PreparedPixels(self._squared, threads)
         self._frames = PreparedPixels(self._framed, threads)
 
@@ -85,7 +94,7 @@ class CropCache:
         """Run the vision tower on the crops it has not seen."""
         new = _distinct(crop for crop in crops if crop.vision is None)
         if new:
-            features = self.model.encode_images(self._pixels(self._squares, new))
+            features = self._encode_images(self._pixels(self._squares, new))
             for crop, own in zip(new, features, strict=True):
                 crop.vision = own if len(new) == 1 else own.clone()  # not a view of the batch
             self.num_encoded["vision"] += len(new)
@@ -94,7 +103,7 @@ class CropCache:
         """Run the detector's backbone on the crops it has not seen."""
         new = _distinct(crop for crop in crops if crop.detector is None)
         if new:
-            features = self.model.encode_detector(self._pixels(self._frames, new))
+            features = self._encode_detector(self._pixels(self._frames, new))
             for crop, own in zip(new, features, strict=True):
                 crop.detector = own if len(new) == 1 else own.clone()
             self.num_encoded["detector"] += len(new)

@@ -17,12 +17,14 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.images import detector_frame
+from seal.inference.graphs import Graphs
 from seal.inference.guides.config import KINDS
 from seal.inference.guides.crop_reader import Cost, CropReader
 from seal.inference.guides.crops import Crop, CropCache
 from seal.inference.guides.search_prompts import SearchPrompts
 from seal.inference.prefix_pool import PrefixPool, PrefixShape
 from seal.inference.shared_prefix import Ending
+from seal.inference.staged_prefix import StagedPasses
 from seal.models.vsm import VSM
 from seal.ops.boxes import box_cxcywh_to_xyxy
 from seal.search.config import SearchConfig
@@ -57,8 +59,9 @@ class NetworkSearchModel:
         share_prefix: bool = True,
         one_pass: bool = True,
         late_heat: bool = True,
+        graphs: bool | Graphs = False,
     ) -> None:
-        """The last three change what is done, not what is answered; see `CropReader`.
+        """The last four change what is done, not what is answered; see `CropReader`.
 
         Args:
             max_batch: queries in one pass.
@@ -68,6 +71,8 @@ class NetworkSearchModel:
             cue_prefix: "forced": a cue answer is made to begin with the target's name; "free": all
                 of it is decoded, as the original does.
             late_heat: the target's heat is decoded where it is asked for, not with every detection.
+            graphs: on a CUDA device, passes over few crops are recorded as graphs and replayed; no
+                GPU has run it so far. A 7B model takes 300 MB for each of four crops.
         """
         if cue_prefix not in CUE_PREFIXES:
             raise ValueError(f"cue_prefix={cue_prefix!r} is none of {', '.join(CUE_PREFIXES)}")
@@ -88,11 +93,16 @@ class NetworkSearchModel:
         )
         held = int((cache_mb << 20) * _FOR_PREFIXES) // shape.num_bytes
         pool = PrefixPool(shape, model.device, capacity=max(max_batch, held), block=max_batch)
-        self._crops = CropCache(model, pool, max_bytes=cache_mb << 20, threads=threads)
+        if isinstance(graphs, bool):
+            graphs = Graphs.on(model.device) if graphs else Graphs(None)
+        self.graphs = graphs
+        self._crops = CropCache(model, pool, graphs, max_bytes=cache_mb << 20, threads=threads)
         self._reader = CropReader(
-            model, self.prompts, self._crops, self.cost,
+            model, self.prompts, self._crops, StagedPasses(model, pool, graphs), self.cost,
             share_prefix=share_prefix, one_pass=one_pass,
         )  # fmt: skip
+        self._decode_boxes = graphs.captured("boxes", model.decode_boxes)
+        self._decode_masks = graphs.captured("masks", model.decode_masks)
         self._period_ids: frozenset[int] | None = None
 
     @property
@@ -122,9 +132,12 @@ class NetworkSearchModel:
     def settings(self) -> dict[str, Any]:
         """How the model is used; which one it is, the `weights` of a result say."""
         dtype = str(self.model.dtype).removeprefix("torch.")
-        return {
+        used: dict[str, Any] = {
             "dtype": dtype, "max_cue_tokens": self.max_cue_tokens, "cue_prefix": self.cue_prefix,
         }  # fmt: skip
+        if self.graphs.records:  # in which sums are made of longer rows than without
+            used["graphs"] = f"{self.graphs.most_rows} rows"
+        return used
 
     def prepare(self, patches: Sequence[Patch]) -> None:
         """Begin with the pixels of what will probably be asked about next."""
@@ -171,11 +184,11 @@ class NetworkSearchModel:
         return answers
 
     def _detect(self, queries: Sequence[Query], crops: list[Crop]) -> list[Detections]:
-        states, features, index = self._states(queries, crops)
-        logits, boxes = self.model.decode_boxes(features, states, index)
+        seen = self._seen(queries, crops)
+        logits, boxes = self._decode_boxes(*seen)
         heats: Sequence[Heat | None] = [None] * len(queries)
         if not self.late_heat:
-            heats = self._heats(queries, self.model.decode_masks(features, states, index))
+            heats = self._heats(queries, self._decode_masks(*seen))
         frames = boxes.new_tensor([self._frame(q) * 2 for q in queries], dtype=torch.float32)
         boxes_xyxy = box_cxcywh_to_xyxy(boxes.float()) * frames[:, None]  # (E, Q, 4) patch pixels
         scores = logits.float().sigmoid()  # (E, Q)
@@ -189,8 +202,7 @@ class NetworkSearchModel:
         ]
 
     def _heat(self, queries: Sequence[Query], crops: list[Crop]) -> list[Heat]:
-        states, features, index = self._states(queries, crops)
-        return self._heats(queries, self.model.decode_masks(features, states, index))
+        return self._heats(queries, self._decode_masks(*self._seen(queries, crops)))
 
     def _heats(self, queries: Sequence[Query], masks: Tensor) -> list[Heat]:
         """masks: (E, h, w) logits, which are small: they leave the device in one transfer."""
@@ -224,11 +236,9 @@ class NetworkSearchModel:
             cues.append(Cue(answer, phrase, extractor))
         return cues
 
-    def _states(
-        self, queries: Sequence[Query], crops: list[Crop]
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """(E, D) query states, (M, G, G, C) features of the distinct crops, and which is whose:
-        (E,), or None where each has its own."""
+    def _seen(self, queries: Sequence[Query], crops: list[Crop]) -> tuple[Tensor, ...]:
+        """What the decoders take: (M, G, G, C) features of the distinct crops, (E, D) query states
+        and, unless each has a crop of its own, (E,), which is whose."""
         self._crops.foresee_detector(crops)
         asked = [(crop, _name(query)) for crop, query in zip(crops, queries, strict=True)]
         states = self._reader.locate(asked)
@@ -236,10 +246,10 @@ class NetworkSearchModel:
         distinct = list({id(crop): crop for crop in crops}.values())
         features = torch.stack([crop.detector for crop in distinct if crop.detector is not None])
         if len(distinct) == len(crops):
-            return states, features, None
+            return features, states
         place = {id(crop): i for i, crop in enumerate(distinct)}
         index = torch.tensor([place[id(crop)] for crop in crops])
-        return states, features, index.to(states.device, non_blocking=True)
+        return features, states, index.to(states.device, non_blocking=True)
 
     def _periods(self) -> frozenset[int]:
         """Tokens that end a sentence; found once, for it means a look at the whole vocabulary."""

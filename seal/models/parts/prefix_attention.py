@@ -26,6 +26,14 @@ class PrefixUse(Protocol):
         ...
 
 
+class KeepsOwn(Protocol):
+    """Where the keys and values of rows stay."""
+
+    def add(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, H, L, d) each -> those that the new positions may look at, these included."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Neighbouring rows of a pass, and the neighbouring slots they stand behind."""
@@ -62,7 +70,7 @@ class Behind:
     """Each row stands behind a stored beginning, which it sees whole, and sees itself causally."""
 
     runs: Sequence[Run]  # of all rows, in order
-    own: OwnStates | None = None  # where the rows' own are kept, for what comes behind them
+    own: KeepsOwn | None = None  # where the rows' own are kept, for what comes behind them
     hidden: Tensor | None = None  # (B, S) bool: positions of the rows' own that nobody may see
 
     def attend(
