@@ -83,16 +83,15 @@ def continue_behind(
     order = _order(slots)
     ids, lengths = padded_ids([rows[i] for i in order], vlm.device)
     width = ids.shape[1]
-    # Between the end of a short row and what it is continued with lies padding.
-    hidden_places = torch.zeros(len(rows), width + ending.most, dtype=torch.bool)
-    hidden_places[:, :width] = torch.arange(width) >= lengths[:, None]
-    padded = bool(hidden_places.any())
     own = OwnStates(width + _ROOM)
     use = Behind(pool.runs([slots[i] for i in order]), own)
     states = run_pass(vlm, use, vlm.llm.get_input_embeddings()(ids), pool.shape.length)
     state = _picked(states, lengths - 1)
-    if padded:
-        use.hidden = hidden_places.to(vlm.device, non_blocking=True)
+    if min(map(len, rows)) < width:
+        # Between the end of a short row and what it is continued with lies padding.
+        hidden = torch.zeros(len(rows), width + ending.most, dtype=torch.bool)
+        hidden[:, :width] = torch.arange(width) >= lengths[:, None]
+        use.hidden = hidden.to(vlm.device, non_blocking=True)
     positions = (lengths + pool.shape.length).to(vlm.device, non_blocking=True)[:, None]
 
     def following(chosen: Tensor, step: int) -> Tensor:

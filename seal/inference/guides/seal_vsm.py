@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor
@@ -189,16 +188,17 @@ class NetworkSearchModel:
         heats: Sequence[Heat | None] = [None] * len(queries)
         if not self.late_heat:
             heats = self._heats(queries, self._decode_masks(*seen))
-        frames = boxes.new_tensor([self._frame(q) * 2 for q in queries], dtype=torch.float32)
-        boxes_xyxy = box_cxcywh_to_xyxy(boxes.float()) * frames[:, None]  # (E, Q, 4) patch pixels
         scores = logits.float().sigmoid()  # (E, Q)
+        # One transfer. The rest is little, and sizes of patches would have to be sent for it.
+        both = torch.cat([boxes.float(), scores[..., None]], dim=-1).cpu()
+        frames = torch.tensor([self._frame(q) * 2 for q in queries], dtype=torch.float32)
+        both[..., :4] = box_cxcywh_to_xyxy(both[..., :4]) * frames[:, None]  # patch pixels
         if self.model.config.detector.fit == "pad":
-            boxes_xyxy, scores = _without_padding(boxes_xyxy, scores, queries)
-        both = torch.cat([boxes_xyxy, scores[..., None]], dim=-1).cpu().numpy()  # one transfer
+            _cut_padding(both, queries)
         self._check_finite(both)
         return [
             Detections(each[:, :4].copy(), each[:, 4].copy(), heat)  # not views of the batch
-            for each, heat in zip(both, heats, strict=True)
+            for each, heat in zip(both.numpy(), heats, strict=True)
         ]
 
     def _heat(self, queries: Sequence[Query], crops: list[Crop]) -> list[Heat]:
@@ -257,8 +257,8 @@ class NetworkSearchModel:
             self._period_ids = sentence_ends(self.tokenizer)
         return self._period_ids
 
-    def _check_finite(self, numbers: np.ndarray) -> None:
-        if not np.isfinite(numbers).all():
+    def _check_finite(self, numbers: Tensor) -> None:
+        if not bool(numbers.isfinite().all()):
             raise FloatingPointError(
                 f"the search model gives numbers that are not finite in {self.model.dtype}; load "
                 "it with dtype=bfloat16 or float32"
@@ -271,18 +271,15 @@ def sentence_ends(tokenizer: Tokenizer) -> frozenset[int]:
     return frozenset(i for i in ids if tokenizer.decode([i]).endswith("."))
 
 
-def _without_padding(
-    boxes_xyxy: Tensor, scores: Tensor, queries: Sequence[Query]
-) -> tuple[Tensor, Tensor]:
-    """Boxes cut at the border of the patch; what has its center beyond it has no score.
+def _cut_padding(both: Tensor, queries: Sequence[Query]) -> None:
+    """Cut boxes at the border of the patch; what has its center beyond it has no score.
 
-    boxes_xyxy: (E, Q, 4) patch pixels, scores: (E, Q) -> the same.
+    both: (E, Q, 5) boxes in xyxy patch pixels, and scores.
     """
-    sizes = boxes_xyxy.new_tensor([query.patch.size for query in queries])[:, None]  # (E, 1, 2)
-    low, high = boxes_xyxy.split(2, dim=-1)
-    outside = ((low + high) / 2 >= sizes).any(-1)
-    cut = torch.cat([torch.minimum(low, sizes), torch.minimum(high, sizes)], dim=-1)
-    return cut, scores.masked_fill(outside, 0.0)
+    sizes = torch.tensor([query.patch.size for query in queries])[:, None]  # (E, 1, 2)
+    low, high = both[..., :2], both[..., 2:4]
+    both[..., 4].masked_fill_(((low + high) / 2 >= sizes).any(-1), 0.0)
+    both[..., :4] = torch.minimum(both[..., :4], sizes.repeat(1, 1, 2))
 
 
 def _name(query: Query) -> str:
