@@ -84,7 +84,7 @@ def upright_rgb(image: Image.Image, name: str = "the image") -> Image.Image:
         return to_rgb(upright(image))
 
 
-def image_file_size(path: str | Path) -> tuple[int, int]:
+def image_file_size(path: str | Path | BinaryIO) -> tuple[int, int]:
     """Width and height of the image as `open_image` shows it, read from its header alone.
 
     Raises:
@@ -95,7 +95,7 @@ def image_file_size(path: str | Path) -> tuple[int, int]:
         return (height, width) if orientation(opened) >= 5 else (width, height)
 
 
-def stored_size(path: str | Path) -> tuple[int, int]:
+def stored_size(path: str | Path | BinaryIO) -> tuple[int, int]:
     """Width and height as they are stored: the camera's orientation tag is not applied."""
     with _opened(path) as opened:
         return opened.size

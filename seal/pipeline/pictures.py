@@ -6,11 +6,12 @@ import io
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
+from weakref import WeakValueDictionary
 
 import numpy as np
 from PIL import Image
 
-from seal.images import open_image, upright_rgb
+from seal.images import open_image, stored_size, upright_rgb
 from seal.text.quote import quoted
 
 # A path, the bytes of an image file, a file opened for reading bytes, a PIL image, or an array
@@ -44,15 +45,44 @@ def picture(image: Any) -> Image.Image:
         return upright_rgb(_from_array(image))
     if hasattr(image, "read"):
         return _from_file(image)
-    if image is None:
-        raise ValueError(f"there is no image: {_WAYS}")
-    way = _WAYS
-    if type(image).__module__.split(".")[0] == "torch":
-        way = (
-            "give a numpy array (height, width, 3) of uint8, for values from 0 to 1 "
-            "(tensor.permute(1, 2, 0) * 255).byte().cpu().numpy()"
-        )
-    raise ValueError(f"an image cannot be a {type(image).__name__}: {way}")
+    raise _no_picture(image)
+
+
+def check_picture(image: Any) -> None:
+    """Refuse what `picture` would refuse, as far as that is told before anything is decoded.
+
+    Raises:
+        ValueError: it is no image, an empty one, or an address.
+    """
+    if isinstance(image, str):
+        check_path(image)
+    if isinstance(image, str | PathLike):
+        stored_size(Path(image))
+    elif isinstance(image, bytes | bytearray | memoryview):
+        stored_size(io.BytesIO(bytes(image)))
+    elif isinstance(image, np.ndarray):
+        _check_array(image)
+    elif not isinstance(image, Image.Image) and not hasattr(image, "read"):
+        raise _no_picture(image)
+
+
+class OpenPictures:
+    """Opens pictures when their turn comes, and that of a path once while somebody has it."""
+
+    def __init__(self) -> None:
+        self._by_path: WeakValueDictionary[Path, Image.Image] = WeakValueDictionary()
+
+    def open(self, image: Any) -> Image.Image:
+        """As `picture`, but the same object for a path whose picture is still in use: whatever is
+        known about its image is shared.
+        """
+        if not isinstance(image, str | PathLike):
+            return picture(image)
+        path = Path(image)
+        shown = self._by_path.get(path)
+        if shown is None:
+            shown = self._by_path[path] = picture(image)
+        return shown
 
 
 def check_path(image: str) -> None:
@@ -76,7 +106,26 @@ def _from_file(file: Any) -> Image.Image:
     return open_image(io.BytesIO(content))
 
 
+def _no_picture(image: Any) -> ValueError:
+    if image is None:
+        return ValueError(f"there is no image: {_WAYS}")
+    way = _WAYS
+    if type(image).__module__.split(".")[0] == "torch":
+        way = (
+            "give a numpy array (height, width, 3) of uint8, for values from 0 to 1 "
+            "(tensor.permute(1, 2, 0) * 255).byte().cpu().numpy()"
+        )
+    return ValueError(f"an image cannot be a {type(image).__name__}: {way}")
+
+
 def _from_array(array: np.ndarray) -> Image.Image:
+    _check_array(array)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _check_array(array: np.ndarray) -> None:
     shape = " x ".join(map(str, array.shape))
     told = f"a numpy array of {array.dtype}, {shape}, is no image"
     if array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
@@ -89,6 +138,3 @@ def _from_array(array: np.ndarray) -> Image.Image:
         )
     if 0 in array.shape:
         raise ValueError(f"{told}: it is empty")
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    return Image.fromarray(np.ascontiguousarray(array))

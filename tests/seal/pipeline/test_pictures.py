@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from seal.images import open_image, upright
-from seal.pipeline.pictures import picture
+from seal.pipeline.pictures import OpenPictures, check_picture, picture
 
 COLORS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
@@ -49,6 +49,7 @@ def test_every_way_to_give_an_image_gives_its_pixels(path, given):
     shown = picture(given(path))
     assert shown.mode == "RGB"
     np.testing.assert_array_equal(np.asarray(shown), COLORS)
+    check_picture(given(path))
 
 
 @pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1)])
@@ -99,3 +100,26 @@ def test_what_is_no_image_is_refused_in_one_line_with_the_way_out(given, says):
     with pytest.raises(ValueError, match=says) as error:
         picture(given)
     assert "\n" not in str(error.value) and len(str(error.value)) < 400
+    if not isinstance(given, io.StringIO):  # a file says what it is when it is read
+        with pytest.raises(ValueError, match=says):
+            check_picture(given)
+
+
+def test_a_picture_is_checked_without_being_decoded(path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(Image.Image, "load", lambda image: opened.append(image))
+    for given in (path, path.read_bytes(), COLORS, Image.fromarray(COLORS)):
+        check_picture(given)
+    assert opened == []
+
+
+def test_a_path_is_opened_once_while_its_picture_is_in_use(path):
+    pictures = OpenPictures()
+    first = pictures.open(path)
+    assert pictures.open(str(path)) is first
+    path.write_bytes(encoded(Image.new("RGB", (3, 2))))
+    assert pictures.open(path) is first
+    del first
+    assert pictures.open(path).size == (3, 2)
+    content = path.read_bytes()
+    assert pictures.open(content) is not pictures.open(content)
