@@ -11,7 +11,7 @@ from seal.batch import Mask, Target, VSMOutput
 from seal.data.collate import collate
 from seal.data.masks import mask_to_rle
 from seal.evaluation.grounding.metrics import grounding_metrics
-from seal.inference.guides.device_heat import DeviceHeat
+from seal.search.logit_heat import LogitHeat
 from seal.training.validate import search_metrics, search_sums
 
 WIDTH, HEIGHT = 60, 40
@@ -50,7 +50,7 @@ def test_the_numbers_are_those_of_validation_in_training(seed):
         mask = torch.rand(HEIGHT, WIDTH, generator=generator) > 0.5
         targets.append(Target(truth[None], Mask.pack(mask.float())))
         best = boxes[i, scores[i].argmax()]
-        said = DeviceHeat(logits[i], WIDTH, HEIGHT).to_numpy() > 0
+        said = LogitHeat(logits[i].numpy(), WIDTH, HEIGHT).to_numpy() > 0
         lines.append(
             line(str(i), box=pixels(best), truth=[pixels(truth)], mask=mask.numpy(), said=said)
         )
