@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import sys
+import tempfile
 
 # Before torch is loaded, here and in what tests start: as many tests run side by side as there are
 # cores, and threads of one that wait for those of another take ten times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What is checked of a model once is kept in the user's cache: the suite has one of its own. Real
+# weights stay in the user's, or would be fetched anew each time.
+if "SEAL_CACHE" not in os.environ and not any("real" in word for word in sys.argv[1:]):
+    os.environ["SEAL_CACHE"] = tempfile.mkdtemp(prefix="seal-tests-")
+    atexit.register(shutil.rmtree, os.environ["SEAL_CACHE"], ignore_errors=True)
 
 # A shell gives what it starts in the background no Ctrl-C; programs under test must get theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

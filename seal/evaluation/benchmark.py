@@ -205,7 +205,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
         if shard.rank == 0:
             made_with = environment(shard.device(run.device)) | {"seed": run.seed}
             made_with |= {"answer_model": systems.settings} | systems.guide_settings
-            made_with |= _locate_answer(task, systems)
+            made_with |= _locate_answer(run, task, systems)
             write_json(folder / ENVIRONMENT, made_with)
         benchmark = Benchmark(
             task,
@@ -303,14 +303,15 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
     )
 
 
-def _locate_answer(task: Task, systems: Systems) -> dict[str, Any]:
+def _locate_answer(run: BenchmarkRun, task: Task, systems: Systems) -> dict[str, Any]:
     """The search model's answer to the first question that names something in an image."""
     if systems.search_model is None:
         return {}
     for question in task.questions():
         if question.image is not None and question.targets:
             said = check_constant_answer(
-                systems.search_model, task.images, question.image, question.targets[0].name
-            )
+                systems.search_model, task.images, question.image, question.targets[0].name,
+                vsm=run.vsm, quantization=run.quantization,
+            )  # fmt: skip
             return {"locate_answer": said}
     return {}

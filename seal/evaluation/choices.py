@@ -10,6 +10,7 @@ from seal.evaluation.benchmark_images import BenchmarkImages
 from seal.evaluation.shards import Shard
 from seal.geometry import Box
 from seal.inference.guides.config import ANNOTATED, ASK_A_VLM, GuideConfig
+from seal.inference.hub import model_folder
 from seal.inference.vicrop.config import ViCropConfig
 from seal.search.budget import BudgetConfig
 from seal.search.config import EveryInstanceConfig, ExpertFirstConfig, SearchConfig
@@ -140,12 +141,18 @@ def _asked(guide: GuideConfig) -> dict[str, Any]:
 
 
 def check_constant_answer(
-    model: SearchModel, images: BenchmarkImages, image: str, target: str
+    model: SearchModel,
+    images: BenchmarkImages,
+    image: str,
+    target: str,
+    *,
+    vsm: str | None = None,
+    quantization: str | None = None,
 ) -> dict[str, Any]:
     """Whether the search model says what `detect` takes for granted; for environment.json.
 
     A model that does not was trained otherwise, or not enough; the search goes on, but whoever
-    reads the result must know.
+    reads the result must know. `vsm`: its folder or hub id; what is known of it is not asked again.
     """
     from seal.inference.guides.composed import ComposedGuide
     from seal.inference.guides.seal_vsm import NetworkSearchModel
@@ -159,15 +166,12 @@ def check_constant_answer(
     except ValueError:
         return {"checked": False}
     query = Query("detect", Patch(opened, Box(0, 0, *opened.size)), target)
-    said = own.check_constant_answer(query)
+    folder = None if vsm is None else model_folder(vsm)
+    check = own.check_answer_once(folder, quantization=quantization, tell=_say)
+    outcome = check.once(own.check_constant_answer, query)
+    own.constant_answer = None  # environment.json says it for all results, of every process
     own.forget(opened)
-    if said is not None:
-        print(
-            f"warning: asked to locate the {target}, the search model says {said!r}: its query "
-            "vector is not what it was trained to be",
-            file=sys.stderr,
-        )
-    return {"checked": True, "constant": said is None, "said": said}
+    return {"checked": True, **outcome}
 
 
 def _say(line: str) -> None:

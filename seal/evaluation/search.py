@@ -147,8 +147,9 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
         if shard.rank == 0:
             first = targets[0]
             made_with["locate_answer"] = check_constant_answer(
-                model, task.images, first.image, first.target.name
-            )
+                model, task.images, first.image, first.target.name,
+                vsm=run.vsm, quantization=run.quantization,
+            )  # fmt: skip
             write_json(folder / ENVIRONMENT, made_with)
         config = run.search.applied_to(model.search_config(), seed=run.seed)
         replay = StrategyReplay(

@@ -127,6 +127,7 @@ class Seal:
             protocol = ProtocolConfig.named(protocol)
         check_search(search)
         _require_kinds(chat, vicrop)
+        from seal.inference.hub import model_folder
         from seal.inference.named_guides import check_read, load_guide
         from seal.inference.named_models import check_shown, load_named
 
@@ -169,6 +170,8 @@ class Seal:
                 granularity=granularity,
                 **shared,
             )
+        if own is not None and vsm is not None:
+            own.check_answer_once(model_folder(vsm), quantization=quantization, tell=tell)
         search_model = None
         if searches:
             search_model = load_guide(guide, answer_model=answers, vsm=own, **shared)

@@ -106,8 +106,9 @@ def run_grounding(run: GroundingRun) -> dict[str, Any] | None:
         if shard.rank == 0:
             first = found.items[0]
             made_with["locate_answer"] = check_constant_answer(
-                model, found.images, first.image, first.text
-            )
+                model, found.images, first.image, first.text,
+                vsm=run.vsm, quantization=run.quantization,
+            )  # fmt: skip
             write_json(folder / ENVIRONMENT, made_with)
         asked = GroundedExpressions(found, folder, model, locator=locator, masks=run.masks)
         lines = asked.predict(batch=run.batch, shard=shard)

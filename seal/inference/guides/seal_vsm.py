@@ -9,6 +9,7 @@ detection, or at a leaf, never asks for the target's heat, so that is decoded on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 from seal.images import detector_frame
 from seal.inference.graphs import Graphs
 from seal.inference.guides.config import KINDS
+from seal.inference.guides.constant_answer import ConstantAnswer
 from seal.inference.guides.crop_reader import Cost, CropReader
 from seal.inference.guides.crops import Crop, CropCache
 from seal.inference.guides.search_prompts import SearchPrompts
@@ -81,6 +83,7 @@ class NetworkSearchModel:
         self.cue_prefix, self.late_heat = cue_prefix, late_heat
         self.max_cue_tokens = MAX_CUE_TOKENS  # at which an answer is cut that has no end before
         self.cost = Cost()
+        self.constant_answer: ConstantAnswer | None = None  # checked at the first detection
         config = model.config
         self.prompts = SearchPrompts(tokenizer, config.prompt_style, config.vision.num_tokens)
         shape = PrefixShape(
@@ -110,6 +113,8 @@ class NetworkSearchModel:
         return max(1, min(MOST_CONCURRENT, self._crops.pool.capacity))
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
+        if self.constant_answer is not None and queries:
+            self.constant_answer.once(self.check_constant_answer, queries[0])
         return self._in_parts("detect", queries, self._detect)
 
     def contextual_cue(self, queries: Sequence[Query]) -> list[Cue]:
@@ -131,8 +136,10 @@ class NetworkSearchModel:
     def settings(self) -> dict[str, Any]:
         """How the model is used; which one it is, the `weights` of a result say."""
         dtype = str(self.model.dtype).removeprefix("torch.")
+        told = None if self.constant_answer is None else self.constant_answer.outcome
         used: dict[str, Any] = {
             "dtype": dtype, "max_cue_tokens": self.max_cue_tokens, "cue_prefix": self.cue_prefix,
+            **({} if told is None else {"locate_answer": dict(told)}),
         }  # fmt: skip
         if self.graphs.records:  # in which sums are made of longer rows than without
             used["graphs"] = f"{self.graphs.most_rows} rows"
@@ -145,6 +152,21 @@ class NetworkSearchModel:
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""
         self._crops.forget(image)
+
+    def check_answer_once(
+        self,
+        folder: Path | None = None,
+        *,
+        quantization: str | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> ConstantAnswer:
+        """From now on, check at the first detection what detections take for granted, unless it is
+        known of the checkpoint in `folder`; see `ConstantAnswer`.
+        """
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        precision = f"{dtype}-{quantization}" if quantization else dtype
+        self.constant_answer = ConstantAnswer(folder, precision=precision, tell=tell)
+        return self.constant_answer
 
     @torch.inference_mode()
     def check_constant_answer(self, query: Query) -> str | None:

@@ -93,6 +93,14 @@ def test_locate_as_json_holds_the_boxes_inside_the_image(place, capsys, vsm, cod
     assert len(said["path"]) >= 1
 
 
+def test_a_search_model_that_says_something_else_is_told_with_the_result(place, capsys):
+    assert locate(place, "blind", "--json") == 3
+    captured = capsys.readouterr()
+    (line,) = [line for line in captured.err.splitlines() if "the search model says" in line]
+    told = json.loads(captured.out)["guide"]["models"]["seal"]["locate_answer"]
+    assert told["constant"] is False and repr(told["said"]) in line
+
+
 def test_a_search_that_its_budget_ended_says_so(place, capsys):
     whole = ("--search", "sequential_bfs")
     assert locate(place, "blind", *whole, "--budget", "nodes=1", "--budget", "seconds=99") == 3
