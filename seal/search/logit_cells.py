@@ -115,7 +115,7 @@ def _mixed_masses(
     before = left * (cut - start) + slope * (across.sums[cut] - across.sums[start])
     whole = left * (stop - start) + slope * (across.sums[stop] - across.sums[start])
     sums: np.ndarray = np.where(slope > 0, whole - before, before)
-    return sums.sum(1, where=step < counts)
+    return sums.sum(1, where=step < counts).clip(0)
 
 
 def _weight_sums(blocks: Blocks) -> np.ndarray:

@@ -63,11 +63,12 @@ class LogitHeat:
             if not whole:
                 everything = self._masses(np.array([0, self.height]), np.array([0, self.width]))
             self._total = float((masses if whole else everything).sum())
-        integral = np.zeros((len(rows), len(columns)))
-        integral[1:, 1:] = masses.cumsum(0).cumsum(1)
-        x0, x1 = np.searchsorted(columns, boxes[:, ::2]).T
-        y0, y1 = np.searchsorted(rows, boxes[:, 1::2]).T
-        inside = integral[y1, x1] - integral[y0, x1] - integral[y1, x0] + integral[y0, x0]
+        x0, x1 = np.searchsorted(columns, boxes[:, ::2]).T.tolist()
+        y0, y1 = np.searchsorted(rows, boxes[:, 1::2]).T.tolist()
+        # Not as differences of an integral image: where nothing is, the share must be 0, as of
+        # every such region, for equal scores leave a search's frontier in an order of their own.
+        parts = [masses[a:b, c:d] for a, b, c, d in zip(y0, y1, x0, x1, strict=True)]
+        inside = np.array([part.sum() for part in parts])
         areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         # Min-max normalization is linear: subtract the floor everywhere, and the span cancels.
         mass = self._total - low * self.width * self.height

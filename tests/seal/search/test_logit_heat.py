@@ -112,6 +112,17 @@ def test_regions_asked_for_one_by_one_or_together_have_the_same_shares():
     assert together.shares([]) == []
 
 
+def test_regions_without_heat_have_equal_shares_as_in_the_reference():
+    """Exactly: how equal scores leave the frontier is fixed, and 1e-18 would be another order."""
+    logits = some_logits(8, 24, 24)
+    logits[11:, 5:] = -np.abs(logits[11:, 5:])  # in a corner, where sums of sums do not cancel
+    expected = np.array(reference(logits, 640, 480).shares(nested(640, 480)))
+    shares = np.array(LogitHeat(logits, 640, 480).shares(nested(640, 480)))
+    assert (expected == 0).sum() >= 3 and (expected > 0).sum() >= 8
+    np.testing.assert_array_equal(shares == 0, expected == 0)
+    assert (shares >= 0).all()
+
+
 def test_a_large_photograph_takes_no_memory_of_its_size():
     heat = LogitHeat(some_logits(5, 64, 64), 12000, 9000)
     tracemalloc.start()
