@@ -19,6 +19,7 @@ from seal.text.quote import quoted
 Picture: TypeAlias = (
     "str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray"
 )
+_UNTOLD = 4_000_000  # pixels: of an open file that was not read yet
 _WAYS = (
     "give a path, the bytes of an image file, a PIL image or a numpy array "
     "(height, width, 3) of uint8"
@@ -48,8 +49,9 @@ def picture(image: Any) -> Image.Image:
     raise _no_picture(image)
 
 
-def check_picture(image: Any) -> None:
-    """Refuse what `picture` would refuse, as far as that is told before anything is decoded.
+def check_picture(image: Any) -> int:
+    """Pixels that are kept once it is open, besides what the caller keeps; what `picture` would
+    refuse is refused, as far as that is told before anything is decoded.
 
     Raises:
         ValueError: it is no image, an empty one, or an address.
@@ -57,13 +59,19 @@ def check_picture(image: Any) -> None:
     if isinstance(image, str):
         check_path(image)
     if isinstance(image, str | PathLike):
-        stored_size(Path(image))
+        width, height = stored_size(Path(image))
     elif isinstance(image, bytes | bytearray | memoryview):
-        stored_size(io.BytesIO(bytes(image)))
+        width, height = stored_size(io.BytesIO(bytes(image)))
     elif isinstance(image, np.ndarray):
         _check_array(image)
-    elif not isinstance(image, Image.Image) and not hasattr(image, "read"):
+        height, width = image.shape[:2]
+    elif isinstance(image, Image.Image):
+        return 0 if image.mode == "RGB" else image.width * image.height
+    elif hasattr(image, "read"):
+        return _UNTOLD
+    else:
         raise _no_picture(image)
+    return width * height
 
 
 class OpenPictures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,18 @@ from seal.inference.answers.showing import read_granularity
 from seal.inference.build_locator import build_locator, check_guide, check_search
 from seal.inference.guides.config import GuideConfig
 from seal.pipeline.answer import Answer
-from seal.pipeline.pictures import Picture, picture
+from seal.pipeline.pictures import Picture, check_picture, picture
 from seal.pipeline.planner import PlannerConfig, default_planner
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.pipeline.stages import Control, ShowSearchTell
+from seal.pipeline.windows import (
+    QUESTIONS_PIXELS,
+    located,
+    open_all,
+    windows,
+    without_opened,
+)
 from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator
@@ -215,18 +222,22 @@ class Seal:
         return result
 
     def locate_many(self, requests: Sequence[tuple[Picture, str]]) -> list[SearchResult]:
-        """Search each image for its target; the searches advance side by side."""
+        """Search each image for its target; the searches advance side by side.
+
+        What is given as a path is opened when its turn comes, and one that turns out to be damaged
+        is the error of its result.
+        """
         requests = list(requests)
         for request in requests:
             if not isinstance(request, tuple | list) or len(request) != 2:
                 raise ValueError(f"locate_many takes pairs (image, target), not {quoted(request)}")
             check_target(request[1])
         locator = self._require_locator()
-        checked = [LocateRequest(picture(image), target) for image, target in requests]
-        try:
-            return locator.locate(checked)
-        finally:
-            self._forget([request.image for request in checked])
+        if self.keep_images:
+            return locator.locate([LocateRequest(picture(image), name) for image, name in requests])
+        pixels = [check_picture(image) for image, _ in requests]
+        results = dict(located(locator, requests, pixels, self._forget))
+        return [results[place] for place in range(len(requests))]
 
     def locate_all(self, image: Picture, targets: Sequence[str]) -> list[SearchResult]:
         """Search one image for several targets on one walk: each region is looked at once, for all
@@ -259,7 +270,12 @@ class Seal:
         return results
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
-        """Answer many questions; their searches advance side by side."""
+        """Answer many questions; their searches advance side by side.
+
+        Pictures are opened some at a time (`QUESTIONS_PIXELS`). Where that is not all at once,
+        those opened here are not kept in the answers' memories. One that turns out to be damaged
+        is the error of its answers.
+        """
         if self.answer_model is None:
             raise ValueError("this Seal has no VQA LLM: load it with vqa=FOLDER")
         questions = [questions] if isinstance(questions, Question) else list(questions)
@@ -271,22 +287,44 @@ class Seal:
                 )
             if not getattr(self.answer_model, "reads_marks_as_letters", False):
                 question.refuse_marks()
-        images = [None if q.image is None else picture(q.image) for q in questions]
-        questions = [replace(q, image=image) for q, image in zip(questions, images, strict=True)]
+        pixels = [0 if q.image is None else check_picture(q.image) for q in questions]
+        if self.keep_images:
+            return self._answer(questions)
+        parts = list(windows(pixels, QUESTIONS_PIXELS))
+        answers: list[Answer] = []
+        for window in parts:
+            part = [questions[place] for place in window]
+            new = self._answer(part)
+            answers += new if len(parts) == 1 else map(without_opened, part, new)
+        return answers
+
+    def _answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """Of one window."""
+        assert self.answer_model is not None
+        images, damaged = open_all([q.image for q in questions])
+        sound = [
+            replace(q, image=image)
+            for i, (q, image) in enumerate(zip(questions, images, strict=True))
+            if i not in damaged
+        ]
         try:
             stages = ShowSearchTell(
                 self.answer_model, self.locator, self.protocol, self._planner, self.control
             )
-            return stages(questions)
+            answers = iter(stages(sound) if sound else [])
         finally:
             self._forget(images)
+        return [
+            Answer("", "", searches=[damaged[i]]) if i in damaged else next(answers)
+            for i in range(len(questions))
+        ]
 
     def _require_locator(self) -> Locator:
         if self.locator is None:
             raise ValueError("this Seal does not search: load it with vsm=FOLDER and a search")
         return self.locator
 
-    def _forget(self, images: Sequence[Image | None]) -> None:
+    def _forget(self, images: Iterable[Image | None]) -> None:
         """What is known goes by the object: its pixels may change, and memory is not endless."""
         if self.keep_images:
             return

@@ -118,7 +118,7 @@ class Run:
             self._end(result)
 
     def _end(self, result: SearchResult) -> None:
-        self.ask, self.result = None, result
+        self.ask, self.result, self.upcoming = None, result, ()  # patches hold their image
         result.calls, result.seconds = dict(self.calls), dict(self.seconds)
         result.evaluated_ahead, result.wasted_ahead = self.num_ahead, len(self.ahead)
         self.ahead.clear()
