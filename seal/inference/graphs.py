@@ -71,6 +71,11 @@ class Graphs:
     def records(self) -> bool:
         return self._record is not None
 
+    @property
+    def num_kept(self) -> int:
+        """Shapes of inputs that are remembered, recorded or not."""
+        return len(self._kept)
+
     def captured(self, name: str, function: Function) -> Captured:
         """`function` of tensors alone, which reads nothing from them on the host and whose result
         depends on nothing else that changes; what it writes elsewhere, a replay writes as well.

@@ -196,6 +196,7 @@ class NetworkSearchModel:
                 crops = self._crops.get([query.patch for query in part])
                 answers += answer(part, crops)
             except torch.OutOfMemoryError:
+                self.graphs.clear()
                 if len(part) == 1:
                     raise
                 self.max_batch = len(part) // 2

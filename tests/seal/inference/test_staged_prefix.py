@@ -131,6 +131,31 @@ def test_whole_searches_are_the_same_and_no_recorded_function_reads_on_the_host(
     assert syncs == []
 
 
+def test_when_memory_is_short_recordings_go_first_and_the_answers_stay(monkeypatch):
+    graphs = Graphs(Recorder(), most_rows=2)
+    model = NetworkSearchModel(vsm_model(), tokenizer(), graphs=graphs)
+    image = noise()
+    boxes = [Box(0, 0, 120, 90), Box(0, 0, 60, 45), Box(60, 45, 120, 90)]
+    queries = [Query("detect", Patch(image, box), "boat") for box in boxes]
+    for query in queries:
+        model.detect([query])
+    assert graphs.num_kept and graphs.num_recorded
+    expected = model.detect(queries)
+    real, sizes = model.model.detector.predict_boxes, []
+
+    def predict(features):
+        sizes.append((len(features), graphs.num_kept))
+        if len(features) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return real(features)
+
+    monkeypatch.setattr(model.model.detector, "predict_boxes", predict)
+    for one, other in zip(model.detect(queries), expected, strict=True):
+        close(torch.tensor(one.scores), torch.tensor(other.scores))
+    assert model.max_batch == 1 and not graphs.failed
+    assert sizes[0][0] == 3 and sizes[0][1] > sizes[1][1]
+
+
 def test_settings_say_whether_graphs_are_used():
     assert "graphs" not in NetworkSearchModel(vsm_model(), tokenizer(), graphs=True).settings()
     used = NetworkSearchModel(vsm_model(), tokenizer(), graphs=Graphs(Recorder())).settings()
