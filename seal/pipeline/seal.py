@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,12 @@ from seal.inference.answers.showing import read_granularity
 from seal.inference.build_locator import build_locator, check_guide, check_search
 from seal.inference.guides.config import GuideConfig
 from seal.pipeline.answer import Answer
-from seal.pipeline.pictures import Picture, check_picture, picture
+from seal.pipeline.pictures import Picture, picture
 from seal.pipeline.planner import PlannerConfig, default_planner
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.pipeline.stages import Control, ShowSearchTell
-from seal.pipeline.windows import (
-    QUESTIONS_PIXELS,
-    located,
-    open_all,
-    windows,
-    without_opened,
-)
+from seal.pipeline.windows import open_all, question_windows, without_opened
 from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator
@@ -222,22 +216,18 @@ class Seal:
         return result
 
     def locate_many(self, requests: Sequence[tuple[Picture, str]]) -> list[SearchResult]:
-        """Search each image for its target; the searches advance side by side.
-
-        What is given as a path is opened when its turn comes, and one that turns out to be damaged
-        is the error of its result.
-        """
+        """Search each image for its target; the searches advance side by side."""
         requests = list(requests)
         for request in requests:
             if not isinstance(request, tuple | list) or len(request) != 2:
                 raise ValueError(f"locate_many takes pairs (image, target), not {quoted(request)}")
             check_target(request[1])
         locator = self._require_locator()
-        if self.keep_images:
-            return locator.locate([LocateRequest(picture(image), name) for image, name in requests])
-        pixels = [check_picture(image) for image, _ in requests]
-        results = dict(located(locator, requests, pixels, self._forget))
-        return [results[place] for place in range(len(requests))]
+        checked = [LocateRequest(picture(image), target) for image, target in requests]
+        try:
+            return locator.locate(checked)
+        finally:
+            self._forget([request.image for request in checked])
 
     def locate_all(self, image: Picture, targets: Sequence[str]) -> list[SearchResult]:
         """Search one image for several targets on one walk: each region is looked at once, for all
@@ -287,10 +277,9 @@ class Seal:
                 )
             if not getattr(self.answer_model, "reads_marks_as_letters", False):
                 question.refuse_marks()
-        pixels = [0 if q.image is None else check_picture(q.image) for q in questions]
+        parts = question_windows(questions)
         if self.keep_images:
             return self._answer(questions)
-        parts = list(windows(pixels, QUESTIONS_PIXELS))
         answers: list[Answer] = []
         for window in parts:
             part = [questions[place] for place in window]
@@ -324,7 +313,7 @@ class Seal:
             raise ValueError("this Seal does not search: load it with vsm=FOLDER and a search")
         return self.locator
 
-    def _forget(self, images: Iterable[Image | None]) -> None:
+    def _forget(self, images: Sequence[Image | None]) -> None:
         """What is known goes by the object: its pixels may change, and memory is not endless."""
         if self.keep_images:
             return

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from PIL.Image import Image
 
 from seal.pipeline.answer import Answer
-from seal.pipeline.pictures import OpenPictures, Picture
+from seal.pipeline.pictures import OpenPictures, Picture, check_picture
 from seal.pipeline.question import Question
-from seal.search.locator import LocateRequest, Locator
 from seal.search.result import SearchResult
 
-# Four bytes each. Questions are answered stage by stage, all those of a window together; searches
-# end one by one, and no more of them are open than advance side by side.
-QUESTIONS_PIXELS = 250_000_000
-SEARCHES_PIXELS = 1_000_000_000
+QUESTIONS_PIXELS = 250_000_000  # of all that are open while questions are answered: 1 GB
+
+
+def question_windows(questions: Sequence[Question]) -> list[range]:
+    """Places of questions that are answered together, so that no more pictures are open at a time.
+
+    Raises:
+        ValueError: what is given as a picture is none, as far as `check_picture` tells.
+    """
+    pixels = [0 if each.image is None else check_picture(each.image) for each in questions]
+    return list(windows(pixels, QUESTIONS_PIXELS))
 
 
 def windows(pixels: Sequence[int], most: int) -> Iterator[range]:
@@ -65,60 +71,3 @@ def without_opened(question: Question, answer: Answer) -> Answer:
     if answer.memory is not None and answer.memory.image is not question.image:
         answer.memory = replace(answer.memory, image=None)
     return answer
-
-
-def located(
-    locator: Locator,
-    requests: Sequence[tuple[Picture, str]],
-    pixels: Sequence[int],
-    forget: Callable[[Iterable[Image]], None],
-) -> Iterator[tuple[int, SearchResult]]:
-    """The place of each request and its result, as searches end, each picture opened in its turn.
-
-    A picture that cannot be opened is an error of its requests.
-
-    Args:
-        pixels: of each request's picture, once it is open.
-        forget: is told of pictures that no search under way needs.
-    """
-    stream = getattr(locator, "locate_stream", None)
-    for window in windows(pixels, QUESTIONS_PIXELS if stream is None else SEARCHES_PIXELS):
-        under_way = _UnderWay([requests[place] for place in window])
-        results = stream or (lambda taken: enumerate(locator.locate(list(taken))))
-        try:
-            for number, result in results(under_way.requests()):
-                place = under_way.end(number, forget)
-                yield window[place], result
-            for place, result in under_way.damaged:
-                yield window[place], result
-        finally:
-            forget(under_way.images.values())
-
-
-class _UnderWay:
-    """Requests of one window whose pictures are open."""
-
-    def __init__(self, requests: Sequence[tuple[Picture, str]]) -> None:
-        self._requests = requests
-        self._pictures = OpenPictures()
-        self._places: list[int] = []  # of those that could be opened
-        self.images: dict[int, Image] = {}  # by place
-        self.damaged: list[tuple[int, SearchResult]] = []
-
-    def requests(self) -> Iterator[LocateRequest]:
-        for place, (image, target) in enumerate(self._requests):
-            try:
-                self.images[place] = self._pictures.open(image)
-            except ValueError as error:
-                self.damaged.append((place, unreadable(target, error)))
-            else:
-                self._places.append(place)
-                yield LocateRequest(self.images[place], target)
-
-    def end(self, number: int, forget: Callable[[Iterable[Image]], None]) -> int:
-        """The place of the request that came as `number`; its image goes unless others need it."""
-        place = self._places[number]
-        image = self.images.pop(place)
-        if all(other is not image for other in self.images.values()):
-            forget([image])
-        return place
