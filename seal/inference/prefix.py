@@ -25,32 +25,10 @@ class Prefix:
     mask: Tensor  # (B, P) bool: False at padding
     next_position: Tensor  # (B,) int64: of the first token that follows
 
-    @property
-    def num_bytes(self) -> int:
-        """Memory held on the device."""
-        return sum(t.numel() * t.element_size() for pair in self.layers for t in pair)
-
     def rows(self, index: Tensor) -> Prefix:
         """Some of the sequences, in any order and as often as wanted; copies."""
         layers = tuple((keys[index], values[index]) for keys, values in self.layers)
         return Prefix(layers, self.mask[index], self.next_position[index])
-
-    def split(self) -> list[Prefix]:
-        """Each sequence by itself, in memory of its own."""
-        return [self.rows(index) for index in torch.arange(len(self.mask)).split(1)]
-
-    @classmethod
-    def stack(cls, parts: Sequence[Prefix]) -> Prefix:
-        """Sequences of equal width beside each other; the opposite of `split`."""
-        layers = tuple(
-            (torch.cat([keys for keys, _ in layer]), torch.cat([values for _, values in layer]))
-            for layer in zip(*(part.layers for part in parts), strict=True)
-        )
-        return cls(
-            layers,
-            torch.cat([part.mask for part in parts]),
-            torch.cat([part.next_position for part in parts]),
-        )
 
     def cache(self) -> DynamicCache:
         """A copy the language model may append to."""
@@ -81,35 +59,6 @@ def read_prefix(
 def extend(vlm: VLM, prefix: Prefix, ids: Tensor, mask: Tensor) -> Tensor:
     """ids, mask: (B, L), padded on the right -> (B, L, D) states of what follows the prefix."""
     return _extend(vlm, prefix.cache(), prefix, ids, mask)
-
-
-def continue_greedily(
-    vlm: VLM,
-    prefix: Prefix,
-    ids: Tensor,
-    mask: Tensor,
-    *,
-    max_new_tokens: int,
-    stop_ids: frozenset[int] = frozenset(),
-    end_ids: frozenset[int] = frozenset(),
-) -> list[list[int]]:
-    """The likeliest tokens behind prefix and ids (B, L), without the end of sequence.
-
-    A row ends there, at another of `end_ids`, at an id of `stop_ids` (which is kept) or at the
-    limit.
-    """
-    cache = prefix.cache()
-    rows = torch.arange(len(ids), device=ids.device)
-    hidden = _extend(vlm, cache, prefix, ids, mask)[rows, _last(mask)]
-    return vlm.decode_greedily(
-        hidden,
-        cache,
-        torch.cat([prefix.mask, mask], dim=1),
-        prefix.next_position + mask.sum(1),
-        max_new_tokens=max_new_tokens,
-        stop_ids=stop_ids,
-        end_ids=end_ids,
-    )
 
 
 def pad_right(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import math
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from seal.inference.prefix_pool import PrefixPool
 from seal.models.vsm import VSM
 from seal.search.protocol import Patch
 
-Key = tuple[int, Box]  # identity of the image, region
+Key: TypeAlias = tuple[int, Box]  # identity of the image, region
 
 
 @dataclass(slots=True)
@@ -38,6 +40,9 @@ class Crop:
         """Memory held on the device, without the slot."""
         held = (self.vision, self.detector, *self.states.values())
         return sum(t.nbytes for t in held if t is not None)
+
+
+DetectorWork: TypeAlias = "deque[list[Crop]]"  # what is encoded together
 
 
 class CropCache:
@@ -86,10 +91,6 @@ class CropCache:
         self._squares.ahead(new)
         self._frames.ahead(new)
 
-    def foresee_detector(self, crops: Sequence[Crop]) -> None:
-        """Begin with the pixels that `need_detector` will want."""
-        self._frames.ahead([crop.patch for crop in crops if crop.detector is None])
-
     def need_vision(self, crops: Sequence[Crop]) -> None:
         """Run the vision tower on the crops it has not seen."""
         new = _distinct(crop for crop in crops if crop.vision is None)
@@ -99,14 +100,22 @@ class CropCache:
                 crop.vision = own if len(new) == 1 else own.clone()  # not a view of the batch
             self.num_encoded["vision"] += len(new)
 
-    def need_detector(self, crops: Sequence[Crop]) -> None:
-        """Run the detector's backbone on the crops it has not seen."""
+    def unseen_by_detector(self, crops: Sequence[Crop], parts: int = 1) -> DetectorWork:
+        """The crops that the detector's backbone has not seen, divided into at most `parts`."""
         new = _distinct(crop for crop in crops if crop.detector is None)
-        if new:
-            features = self._encode_detector(self._pixels(self._frames, new))
-            for crop, own in zip(new, features, strict=True):
-                crop.detector = own if len(new) == 1 else own.clone()
-            self.num_encoded["detector"] += len(new)
+        size = max(1, math.ceil(len(new) / parts))
+        return deque(new[start : start + size] for start in range(0, len(new), size))
+
+    def show_detector(self, work: DetectorWork) -> None:
+        """Run the backbone, until nothing is left; several threads may share the work."""
+        while work:
+            try:
+                crops = work.popleft()
+            except IndexError:  # another was faster
+                return
+            features = self._encode_detector(self._pixels(self._frames, crops))
+            for crop, own in zip(crops, features, strict=True):
+                crop.detector = own if len(crops) == 1 else own.clone()
 
     def take_slots(self, count: int) -> list[int]:
         """Slots, sorted; if need be taken from the crops that were used longest ago.

@@ -9,6 +9,7 @@ detection, or at a leaf, never asks for the target's heat, so that is decoded on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +18,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from seal.images import detector_frame
+from seal.inference.beside import Beside
 from seal.inference.graphs import Graphs
 from seal.inference.guides.config import KINDS
 from seal.inference.guides.constant_answer import ConstantAnswer
@@ -37,6 +39,7 @@ from seal.text.tokenize import Tokenizer
 
 MAX_CUE_TOKENS = 100
 MOST_CONCURRENT = 64  # searches side by side, however much memory there is
+_PARTS = 4  # of a batch for the detector, where two share it
 CUE_PREFIXES = ("forced", "free")
 _FOR_PREFIXES = 7 / 8  # of the memory for crops
 Answer = TypeVar("Answer")
@@ -61,8 +64,9 @@ class NetworkSearchModel:
         one_pass: bool = True,
         late_heat: bool = True,
         graphs: bool | Graphs = False,
+        side_by_side: bool | None = None,
     ) -> None:
-        """The last four change what is done, not what is answered; see `CropReader`.
+        """The last five change what is done, not what is answered; see `CropReader`.
 
         Args:
             max_batch: queries in one pass.
@@ -74,6 +78,7 @@ class NetworkSearchModel:
             late_heat: the target's heat is decoded where it is asked for, not with every detection.
             graphs: on a CUDA device, passes over few crops are recorded as graphs and replayed; no
                 GPU has run it so far. A 7B model takes 300 MB for each of four crops.
+            side_by_side: a CPU with several cores runs the detector beside the language model.
         """
         if cue_prefix not in CUE_PREFIXES:
             raise ValueError(f"cue_prefix={cue_prefix!r} is none of {', '.join(CUE_PREFIXES)}")
@@ -103,6 +108,7 @@ class NetworkSearchModel:
             model, self.prompts, self._crops, StagedPasses(model, pool, graphs), self.cost,
             share_prefix=share_prefix, one_pass=one_pass,
         )  # fmt: skip
+        self._beside = Beside(model.device, side_by_side)
         self._decode_boxes = graphs.captured("boxes", model.decode_boxes)
         self._decode_masks = graphs.captured("masks", model.decode_masks)
         self._period_ids: frozenset[int] | None = None
@@ -262,10 +268,14 @@ class NetworkSearchModel:
     def _seen(self, queries: Sequence[Query], crops: list[Crop]) -> tuple[Tensor, ...]:
         """What the decoders take: (M, G, G, C) features of the distinct crops, (E, D) query states
         and, unless each has a crop of its own, (E,), which is whose."""
-        self._crops.foresee_detector(crops)
         asked = [(crop, _name(query)) for crop, query in zip(crops, queries, strict=True)]
-        states = self._reader.locate(asked)
-        self._crops.need_detector(crops)
+        # The detector and the language model do not need each other; who is done first helps.
+        work = self._crops.unseen_by_detector(crops, _PARTS if self._beside.on else 1)
+        new = sum(map(len, work))
+        with self._beside(partial(self._crops.show_detector, work)):
+            states = self._reader.locate(asked)
+            self._crops.show_detector(work)
+        self._crops.num_encoded["detector"] += new
         distinct = list({id(crop): crop for crop in crops}.values())
         features = torch.stack([crop.detector for crop in distinct if crop.detector is not None])
         if len(distinct) == len(crops):

@@ -8,7 +8,7 @@ from tiny_models import noise, tokenizer, vqa_model
 
 from seal.geometry import Box
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
-from seal.inference.prefix import Prefix, continue_greedily, extend, pad_right, read_prefix
+from seal.inference.prefix import extend, pad_right, read_prefix
 from seal.working_memory import MemoryTarget, VisualWorkingMemory
 
 TAILS = [[5, 6, 7], [8], [9, 10, 11, 12]]
@@ -57,35 +57,10 @@ def test_a_prefix_serves_again_and_again(vqa):
 
 
 @torch.inference_mode()
-def test_rows_can_be_repeated_reordered_split_and_stacked(vqa):
+def test_rows_can_be_repeated_and_reordered(vqa):
     prefix, _ = read(vqa, MEMORIES)
     ids, mask = pad_right(TAILS, prefix.mask.device)
     straight = extend(vqa.model, prefix, ids, mask)
     order = torch.tensor([2, 0, 2])
     mixed = extend(vqa.model, prefix.rows(order), ids[order], mask[order])
     torch.testing.assert_close(mixed, straight[order], atol=1e-5, rtol=1e-4)
-    again = Prefix.stack(prefix.split())
-    torch.testing.assert_close(extend(vqa.model, again, ids, mask), straight, atol=0, rtol=0)
-    assert sum(part.num_bytes for part in prefix.split()) == prefix.num_bytes
-
-
-@torch.inference_mode()
-def test_greedy_continuation_equals_generation_from_the_whole_prompt(vqa):
-    limit = 7
-    expected = vqa.model.generate(vqa.batch(MEMORIES), limit)
-    batch = vqa.batch(MEMORIES)
-    # The last two tokens of each prompt are the tail; what precedes them is the prefix.
-    ids, mask = batch.input_ids[:, -2:], batch.attention_mask[:, -2:]
-    prefix, _ = read_prefix(
-        vqa.model,
-        vqa.model.embed(batch)[:, :-2],
-        batch.attention_mask[:, :-2],
-        batch.position_ids[:, :-2],
-    )
-    said = continue_greedily(vqa.model, prefix, ids, mask, max_new_tokens=limit)
-    assert said == expected
-    stop = expected[1][2]
-    stopped = continue_greedily(
-        vqa.model, prefix, ids, mask, max_new_tokens=limit, stop_ids=frozenset({stop})
-    )
-    assert stopped[1] == expected[1][: expected[1].index(stop) + 1]

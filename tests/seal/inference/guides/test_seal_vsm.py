@@ -182,3 +182,73 @@ def test_a_target_typed_with_its_article_is_the_same_target(model):
     plain, typed = model.detect([Query("detect", patch, text) for text in ("mug", "the mug")])
     np.testing.assert_array_equal(plain.scores, typed.scores)
     np.testing.assert_array_equal(plain.boxes, typed.boxes)
+
+
+@pytest.mark.parametrize("off", ["share_prefix", "one_pass", "late_heat", "side_by_side"])
+def test_each_lever_changes_what_is_done_and_not_what_is_answered(off):
+    search = GuidedSearch(SearchConfig(min_size=40, min_size_scale=8, confidence_high=1.0))
+    image, other = noise(), noise(seed=5)
+    runs = []
+    for levers in ({"side_by_side": True}, {"side_by_side": True, off: False}):
+        model = NetworkSearchModel(vsm_model(), tokenizer(), max_batch=3, **levers)
+        asked = [(image, "mug"), (other, "mug")]
+        results = run_searches([search.explore(*each) for each in asked], model)
+        runs.append((results, model.cost))
+    for one, same in zip(runs[0][0], runs[1][0], strict=True):
+        assert [node.box for node in one.path] == [node.box for node in same.path]
+        np.testing.assert_allclose(one.best_score, same.best_score, atol=1e-5)
+        for a, b in zip(one.path, same.path, strict=True):
+            np.testing.assert_allclose(a.child_shares or [], b.child_shares or [], atol=1e-5)
+    cost, without = runs[0][1], runs[1][1]
+    if off == "share_prefix":
+        assert without.prompts_read > cost.prompts_read
+    elif off == "one_pass":
+        assert without.llm_passes > cost.llm_passes
+        assert without.tokens_read == cost.tokens_read
+    elif off == "late_heat":
+        assert "target_heat" in cost.queries and "target_heat" not in without.queries
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_the_search_goes_on():
+    network, expected = vsm_model(), NetworkSearchModel(vsm_model(), tokenizer())
+    asked, tried, room = queries("detect"), [], [1]
+    encode = network.encode_detector
+
+    def little_memory(pixels):
+        tried.append(len(pixels))
+        if len(pixels) > room[0]:
+            raise torch.OutOfMemoryError("too many pictures")
+        return encode(pixels)
+
+    network.encode_detector = little_memory
+    model = NetworkSearchModel(network, tokenizer(), max_batch=4, side_by_side=False)
+    found = model.detect(asked)
+    assert tried == [4, 2, 1, 1, 1, 1] and model.max_batch == 1
+    for one, whole in zip(found, expected.detect(asked), strict=True):
+        np.testing.assert_allclose(one.scores, whole.scores, atol=1e-5)
+    room[0] = 0
+    with pytest.raises(torch.OutOfMemoryError):  # one that does not fit alone
+        model.detect([Query("detect", Patch(noise(seed=9), Box(0, 0, 50, 50)), "boat")])
+
+
+def test_the_memory_of_crops_stays_within_its_bound():
+    model = NetworkSearchModel(vsm_model(), tokenizer(), max_batch=2, cache_mb=1)
+    slot = model._crops.pool.shape.num_bytes
+    image = noise()
+    for i in range(60):
+        model.detect([Query("detect", Patch(image, Box(i, 0, i + 40, 40)), "boat")])
+        assert model._crops.num_bytes <= 1 << 20
+        assert model._crops.pool.num_bytes <= max(1 << 20, 2 * slot)
+    assert model.concurrency == min(64, max(2, (7 * (1 << 20) // 8) // slot))
+
+
+def test_a_cue_that_is_decoded_freely_begins_as_the_model_says():
+    forced = NetworkSearchModel(vsm_model(), tokenizer())
+    free = NetworkSearchModel(vsm_model(), tokenizer(), cue_prefix="free")
+    (query,) = queries("contextual_cue")[:1]
+    begun = cue_prefix("boat")
+    assert forced.contextual_cue([query])[0].answer.startswith(begun)
+    assert not free.contextual_cue([query])[0].answer.startswith(begun)  # of random weights
+    assert free.settings()["cue_prefix"] == "free"
+    with pytest.raises(ValueError, match="cue_prefix='none' is none of forced, free"):
+        NetworkSearchModel(vsm_model(), tokenizer(), cue_prefix="none")
