@@ -32,6 +32,7 @@ class EveryInstanceConfig:
     max_depth: int | None = None  # levels of regions, the whole image is 1; None: to the leaves
     contained: float = 0.8  # nor are two of which this share of the smaller lies in the other
     border: float = 0.02  # a box this near an inner border, in sides of its region, is cut by it
+    look_again: bool = True  # at what no region shows whole, from a region with it in the middle
 
     def __post_init__(self) -> None:
         if self.max_depth is not None and self.max_depth < 1:

@@ -57,15 +57,41 @@ def merge(
     `contained` of the smaller. A piece goes where something whole covers it; pieces that face each
     other across a border are one thing.
     """
-    ties = ties or NearTies(0)
+    whole, joined = _sorted_out(seen, nms_iou, contained, ties or NearTies(0))
+    return _by_score([*whole, *joined])
+
+
+def never_whole(seen: Sequence[Seen], *, nms_iou: float, contained: float) -> list[Seen]:
+    """The things of `merge` of which no region showed the whole."""
+    return _sorted_out(seen, nms_iou, contained, NearTies(0))[1]
+
+
+def window(piece: Seen, region: Box, image_size: tuple[int, int]) -> Box:
+    """A region of whole pixels around a piece that one of `region`'s size may show whole: it lies
+    in the middle, as far as the image goes, and is at most half as long.
+    """
+    edges = []
+    for low, high, side, most in (
+        (piece.box.x0, piece.box.x1, region.width, image_size[0]),
+        (piece.box.y0, piece.box.y1, region.height, image_size[1]),
+    ):
+        length = min(int(max(side, 2 * (high - low))), most)
+        start = min(max(int((low + high - length) / 2), 0), most - length)
+        edges.append((start, start + length))
+    (x0, x1), (y0, y1) = edges
+    return Box(x0, y0, x1, y1)
+
+
+def _sorted_out(
+    seen: Sequence[Seen], nms_iou: float, contained: float, ties: NearTies
+) -> tuple[list[Seen], list[Seen]]:
+    """Things that were seen whole, and those put together from pieces."""
     seen = [one for one in seen if one.box.area > 0]
     whole = _surest([one for one in seen if not one.cut_at], nms_iou, contained, ties)
     pieces = [one for one in seen if one.cut_at and not _is_known(one, whole, nms_iou, contained)]
     joined = _join(_surest(pieces, nms_iou, contained, ties))
-    for one in _surest(joined, nms_iou, contained, ties):
-        if not _is_known(one, whole, nms_iou, contained):
-            whole.append(one)
-    return _by_score(whole)
+    joined = _surest(joined, nms_iou, contained, ties)
+    return whole, [one for one in joined if not _is_known(one, whole, nms_iou, contained)]
 
 
 def _surest(seen: Sequence[Seen], nms_iou: float, contained: float, ties: NearTies) -> list[Seen]:

@@ -75,5 +75,7 @@ def cue_prefix(target: str) -> str:
 
 
 def without_article(target: str) -> str:
-    """`target` without the article that people type and the sentences above already have."""
-    return _ARTICLE.sub("", target, count=1)
+    """`target` without the article that people type and the sentences above already have, its
+    words one space apart.
+    """
+    return _ARTICLE.sub("", " ".join(target.split()), count=1)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from seal.text.quote import quoted
 from seal.text.tokens import (
-    IMAGE_END_TOKEN,
     IMAGE_PLACEHOLDER,
-    IMAGE_START_TOKEN,
     LOC_TOKEN,
     OBJECT_PLACEHOLDER,
+    SEARCH_TOKENS,
 )
 
 # Far more than the longest description of one thing (RefCOCOg: 250); a model's context is not.
@@ -18,10 +18,10 @@ LONGEST_TARGET = 500  # bytes of UTF-8: one token each at the very most
 CONTROL_MARKS = (
     IMAGE_PLACEHOLDER,
     OBJECT_PLACEHOLDER,
-    IMAGE_START_TOKEN,
-    IMAGE_END_TOKEN,
+    *(token for token in SEARCH_TOKENS if token != LOC_TOKEN),  # `[LOC]` a question may contain
     "<s>",
     "</s>",
+    "<unk>",
 )
 _ARTICLES = {"a", "an", "the"}
 _WORD = re.compile(r"[^\W_]+")
@@ -30,6 +30,18 @@ _WORD = re.compile(r"[^\W_]+")
 def control_mark(text: str, marks: tuple[str, ...] = CONTROL_MARKS) -> str | None:
     """The first mark in `text` that stands for a picture or an end, not for letters."""
     return next((mark for mark in marks if mark in text), None)
+
+
+def strange_character(text: str) -> str | None:
+    """The first character that is no text: half a surrogate pair, or one that steers a terminal.
+
+    Tabs and line ends are spaces to whoever reads a phrase.
+    """
+    for character in text:
+        kind = unicodedata.category(character)
+        if kind == "Cs" or (kind == "Cc" and not character.isspace()):
+            return f"U+{ord(character):04X}"
+    return None
 
 
 def why_not_a_target(target: str) -> str | None:
@@ -47,6 +59,12 @@ def why_not_a_target(target: str) -> str | None:
         return (
             f"the target {quoted(target)} contains {mark}, which the models read as a mark and not "
             "as letters; leave it out"
+        )
+    strange = strange_character(target)
+    if strange is not None:
+        return (
+            f"the target {ascii(target) if len(target) < 80 else 'given'} contains the character "
+            f"{strange}, which is no text; leave it out"
         )
     if not {word.lower() for word in _WORD.findall(target)} - _ARTICLES:
         return f'the target {quoted(target)} names no thing; say what to look for, as in "the boat"'

@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +32,10 @@ class DetectorNetwork(Protocol):
 
     def prompt(self, phrase: str) -> str:
         """A phrase in the words that the family was trained with."""
+        ...
+
+    def cut(self, prompt: str) -> str | None:
+        """What is read of a prompt that is too long for the text tower; None: all of it."""
         ...
 
     def encode(self, pixels: Tensor) -> list[Features]:
@@ -79,6 +84,7 @@ class Detector:
         self.cost = GuideCost()
         self._crops = FeatureCache(self._encode, max_bytes=cache_mb << 20)
         self._threads = ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1))
+        self._cut = lru_cache(maxsize=4096)(network.cut)
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         return self._answer("detect", queries)
@@ -132,15 +138,21 @@ class Detector:
                 f"{self.name} gives numbers that are not finite in {self.dtype}; load it with "
                 "dtype=bfloat16 or float32"
             )
-        return [self._detections(each, query) for each, query in zip(both, queries, strict=True)]
+        return [
+            self._detections(each, query, self._cut(prompt))
+            for each, query, prompt in zip(both, queries, prompts, strict=True)
+        ]
 
-    def _detections(self, found: np.ndarray, query: Query) -> Detections:
-        """found: (Q, 5) of one query, relative boxes and scores."""
+    def _detections(self, found: np.ndarray, query: Query, cut: str | None) -> Detections:
+        """found: (Q, 5) of one query, relative boxes and scores; cut: what was read of its text,
+        where that was not all of it.
+        """
         width, height = query.patch.size
         boxes, scores = found[:, :4], found[:, 4]
         heat = self.network.heat(scores, boxes, width, height)
         boxes_xyxy, inside = self.network.fit.to_patch(boxes, width, height)
-        return Detections(boxes_xyxy, scores[inside], heat)
+        said = None if cut is None else f"too long for {self.name}, which read: {cut}"
+        return Detections(boxes_xyxy, scores[inside], heat, said)
 
     def _encode(self, patches: list[Patch]) -> list[Features]:
         prepare = self.network.fit.pixels

@@ -16,6 +16,7 @@ from seal.images import IMAGENET_COLORS
 from seal.inference.guides.box_heat import box_heat
 from seal.inference.guides.detector_pixels import Fit
 from seal.inference.guides.features import Features
+from seal.inference.guides.words_read import cut_to
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
 
@@ -49,6 +50,10 @@ class GroundingDino:
         """Small letters and one period: others would end the phrase before its end."""
         words = phrase.lower().replace(".", " ").replace("?", " ").split()
         return f"{' '.join(words)}."
+
+    def cut(self, prompt: str) -> str | None:
+        """See `DetectorNetwork`."""
+        return cut_to(self.tokenizer, prompt, self.model.config.max_text_len)
 
     def encode(self, pixels: Tensor) -> list[Features]:
         """The maps of each crop, (C, H, W) at each level of the backbone."""

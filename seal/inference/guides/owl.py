@@ -13,6 +13,7 @@ from torch import Tensor
 from seal.inference.guides.detector_heat import grid_heat
 from seal.inference.guides.detector_pixels import Fit
 from seal.inference.guides.features import Features
+from seal.inference.guides.words_read import cut_to
 from seal.search.config import SearchConfig
 from seal.search.heatmap import GridHeat
 
@@ -42,6 +43,10 @@ class Owl:
 
     def prompt(self, phrase: str) -> str:
         return f"a photo of a {phrase}"
+
+    def cut(self, prompt: str) -> str | None:
+        """See `DetectorNetwork`; the tower has a fixed number of places."""
+        return cut_to(self.tokenizer, prompt, self.max_tokens)
 
     def encode(self, pixels: Tensor) -> list[Features]:
         """Of each crop: (G * G, C) features and (G * G, 4) boxes, which no phrase changes."""
@@ -88,9 +93,7 @@ class Owl:
         }
 
     def _embedded(self, prompts: Sequence[str]) -> Tensor:
-        """(E, D) unit vectors; each prompt is read once. One too long is cut: the text tower has a
-        fixed number of places.
-        """
+        """(E, D) unit vectors; each prompt is read once, as far as `cut` says."""
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._phrases]
         if new:
             if len(self._phrases) + len(new) > MOST_PHRASES:

@@ -70,14 +70,41 @@ def test_things_too_small_for_the_whole_image_are_found_closer():
     assert search(model, every_instance=EveryInstanceConfig(max_depth=2)).count == 0
 
 
-def test_a_box_from_two_pieces_is_the_best_box():
-    image = Image.new("1", (800, 800))
-    quarters = {(0, 0, 400, 400): [((350, 100, 400, 200), 0.7)],
-                (400, 0, 800, 400): [((400, 100, 450, 200), 0.8)]}  # fmt: skip
-    result = search(ScriptedConfidences(boxes=quarters), image)
-    assert result.boxes == [result.best_box] == [Box(350, 100, 450, 200)]
-    assert result.scores == [result.best_score] == pytest.approx([0.8])
-    assert result.num_steps == 3
+# One thing across the border of two quarters, and a window that has it in the middle.
+LEFT = {(0, 0, 400, 400): [((350, 100, 400, 200), 0.7)]}
+RIGHT = {(400, 0, 800, 400): [((400, 100, 450, 200), 0.8)]}
+NEARBY, THING = (200, 0, 600, 400), Box(350, 100, 450, 200)
+SQUARE = Image.new("1", (800, 800))
+
+
+def test_what_borders_cut_everywhere_is_looked_at_again():
+    seen = {NEARBY: [((352, 101, 449, 198), 0.6)]}
+    model = ScriptedConfidences(boxes=LEFT | RIGHT | seen)
+    result = search(model, SQUARE)
+    assert (result.boxes, result.scores) == ([Box(352, 101, 449, 198)], pytest.approx([0.6]))
+    last = result.path[-1]
+    assert last.box.as_ints() == NEARBY and last.depth == 2
+    assert last.parent.box.as_ints() == (400, 0, 800, 400)  # that showed the surer piece
+    assert result.num_steps == len(result.path)
+    assert model.regions("detect").count(NEARBY) == 1  # once for both pieces
+
+
+def test_a_piece_that_is_nothing_seen_whole_is_no_instance():
+    other = {(0, 400, 400, 800): [((50, 500, 90, 550), 0.9)]}
+    result = search(ScriptedConfidences(boxes=LEFT | other), SQUARE)
+    assert result.boxes == [Box(50, 500, 90, 550)]
+
+
+def test_a_box_from_two_pieces_is_the_best_box_where_nothing_is_looked_at_again():
+    model = ScriptedConfidences(boxes=LEFT | RIGHT)
+    once = search(model, SQUARE, every_instance=EveryInstanceConfig(look_again=False))
+    regions = len(once.path)
+    ended = search(model, SQUARE, budget=BudgetConfig(nodes=regions))
+    for result in (once, ended):
+        assert result.boxes == [result.best_box] == [THING]
+        assert result.scores == [result.best_score] == pytest.approx([0.8])
+        assert result.num_steps == 3
+    assert (once.stopped_early, ended.stopped_early) == (None, f"{regions} nodes")
 
 
 def test_without_an_instance_the_verdict_is_that_of_an_exhausted_search():

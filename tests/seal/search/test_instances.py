@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seal.geometry import Box
-from seal.search.instances import merge, seen_in
+from seal.search.instances import merge, never_whole, seen_in, window
 
 SIZE = (800, 800)
 WHOLE = Box(0, 0, 800, 800)
@@ -81,6 +81,18 @@ def test_pieces_that_do_not_face_each_other_are_things_of_their_own():
     # One of each side of the corner, which share no border.
     across = [see(A, Box(350, 350, 400, 400), 0.9), see(D, Box(400, 400, 450, 450), 0.8)]
     assert len(boxes(*across)) == 2
+
+
+def test_what_no_region_shows_whole_has_a_window_of_its_own():
+    piece = see(A, Box(380, 100, 400, 140))
+    whole = see(A, Box(100, 100, 140, 140))
+    assert [one.box for one in never_whole([piece, whole], nms_iou=0.5, contained=0.8)] == [
+        piece.box
+    ]
+    assert window(piece, A, SIZE) == Box(190, 0, 590, 400)  # as far up as the image goes
+    high = see(A, Box(390, 100, 400, 400))
+    assert window(high, A, SIZE) == Box(195, 0, 595, 600)  # twice what is seen of it
+    assert window(see(D, Box(400, 400, 800, 800)), D, (800, 700)) == Box(0, 0, 800, 700)
 
 
 SPOTS = st.tuples(st.integers(0, 3), st.integers(0, 3))

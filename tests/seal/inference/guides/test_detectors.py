@@ -217,6 +217,23 @@ def test_it_answers_what_it_says_and_nothing_is_kept_of_a_forgotten_image(detect
     assert detector._crops.num_bytes == before
 
 
+@pytest.mark.parametrize("family", FORMS)
+def test_what_is_too_long_to_be_read_is_told_as_it_was_read(detectors, family):
+    """Otherwise an answer to half a phrase looks like one to the whole."""
+    detector, whole = detectors[family], Patch(noise(200, 150), Box(0, 0, 200, 150))
+    long = " ".join(["red boat"] * 200)
+    short, cut = detector.detect([Query("detect", whole, text) for text in ("red boat", long)])
+    assert short.said is None
+    start = f"too long for {detector.name}, which read: "
+    assert cut.said.startswith(start)
+    read = cut.said.removeprefix(start).removeprefix("a photo of a ")
+    assert 0 < len(read) < len(long) and long.startswith(read)
+    if FORMS[family] == "owlv2":  # to the other the period that ends a phrase is one word more
+        (again,) = detector.detect([Query("detect", whole, read)])
+        assert again.said is None
+        np.testing.assert_allclose(again.scores, cut.scores, atol=1e-6)
+
+
 def test_prompts_are_as_the_families_learned_them(detectors):
     assert detectors["owlvit"].network.prompt("red mug") == "a photo of a red mug"
     dino = detectors["grounding_dino"].network
