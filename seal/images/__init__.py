@@ -37,7 +37,13 @@ from seal.images.pixels import (
     resized_bytes,
     tower_pixels,
 )
-from seal.images.squares import IntBox, padded_bytes, squared_bytes, stretched_bytes
+from seal.images.squares import (
+    IntBox,
+    padded_bytes,
+    region_bytes,
+    squared_bytes,
+    stretched_bytes,
+)
 from seal.images.tiles import TilesConfig, choose_grid, cut_into_tiles
 
 __all__ = [
@@ -73,6 +79,7 @@ __all__ = [
     "owl_pixels",
     "pad_to_square",
     "padded_bytes",
+    "region_bytes",
     "resized_bytes",
     "squared_bytes",
     "stored_size",

@@ -8,8 +8,6 @@ rounds to bytes between them, so the bytes are those of the long way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from PIL import Image
 
@@ -28,14 +26,13 @@ def squared_bytes(
 
     Those of `resized_bytes(pad_to_square(cut(image, box), anchor, background)[0], size)`.
     """
-    side, *corner = square_padding(*_size(box), anchor)
-    frame = _Frame((side, side), (corner[0], corner[1]), background)
-    return _resampled(image, box, size, frame, Image.Resampling.BICUBIC)
+    square = (size, size)
+    return region_bytes(image, box, square, Image.Resampling.BICUBIC, anchor, background)
 
 
 def stretched_bytes(image: Image.Image, box: IntBox, size: int) -> np.ndarray:
     """(3, size, size) uint8 of a region stretched: `detector_bytes(cut(image, box), size)`."""
-    return _resampled(image, box, size, _Frame(_size(box)), Image.Resampling.BICUBIC)
+    return region_bytes(image, box, (size, size), Image.Resampling.BICUBIC)
 
 
 def padded_bytes(image: Image.Image, box: IntBox, size: int) -> np.ndarray:
@@ -43,51 +40,50 @@ def padded_bytes(image: Image.Image, box: IntBox, size: int) -> np.ndarray:
 
     Those of `detector_bytes(cut(image, box), size, "pad")`.
     """
-    side = max(_size(box))
-    return _resampled(image, box, size, _Frame((side, side)), Image.Resampling.BILINEAR)
+    return region_bytes(image, box, (size, size), Image.Resampling.BILINEAR, "top_left", FILL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """Where a region lies in what is resized."""
-
-    size: tuple[int, int]  # pixels, width and height
-    corner: tuple[int, int] = (0, 0)  # the region's upper left one
-    fill: Color = FILL  # around it
-
-    def around(self, region: Image.Image, left: int, top: int, height: int) -> Image.Image:
-        """A region, or rows of one, at (left, top) in `height` rows of the frame; the same object
-        if that is all there is."""
-        size = self.size[0], height
-        if region.size == size:
-            return region
-        framed = Image.new("RGB", size, self.fill)
-        framed.paste(region, (left, top))
-        return framed
-
-
-def _size(box: IntBox) -> tuple[int, int]:
-    return box[2] - box[0], box[3] - box[1]
-
-
-def _resampled(
-    image: Image.Image, box: IntBox, size: int, frame: _Frame, resampling: Image.Resampling
+def region_bytes(
+    image: Image.Image,
+    box: IntBox,
+    size: tuple[int, int],
+    resampling: Image.Resampling,
+    anchor: Anchor | None = None,
+    fill: Color = FILL,
 ) -> np.ndarray:
-    """(3, size, size) uint8 of a frame with the region of an RGB image in it."""
+    """(3, H, W) uint8 of a region of an RGB image, resized to `size`: width and height in pixels.
+
+    `anchor`: where the region lies in a square of `fill`; None: it is resized as it is.
+    """
     left, top, right, bottom = box
-    (wide, high), (dx, dy) = frame.size, frame.corner
+    wide, high, dx, dy = right - left, bottom - top, 0, 0
+    if anchor is not None:
+        wide, dx, dy = square_padding(wide, high, anchor)
+        high = wide
     # What is more than 100 times as high as wide, some versions of Pillow make low first.
     step = high if high > 100 * wide else max(1, BAND_PIXELS // wide)
     if step >= high:
-        region = frame.around(image.crop(box), dx, dy, high)
-        return _planes(region.resize((size, size), resampling))
+        framed = _framed(image.crop(box), (wide, high), (dx, dy), fill)
+        return _planes(framed.resize(size, resampling))
     # Rows of one color stay what they are when they are made narrower.
-    narrow = Image.new("RGB", (size, high), frame.fill)
+    narrow = Image.new("RGB", (size[0], high), fill)
     for start in range(top, bottom, step):
         end = min(start + step, bottom)
-        band = frame.around(image.crop((left, start, right, end)), dx, 0, end - start)
-        narrow.paste(band.resize((size, end - start), resampling), (0, dy + start - top))
-    return _planes(narrow.resize((size, size), resampling))
+        rows = image.crop((left, start, right, end))
+        band = _framed(rows, (wide, end - start), (dx, 0), fill)
+        narrow.paste(band.resize((size[0], end - start), resampling), (0, dy + start - top))
+    return _planes(narrow.resize(size, resampling))
+
+
+def _framed(
+    region: Image.Image, size: tuple[int, int], corner: tuple[int, int], fill: Color
+) -> Image.Image:
+    """A region in a larger picture of `fill`; the same object if that is no larger."""
+    if region.size == size:
+        return region
+    framed = Image.new("RGB", size, fill)
+    framed.paste(region, corner)
+    return framed
 
 
 def _planes(image: Image.Image) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor
 from seal.batch import Visual
 from seal.data.tower_input import TowerInput
 from seal.geometry import Box
-from seal.images import black, context_crop, pad_to_square, tower_pixels
+from seal.images import black, context_crop, normalize_bytes, squared_bytes, tower_pixels
 from seal.models.vqa import VQAModel
 from seal.working_memory import VisualWorkingMemory
 
@@ -121,8 +121,9 @@ class MemoryPictures:
         if cut:
             pixels = tower_pixels(image, size, colors, "center_crop")
         else:
-            square, _ = pad_to_square(image, "center", colors.background)
-            pixels = tower_pixels(square, size, colors)
+            whole = (0, 0, *image.size)
+            square = squared_bytes(image, whole, size, colors.background, "center")
+            pixels = normalize_bytes(square, colors)
         return Picture(image, (torch.from_numpy(pixels),))
 
     def _crop(self, memory: VisualWorkingMemory, box: Box) -> Picture:

@@ -156,8 +156,8 @@ class Detector:
 
     def _encode(self, patches: list[Patch]) -> list[Features]:
         prepare = self.network.fit.pixels
-        made = self._threads.map(lambda patch: torch.from_numpy(prepare(patch.crop())), patches)
-        pixels = torch.stack(list(made)).to(self.device, self.dtype)
+        made = self._threads.map(lambda patch: prepare(patch.image, patch.box.as_ints()), patches)
+        pixels = torch.from_numpy(np.stack(list(made))).to(self.device, self.dtype)
         self.cost.calls += 1
         return self.network.encode(pixels)
 

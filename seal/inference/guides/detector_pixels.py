@@ -8,7 +8,16 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from seal.images import CLIP_COLORS, FILL, Normalization, normalize_bytes, pad_to_square
+from seal.geometry import Anchor
+from seal.images import (
+    CLIP_COLORS,
+    FILL,
+    IntBox,
+    Normalization,
+    normalize_bytes,
+    region_bytes,
+    to_rgb,
+)
 
 LEAST_SIDE = 32  # pixels: what the coarsest map of a backbone needs to have a cell
 
@@ -36,14 +45,13 @@ class Fit:
         made = [max(LEAST_SIDE, round(side * scale)) for side in (width, height)]
         return made[0], made[1]
 
-    def pixels(self, image: Image.Image) -> np.ndarray:
-        """(3, H, W) float32, normalized."""
-        image = image.convert("RGB")
-        size = self.size(*image.size)
-        if self.kind == "pad":
-            image, _ = pad_to_square(image, "top_left", FILL)
-        scaled = np.asarray(image.resize(size, self.smooth)).transpose(2, 0, 1)
-        return normalize_bytes(scaled, self.normalization)
+    def pixels(self, image: Image.Image, box: IntBox | None = None) -> np.ndarray:
+        """(3, H, W) float32 of a region, normalized; `box=None`: of the whole image."""
+        box = box or (0, 0, *image.size)
+        size = self.size(box[2] - box[0], box[3] - box[1])
+        anchor: Anchor | None = "top_left" if self.kind == "pad" else None
+        made = region_bytes(to_rgb(image), box, size, self.smooth, anchor, FILL)
+        return normalize_bytes(made, self.normalization)
 
     def frame(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) in patch pixels of what boxes are relative to: the patch, or the square

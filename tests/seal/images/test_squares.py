@@ -12,6 +12,7 @@ from seal.images import (
     detector_bytes,
     pad_to_square,
     padded_bytes,
+    region_bytes,
     resized_bytes,
     squared_bytes,
     squares,
@@ -31,6 +32,11 @@ def noise(rng, width, height):
 
 def check_equal(image, box, size, color):
     region = cut(image, box)
+    other = (max(1, size // 3), size)
+    np.testing.assert_array_equal(
+        region_bytes(image, box, other, Image.Resampling.BILINEAR),
+        np.asarray(region.resize(other, Image.Resampling.BILINEAR)).transpose(2, 0, 1),
+    )
     square, _ = pad_to_square(region, "center", color)
     np.testing.assert_array_equal(
         squared_bytes(image, box, size, color, "center"), resized_bytes(square, size)
