@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -17,6 +17,7 @@ from seal.inference.hub import CLIP, model_folder
 from seal.models.files.load import has_tower, load_model, read_config, stored_dtype
 from seal.models.files.model_config import MODEL_CLASSES
 from seal.models.files.tokenizer_fit import require_tokenizer_fits
+from seal.models.fit.batches import fitting_passes
 from seal.models.fit.memory import GIB, Need, Setting, expected_need, least_offload, need_lines
 from seal.models.parts.vision import VisionTower
 from seal.models.vqa import VQAModel, VQAModelConfig
@@ -39,8 +40,9 @@ def load_models(
     no_search_image: str = "padded",
     token_policy: str | None = None,
     granularity: str | int | None = None,
-    max_batch: int = 16,
-    cache_mb: int = 4096,
+    max_batch: int | None = None,
+    cache_mb: int | None = None,
+    cue_prefix: Literal["forced", "free"] = "forced",
     tell: Callable[[str], None] | None = None,
 ) -> tuple[NetworkAnswerModel | None, NetworkSearchModel | None]:
     """The VQA LLM and the search model in two folders, or the one that is named.
@@ -57,7 +59,11 @@ def load_models(
         token_policy: which projector serves what; None: as the VQA LLM was trained, as is one that
             was trained for a router, which no other policy is a quirk of.
         granularity: how finely it reads pictures, "auto" or a level; see `Showing`.
-        tell: is told what memory it will take, before anything is loaded; None: the log.
+        max_batch: queries, or rows, in one pass; None: what fits beside the models.
+        cache_mb: what the search keeps of crops, on the device; None: a share of what is free.
+        cue_prefix: as of `NetworkSearchModel`.
+        tell: is told what memory it will take, before anything is loaded, and what is left is used
+            for, once it is; None: the log.
 
     Raises:
         ValueError: a folder holds no model or another one, or not its tokenizer; there is no such
@@ -78,30 +84,56 @@ def load_models(
     options: dict[str, Any] = {
         "device": device, "dtype": dtype, "quantization": quantization, "offload": setting.offload,
     }  # fmt: skip
-    answers: NetworkAnswerModel | None = None
-    search: NetworkSearchModel | None = None
+    answering: VQAModel | None = None
+    searching: VSM | None = None
     if vqa is not None:
         tower = None
         if not has_tower(vqa):
             tower = model_folder(clip or CLIP + "-336" * (configs[vqa].vision.image_size == 336))
-        model = load_model(vqa, clip=tower, **options)
-        assert isinstance(model, VQAModel)
-        answers = NetworkAnswerModel(
-            model,
-            _tokenizer(vqa, model),
-            no_search_image=no_search_image,
-            token_policy=None if model.config.token_policy == ROUTER else token_policy,
-            granularity=read_granularity(granularity),
-            max_batch=max_batch,
-        )
+        loaded = load_model(vqa, clip=tower, **options)
+        assert isinstance(loaded, VQAModel)
+        answering = loaded
     if vsm is not None:
-        found = load_model(vsm, clip=_tower_for(vsm, answers, clip), **options)
-        assert isinstance(found, VSM)
-        if answers is not None:
-            share_tower(answers.model, found)
+        loaded = load_model(vsm, clip=_tower_for(vsm, answering, clip), **options)
+        assert isinstance(loaded, VSM)
+        searching = loaded
+        if answering is not None:
+            share_tower(answering, searching)
+    passes = fitting_passes(
+        None if answering is None else answering.config,
+        None if searching is None else searching.config,
+        setting,
+        free_bytes(device),
+        on_gpu=torch.device(device).type == "cuda",
+        max_batch=max_batch,
+        cache_mb=cache_mb,
+    )
+    answers: NetworkAnswerModel | None = None
+    search: NetworkSearchModel | None = None
+    used: list[str] = []
+    if vsm is not None and searching is not None:
         search = NetworkSearchModel(
-            found, _tokenizer(vsm, found), max_batch=max_batch, cache_mb=cache_mb
+            searching,
+            _tokenizer(vsm, searching),
+            max_batch=passes.queries,
+            cache_mb=passes.cache_mb,
+            cue_prefix=cue_prefix,
         )
+        used.append(
+            f"{passes.queries} queries of a search ({passes.cache_mb} MiB for crops, "
+            f"{search.concurrency} searches side by side)"
+        )
+    if vqa is not None and answering is not None:
+        answers = NetworkAnswerModel(
+            answering,
+            _tokenizer(vqa, answering),
+            no_search_image=no_search_image,
+            token_policy=None if answering.config.token_policy == ROUTER else token_policy,
+            granularity=read_granularity(granularity),
+            max_batch=passes.rows,
+        )
+        used.append(f"{passes.rows} rows of an answer")
+    (tell or _log)(f"in one pass: {', '.join(used)}")
     return answers, search
 
 
@@ -146,7 +178,7 @@ def _tokenizer(folder: Path, model: VQAModel | VSM) -> Tokenizer:
 
 
 def _tower_for(
-    vsm: Path, answers: NetworkAnswerModel | None, clip: str | Path | None
+    vsm: Path, answering: VQAModel | None, clip: str | Path | None
 ) -> VisionTower | Path | None:
     """The tower of a search model without one: `clip`, else that of the VQA LLM, else the hub's.
 
@@ -157,8 +189,8 @@ def _tower_for(
     if clip is not None:
         return model_folder(clip)
     wanted = read_config(vsm).vision
-    if answers is not None and answers.model.config.vision == wanted:
-        return answers.model.vision_tower
+    if answering is not None and answering.config.vision == wanted:
+        return answering.vision_tower
     return model_folder(CLIP)
 
 
@@ -175,13 +207,15 @@ def _planned(
     setting: Setting,
     device: str,
     offload: int | str,
-    cache_mb: int,
+    cache_mb: int | None,
     tell: Callable[[str], None] | None,
 ) -> Setting:
     """The setting with its offload decided, once what it needs has been told and checked."""
     sizes = list(configs.values())
     shared = len(sizes) > 1 and sizes[0].vision == sizes[1].vision
-    options: dict[str, Any] = {"shared_tower": shared, "cache_mb": cache_mb}
+    options: dict[str, Any] = {"shared_tower": shared}
+    if cache_mb is not None:
+        options["cache_mb"] = cache_mb
     free = free_bytes(device)
     if offload == AUTO:
         blocks = 0
@@ -193,9 +227,8 @@ def _planned(
     else:
         raise ValueError(f"offload={offload!r}: a number of blocks, or {AUTO}")
     need = expected_need(sizes, setting, **options)
-    tell = tell or logging.getLogger(__name__).info
     for line in need_lines(need, setting, free):
-        tell(line)
+        (tell or _log)(line)
     on_cpu = torch.device(device).type == "cpu"
     # On a CPU, weights in the files' own type are read from the files page by page.
     copied = setting.quantization is not None or any(
@@ -204,6 +237,10 @@ def _planned(
     if need.weights > free and (copied or not on_cpu):
         raise ValueError(_too_large(need, sizes, setting, free, device, options))
     return setting
+
+
+def _log(line: str) -> None:
+    logging.getLogger(__name__).info(line)
 
 
 def _too_large(

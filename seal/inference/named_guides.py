@@ -44,8 +44,8 @@ def load_guide(
     device: str | None = None,
     dtype: torch.dtype | None = None,
     quantization: str | None = None,
-    max_batch: int = 16,
-    cache_mb: int = 4096,
+    max_batch: int | None = None,
+    cache_mb: int | None = None,
     tell: Tell | None = None,
 ) -> ComposedGuide:
     """The guide that `config` describes; only what it names is loaded.
@@ -56,8 +56,8 @@ def load_guide(
             that are `seal`.
         known: true boxes of what is sought, for parts that are `annotated`.
         quantization: of language models that are loaded here.
-        max_batch: queries in one pass of a network.
-        cache_mb: what each guide may keep of the crops it has seen, on the device.
+        max_batch: queries in one pass of a network; None: what suits each.
+        cache_mb: what each guide may keep of the crops it has seen, on the device; None: the same.
 
     Raises:
         ValueError: a part lacks its model, with the key that names it; or see `load_named`.
@@ -65,7 +65,10 @@ def load_guide(
     config.require_models(
         answers=answer_model is not None, vsm=vsm is not None, known=known is not None
     )
-    options: dict[str, Any] = {"device": device, "dtype": dtype, "max_batch": max_batch}
+    options: dict[str, Any] = {"device": device, "dtype": dtype}
+    if max_batch is not None:
+        options["max_batch"] = max_batch
+    cache = {} if cache_mb is None else {"cache_mb": cache_mb}
     asked: dict[str, AnswerModel] = {}  # by name: two guides may ask one model
 
     def vlm(guide: str) -> AnswerModel:
@@ -96,9 +99,7 @@ def load_guide(
         elif name in ASK_A_VLM:
             guides[name] = config.ask.build(name, vlm(name), tell)
         else:
-            guides[name] = _loaded(
-                name, config.models.get(name), tell, cache_mb=cache_mb, **options
-            )
+            guides[name] = _loaded(name, config.models.get(name), tell, **cache, **options)
     return ComposedGuide(**{part: guides[name] for part, name in config.parts.items()})
 
 

@@ -26,6 +26,9 @@ _KINDS: dict[Kind, str] = {
 }
 
 
+HF_ROWS = 16  # in one pass of an image-text model that is not ours, unless it is told
+
+
 def check_shown(name: str | Path, words: Sequence[str]) -> None:
     """Refuse, before anything is loaded, ways of showing pictures that an answer model has not.
 
@@ -56,7 +59,7 @@ def load_named(
     dtype: torch.dtype | None = None,
     quantization: str | None = None,
     chat: ChatOptions | None = None,
-    max_batch: int = 16,
+    max_batch: int | None = None,
     tell: Callable[[str], None] | None = None,
     **own: Any,
 ) -> tuple[AnswerModel | None, NetworkSearchModel | None]:
@@ -67,6 +70,7 @@ def load_named(
             a server's address, http://HOST:PORT/v1#MODEL.
         vsm: SEAL's search model.
         chat: of an answer model that is not SEAL's.
+        max_batch: rows, or queries, in one pass; None: what suits each model.
         own: what only models of this project take; see `load_models`.
 
     Raises:
@@ -117,7 +121,7 @@ def load_named(
             device_map=chat.device_map,
             revision=chat.revision,
             trust_remote_code=chat.trust_remote_code,
-            max_batch=max_batch,
+            max_batch=max_batch or HF_ROWS,
             tell=tell,
             **shared,
         )

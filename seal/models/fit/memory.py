@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seal.models.parts.llm import LlmConfig
 from seal.models.vlm import VLM
 from seal.models.vqa import VQAModel, VQAModelConfig
 from seal.models.vsm import VSMModelConfig
@@ -167,18 +168,23 @@ def _question_bytes(
 ) -> int:
     """Of one question: keys and values, crops that are remembered, activations."""
     llm = config.llm
-    size = llm.key_value_heads * llm.head_width * setting.dtype.itemsize
-    per_position = 2 * llm.num_hidden_layers * size
+    per_position = key_value_bytes(llm, setting)
     workspace = WORKSPACE * min(1.0, (llm.hidden_size / 4096))
     if isinstance(config, VQAModelConfig):
         # The prompt is read once; then each option has a copy of what was read.
-        positions = _visual_positions(config) + QUESTION_TOKENS
+        positions = visual_positions(config) + QUESTION_TOKENS
         return int(per_position * positions * (1 + OPTIONS) + workspace)
     crop = per_position * (config.vision.num_tokens + QUESTION_TOKENS // 4)
     return int(min(VISITS * crop, cache_mb << 20) + 2 * crop + workspace)
 
 
-def _visual_positions(config: VQAModelConfig) -> int:
+def key_value_bytes(llm: LlmConfig, setting: Setting) -> int:
+    """Keys and values of one position, in all layers."""
+    size = llm.key_value_heads * llm.head_width * setting.dtype.itemsize
+    return 2 * llm.num_hidden_layers * size
+
+
+def visual_positions(config: VQAModelConfig) -> int:
     """The most that pictures take: an image and crops, or one image in tiles at its finest."""
     tokens, side = config.vision.num_tokens, config.vision.grid_size
     if config.tiles is None:
