@@ -15,6 +15,7 @@ from seal.inference.answers.showing import read_granularity
 from seal.inference.guides.config import GUIDES, GuideConfig
 from seal.pipeline.planner import PLANNERS
 from seal.search.budget import BudgetConfig
+from seal.search.speed import SpeedConfig
 from seal.search.strategies import EVERY, STRATEGIES, VICROP
 from seal.text.quote import quoted
 
@@ -141,12 +142,33 @@ def _add_shared(parser: argparse.ArgumentParser, more: tuple[str, ...] = ()) -> 
         "--offload", default="0", metavar="N|auto",
         help="blocks of each language model kept in host memory (slow; the last resort)",
     )  # fmt: skip
+    _add_speed(parser)
     parser.add_argument("--device", help="cpu, cuda, cuda:1 (the first GPU if there is one)")
     parser.add_argument("--protocol", default="default", help="default or as_released")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
         "--save-path", type=Path, metavar="DIR", help="write a picture and a trace of each search"
     )
+
+
+def _add_speed(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("speed; none of it changes what is visited")
+    for name, told in (
+        ("lookahead", "detections run before their turn, per search and batch (0)"),
+        ("concurrency", "searches side by side (what the memory holds)"),
+        ("max-batch", "queries, or rows, in one pass of a network (what fits)"),
+        ("cache-mb", "what is kept of the crops that were seen (a share of the memory)"),
+    ):
+        group.add_argument(f"--{name}", type=int, metavar="N", help=told)
+    group.add_argument(
+        "--no-prepare", dest="prepare", action="store_const", const=False,
+        help="cut and resize no crop before it is asked about",
+    )  # fmt: skip
+
+
+def _speed(arguments: argparse.Namespace) -> SpeedConfig:
+    names = ("lookahead", "concurrency", "max_batch", "cache_mb", "prepare")
+    return SpeedConfig(**{name: getattr(arguments, name) for name in names})
 
 
 def _open(arguments: argparse.Namespace) -> Seal:
@@ -157,7 +179,7 @@ def _open(arguments: argparse.Namespace) -> Seal:
 
     # What is wrong with these is told before a model is loaded.
     picture(arguments.image)
-    budget = _budget(arguments)
+    budget, speed = _budget(arguments), _speed(arguments)
     if arguments.save_path is not None:
         _require_writable(arguments.save_path)
     return Seal.from_pretrained(
@@ -165,6 +187,7 @@ def _open(arguments: argparse.Namespace) -> Seal:
         arguments.vsm,
         search=arguments.search,
         budget=budget,
+        speed=speed,
         guide=_guide(arguments),
         quantization=arguments.quantization,
         dtype=arguments.dtype and getattr(torch, arguments.dtype),

@@ -49,8 +49,8 @@ from seal.search.strategies import SEARCHES, STRATEGIES, VICROP
 # folder holds is compared question by question, wherever it lies.
 FREE = (
     "out", "benchmark", "questions", "vqa", "vsm", "guide_models", "systems", "baseline",
-    "control_of", "limit", "batch", "max_batch", "cache_mb", "device", "judge",
-    "judge_api_key_env", "judging", "dry_run",
+    "control_of", "limit", "batch", "max_batch", "cache_mb", "lookahead", "concurrency",
+    "prepare", "device", "judge", "judge_api_key_env", "judging", "dry_run",
 )  # fmt: skip
 
 
@@ -198,6 +198,7 @@ def run_benchmark(run: BenchmarkRun) -> dict[str, Any] | None:
                 del settings["share_search"]
             if run.granularity is None:
                 del settings["granularity"]
+            settings |= ProtocolConfig.named(run.protocol).settings()
             # A run without a search model knows nothing of the one that another run used.
             settle(folder, settings, FREE, partial=["weights", "guide"])
         shard.wait()
@@ -275,7 +276,7 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
         no_search_image=protocol.no_search_image,
         token_policy=protocol.token_policy,
         granularity=run.granularity,
-        cache_mb=run.cache_mb,
+        cue_prefix=protocol.cue_prefix,
         chat=run.chat,
         **run.options(shard),
     )
@@ -286,7 +287,6 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
             run.guide,
             answer_model=answer_model,
             vsm=own,
-            cache_mb=run.cache_mb,
             **run.guide_options(shard),
         )
         config = run.search.applied_to(search_model.search_config(), seed=run.seed)
@@ -300,6 +300,7 @@ def load_systems(run: BenchmarkRun, shard: Shard) -> Systems:
         vicrop=run.vicrop.applied_to(ViCropConfig.named(run.protocol)),
         control_of=run.control_of,
         seed=run.seed,
+        speed=run.speed,
     )
 
 

@@ -15,33 +15,33 @@ from seal.inference.vicrop.config import ViCropConfig
 from seal.search.budget import BudgetConfig
 from seal.search.config import EveryInstanceConfig, ExpertFirstConfig, SearchConfig
 from seal.search.protocol import Patch, Query, SearchModel
+from seal.search.speed import SpeedConfig
 from seal.search.zoom_eye_config import ZoomEyeConfig
 
 DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(kw_only=True, slots=True)
-class ModelChoice:
-    """How models are loaded; shared by all programs that run them."""
+class ModelChoice(SpeedConfig):
+    """How models are loaded and driven; shared by all programs that run them."""
 
     quantization: str | None = None  # int8 | nf4: of the language models' layers
     dtype: str | None = None  # float32 | bfloat16 | float16; None: the files' own
     device: str | None = None  # cpu | cuda | cuda:N; None: a GPU if there is one
     clip: str | None = None  # CLIP, folder or hub id, for a search model that holds no tower
     offload: str = "0"  # blocks of each language model kept on the host; auto: what does not fit
-    max_batch: int = 16  # rows in one pass of a network
-    cache_mb: int = 4096  # what the search model keeps of the crops it has seen
 
     def __post_init__(self) -> None:
+        SpeedConfig.__post_init__(self)  # `super()` does not work in a class with slots
         if self.dtype is not None and self.dtype not in DTYPES:
             raise ValueError(f"dtype={self.dtype!r} is none of {', '.join(DTYPES)}")
         if self.offload != "auto" and not self.offload.isdecimal():
             raise ValueError(f"offload={self.offload!r}: a number of blocks, or auto")
-        if self.max_batch < 1 or self.cache_mb < 0:
-            raise ValueError(
-                f"max_batch={self.max_batch} must be at least 1 and cache_mb={self.cache_mb} "
-                "not negative"
-            )
+
+    @property
+    def speed(self) -> SpeedConfig:
+        """How hard searches drive their models."""
+        return SpeedConfig(**{each.name: getattr(self, each.name) for each in fields(SpeedConfig)})
 
     def options(self, shard: Shard) -> dict[str, Any]:
         """Keyword arguments for loading."""
@@ -54,6 +54,7 @@ class ModelChoice:
             "clip": self.clip,
             "offload": self.offload if self.offload == "auto" else int(self.offload),
             "max_batch": self.max_batch,
+            "cache_mb": self.cache_mb,
             "tell": _say if shard.rank == 0 else _keep_silent,
         }
 

@@ -16,6 +16,7 @@ from seal.search.heatmap import GridHeat
 from seal.search.locator import Locator
 from seal.search.prior import PriorModel, scanpaths_prior
 from seal.search.protocol import SearchModel
+from seal.search.speed import SpeedConfig
 
 HUMAN_PRIOR = "human_prior"
 
@@ -84,7 +85,11 @@ class Scanpaths:
 
 
 def human_prior_locator(
-    strategy: str, model: SearchModel, scanpaths: Scanpaths, config: SearchConfig
+    strategy: str,
+    model: SearchModel,
+    scanpaths: Scanpaths,
+    config: SearchConfig,
+    speed: SpeedConfig | None = None,
 ) -> Locator:
     """`model` detects, and nothing but the map of fixations says where to look next."""
     gamma = gamma_of(strategy)
@@ -93,7 +98,7 @@ def human_prior_locator(
         replace(config, use_target_cue=True, use_contextual_cue=False), strategy
     )
     prior = PriorModel(model, lambda image, name: scanpaths.map(image, name, gamma))
-    return SearchLocator(best_first, prior)
+    return SearchLocator(best_first, prior, speed=speed)
 
 
 def without_scanpath(target: Prediction) -> str | None:

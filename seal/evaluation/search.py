@@ -138,6 +138,7 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
             if run.vsm is not None and "seal" in run.guide.names:
                 guide["weights"]["vsm"] = fingerprint(model_folder(run.vsm))
             settings = asdict(run) | guide | {"task_version": task.version}
+            settings |= ProtocolConfig.named(run.protocol).settings()
             settings["search"] = run.search.settings()
             settle(folder, settings, (*FREE, "images", "strategies", "reference", "traces"))
         shard.wait()
@@ -154,7 +155,7 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
         config = run.search.applied_to(model.search_config(), seed=run.seed)
         replay = StrategyReplay(
             task, folder, model, config, run.chosen,
-            protocol=run.protocol, known=known, scanpaths=Scanpaths(run.prior),
+            protocol=run.protocol, known=known, scanpaths=Scanpaths(run.prior), speed=run.speed,
         )  # fmt: skip
         traced = [target.id for target in targets[: run.traces]]
         lines = replay.predict(batch=run.batch, shard=shard, traced=traced)
@@ -178,9 +179,10 @@ def load_run_guide(run: SearchRun, shard: Shard, known: Known) -> ComposedGuide:
     own = None
     if run.vsm is not None and "seal" in run.guide.names:
         options = run.options(shard)
-        own = load_search_model(model_folder(run.vsm), cache_mb=run.cache_mb, **options)
+        cue_prefix = ProtocolConfig.named(run.protocol).cue_prefix
+        own = load_search_model(model_folder(run.vsm), cue_prefix=cue_prefix, **options)
     options = run.guide_options(shard)
-    return load_guide(run.guide, vsm=own, known=known, cache_mb=run.cache_mb, **options)
+    return load_guide(run.guide, vsm=own, known=known, **options)
 
 
 def write_traces(

@@ -29,6 +29,7 @@ from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.locator import LocateRequest, Locator
 from seal.search.protocol import SearchModel
+from seal.search.speed import SpeedConfig
 from seal.search.trace import to_dict
 
 HEAT_CELLS = 24  # of the maps kept for pictures
@@ -48,6 +49,7 @@ class StrategyReplay:
         protocol: str = "default",
         known: Known | None = None,
         scanpaths: Scanpaths | None = None,
+        speed: SpeedConfig | None = None,
     ) -> None:
         """`known`: what a guide that is `annotated` sees; it is told of each image in its turn."""
         self.task, self.folder, self.protocol = task, folder, protocol
@@ -59,9 +61,11 @@ class StrategyReplay:
         for name in strategies:
             if gamma_of(name) is not None:
                 seen = config if nms_iou is None else replace(config, nms_iou=nms_iou)
-                self.locators[name] = human_prior_locator(name, self.cached, self.scanpaths, seen)
+                self.locators[name] = human_prior_locator(
+                    name, self.cached, self.scanpaths, seen, speed
+                )
                 continue
-            locator = build_locator(name, self.cached, config, nms_iou=nms_iou)
+            locator = build_locator(name, self.cached, config, nms_iou=nms_iou, speed=speed)
             assert locator is not None
             self.locators[name] = locator
 

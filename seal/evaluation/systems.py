@@ -29,6 +29,7 @@ from seal.pipeline.planner import PlannerConfig
 from seal.search.config import SearchConfig
 from seal.search.locator import Locator
 from seal.search.protocol import SearchModel
+from seal.search.speed import SpeedConfig
 from seal.working_memory import VisualWorkingMemory
 
 
@@ -67,11 +68,12 @@ class Systems:
         vicrop: ViCropConfig | None = None,
         control_of: str | None = None,
         seed: int = 0,
+        speed: SpeedConfig | None = None,
     ) -> None:
         """`planner`, `vicrop`: as of `Seal`; None: what suits the answer model.
 
         `control_of`: what controls among `names` are controls of; None: the first that searches.
-        `seed`: of where random crops lie.
+        `seed`: of where random crops lie. `speed`: how hard searches drive the search model.
         """
         check_systems(names)
         self.control_of = controlled_system(names, control_of)
@@ -97,6 +99,7 @@ class Systems:
                     vicrop=vicrop,
                     protocol=protocol.name,
                     nms_iou=protocol.nms_iou,
+                    speed=speed,
                 )
             if locator is not None and search == self.control_of:
                 locator = FirstSearches(locator, self._answers)

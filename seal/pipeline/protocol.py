@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 ON_NOT_FOUND = ("say_so", "use_best_box")
 CHOOSING = ("likelihood", "letters")
+CUE_PREFIXES = ("forced", "free")
 PROTOCOLS = ("default", "as_released")
 
 
@@ -21,6 +23,8 @@ class ProtocolConfig:
     # to the list of options begins; None: by likelihood wherever the answer model can tell it.
     choosing: str | None = None
     nms_iou: float | None = None  # drop overlapping instances on the whole image (23); None: keep
+    # free: the search model decodes all of where a target most likely is; forced: from its name on.
+    cue_prefix: Literal["forced", "free"] = "forced"
 
     def __post_init__(self) -> None:
         if self.on_not_found not in ON_NOT_FOUND:
@@ -29,6 +33,15 @@ class ProtocolConfig:
             )
         if self.choosing is not None and self.choosing not in CHOOSING:
             raise ValueError(f"choosing={self.choosing!r} is none of {', '.join(CHOOSING)}")
+
+        if self.cue_prefix not in CUE_PREFIXES:
+            raise ValueError(f"cue_prefix={self.cue_prefix!r} is none of {', '.join(CUE_PREFIXES)}")
+
+    def settings(self) -> dict[str, str]:
+        """What config.yaml of a run says beside the name: what folders of before know nothing of,
+        where it is not as it was then.
+        """
+        return {} if self.cue_prefix == "forced" else {"protocol_cue_prefix": self.cue_prefix}
 
     @classmethod
     def named(cls, name: str) -> ProtocolConfig:
@@ -41,5 +54,6 @@ class ProtocolConfig:
                 on_not_found="use_best_box",
                 no_search_image="as_released",
                 token_policy="paper_inference",
+                cue_prefix="free",
             )
         raise ValueError(f"protocol={name!r}; known: {', '.join(PROTOCOLS)}")

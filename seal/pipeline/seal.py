@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from seal.inference.answers.showing import read_granularity
 from seal.inference.build_locator import build_locator, check_guide, check_search
 from seal.inference.guides.config import GuideConfig
 from seal.pipeline.answer import Answer
+from seal.pipeline.locating import check_pair, locate_as_they_end
 from seal.pipeline.pictures import Picture, picture
 from seal.pipeline.planner import PlannerConfig, default_planner
 from seal.pipeline.protocol import ProtocolConfig
@@ -27,6 +28,7 @@ from seal.search.locator import LocateRequest, Locator
 from seal.search.oracle import Known
 from seal.search.result import SearchResult
 from seal.search.shared_locator import SharedTreeLocator
+from seal.search.speed import SpeedConfig
 from seal.search.strategies import STRATEGIES, VICROP
 from seal.text.quote import quoted
 from seal.text.targets import check_target
@@ -82,6 +84,7 @@ class Seal:
         protocol: str | ProtocolConfig = "default",
         search_config: SearchConfig | None = None,
         budget: BudgetConfig | None = None,
+        speed: SpeedConfig | None = None,
         known: Known | None = None,
         offload: int | str = 0,
         clip: str | Path | None = None,
@@ -106,6 +109,8 @@ class Seal:
             dtype: None is the files' own, float32 on a CPU.
             search_config: None is the published one, at the sizes the search model was made for.
             budget: of each search by a strategy; None: that of `search_config`, which sets none.
+            speed: how hard searches drive their model, and its batches and memory (`SpeedConfig`
+                from seal.search.speed); what it leaves open suits the memory that is free.
             known: the true boxes, for search="oracle".
             offload: blocks of each language model that stay in host memory and visit the GPU in
                 turn; "auto": as many as it takes. The last resort: slow.
@@ -127,7 +132,7 @@ class Seal:
         if isinstance(protocol, str):
             protocol = ProtocolConfig.named(protocol)
         check_search(search)
-        _require_kinds(chat, vicrop)
+        _require_kinds(chat, vicrop, speed)
         from seal.inference.hub import model_folder
         from seal.inference.named_guides import check_read, load_guide
         from seal.inference.named_models import check_shown, load_named
@@ -152,8 +157,10 @@ class Seal:
             check_readable(vqa)
         if search == "oracle" and known is None:
             build_locator(search, None)  # says what it lacks, before anything is loaded
+        speed = speed or SpeedConfig()
         shared: dict[str, Any] = {
             "device": device, "dtype": dtype, "quantization": quantization, "tell": tell,
+            "max_batch": speed.max_batch, "cache_mb": speed.cache_mb,
         }  # fmt: skip
         answers: AnswerModel | None = None
         own: NetworkSearchModel | None = None
@@ -168,6 +175,7 @@ class Seal:
                 clip=clip,
                 no_search_image=protocol.no_search_image,
                 token_policy=protocol.token_policy,
+                cue_prefix=protocol.cue_prefix,
                 granularity=granularity,
                 **shared,
             )
@@ -188,6 +196,7 @@ class Seal:
             vicrop=vicrop,
             protocol=protocol.name,
             nms_iou=protocol.nms_iou,
+            speed=speed,
         )
         return cls(answers, locator, protocol=protocol, planner=planner)
 
@@ -216,18 +225,28 @@ class Seal:
         return result
 
     def locate_many(self, requests: Sequence[tuple[Picture, str]]) -> list[SearchResult]:
-        """Search each image for its target; the searches advance side by side."""
+        """Search each image for its target; the searches advance side by side.
+
+        An image that is named by its path is opened when its turn comes. A search that fails says
+        so in its result (`error`), and the others go on.
+        """
         requests = list(requests)
         for request in requests:
-            if not isinstance(request, tuple | list) or len(request) != 2:
-                raise ValueError(f"locate_many takes pairs (image, target), not {quoted(request)}")
-            check_target(request[1])
-        locator = self._require_locator()
-        checked = [LocateRequest(picture(image), target) for image, target in requests]
-        try:
-            return locator.locate(checked)
-        finally:
-            self._forget([request.image for request in checked])
+            check_pair(request)
+        found = dict(self.locate_stream(requests))
+        return [found[number] for number in range(len(requests))]
+
+    def locate_stream(
+        self, requests: Iterable[tuple[Picture, str]]
+    ) -> Iterator[tuple[int, SearchResult]]:
+        """Search each image for its target, as many side by side as memory allows.
+
+        Yields the number of each request, from 0, and its result, as searches end: a quick one does
+        not wait for a slow one. A request is taken, and its image opened, when its turn comes:
+        there may be any number of them. A search that fails says so in its result.
+        """
+        forget = None if self.keep_images else self._forget_one
+        return locate_as_they_end(self._require_locator(), requests, forget=forget)
 
     def locate_all(self, image: Picture, targets: Sequence[str]) -> list[SearchResult]:
         """Search one image for several targets on one walk: each region is looked at once, for all
@@ -318,19 +337,25 @@ class Seal:
         if self.keep_images:
             return
         for image in images:
-            # Only networks and caches keep anything.
-            for holder in (self.answer_model, self.locator):
-                forget = getattr(holder, "forget", None)
-                if image is not None and forget is not None:
-                    forget(image)
+            if image is not None:
+                self._forget_one(image)
+
+    def _forget_one(self, image: Image) -> None:
+        # Only networks and caches keep anything.
+        for holder in (self.answer_model, self.locator):
+            forget = getattr(holder, "forget", None)
+            if forget is not None:
+                forget(image)
 
 
-def _require_kinds(chat: object, vicrop: object) -> None:
+def _require_kinds(chat: object, vicrop: object, speed: object) -> None:
     """A dict in place of a config is told before anything is loaded."""
     from seal.inference.answers.chat_options import ChatOptions
     from seal.inference.vicrop.config import ViCropConfig
 
-    for name, value, kind in (("chat", chat, ChatOptions), ("vicrop", vicrop, ViCropConfig)):
+    kinds = {"chat": ChatOptions, "vicrop": ViCropConfig, "speed": SpeedConfig}
+    for name, value in (("chat", chat), ("vicrop", vicrop), ("speed", speed)):
+        kind = kinds[name]
         if value is not None and not isinstance(value, kind):
             raise ValueError(
                 f"{name}= takes a {kind.__name__} (from {kind.__module__}), not {quoted(value)}"

@@ -11,6 +11,7 @@ from seal.search.held_images import HeldImages
 from seal.search.locator import LocateRequest, Search, Strategy
 from seal.search.lockstep import drive
 from seal.search.protocol import Patch, SearchModel
+from seal.search.queue import OnVisit, SearchQueue
 from seal.search.result import SearchResult
 from seal.search.run import Run, begin
 from seal.search.speed import SpeedConfig
@@ -85,12 +86,16 @@ class SearchLocator:
         return _collected(drive(runs, self.model, self.speed), self.progress)
 
     def locate_stream(
-        self, requests: Iterable[LocateRequest]
+        self,
+        requests: Iterable[LocateRequest],
+        *,
+        forget: Callable[[Image], None] | None = None,
     ) -> Iterator[tuple[int, SearchResult]]:
         """The number of each request and its result, as searches end; one that fails says so.
 
         A request is taken when a place is free, and one more, so that its picture can be prepared.
-        An image is forgotten when the last search for it among those taken has ended.
+        forget: is told of an image when the last search for it among those taken has ended, as is
+            `SearchLocator.forget`; None: images are remembered.
         """
         held = _Held(requests)
         runs = (begin(self.strategy, request, number) for number, request in held)
@@ -98,13 +103,21 @@ class SearchLocator:
             for run in drive(runs, self.model, self.speed, soon=held.soon):
                 assert isinstance(run.key, int) and run.result is not None
                 for image in held.release(run.key):
-                    self.forget(image)
+                    if forget is not None:
+                        forget(image)
                 if self.progress is not None:
                     self.progress(run.key, run.result)
                 yield run.key, run.result
         finally:
             for image in held.release(*held.open):
-                self.forget(image)
+                if forget is not None:
+                    forget(image)
+
+    def queue(self, *, max_waiting: int = 1024, on_visit: OnVisit | None = None) -> SearchQueue:
+        """A queue that searches in the same way, for requests that come at any time."""
+        return SearchQueue(
+            self.strategy, self.model, speed=self.speed, max_waiting=max_waiting, on_visit=on_visit
+        )
 
     def forget(self, image: Image) -> None:
         """Drop what the model knows about an image, if it keeps anything."""

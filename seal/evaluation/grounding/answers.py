@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from seal.evaluation.store import PredictionStore, content_digest
 from seal.evaluation.task import Prediction
 from seal.geometry import Box
 from seal.search.locator import LocateRequest, Locator
-from seal.search.protocol import Detections, Patch, Query, SearchModel
+from seal.search.protocol import Detections, Heat, Patch, Query, SearchModel, target_heats
 from seal.search.result import SearchResult
 
 TASK, VERSION = "grounding", "1"
@@ -104,9 +105,15 @@ class GroundedExpressions:
             for item, image in wanted
         ]
         found: Sequence[Detections] = self.model.detect(queries) if queries else []
-        return [self._seen(each) for each in found]
+        heats = [each.heat for each in found]
+        late = [i for i, heat in enumerate(heats) if heat is None and self.masks]
+        if late:
+            asked = [replace(queries[i], kind="target_heat") for i in late]
+            for i, heat in zip(late, target_heats(self.model, asked), strict=True):
+                heats[i] = heat
+        return [self._seen(each, heat) for each, heat in zip(found, heats, strict=True)]
 
-    def _seen(self, found: Detections) -> dict[str, Any]:
+    def _seen(self, found: Detections, heat: Heat | None) -> dict[str, Any]:
         best = int(found.scores.argmax()) if len(found.scores) else None
         answer: dict[str, Any] = {
             "box": None if best is None else [float(edge) for edge in found.boxes[best]],
@@ -114,8 +121,8 @@ class GroundedExpressions:
             "mask": None,
         }
         if self.masks:
-            assert found.heat is not None  # whoever asks for masks has a guide that gives them
-            answer["mask"] = mask_to_rle(found.heat.to_numpy() > 0)
+            assert heat is not None  # whoever asks for masks has a guide that gives them
+            answer["mask"] = mask_to_rle(heat.to_numpy() > 0)
         return answer
 
     def _search(self, wanted: Sequence[tuple[Referred, Image]]) -> list[dict[str, Any] | str]:

@@ -95,13 +95,13 @@ def run_grounding(run: GroundingRun) -> dict[str, Any] | None:
         own = None
         if run.vsm is not None and "seal" in run.guide.names:
             options = run.options(shard)
-            own = load_search_model(model_folder(run.vsm), cache_mb=run.cache_mb, **options)
+            own = load_search_model(model_folder(run.vsm), **options)
         options = run.guide_options(shard)
-        model = load_guide(run.guide, vsm=own, cache_mb=run.cache_mb, **options)
+        model = load_guide(run.guide, vsm=own, **options)
         locator = None
         if run.strategy != WHOLE_IMAGE:
             config = run.search.applied_to(model.search_config(), seed=run.seed)
-            locator = build_locator(run.strategy, model, config)
+            locator = build_locator(run.strategy, model, config, speed=run.speed)
         made_with = environment(device) | {"seed": run.seed, "guide": model.settings()}
         if shard.rank == 0:
             first = found.items[0]

@@ -26,6 +26,11 @@ class LayersRun(ModelChoice):
     def __post_init__(self) -> None:
         ModelChoice.__post_init__(self)  # `super()` does not work in a class with slots
         ProtocolConfig.named(self.protocol)
+        useless = {"lookahead": self.lookahead, "concurrency": self.concurrency}
+        useless |= {"prepare": self.prepare}
+        for name, value in useless.items():
+            if value is not None:
+                raise ValueError(f"{name}={value}: nothing is searched here; leave it out")
         if self.vicrop.layer is not None:
             raise ValueError(
                 f"vicrop.layer={self.vicrop.layer}: all layers are read here; leave it out"

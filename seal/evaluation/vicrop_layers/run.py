@@ -38,7 +38,10 @@ from seal.pipeline import ProtocolConfig
 
 VERSION = "1"
 # Settings that change how a run is carried out, not one of its lines.
-FREE = ("out", "benchmark", "vqa", "limit", "max_batch", "cache_mb", "device", "seed")
+FREE = (
+    "out", "benchmark", "vqa", "limit", "max_batch", "cache_mb", "device", "seed", "lookahead",
+    "concurrency", "prepare",
+)  # fmt: skip
 
 
 def run_layers(run: LayersRun) -> dict[str, Any]:

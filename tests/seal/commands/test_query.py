@@ -118,11 +118,30 @@ def test_a_search_that_its_budget_ended_says_so(place, capsys):
         (("--budget", "nodes=1.5"), "is not KIND=N"),
         (("--budget", "nodes=0"), "budget.nodes=0"),
         (("--all", "--search", "random_bfs"), "--all is --search every_instance"),
+        (("--lookahead", "-1"), "lookahead=-1 must be at least 0"),
+        (("--max-batch", "0"), "max_batch=0 must be at least 1"),
     ],
 )
-def test_a_wrong_budget_is_told_before_a_model_is_loaded(place, no_model, capsys, flags, words):
+def test_a_wrong_choice_is_told_before_a_model_is_loaded(place, no_model, capsys, flags, words):
     assert locate(place, "sure", *flags) == 2
     assert words in capsys.readouterr().err
+
+
+def test_how_hard_a_search_is_driven_changes_what_it_costs_and_not_what_it_visits(place, capsys):
+    def told(*flags):
+        assert locate(place, "blind", "--search", "sequential_bfs", "--json", *flags) == 3
+        said = capsys.readouterr()
+        return json.loads(said.out), said.err
+
+    plain, lines = told()
+    assert "MiB for crops, 64 searches side by side)" in lines
+    small = ("--max-batch", "2", "--cache-mb", "64", "--concurrency", "1", "--no-prepare")
+    driven, lines = told("--lookahead", "3", *small)
+    assert "in one pass: 2 queries of a search (64 MiB for crops" in lines
+    assert (plain["evaluated_ahead"], driven["wasted_ahead"]) == (0, 0)
+    assert driven["evaluated_ahead"] > 0
+    assert [node["box"] for node in driven["path"]] == [node["box"] for node in plain["path"]]
+    assert driven["calls"] == plain["calls"]
 
 
 def test_all_boxes_and_counts(place, capsys):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from fakes import FakeSearchModel
 from PIL import Image
 from vstar_folder import BOAT, MUG, SIGN, write_bench
 
+from seal.evaluation.benchmark import FREE
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.results.result_tables import search_table
 from seal.evaluation.search import SearchRun, write_traces
@@ -27,6 +28,7 @@ from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
 from seal.search.driver import run_searches
 from seal.search.guided import GuidedSearch
+from seal.search.speed import SpeedConfig
 from seal.search.strategies import BY_TARGET
 
 BOXES = {
@@ -140,6 +142,29 @@ def test_a_replayed_search_is_the_search(task, tmp_path):
         line = next(x for x in lines if (x["id"], x["strategy"]) == (target.id, "guided"))
         assert line["result"]["num_steps"] == alone.num_steps
         assert len(line["result"]["path"]) == len(alone.path)
+
+
+def test_how_hard_a_model_is_driven_changes_no_line(task, tmp_path):
+    def predict(folder, **options):
+        model = FakeSearchModel(BOXES)
+        return StrategyReplay(task, folder, model, CONFIG, ["random_bfs"], **options).predict()
+
+    slow = predict(tmp_path / "slow", speed=SpeedConfig(concurrency=1))
+    fast = predict(tmp_path / "fast", speed=SpeedConfig(lookahead=3, max_batch=8))
+    assert sum(line["result"]["evaluated_ahead"] for line in fast) > 0
+    for one, other in zip(slow, fast, strict=True):
+        for spent in ("evaluated_ahead", "wasted_ahead", "seconds"):
+            del one["result"][spent], other["result"][spent]
+    assert slow == fast
+
+
+def test_a_run_is_told_how_hard_to_drive_its_models():
+    run = SearchRun(benchmark="b", vsm="m", out="o", lookahead=2, concurrency=5, prepare=False)
+    assert run.speed == SpeedConfig(lookahead=2, concurrency=5, prepare=False)
+    assert SearchRun(benchmark="b", vsm="m", out="o").speed == SpeedConfig()
+    with pytest.raises(ValueError, match="concurrency=0 must be at least 1"):
+        SearchRun(benchmark="b", vsm="m", out="o", concurrency=0)
+    assert {field.name for field in fields(SpeedConfig)} <= {*FREE}
 
 
 def line(name, strategy, *, box, truth, found=True, steps=1, depth=1, group=""):

@@ -13,8 +13,9 @@ from seal.geometry import Box
 from seal.inference.build_locator import build_locator
 from seal.pipeline import ProtocolConfig, Question, Seal
 from seal.search.config import SearchConfig
-from seal.search.oracle import always
+from seal.search.oracle import OracleLocator, always
 from seal.search.protocol import Detections
+from seal.search.speed import SpeedConfig
 from seal.search.strategies import STRATEGIES
 from seal.working_memory import MemoryTarget
 
@@ -340,3 +341,71 @@ def test_a_question_whose_search_fails_has_no_answer_and_the_others_have_theirs(
     assert not boat.found and boat.error == boat.error.strip()
     with pytest.raises(RuntimeError, match="out of order"):
         one.locate(picture(), "boat")
+
+
+def test_the_original_decodes_all_of_a_cue_and_ours_begins_with_the_name():
+    assert ProtocolConfig.named("as_released").cue_prefix == "free"
+    assert ProtocolConfig.named("default").cue_prefix == "forced"
+    # What folders of before do not say is not said where it is as it was.
+    assert ProtocolConfig().settings() == {}
+    assert ProtocolConfig.named("as_released").settings() == {"protocol_cue_prefix": "free"}
+    with pytest.raises(ValueError, match="cue_prefix='loose' is none of forced, free"):
+        ProtocolConfig(cue_prefix="loose")
+
+
+def test_a_stream_of_requests_opens_images_when_their_turn_comes_and_forgets_them(tmp_path):
+    for number in range(12):
+        picture().save(tmp_path / f"{number}.png")
+    opened = []
+
+    def requests():
+        for number in range(12):
+            opened.append(number)
+            yield tmp_path / f"{number}.png", "mug" if number % 3 else "boat"
+
+    class Remembering(FakeSearchModel):
+        forgotten = 0
+
+        def forget(self, image):
+            self.forgotten += 1
+
+    model = Remembering({"mug": [MUG], "boat": [BOAT]})
+    one = Seal(None, build_locator("guided", model, speed=SpeedConfig(concurrency=2)))
+    seen = []
+    for number, result in one.locate_stream(requests()):
+        seen.append(number)
+        assert result.target == ("mug" if number % 3 else "boat") and result.found
+        assert len(opened) <= len(seen) + 2
+    assert sorted(seen) == list(range(12))
+    assert model.forgotten == 12
+    alone = [one.locate(tmp_path / f"{n}.png", "mug" if n % 3 else "boat") for n in range(12)]
+    many = one.locate_many([(tmp_path / f"{n}.png", "mug" if n % 3 else "boat") for n in range(12)])
+    assert [result.boxes for result in many] == [result.boxes for result in alone]
+
+
+def test_a_locator_that_takes_no_stream_is_given_windows(tmp_path):
+    class Windows(OracleLocator):
+        sizes = ()
+
+        def locate(self, requests):
+            self.sizes = (*self.sizes, len(requests))
+            return super().locate(requests)
+
+    locator, one, other = Windows(always(MUG)), picture(), picture()
+    asked = [(one, "mug")] * 15 + [(other, "mug")] * 5 + [(one, "boat")]
+    found = list(Seal(None, locator).locate_stream(asked))
+    assert [number for number, _ in found] == list(range(21))
+    assert [result.target for _, result in found][-2:] == ["mug", "boat"]
+    assert locator.sizes == (20, 1)
+
+
+def test_what_is_plainly_no_request_is_refused_before_anything_is_searched(tmp_path):
+    one = seal()
+    for requests, told in (
+        ([(picture(), "mug"), picture()], "take pairs"),
+        ([(picture(), "mug"), (tmp_path / "none.png", "mug")], "none.png"),
+        ([(picture(), "mug"), (picture(), " ")], "target"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            one.locate_many(requests)
+    assert one.locator.model.batches == []

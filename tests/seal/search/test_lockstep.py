@@ -13,7 +13,7 @@ from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator, run_searches
 from seal.search.locator import LocateRequest
-from seal.search.lockstep import MAX_WAIT, Lockstep, drive
+from seal.search.lockstep import MAX_WAIT, PREPARED, Lockstep, drive
 from seal.search.protocol import Ask, Patch, Query
 from seal.search.result import SearchResult
 from seal.search.run import Run
@@ -140,10 +140,10 @@ def test_what_comes_next_is_named_before_the_batch_that_it_is_behind():
     model = Preparing(confidence=0.2)
     (result,) = run_searches([explore(images[0], "sequential_bfs")], model)
     before, named = model.told[0]
-    assert before == 0 and named == split(Box(0, 0, *SIZES[0]))[::-1]
+    assert before == 0 and named == split(Box(0, 0, *SIZES[0]))[::-1][:PREPARED]
     order = [node.box for node in result.path]
     assert all(box in order for _, boxes in model.told for box in boxes)
-    # Of six searches four go through the model first: the other two are named, and all children.
+    # Of six searches four go through the model first: the other two are named, then children.
     together = Preparing(confidence=0.2)
     run_searches([explore(image) for image in images], together)
     roots = [Box(0, 0, *size) for size in SIZES]
@@ -214,7 +214,7 @@ def test_a_stream_takes_requests_when_places_are_free_and_forgets_images_it_is_d
         build_strategy("sequential_bfs", CONFIG), model, speed=SpeedConfig(concurrency=2)
     )
     done = []
-    for number, result in locator.locate_stream(asked()):
+    for number, result in locator.locate_stream(asked(), forget=locator.forget):
         done.append(number)
         assert result.image_size == SIZES[number // 2]
         assert result.target == ["mug", "cat"][number % 2]
@@ -232,7 +232,7 @@ def test_a_stream_that_is_left_forgets_what_it_held():
 
     model = Remembering(confidence=0.2)
     locator = SearchLocator(build_strategy("guided", CONFIG), model)
-    stream = locator.locate_stream(requests(*images))
+    stream = locator.locate_stream(requests(*images), forget=locator.forget)
     next(stream)
     stream.close()
     assert len(model.forgotten) == len(images)

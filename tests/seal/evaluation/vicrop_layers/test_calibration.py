@@ -151,3 +151,5 @@ def test_a_layer_cannot_be_named_where_all_are_read():
         LayersRun(benchmark="b", vqa="v", out="o", vicrop=ViCropNumbers(view="x"))
     with pytest.raises(ValueError, match="protocol='x'"):
         LayersRun(benchmark="b", vqa="v", out="o", protocol="x")
+    with pytest.raises(ValueError, match="lookahead=2: nothing is searched here"):
+        LayersRun(benchmark="b", vqa="v", out="o", lookahead=2)
