@@ -8,6 +8,7 @@ from typing import Any
 from PIL.Image import Image
 
 from seal.pipeline.pictures import OpenPictures, Picture, check_picture
+from seal.pipeline.windows import unreadable
 from seal.search.locator import LocateRequest, Locator
 from seal.search.result import SearchResult
 from seal.text.quote import quoted
@@ -26,13 +27,24 @@ def locate_as_they_end(
 
     forget: what is told of each image that no search needs any more; None: images are remembered.
     """
-    opened = _opened(requests)
+    opened = _Opened(requests)
+    for place, result in _searched(locator, opened, forget):
+        yield from opened.take_damaged()
+        yield opened.numbers.pop(place), result
+    yield from opened.take_damaged()
+
+
+def _searched(
+    locator: Locator,
+    requests: Iterable[LocateRequest],
+    forget: Callable[[Image], None] | None,
+) -> Iterator[tuple[int, SearchResult]]:
     stream = getattr(locator, "locate_stream", None)
     if stream is not None:
-        yield from stream(opened, forget=forget)
+        yield from stream(requests, forget=forget)
         return
-    number = 0
-    for window in _windows(opened):
+    place = 0
+    for window in _windows(requests):
         try:
             results = locator.locate(window)
         finally:
@@ -40,8 +52,8 @@ def locate_as_they_end(
                 if forget is not None:
                     forget(image)
         for result in results:
-            yield number, result
-            number += 1
+            yield place, result
+            place += 1
 
 
 def check_pair(request: Any) -> None:
@@ -73,8 +85,28 @@ def _pair(request: Any) -> tuple[Any, str]:
     return request[0], request[1]
 
 
-def _opened(requests: Iterable[tuple[Picture, str]]) -> Iterator[LocateRequest]:
-    pictures = OpenPictures()
-    for request in requests:
-        image, target = _pair(request)
-        yield LocateRequest(pictures.open(image), target)
+class _Opened:
+    """Requests with their images, opened as they are asked for; damaged ones are set aside."""
+
+    def __init__(self, requests: Iterable[tuple[Picture, str]]) -> None:
+        self._requests = requests
+        self.numbers: dict[int, int] = {}  # place among those with an image -> number of all
+        self._damaged: list[tuple[int, SearchResult]] = []
+
+    def __iter__(self) -> Iterator[LocateRequest]:
+        pictures, place = OpenPictures(), 0
+        for number, request in enumerate(self._requests):
+            given, target = _pair(request)
+            try:
+                image = pictures.open(given)
+            except ValueError as error:
+                self._damaged.append((number, unreadable(target, error)))
+                continue
+            self.numbers[place] = number
+            place += 1
+            yield LocateRequest(image, target)
+
+    def take_damaged(self) -> Iterator[tuple[int, SearchResult]]:
+        """Those set aside since the last time."""
+        damaged, self._damaged = self._damaged, []
+        yield from damaged

@@ -227,8 +227,8 @@ class Seal:
     def locate_many(self, requests: Sequence[tuple[Picture, str]]) -> list[SearchResult]:
         """Search each image for its target; the searches advance side by side.
 
-        An image that is named by its path is opened when its turn comes. A search that fails says
-        so in its result (`error`), and the others go on.
+        An image that is named by its path is opened when its turn comes. A search that fails, or an
+        image that cannot be read, is told in its result (`error`), and the others go on.
         """
         requests = list(requests)
         for request in requests:
@@ -243,7 +243,8 @@ class Seal:
 
         Yields the number of each request, from 0, and its result, as searches end: a quick one does
         not wait for a slow one. A request is taken, and its image opened, when its turn comes:
-        there may be any number of them. A search that fails says so in its result.
+        there may be any number of them. A search that fails, or an image that cannot be read, is
+        told in its result (`error`).
         """
         forget = None if self.keep_images else self._forget_one
         return locate_as_they_end(self._require_locator(), requests, forget=forget)

@@ -17,6 +17,7 @@ from seal.search.run import Run, begin
 from seal.search.speed import SpeedConfig
 
 Progress = Callable[[int, SearchResult], None]  # index of the search, its result
+MOST_OPEN_PIXELS = 500_000_000  # of the images of a stream: 2 GB, and one image more
 
 
 def run_searches(
@@ -93,14 +94,18 @@ class SearchLocator:
     ) -> Iterator[tuple[int, SearchResult]]:
         """The number of each request and its result, as searches end; one that fails says so.
 
-        A request is taken when a place is free, and one more, so that its picture can be prepared.
+        A request is taken when a place is free and what is open leaves room (`MOST_OPEN_PIXELS`),
+        and where there is much, one more, so that its picture can be prepared.
+
+        Args:
+            requests: any number of them, with images that are opened as they are taken.
         forget: is told of an image when the last search for it among those taken has ended, as is
             `SearchLocator.forget`; None: images are remembered.
         """
         held = _Held(requests)
         runs = (begin(self.strategy, request, number) for number, request in held)
         try:
-            for run in drive(runs, self.model, self.speed, soon=held.soon):
+            for run in drive(runs, self.model, self.speed, soon=held.soon, room=held.room):
                 assert isinstance(run.key, int) and run.result is not None
                 for image in held.release(run.key):
                     if forget is not None:
@@ -109,7 +114,7 @@ class SearchLocator:
                     self.progress(run.key, run.result)
                 yield run.key, run.result
         finally:
-            for image in held.release(*held.open):
+            for image in held.release(*list(held.open)):
                 if forget is not None:
                     forget(image)
 
@@ -136,10 +141,16 @@ class _Held:
         self._images = HeldImages()
 
     def __iter__(self) -> Iterator[tuple[int, LocateRequest]]:
-        self._pull()
-        while (taken := self._next) is not None:
-            self._pull()
+        while (taken := self._next or self._pull()) is not None:
+            self._next = None
+            if self._images.num_pixels <= MOST_OPEN_PIXELS // 2:
+                self._next = self._pull()
             yield taken
+
+    def room(self) -> bool:
+        """Whether one more may be open beside those that are."""
+        begun = len(self.open) - (self._next is not None)
+        return not begun or self._images.num_pixels <= MOST_OPEN_PIXELS
 
     def soon(self) -> list[Patch]:
         """What the request after those taken begins with."""
@@ -150,16 +161,13 @@ class _Held:
 
     def release(self, *numbers: int) -> list[Image]:
         """End these requests; the images that no other one needs."""
-        left = []
-        for number in list(numbers):
-            image = self.open.pop(number)
-            if self._images.release(image):
-                left.append(image)
-        return left
+        images = [self.open.pop(number) for number in numbers]
+        return [image for image in images if self._images.release(image)]
 
-    def _pull(self) -> None:
-        self._next = next(self._requests, None)
-        if self._next is not None:
-            number, request = self._next
+    def _pull(self) -> tuple[int, LocateRequest] | None:
+        pulled = next(self._requests, None)
+        if pulled is not None:
+            number, request = pulled
             self.open[number] = request.image
             self._images.hold(request.image)
+        return pulled

@@ -12,12 +12,15 @@ class HeldImages:
 
     def __init__(self) -> None:
         self._holders: Counter[int] = Counter()
+        self.num_pixels = 0  # of all of them
 
     def __contains__(self, image: Image) -> bool:
         return id(image) in self._holders
 
     def hold(self, image: Image) -> None:
         """One more needs it, and keeps it alive."""
+        if image not in self:
+            self.num_pixels += image.width * image.height
         self._holders[id(image)] += 1
 
     def release(self, image: Image) -> bool:
@@ -26,4 +29,5 @@ class HeldImages:
         if self._holders[id(image)]:
             return False
         del self._holders[id(image)]
+        self.num_pixels -= image.width * image.height
         return True

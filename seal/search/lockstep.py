@@ -179,9 +179,17 @@ def drive(
     speed: SpeedConfig | None = None,
     *,
     soon: Callable[[], Sequence[Patch]] | None = None,
+    room: Callable[[], bool] | None = None,
 ) -> Iterator[Run]:
-    """The searches as they end; each is begun when a place is free."""
-    lockstep = Lockstep(model, lambda: next(runs, None), speed, soon=soon)
+    """The searches as they end; each is begun when a place is free.
+
+    room: whether one more may begin now; always where none is under way.
+    """
+
+    def take() -> Run | None:
+        return next(runs, None) if room is None or room() else None
+
+    lockstep = Lockstep(model, take, speed, soon=soon)
     try:
         while True:
             ended = lockstep.step()

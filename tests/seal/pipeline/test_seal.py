@@ -383,6 +383,21 @@ def test_a_stream_of_requests_opens_images_when_their_turn_comes_and_forgets_the
     assert [result.boxes for result in many] == [result.boxes for result in alone]
 
 
+def test_an_image_that_cannot_be_read_is_an_error_of_its_own_wherever_it_stands(tmp_path):
+    whole, broken = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    picture().save(whole)
+    broken.write_bytes(whole.read_bytes()[:700])  # its header is sound
+    for asked in ("abaab", "b", "bab", "aabb"):
+        requests = [(tmp_path / f"{name}.jpg", "mug") for name in asked]
+        for locator in (seal().locator, OracleLocator(always(MUG))):
+            results = Seal(None, locator).locate_many(requests)
+            assert "".join("a" if result.found else "b" for result in results) == asked
+            for name, result in zip(asked, results, strict=True):
+                assert (result.error is None) == (name == "a")
+    with pytest.raises(ValueError, match=r"b\.jpg"):
+        seal().locate(broken, "mug")
+
+
 def test_a_locator_that_takes_no_stream_is_given_windows(tmp_path):
     class Windows(OracleLocator):
         sizes = ()

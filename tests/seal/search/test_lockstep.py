@@ -9,6 +9,7 @@ from PIL import Image
 from random_search import RandomModel, visits
 
 from seal.geometry import Box
+from seal.search import driver
 from seal.search.cache import CachedModel
 from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator, run_searches
@@ -259,3 +260,23 @@ def test_a_model_says_how_fast_it_is_driven_through_whatever_passes_queries_on()
 def test_a_speed_that_is_none_is_refused(name):
     with pytest.raises(ValueError, match=f"{name}=-1 must be at least"):
         SpeedConfig(**{name: -1})
+
+
+def test_a_stream_holds_no_more_pixels_than_it_may_however_many_places_there_are(monkeypatch):
+    monkeypatch.setattr(driver, "MOST_OPEN_PIXELS", 2 * 300 * 300)
+    held = {}
+
+    def asked():
+        for number in range(9):
+            image = Image.new("1", (300, 300))
+            held[id(image)] = image
+            assert len(held) <= 3  # what it may, and the one that goes beyond
+            yield LocateRequest(image, f"{number}")
+
+    locator = SearchLocator(build_strategy("guided", CONFIG), RandomModel(confidence=0.2))
+    found = list(locator.locate_stream(asked(), forget=lambda image: held.pop(id(image))))
+    assert sorted(number for number, _ in found) == list(range(9))
+    assert not held
+    # One alone may be larger than all of that.
+    large = LocateRequest(Image.new("1", (700, 700)), "mug")
+    assert [number for number, _ in locator.locate_stream([large, large])] == [0, 1]
