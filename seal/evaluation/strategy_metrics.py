@@ -14,10 +14,12 @@ from seal.metrics.boxes import is_hit
 from seal.metrics.intervals import mean, proportion
 from seal.metrics.metric import Metric
 from seal.metrics.search_length import search_lengths
+from seal.search.strategies import EVERY
 
 RECALL_AT = (1, 3, 5, 10, 20)  # visits
-# Looks once: among searches it would leave only the targets that need no search to compare.
-NOT_SEARCHES = ("whole_image_detector",)
+# One looks once: among searches it would leave only the targets that need no search to compare. The
+# other looks at everything, whatever it finds.
+NOT_SEARCHES = ("whole_image_detector", EVERY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from seal.files.fingerprint import fingerprint
 from seal.inference.build_locator import build_locator, check_guide
 from seal.inference.guides.config import GuideConfig
 from seal.inference.hub import model_folder
-from seal.search.strategies import BY_TARGET, build_strategy
+from seal.search.strategies import BY_TARGET, EVERY, build_strategy
 
 WHOLE_IMAGE = "none"
 MASKS_BY = "seal"  # whose heat is mask logits
@@ -50,11 +50,11 @@ class GroundingRun(ModelChoice):
     def __post_init__(self) -> None:
         ModelChoice.__post_init__(self)  # `super()` does not work in a class with slots
         if self.strategy != WHOLE_IMAGE:
-            if self.strategy not in BY_TARGET:
+            if self.strategy not in (*BY_TARGET, EVERY):
                 build_strategy(self.strategy)  # says what is wrong with it
                 raise ValueError(
                     f"strategy={self.strategy} asks a question, and an expression is none: choose "
-                    f"{WHOLE_IMAGE} or one of {', '.join(BY_TARGET)}"
+                    f"{WHOLE_IMAGE} or one of {', '.join((*BY_TARGET, EVERY))}"
                 )
             check_guide(self.strategy, self.guide, answers=False)
         elif self.guide.part("detect") is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +12,7 @@ from scripted_confidences import ScriptedConfidences
 
 from seal.geometry import Box
 from seal.search import canvas
+from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
 from seal.search.draw import _headline, _lines, _subtitle, draw_frames, draw_path, save_animation
 from seal.search.driver import run_searches
@@ -146,3 +149,20 @@ def test_the_sheet_says_who_guided():
     assert "strategy guided, guide owlv2 (cue seal, heat seal)" in _subtitle(result, 2000)
     result.guide = {"parts": {"confidence": "vlm_yes_no"}}
     assert ", guide vlm_yes_no, " in _subtitle(result, 2000)
+
+
+def test_a_search_that_its_budget_ended_says_so_in_its_title():
+    image = Image.new("RGB", (480, 400), "gray")
+    config = replace(CONFIG, budget=BudgetConfig(nodes=1))
+    search = build_strategy("sequential_bfs", config).explore(image, "a mug")
+    (result,) = run_searches([search], RandomModel(5, 0.2))
+    assert _headline(result, 2000) == "a mug: not found, stopped early after 1 node"
+    assert draw_path(image, result).width == 1024
+
+
+def test_a_search_that_could_ask_nothing_is_drawn():
+    image = Image.new("RGB", (480, 400), "gray")
+    config = replace(CONFIG, budget=BudgetConfig(calls=1))
+    search = build_strategy("expert_first", config).explore(image, "a mug", "what color?")
+    (result,) = run_searches([search], RandomModel(5, 0.2))
+    assert result.path == [] and draw_path(image, result).height > image.height
