@@ -11,10 +11,8 @@ from seal.images.files import (
     UnreadableImageError,
     image_file_size,
     open_image,
-    orientation,
     stored_size,
     to_rgb,
-    upright,
     upright_rgb,
 )
 from seal.images.limits import MOST_PIXELS, MOST_PIXELS_VARIABLE, most_pixels
@@ -45,6 +43,7 @@ from seal.images.squares import (
     stretched_bytes,
 )
 from seal.images.tiles import TilesConfig, choose_grid, cut_into_tiles
+from seal.images.turned import orientation, upright
 
 __all__ = [
     "BACKGROUND",

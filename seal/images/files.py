@@ -16,23 +16,8 @@ from seal.files.kind import foreign_kind
 from seal.files.stopped_download import stops_in_zeros
 from seal.images.limits import MOST_PIXELS_VARIABLE, most_pixels, own_limits
 from seal.images.pixels import BACKGROUND
+from seal.images.turned import orientation, upright
 
-_ORIENTATION = 0x0112  # the EXIF tag
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_WITH_ORIENTATION = (
-    "exif",
-    "Raw profile type exif",
-    "xmp",
-    "XML:com.adobe.xmp",
-)  # what may hold the tag
 _BITS_PER_SAMPLE = 258  # the TIFF tag
 _DEPTHS = (255, 4095, 65535)  # the largest gray of 8, 12 and 16 bits
 _MOST_QUOTED = 100  # characters of what Pillow says
@@ -63,7 +48,7 @@ def open_image(path: str | Path | BinaryIO) -> Image.Image:
             raise _RefusedError(
                 "its pixels end in zeros, as when a download was stopped; download it again"
             )
-        shown = to_rgb(upright(opened))
+        shown = to_rgb(upright(opened, close=True))
         # The pixels without their file; a copy would be a second one in memory.
         return opened._new(opened.im) if shown is opened else shown
 
@@ -99,27 +84,6 @@ def stored_size(path: str | Path | BinaryIO) -> tuple[int, int]:
     """Width and height as they are stored: the camera's orientation tag is not applied."""
     with _opened(path) as opened:
         return opened.size
-
-
-def orientation(image: Image.Image) -> int:
-    """The camera's tag, 1 to 8; 1 (upright) where there is none that can be read."""
-    try:
-        with own_limits():
-            value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # Pillow parses the whole block, which cameras and tools fill with anything
-        return 1
-    return int(value) if isinstance(value, int | float) and value in _TURNS else 1
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """The image as the camera's orientation tag says; the same object if it stands already."""
-    turn = _TURNS.get(orientation(image))
-    if turn is None:
-        return image
-    turned = image.transpose(turn)
-    for block in _WITH_ORIENTATION:
-        turned.info.pop(block, None)  # nobody may turn it once more
-    return turned
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
