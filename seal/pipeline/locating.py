@@ -51,6 +51,7 @@ def _searched(
             for image in {id(request.image): request.image for request in window}.values():
                 if forget is not None:
                     forget(image)
+            window.clear()  # not beside the next
         for result in results:
             yield place, result
             place += 1

@@ -12,10 +12,11 @@ from PIL import Image
 
 from seal.geometry import Box
 from seal.inference.build_locator import build_locator
-from seal.pipeline import Question, Seal
+from seal.pipeline import Question, Seal, locating
 from seal.pipeline import pictures as pictures_module
 from seal.pipeline import windows as windows_module
 from seal.pipeline.windows import windows
+from seal.search.oracle import OracleLocator
 from seal.search.speed import SpeedConfig
 
 MUG, COLOR = Box(500, 400, 540, 430), "What color is the mug?"
@@ -100,9 +101,39 @@ def test_windows_hold_what_they_may_and_as_much_as_they_can():
     assert list(windows([99, 1, 99], 40)) == [range(0, 1), range(1, 2), range(2, 3)]
 
 
+def test_locate_many_opens_a_picture_when_its_turn_comes(paths, opened):
+    model = Forgetting()
+    results = seal(model).locate_many([(path, "mug") for path in paths])
+    assert opened.count == len(paths) and opened.most <= 3 + 2  # at it, next, and the one opened
+    gc.collect()
+    assert not opened.alive and not model.kept
+    whole = seal().locate_many([(Image.open(path), "mug") for path in paths])
+    assert list(map(seen, results)) == list(map(seen, whole))
+    assert all(result.found for result in results)
+
+
+def test_targets_of_one_path_share_its_picture(paths, opened):
+    requests = [(path, name) for path in paths[:4] for name in ("mug", "boat", "mug")]
+    results = seal().locate_many(requests)
+    assert opened.count == 4
+    assert [result.target for result in results] == ["mug", "boat", "mug"] * 4
+
+
+def test_a_locator_that_takes_all_at_once_is_given_windows(paths, opened, monkeypatch):
+    monkeypatch.setattr(locating, "WINDOW", 5)
+    one = Seal(None, OracleLocator(lambda image, name: [MUG]))
+    results = one.locate_many([(path, "mug") for path in paths])
+    assert opened.count == len(paths) and opened.most <= 5 + 2
+    assert all(result.boxes == [MUG] for result in results)
+
+
 def test_a_picture_that_turns_out_damaged_is_the_error_of_what_is_asked_about_it(paths):
     content = paths[4].read_bytes()
     paths[4].write_bytes(content[: len(content) // 2])  # its header is sound
+    results = seal().locate_many([(path, "mug") for path in paths])
+    assert [i for i, result in enumerate(results) if not result.found] == [4]
+    assert "04.png: the image is damaged" in results[4].error.splitlines()[0]
+    assert (results[4].target, results[4].path) == ("mug", [])
     answers = seal().ask_many([Question(path, COLOR) for path in paths[3:6]])
     assert [answer.text for answer in answers] == ["red", "", "red"]
     assert "04.png" in answers[1].error and answers[1].to_dict()["error"] == answers[1].error
