@@ -3,6 +3,7 @@
     seal eval/search benchmark=FOLDER vsm=runs/vsm/model out=runs/search
     seal eval/search ... strategies=[guided,no_target_cue,sequential_bfs] limit=20 traces=12
     seal eval/search ... strategies=[guided,zoom_eye] search=by_sight  # no question: ends when seen
+    seal eval/search ... batch=32 concurrency=32 lookahead=2  # faster; what is visited stays
     seal eval/search ... guide=grounding_dino guide.models.grounding_dino=FOLDER    # without vsm=
     seal eval/search task=coco_search18 benchmark=FIXATIONS images=FOLDER vsm=... out=runs/humans
     seal eval/search task=coco_search18 benchmark=FIXATIONS guide=annotated out=runs/humans_alone

@@ -17,11 +17,12 @@ Prepare: TypeAlias = Callable[[Sequence[Patch]], None]
 class SpeedConfig:
     """None, of any of these: what suits the model and the memory it has."""
 
-    lookahead: int | None = None  # detections run before their turn, per search and batch
-    concurrency: int | None = None  # searches side by side
-    max_batch: int | None = None  # queries, or rows, in one pass of a network
-    cache_mb: int | None = None  # what a guide keeps of the crops it has seen, on the device
-    prepare: bool | None = None  # cut and resize what is likely next while the network computes
+    lookahead: int | None = None  # detections before their turn, per search and batch; None: 0
+    concurrency: int | None = None  # searches side by side; None: what the memory for crops holds
+    max_batch: int | None = None  # queries, or rows, in one pass of a network; None: what fits
+    cache_mb: int | None = None  # kept of the crops that were seen; None: a share of what is free
+    # Cut and resize what is likely next while the network computes; None: where the model can.
+    prepare: bool | None = None
 
     def __post_init__(self) -> None:
         for name, least in (
