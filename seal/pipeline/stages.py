@@ -125,7 +125,7 @@ class ShowSearchTell:
         for i in dict.fromkeys(owners):
             targets = tuple(
                 target
-                for target in map(self._target, _sought(answers[i]))
+                for target in map(self._target, self._sought(answers[i]))
                 if target.name or target.boxes  # of what has no name, nothing can be said to lack
             )
             answers[i].memory = replace(_memory(answers[i]), targets=targets)
@@ -138,6 +138,22 @@ class ShowSearchTell:
         by_question = getattr(self.locator, "by_question", False)
         sure = answer.plan is not None and answer.plan.sure
         return [""] if by_question and not sure and question.targets is None else []
+
+    def _sought(self, answer: Answer) -> list[SearchResult]:
+        """The searches with an outcome: of what the whole image settles, nothing is lacking, and
+        of what a budget left unseen, nothing can be said.
+        """
+        use_best = self.protocol.on_not_found == "use_best_box"
+        return [
+            result
+            for result in answer.searches
+            if not result.settled
+            and (
+                result.found
+                or result.stopped_early is None
+                or (use_best and result.best_box is not None)
+            )
+        ]
 
     def _target(self, result: SearchResult) -> MemoryTarget:
         boxes = result.boxes
@@ -227,7 +243,7 @@ class ShowSearchTell:
         One of each target stays: none would say that it is not there.
         """
         shown = [list(target.boxes) for target in _memory(answer).targets]
-        scores = [list(result.scores) for result in _sought(answer)]
+        scores = [list(result.scores) for result in self._sought(answer)]
         while any(len(boxes) > 1 for boxes in shown) and not self._fits(question, answer):
             _, i, j = min(
                 (score, i, -j)  # the later one, among equals
@@ -267,11 +283,6 @@ class ShowSearchTell:
 def _image(question: Question) -> Image | None:
     assert question.image is None or isinstance(question.image, Image)  # `Seal` opens the others
     return question.image
-
-
-def _sought(answer: Answer) -> list[SearchResult]:
-    """The searches with an outcome: of what the whole image settles, nothing is lacking."""
-    return [result for result in answer.searches if not result.settled]
 
 
 def _memory(answer: Answer) -> VisualWorkingMemory:

@@ -12,6 +12,7 @@ from PIL import Image
 from seal.geometry import Box
 from seal.inference.build_locator import build_locator
 from seal.pipeline import ProtocolConfig, Question, Seal
+from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
 from seal.search.oracle import OracleLocator, always
 from seal.search.protocol import Detections
@@ -175,6 +176,21 @@ def test_a_box_at_the_very_border_still_gives_a_crop():
 def test_locate_finds_one_target():
     result = seal().locate(picture(), "boat")
     assert result.found and result.boxes[0].iou(BOAT) > 0.9
+
+
+def test_what_a_budget_left_unseen_is_not_said_to_be_absent():
+    config = SearchConfig(budget=BudgetConfig(nodes=1))
+    finder = FakeSearchModel({"mug": [MUG]})  # seen from closer than the whole image
+    answers = FakeAnswerModel(NEEDS, ANSWERS)
+    answer = Seal(answers, build_locator("guided", finder, config)).ask(picture(), SIDE)
+    assert [result.stopped_early for result in answer.searches] == ["1 node", "1 node"]
+    assert answer.not_found == ["mug", "boat"]
+    assert answer.memory.targets == ()
+    protocol = ProtocolConfig.named("as_released")  # a failed search hands over its best guess
+    released = Seal(answers, build_locator("guided", finder, config), protocol=protocol)
+    shown = released.ask(picture(), SIDE)
+    best = [result for result in shown.searches if result.best_box is not None]
+    assert [target.name for target in shown.memory.targets] == [result.target for result in best]
 
 
 def test_several_targets_are_found_on_one_walk():
