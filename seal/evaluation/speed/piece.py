@@ -30,6 +30,7 @@ from seal.evaluation.speed.script import (
     search_lengths,
 )
 from seal.evaluation.store import write_json
+from seal.inference.guides.seal_vsm import Cost as SearchCost
 from seal.models.fit.memory import Setting, expected_need
 from seal.pipeline import Answer, Seal
 
@@ -126,7 +127,7 @@ def _ask(
     width, height = config.image_size
     rng = np.random.default_rng((config.seed, number))
     image = Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
-    search.begin(dict(zip(TARGETS, lengths, strict=True)))
+    search.begin(image, dict(zip(TARGETS, lengths, strict=True)))
     before = _work(answers, search)
     meter.wait()
     started = time.perf_counter()
@@ -166,6 +167,7 @@ def _ask(
 def _work(answers: ScriptedAnswers, search: ScriptedSearch) -> dict[str, float]:
     """What both networks have done so far."""
     vqa, vsm = answers.model.cost, search.model.cost
+    assert isinstance(vsm, SearchCost)
     return {
         "vqa_prompts_read": vqa.calls,
         "vqa_options_scored": vqa.options_scored,

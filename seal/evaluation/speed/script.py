@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
+from seal.evaluation.speed.plain_search import PlainSearch
 from seal.failure import FailedError
 from seal.geometry import Box
 from seal.inference.answers.protocol import Cost, Generation
 from seal.inference.answers.seal_vqa import NetworkAnswerModel
 from seal.inference.guides.seal_vsm import NetworkSearchModel
-from seal.search.protocol import Cue, Detections, Heat, Query
+from seal.search.config import SearchConfig
+from seal.search.driver import run_searches
+from seal.search.guided import GuidedSearch
+from seal.search.protocol import Cue, Detections, Heat, Query, target_heats
 from seal.text.conversation import continuation_ids
 from seal.text.prompts import cue_prefix, refusal
 from seal.working_memory import VisualWorkingMemory
@@ -109,7 +113,7 @@ class ScriptedAnswers:
 
 
 class ScriptedSearch:
-    """The search model: sees a target on the visit it is told, and cues point nowhere.
+    """A search model: sees a target in the region it is told, and cues point nowhere.
 
     Maps that point nowhere make the search go breadth first. Every visit but the last asks for a
     contextual cue as long as it can (the whole image and its four parts; their parts are leaves):
@@ -117,19 +121,47 @@ class ScriptedSearch:
     regions, though, and share what the towers see there.
     """
 
-    def __init__(self, model: NetworkSearchModel, *, cue_tokens: int) -> None:
-        """`model` must never end a sentence by itself (`write_random_model(never=...)`)."""
+    kinds = NetworkSearchModel.kinds
+
+    def __init__(
+        self,
+        model: NetworkSearchModel | PlainSearch,
+        *,
+        cue_tokens: int,
+        config: SearchConfig | None = None,
+    ) -> None:
+        """`model` must never end a sentence by itself (`write_random_model(never=...)`).
+
+        cue_tokens: decoded for each cue. config: of the searches; None: as suits the model.
+        """
         self.model = model
         self.model.max_cue_tokens = self.cue_tokens = cue_tokens
-        self._left: dict[str, int] = {}
+        self.passes_to = (model,)
+        self.config = config or model.search_config()
+        self._seen_in: dict[tuple[int, str], Box] = {}  # by identity of the image, and target
 
-    def begin(self, lengths: Mapping[str, int]) -> None:
-        """The visits of the next search for each target."""
-        self._left = dict(lengths)
+    def begin(self, image: Image, lengths: Mapping[str, int]) -> None:
+        """The visits of the next search of this image for each target.
+
+        Raises:
+            ValueError: the image has fewer regions.
+        """
+        regions = breadth_first(image, self.config)
+        for target, length in lengths.items():
+            if length > len(regions):
+                raise ValueError(
+                    f"a search of {length} visits cannot be made: an image of {list(image.size)} "
+                    "has too few regions; raise image_size= (of paths: searched_image_size=)"
+                )
+            self._seen_in[id(image), target] = regions[length - 1]
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         found = self.model.detect(queries)
         return [self._judge(query, each) for query, each in zip(queries, found, strict=True)]
+
+    def target_heat(self, queries: Sequence[Query]) -> list[Heat]:
+        heats = target_heats(self.model, queries)
+        return [FlatHeat(heat, query.patch.box) for query, heat in zip(queries, heats, strict=True)]
 
     def contextual_cue(self, queries: Sequence[Query]) -> list[Cue]:
         before = self.model.cost.tokens_generated
@@ -141,10 +173,6 @@ class ScriptedSearch:
             for query, cue in zip(queries, cues, strict=True)
         ]
 
-    def target_heat(self, queries: Sequence[Query]) -> list[Heat]:
-        heats = self.model.target_heat(queries)
-        return [FlatHeat(heat, query.patch.box) for query, heat in zip(queries, heats, strict=True)]
-
     def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
         heats = self.model.cue_heatmap(queries)
         return [FlatHeat(heat, query.patch.box) for query, heat in zip(queries, heats, strict=True)]
@@ -155,29 +183,53 @@ class ScriptedSearch:
 
     def _judge(self, query: Query, found: Detections) -> Detections:
         """The real boxes, but the best is as sure as the script says and no other is."""
-        self._left[query.text] -= 1
         scores = np.full_like(found.scores, UNSEEN)
-        scores[found.scores.argmax()] = SEEN if self._left[query.text] == 0 else UNSEEN
+        here = self._seen_in[id(query.patch.image), query.text] == query.patch.box
+        scores[found.scores.argmax()] = SEEN if here else UNSEEN
         heat = None if found.heat is None else FlatHeat(found.heat, query.patch.box)
         return Detections(found.boxes, scores, heat)
+
+
+def breadth_first(image: Image, config: SearchConfig) -> list[Box]:
+    """The regions of an image in the order in which a search visits them that nothing guides."""
+    nothing = _Nothing()
+    (result,) = run_searches([GuidedSearch(config).explore(image, "")], nothing)
+    return [node.box for node in result.path]
+
+
+class _Nothing:
+    """A search model that sees nothing and points nowhere, at no cost."""
+
+    def detect(self, queries: Sequence[Query]) -> list[Detections]:
+        boxes, scores = np.zeros((1, 4), np.float32), np.array([UNSEEN], np.float32)
+        return [Detections(boxes, scores, FlatHeat(None, query.patch.box)) for query in queries]
+
+    def contextual_cue(self, queries: Sequence[Query]) -> list[Cue]:
+        return [Cue("", PLACE, "script") for _ in queries]
+
+    def cue_heatmap(self, queries: Sequence[Query]) -> list[Heat]:
+        return [FlatHeat(None, query.patch.box) for query in queries]
 
 
 class FlatHeat:
     """A map of the network's that is looked at, and then said to be weak and the same all over."""
 
-    def __init__(self, heat: Heat, box: Box) -> None:
-        """`box`: what the map covers."""
+    def __init__(self, heat: Heat | None, box: Box) -> None:
+        """`box`: what the map covers; without a map there is nothing to look at."""
         self.heat, self.area = heat, box.area
 
     def peak(self) -> float:
-        self.heat.peak()
+        if self.heat is not None:
+            self.heat.peak()
         return 0.0
 
     def shares(self, regions: Sequence[Box]) -> list[float]:
-        self.heat.shares(regions)
+        if self.heat is not None:
+            self.heat.shares(regions)
         return [region.area / self.area for region in regions]
 
     def to_numpy(self) -> np.ndarray:
+        assert self.heat is not None
         return self.heat.to_numpy()
 
 
