@@ -25,7 +25,7 @@ more.
 from __future__ import annotations
 
 from seal.evaluation.speed.config import SpeedConfig
-from seal.evaluation.speed.report import speed_table
+from seal.evaluation.speed.report import tables
 from seal.evaluation.speed.run import measure
 from seal.pages.table import markdown
 from seal.schema import program
@@ -33,7 +33,7 @@ from seal.schema import program
 
 @program("eval_speed", SpeedConfig)
 def main(run: SpeedConfig) -> None:
-    print(markdown(speed_table(measure(run))))
+    print("\n\n".join(map(markdown, tables(measure(run)))))
     print(f"written: {run.out}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from seal.evaluation.speed.config import SpeedConfig
-from seal.evaluation.speed.report import speed_table
+from seal.evaluation.speed.report import tables
 from seal.evaluation.speed.run import measure
 from seal.pages.table import markdown
 
@@ -30,7 +30,7 @@ def parse(arguments: list[str]) -> SpeedConfig:
 
 def main(arguments: list[str]) -> int:
     try:
-        print(markdown(speed_table(measure(parse(arguments)))))
+        print("\n\n".join(map(markdown, tables(measure(parse(arguments))))))
     except (ValueError, RuntimeError, OSError) as error:
         print(f"speed: {' '.join(str(error).split())}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from seal.evaluation.speed.script import LENGTHS
 from seal.models.presets import VQA_PRESETS
+
+# Sizes that only this program knows -> width of the language models, beside the miniature's towers.
+HIDDEN = {"hidden_512": 512, "hidden_1024": 1024}
+DTYPES = ("float32", "bfloat16", "float16")
 
 # Name -> (type of everything that is not quantized, how the language model's layers are).
 PRECISIONS: dict[str, tuple[str, str | None]] = {
@@ -20,7 +25,9 @@ PRECISIONS: dict[str, tuple[str, str | None]] = {
 class SpeedConfig:
     """conf/eval_speed.yaml"""
 
-    size: str = "7b"  # 7b | 13b | miniature: of both models
+    # 7b | 13b | miniature | ...: of both models. hidden_512, hidden_1024: the miniature's towers
+    # and vocabulary, language models of that width and 8 layers
+    size: str = "7b"
     precisions: list[str] = field(default_factory=lambda: ["bf16", "int8", "nf4"])
     device: str | None = None  # cuda | cpu; None: a GPU if there is one
     out: str = "runs/speed"
@@ -33,18 +40,34 @@ class SpeedConfig:
     memory_limit_gb: float | None = None  # of the GPU: what needs more fails, as on a smaller card
     # Shortens the language models, to try the program out: its figures are then not the preset's.
     num_hidden_layers: int | None = None
+    threads: int | None = None  # of PyTorch on a CPU; None: as many as it takes by itself
+
+    # The searches that are compared; the questions above are asked of them as well.
+    paths: list[str] = field(default_factory=lambda: ["original", "plain", "alone", "all"])
+    batches: list[int] = field(default_factory=lambda: [1, 4, 16, 32])  # of all levers together
+    repeats: int = 1  # times each path is measured, in turn
+    sizes: list[str] = field(default_factory=list)  # of the search models; []: size
+    dtype: str | None = None  # of the search models; None: float32 on a CPU, else bfloat16
+    searched_image_size: list[int] = field(default_factory=lambda: [2246, 1582])  # width, height
+    # A trained search model and a folder of V*Bench's form: real verdicts in place of the script's.
+    vsm: str | None = None
+    benchmark: str | None = None
+    limit: int | None = 40  # questions of the benchmark, spread over it; None: all
 
     def __post_init__(self) -> None:
-        if self.size not in VQA_PRESETS:
-            raise ValueError(f"size={self.size!r}; known: {', '.join(VQA_PRESETS)}")
+        for key, size in (("size", self.size), *(("sizes", size) for size in self.sizes)):
+            if size not in VQA_PRESETS and size not in HIDDEN:
+                raise ValueError(f"{key}={size!r}; known: {', '.join((*VQA_PRESETS, *HIDDEN))}")
         known = ", ".join(PRECISIONS)
-        if not self.precisions or len(set(self.precisions)) != len(self.precisions):
+        if len(set(self.precisions)) != len(self.precisions):
             raise ValueError(f"precisions={self.precisions} must name some of {known}, each once")
         for name in self.precisions:
             if name not in PRECISIONS:
                 raise ValueError(f"precisions={self.precisions}: no {name!r}; known: {known}")
-        if len(self.image_size) != 2 or min(self.image_size) < 1:
-            raise ValueError(f"image_size={self.image_size} is not [width,height] in pixels")
+        for key in ("image_size", "searched_image_size"):
+            pixels = getattr(self, key)
+            if len(pixels) != 2 or min(pixels) < 1:
+                raise ValueError(f"{key}={pixels} is not [width,height] in pixels")
         if not 1 <= self.cue_tokens <= 100:
             raise ValueError(f"cue_tokens={self.cue_tokens} is not in [1, 100]")
         if not 0 <= self.answer_tokens <= 200:
@@ -54,11 +77,36 @@ class SpeedConfig:
         for name in ("questions", "warmup"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} is below 0")
+        self._check_searches()
         if self.memory_limit_gb is not None and self.memory_limit_gb <= 0:
             raise ValueError(f"memory_limit_gb={self.memory_limit_gb} must be above 0")
+
+    def _check_searches(self) -> None:
+        if not (self.precisions or self.paths):
+            raise ValueError("precisions=[] and paths=[] leave nothing to measure: name some")
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise ValueError(f"dtype={self.dtype!r} is none of {', '.join(DTYPES)}")
+        if not self.batches or min(self.batches) < 1 or len({*self.batches}) < len(self.batches):
+            raise ValueError(f"batches={self.batches} must be some numbers above 0, each once")
+        for name in ("repeats", "threads", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value} must be at least 1")
+        if (self.vsm is None) != (self.benchmark is None):
+            raise ValueError(
+                f"vsm={self.vsm} and benchmark={self.benchmark}: real verdicts need both, a "
+                "trained search model and what it is asked; random weights neither"
+            )
+        if self.vsm is not None and self.sizes:
+            raise ValueError(f"sizes={self.sizes} are of random weights: leave them out with vsm=")
 
     @property
     def name(self) -> str:
         """The pair of models."""
         short = "" if self.num_hidden_layers is None else f"_{self.num_hidden_layers}layers"
         return f"{self.size}{short}"
+
+    @property
+    def search_name(self) -> str:
+        """The search model."""
+        return self.name if self.vsm is None else f"{Path(self.vsm).resolve().parent.name}_vsm"

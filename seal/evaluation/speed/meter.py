@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 import threading
 
 import torch
@@ -56,6 +59,34 @@ class MemoryMeter:
         return {"peak": self.peak(), "reserved": reserved, "device_in_use": in_use}
 
 
+class RunPeak:
+    """The most memory that a `with` takes above what there was at its start."""
+
+    def __init__(self, device: str) -> None:
+        self.device = torch.device(device)
+        self.on_gpu = self.device.type == "cuda"
+        self.grown: int | None = None  # bytes; None: this system does not tell
+
+    def __enter__(self) -> RunPeak:
+        gc.collect()
+        if self.on_gpu:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.device)
+            self._before = torch.cuda.memory_allocated(self.device)
+        else:
+            _give_back_free_memory()
+            self._host = AnonymousPeak()
+            self._host.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.on_gpu:
+            self.grown = torch.cuda.max_memory_allocated(self.device) - self._before
+        else:
+            self._host.__exit__()
+            self.grown = self._host.grown
+
+
 class AnonymousPeak:
     """The most memory of this process that is no mapped file, within a `with`; Linux alone tells.
 
@@ -82,3 +113,11 @@ class AnonymousPeak:
     def _watch(self) -> None:
         while not self._stop.wait(0.01):
             self._most = max(self._most or 0, status_bytes("RssAnon") or 0)
+
+
+def _give_back_free_memory() -> None:
+    """What an earlier run freed would hide that a later one takes it again; glibc alone can."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seal.evaluation.speed.config import SpeedConfig
+from seal.evaluation.speed.config import HIDDEN, SpeedConfig
 from seal.evaluation.speed.script import OPTIONS, PLACE, QUESTION, TARGETS
 from seal.files.fingerprint import TRAINING_FILE
 from seal.inference.guides.seal_vsm import sentence_ends
 from seal.models.files.model_config import CONFIG_FILE
 from seal.models.files.random_weights import random_model, write_random_model
 from seal.models.presets import NUM_ADDED_TOKENS, vqa_preset, vsm_preset
+from seal.models.vlm import LlmConfig
 from seal.models.vqa import VQAModel, VQAModelConfig
+from seal.models.vsm import VSMModelConfig
 from seal.text.conversation import VQA, VSM
 from seal.text.prompts import cue_prefix, cue_question, focus_sentence, locate_question, refusal
 from seal.text.tokenize import Tokenizer
@@ -33,6 +35,11 @@ def model_folders(config: SpeedConfig) -> tuple[Path, Path]:
     """Where the VQA LLM and the search model are."""
     models = Path(config.out) / "models"
     return models / f"vqa_{config.name}", models / f"vsm_{config.name}"
+
+
+def search_model_folder(config: SpeedConfig) -> Path:
+    """Where the search model is whose searches are compared."""
+    return model_folders(config)[1] if config.vsm is None else Path(config.vsm)
 
 
 def models_made(config: SpeedConfig) -> bool:
@@ -51,23 +58,51 @@ def make_models(config: SpeedConfig, device: str) -> None:
 
     One seed gives both the same CLIP tower, which they share once loaded, as the released ones do.
     """
-    vqa, vsm = vqa_preset(config.size), vsm_preset(config.size)
-    if config.num_hidden_layers is not None:
-        vqa.llm = replace(vqa.llm, num_hidden_layers=config.num_hidden_layers)
-        vsm.llm = replace(vsm.llm, num_hidden_layers=config.num_hidden_layers)
+    vqa, vsm = model_sizes(config)
     assert vsm.llm.vocab_size == vqa.llm.vocab_size + NUM_ADDED_TOKENS
-    vqa_folder, vsm_folder = model_folders(config)
+    vqa_folder, _ = model_folders(config)
     with tempfile.TemporaryDirectory() as made:
-        plain = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vqa", ())
-        added = make_tokenizer(vqa.llm.vocab_size, Path(made) / "vsm", SEARCH_TOKENS)
+        plain = make_tokenizer(vqa.llm.vocab_size, Path(made), ())
         # They go on until they are stopped: an answer has as many tokens as the script says.
         write_random_model(
             vqa_folder, vqa, plain.folder, seed=config.seed, never={plain.eos_id}, device=device
         )
+    make_search_model(config, device)
+
+
+def make_search_model(config: SpeedConfig, device: str) -> None:
+    """Write the search model's folder, as far as it is not there; one that was named is there."""
+    if config.vsm is not None:
+        return
+    _, vsm = model_sizes(config)
+    with tempfile.TemporaryDirectory() as made:
+        pieces = vsm.llm.vocab_size - NUM_ADDED_TOKENS
+        added = make_tokenizer(pieces, Path(made), SEARCH_TOKENS)
         write_random_model(
-            vsm_folder, vsm, added.folder, seed=config.seed,
+            model_folders(config)[1], vsm, added.folder, seed=config.seed,
             never={added.eos_id} | sentence_ends(added), device=device,
         )  # fmt: skip
+
+
+def model_sizes(config: SpeedConfig) -> tuple[VQAModelConfig, VSMModelConfig]:
+    """Of the VQA LLM and the search model."""
+    preset = "miniature" if config.size in HIDDEN else config.size
+    vqa, vsm = vqa_preset(preset), vsm_preset(preset)
+    if config.size in HIDDEN:
+        vqa.llm, vsm.llm = (_wide(each, HIDDEN[config.size]) for each in (vqa.llm, vsm.llm))
+    if config.num_hidden_layers is not None:
+        vqa.llm = replace(vqa.llm, num_hidden_layers=config.num_hidden_layers)
+        vsm.llm = replace(vsm.llm, num_hidden_layers=config.num_hidden_layers)
+    return vqa, vsm
+
+
+def _wide(llm: LlmConfig, width: int) -> LlmConfig:
+    """8 layers of heads of 64 features, and LLaMA's 8 / 3 between, in whole 64s."""
+    between = -(-width * 8 // 3 // 64) * 64
+    return replace(
+        llm, hidden_size=width, intermediate_size=between, num_hidden_layers=8,
+        num_attention_heads=width // 64,
+    )  # fmt: skip
 
 
 def endless_model(

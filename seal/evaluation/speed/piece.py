@@ -29,12 +29,14 @@ from seal.evaluation.speed.script import (
     ScriptedSearch,
     search_lengths,
 )
+from seal.evaluation.speed.search_plan import missing_legs
 from seal.evaluation.store import write_json
 from seal.inference.guides.seal_vsm import Cost as SearchCost
 from seal.models.fit.memory import Setting, expected_need
 from seal.pipeline import Answer, Seal
 
 MODELS = "models"  # the piece that writes the folders of random weights
+SEARCHES = "searches-"  # and the type: the paths of the search, of which each is a piece
 
 
 def piece_path(config: SpeedConfig, precision: str) -> Path:
@@ -43,10 +45,21 @@ def piece_path(config: SpeedConfig, precision: str) -> Path:
 
 
 def run_piece(config: SpeedConfig, piece: str, settings: dict[str, Any]) -> None:
-    """Make the models, or measure a precision and write its file whole; `config.device` is set."""
+    """Make the models, or measure a precision or searches and write their files whole;
+    `config.device` is set."""
     assert config.device is not None
+    if config.threads is not None:
+        import torch
+
+        torch.set_num_threads(config.threads)
     if piece == MODELS:
         make_models(config, config.device)
+        return
+    if piece.startswith(SEARCHES):
+        from seal.evaluation.speed.search_piece import measure_legs
+
+        dtype = piece.removeprefix(SEARCHES)
+        measure_legs(config, dtype, dict(missing_legs(config, settings))[dtype], settings)
         return
     measured = measure_piece(config, piece)
     write_json(piece_path(config, piece), {"settings": settings, **measured})

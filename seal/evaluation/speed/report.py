@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seal.evaluation.speed.search_table import search_tables
 from seal.pages.table import Table
 
 CARD = 24e9  # bytes of the card that both models are to fit
 PARTS = {"first_answer": "first answer", "search": "search", "final_answer": "final answer"}
+
+
+def tables(result: Mapping[str, Any]) -> list[Table]:
+    """All that was measured."""
+    return [*([speed_table(result)] if result["pieces"] else []), *search_tables(result)]
 
 
 def speed_table(result: Mapping[str, Any]) -> Table:

@@ -15,38 +15,70 @@ from typing import Any
 from seal.evaluation.environment import environment
 from seal.evaluation.speed.config import SpeedConfig
 from seal.evaluation.speed.models import models_made
-from seal.evaluation.speed.piece import MODELS, piece_path
+from seal.evaluation.speed.piece import MODELS, SEARCHES, piece_path
 from seal.evaluation.speed.report import draw_chart
 from seal.evaluation.speed.script import search_lengths
+from seal.evaluation.speed.search_chart import draw_searches
+from seal.evaluation.speed.search_figures import search_figures
+from seal.evaluation.speed.search_plan import measured_legs, missing_legs, search_settings
 from seal.evaluation.store import write_json
 from seal.failure import FailedError
 
 RESULT = "speed.json"
 CHART = "speed.png"
+SEARCH_CHART = "search.png"
+# Settings that have nothing to do with the precisions.
+SEARCHES_ALONE = (
+    "paths", "batches", "repeats", "sizes", "dtype", "searched_image_size", "vsm", "benchmark",
+    "limit",
+)  # fmt: skip
 Launch = Callable[[SpeedConfig, str, dict[str, Any]], None]
 
 
 def measure(config: SpeedConfig, launch: Launch | None = None) -> dict[str, Any]:
-    """Measure each precision that was not, and write speed.json and speed.png of all of them.
+    """Measure what was not, and write speed.json, speed.png and search.png of all of it.
 
     Args:
         launch: runs one piece; None: in a process of its own.
 
     Raises:
         ValueError: there is no such device.
-        RuntimeError: pieces failed; the others are measured and written nevertheless.
+        RuntimeError: pieces failed, or paths of the search give other answers; what was measured
+            is written nevertheless.
     """
     from seal.inference.load import existing_device
 
     launch = launch or launch_piece
     device = existing_device(config.device)
     config = replace(config, device=device)
-    settings = piece_settings(config, environment(device))
+    here = environment(device)
+    failed: dict[str, str] = {}
+    result: dict[str, Any] = {"name": config.name, "device": here["device_name"]}
+    result |= _precisions(config, here, launch, failed)
+    if config.paths:
+        result |= _searches(config, here, launch, failed)
+    result["failed"] = failed
+    if result["pieces"] or result.get("searches"):
+        write_json(Path(config.out) / RESULT, result)
+    if result["pieces"]:
+        _draw(draw_chart, result, Path(config.out) / CHART)
+    if result.get("searches"):
+        _draw(draw_searches, result, Path(config.out) / SEARCH_CHART)
+    if failed:
+        told = "; ".join(f"{name}: {why}" for name, why in failed.items())
+        raise FailedError(f"not measured: {told} (the same command goes on with what is missing)")
+    _require_equal(result)
+    return result
+
+
+def _precisions(
+    config: SpeedConfig, here: dict[str, Any], launch: Launch, failed: dict[str, str]
+) -> dict[str, Any]:
+    settings = piece_settings(config, here)
     missing = [name for name in config.precisions if not _finished(config, name, settings)]
     if missing and not models_made(config):
         print(f"{config.name}: random weights in {Path(config.out) / MODELS}", flush=True)
         launch(config, MODELS, settings)
-    failed: dict[str, str] = {}
     for precision in missing:
         print(f"{config.name} in {precision} on {settings['device_name']} ...", flush=True)
         try:
@@ -58,29 +90,59 @@ def measure(config: SpeedConfig, launch: Launch | None = None) -> dict[str, Any]
         for precision in config.precisions
         if precision not in failed
     }
-    result = {
-        "name": config.name,
-        "device": settings["device_name"],
-        "lengths": [list(pair) for pair in search_lengths(config.questions)],
-        "failed": failed,
-        "pieces": pieces,
-    }
-    if pieces:
-        write_json(Path(config.out) / RESULT, result)
-        _draw(result, Path(config.out) / CHART)
-    if failed:
-        told = "; ".join(f"{name}: {why}" for name, why in failed.items())
-        raise FailedError(f"not measured: {told} (the same command goes on with what is missing)")
-    return result
+    lengths = [list(pair) for pair in search_lengths(config.questions)]
+    return {"lengths": lengths, "pieces": pieces}
+
+
+def _searches(
+    config: SpeedConfig, here: dict[str, Any], launch: Launch, failed: dict[str, str]
+) -> dict[str, Any]:
+    """The figures of each size by name, and the first one's ratios."""
+    found: dict[str, Any] = {}
+    for size in config.sizes or [config.size]:
+        one = replace(config, size=size, sizes=[])
+        settings = search_settings(one, _settings(one, here))
+        for dtype, legs in missing_legs(one, settings):
+            names = ", ".join(dict.fromkeys(leg.name for leg in legs))
+            print(f"searches of {one.search_name} in {dtype}: {names}", flush=True)
+            try:
+                launch(one, f"{SEARCHES}{dtype}", settings)
+            except RuntimeError as error:
+                failed[f"searches of {one.search_name} in {dtype}"] = str(error)
+        if not any(True for _ in missing_legs(one, settings)):
+            found[one.search_name] = search_figures(one, measured_legs(one))
+    if not found:
+        return {"searches": {}}
+    return {"searches": found, "ratios": next(iter(found.values()))["ratios"]}
+
+
+def _require_equal(result: dict[str, Any]) -> None:
+    """In float32 all paths of our own engine must give the same answers.
+
+    Raises:
+        FailedError: one does not; the figures are written nevertheless.
+    """
+    for name, figures in result.get("searches", {}).items():
+        wrong = [path for path, held in figures["equality"].items() if held["holds"] is False]
+        if wrong:
+            raise FailedError(
+                f"searches of {name}: {', '.join(wrong)} give other answers than the engine "
+                "without levers; speed.json lists them under equality"
+            )
 
 
 def piece_settings(config: SpeedConfig, here: dict[str, Any]) -> dict[str, Any]:
-    """What a piece's figures depend on; with any other value they are measured anew."""
-    settings = asdict(config)
-    for key in ("out", "precisions"):
+    """What a precision's figures depend on; with any other value they are measured anew."""
+    settings = _settings(config, here)
+    for key in ("out", "precisions", *SEARCHES_ALONE):
         del settings[key]
+    return settings
+
+
+def _settings(config: SpeedConfig, here: dict[str, Any]) -> dict[str, Any]:
     keys = ("seal", "packages", "device_name", "threads")
-    settings |= {key: here[key] for key in keys}
+    settings = asdict(config) | {key: here[key] for key in keys}
+    settings["threads"] = config.threads or here["threads"]
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
 
@@ -120,8 +182,8 @@ def _finished(config: SpeedConfig, precision: str, settings: dict[str, Any]) -> 
     return True
 
 
-def _draw(result: dict[str, Any], path: Path) -> None:
+def _draw(draw: Callable[[dict[str, Any], Path], None], result: dict[str, Any], path: Path) -> None:
     if importlib.util.find_spec("matplotlib") is None:  # a bare GPU machine: the figures matter
         print(f"{path} is not drawn: that needs matplotlib", flush=True)
         return
-    draw_chart(result, path)
+    draw(result, path)

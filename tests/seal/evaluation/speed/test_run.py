@@ -39,7 +39,7 @@ class Launches:
 def _config(out: Path, **values: Any) -> SpeedConfig:
     values = {
         "size": "miniature", "device": "cpu", "precisions": ["fp32", "bf16"], "questions": 2,
-        "warmup": 0, "image_size": [640, 480], "out": str(out), **values,
+        "warmup": 0, "image_size": [640, 480], "paths": [], "out": str(out), **values,
     }  # fmt: skip
     return SpeedConfig(**values)
 
@@ -169,7 +169,17 @@ def test_models_of_another_seed_are_refused(measured) -> None:
     [
         ({"size": "70b"}, "size='70b'"),
         ({"precisions": ["fp8"]}, "no 'fp8'"),
-        ({"precisions": []}, "each once"),
+        ({"precisions": ["fp32", "fp32"]}, "each once"),
+        ({"precisions": [], "paths": []}, "leave nothing to measure"),
+        ({"dtype": "int8"}, "dtype='int8' is none of float32"),
+        ({"batches": [4, 0]}, "batches="),
+        ({"repeats": 0}, "repeats=0"),
+        ({"threads": 0}, "threads=0"),
+        ({"limit": 0}, "limit=0"),
+        ({"sizes": ["hidden_513"]}, "sizes='hidden_513'; known: .*hidden_512"),
+        ({"vsm": "runs/vsm"}, "real verdicts need both"),
+        ({"vsm": "a", "benchmark": "b", "sizes": ["7b"]}, "leave them out"),
+        ({"searched_image_size": [0, 5]}, "searched_image_size"),
         ({"image_size": [100]}, "image_size"),
         ({"cue_tokens": 0}, "cue_tokens=0"),
         ({"questions": -1}, "questions=-1"),

@@ -23,6 +23,7 @@ from seal.models.files.random_weights import write_random_model
 from seal.pipeline import Seal
 from seal.search.config import SearchConfig
 from seal.search.locator import LocateRequest
+from seal.search.speed import SpeedConfig
 from seal.text.prompts import parse_missing
 
 CONFIG = SearchConfig(min_size=24)
@@ -125,7 +126,7 @@ def test_what_is_evaluated_ahead_does_not_change_where_a_target_is_seen(pair) ->
     search = pair[1]
     image = tiny_models.noise(120, 120)
     search.begin(image, {TARGETS[0]: 7})
-    locator = build_locator("guided", search, CONFIG, lookahead=3)
+    locator = build_locator("guided", search, CONFIG, speed=SpeedConfig(lookahead=3))
     (result,) = locator.locate([LocateRequest(image, TARGETS[0])])
     assert len(result.path) == result.num_steps == 7 and result.evaluated_ahead > 0
 

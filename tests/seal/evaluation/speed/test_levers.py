@@ -1,0 +1,48 @@
+"""Which paths there are, and what each is compared with."""
+
+from __future__ import annotations
+
+import pytest
+
+from seal.evaluation.speed.levers import (
+    BARE,
+    FORCED_CUE,
+    ORIGINAL,
+    SINGLE,
+    Levers,
+    chosen_paths,
+    reference_of,
+)
+
+
+def test_each_single_lever_differs_from_the_bare_engine_in_one_thing() -> None:
+    for levers in SINGLE.values():
+        changed = [
+            name for name in Levers.__slots__ if getattr(levers, name) != getattr(Levers(), name)
+        ]
+        assert len(changed) == 1
+    assert len({*SINGLE.values()}) == len(SINGLE)
+
+
+def test_what_a_path_is_compared_with_is_measured_with_it() -> None:
+    assert list(chosen_paths([ORIGINAL], [1], "cpu")) == [ORIGINAL, BARE]
+    assert list(chosen_paths(["all"], [1, 8], "cpu")) == [FORCED_CUE, "all_1", "all_8"]
+    alone = chosen_paths(["alone"], [1], "cpu")
+    assert set(alone) == {BARE, *SINGLE}
+    for name, levers in alone.items():
+        assert reference_of(levers) in alone, name
+
+
+def test_all_levers_evaluate_ahead_where_a_device_would_wait() -> None:
+    on_cpu, on_gpu = (chosen_paths(["all"], [1, 16], device) for device in ("cpu", "cuda"))
+    ahead = [levers.lookahead for levers in (*on_cpu.values(), *on_gpu.values()) if levers]
+    assert ahead == [0, 0, 0, 0, 3, 0]
+    one = on_gpu["all_1"]
+    assert one is not None
+    assert one.speed().max_batch == one.model_options()["max_batch"] == 4
+    assert one.speed().concurrency == 1
+
+
+def test_an_unknown_path_is_named() -> None:
+    with pytest.raises(ValueError, match=r"no 'all_3'; known: alone, all, original, .*all_1"):
+        chosen_paths(["all_3"], [1], "cpu")
