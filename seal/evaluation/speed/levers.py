@@ -26,6 +26,9 @@ class Levers:
     one_pass: bool = False  # a new crop's prompt and its first question are one pass
     late_heat: bool = False  # the target's heat is made where the search asks for it
     prepare_ahead: bool = False  # pixels of what comes next, while the model computes
+    graphs: bool = False  # on a GPU: passes over few crops are recorded once and replayed
+    # On a CPU: the detector runs beside the language model; None: where it has the cores
+    side_by_side: bool | None = False
     lookahead: int = 0  # regions evaluated before their turn
     batch: int = 1  # searches side by side, and queries in one pass
 
@@ -36,6 +39,8 @@ class Levers:
             "share_prefix": self.share_prefix,
             "one_pass": self.one_pass,
             "late_heat": self.late_heat,
+            "graphs": self.graphs,
+            "side_by_side": self.side_by_side,
             # What is evaluated ahead comes on top of what is due.
             "max_batch": self.batch + self.lookahead,
         }
@@ -50,7 +55,7 @@ class Levers:
         )
 
 
-# Each lever by itself.
+# Each lever by itself, on any device.
 SINGLE = {
     FORCED_CUE: Levers(cue_prefix="forced"),
     "share_prefix": Levers(share_prefix=True),
@@ -60,14 +65,22 @@ SINGLE = {
     "lookahead": Levers(lookahead=AHEAD),
     "batch_16": Levers(batch=16),
 }
+ON_GPU = {"graphs": Levers(graphs=True)}
+ON_CPU = {"side_by_side": Levers(side_by_side=True)}
+
+
+def single_levers(device: str) -> dict[str, Levers]:
+    """Each lever by itself that there is on a device."""
+    return SINGLE | (ON_CPU if device == "cpu" else ON_GPU)
 
 
 def all_levers(batch: int, device: str) -> Levers:
     """All at once. Evaluating ahead fills what a GPU would idle; a CPU has no such room."""
-    ahead = AHEAD if batch == 1 and device != "cpu" else 0
+    on_gpu = device != "cpu"
+    ahead = AHEAD if batch == 1 and on_gpu else 0
     return Levers(
         cue_prefix="forced", share_prefix=True, one_pass=True, late_heat=True, prepare_ahead=True,
-        lookahead=ahead, batch=batch,
+        graphs=on_gpu, side_by_side=False if on_gpu else None, lookahead=ahead, batch=batch,
     )  # fmt: skip
 
 
@@ -87,9 +100,10 @@ def chosen_paths(
     Raises:
         ValueError: there is no such path.
     """
-    every: dict[str, Levers | None] = {ORIGINAL: None, PLAIN: None, BARE: Levers(), **SINGLE}
+    single = single_levers(device)
+    every: dict[str, Levers | None] = {ORIGINAL: None, PLAIN: None, BARE: Levers(), **single}
     every |= {all_at(batch): all_levers(batch, device) for batch in batches}
-    groups = {ALONE: [BARE, *SINGLE], ALL: [all_at(batch) for batch in batches]}
+    groups = {ALONE: [BARE, *single], ALL: [all_at(batch) for batch in batches]}
     wanted: set[str] = set()
     for name in names:
         if name not in groups and name not in every:

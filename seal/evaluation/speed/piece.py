@@ -194,6 +194,9 @@ def _work(answers: ScriptedAnswers, search: ScriptedSearch) -> dict[str, float]:
 
 def _require_script(config: SpeedConfig, answer: Answer, lengths: tuple[int, int]) -> None:
     """The search went as the script says; on an image with too few regions it cannot."""
+    for result in answer.searches:
+        if result.failure is not None:
+            raise result.failure
     made = tuple(len(result.path) for result in answer.searches)
     if made != lengths or answer.not_found:
         raise ValueError(

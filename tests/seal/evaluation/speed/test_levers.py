@@ -7,6 +7,8 @@ import pytest
 from seal.evaluation.speed.levers import (
     BARE,
     FORCED_CUE,
+    ON_CPU,
+    ON_GPU,
     ORIGINAL,
     SINGLE,
     Levers,
@@ -16,19 +18,21 @@ from seal.evaluation.speed.levers import (
 
 
 def test_each_single_lever_differs_from_the_bare_engine_in_one_thing() -> None:
-    for levers in SINGLE.values():
+    every = {**SINGLE, **ON_CPU, **ON_GPU}
+    for levers in every.values():
         changed = [
             name for name in Levers.__slots__ if getattr(levers, name) != getattr(Levers(), name)
         ]
         assert len(changed) == 1
-    assert len({*SINGLE.values()}) == len(SINGLE)
+    assert len({*every.values()}) == len(every)
 
 
 def test_what_a_path_is_compared_with_is_measured_with_it() -> None:
     assert list(chosen_paths([ORIGINAL], [1], "cpu")) == [ORIGINAL, BARE]
     assert list(chosen_paths(["all"], [1, 8], "cpu")) == [FORCED_CUE, "all_1", "all_8"]
     alone = chosen_paths(["alone"], [1], "cpu")
-    assert set(alone) == {BARE, *SINGLE}
+    assert set(alone) == {BARE, *SINGLE, *ON_CPU}
+    assert set(chosen_paths(["alone"], [1], "cuda")) == {BARE, *SINGLE, *ON_GPU}
     for name, levers in alone.items():
         assert reference_of(levers) in alone, name
 

@@ -61,10 +61,9 @@ def test_every_path_has_its_figures_and_its_ratios(measured: Launched) -> None:
 def test_scripted_searches_do_the_same_on_every_path(measured: Launched) -> None:
     config, result = measured
     figures = result["searches"][config.search_name]
-    generated = {
-        name: row["tokens_generated_per_question"] for name, row in figures["rows"].items()
-    }
-    assert len({*generated.values()}) == 1
+    # At batch 2 there is a second question, whose searches have other lengths.
+    rows = [row for name, row in figures["rows"].items() if name != "all_2"]
+    assert len({row["tokens_generated_per_question"] for row in rows}) == 1
     for held in figures["equality"].values():
         assert held["searches"] == held["same_visits"] == held["same_boxes"] == 2, held
         assert held["max_box_px"] < 0.01
@@ -134,6 +133,7 @@ def test_a_benchmark_is_searched_with_real_verdicts(measured: Launched, tmp_path
     assert result["ratios"]["original_over_one"] is None
 
 
+@pytest.mark.slow
 def test_two_sizes_have_ratios_each_and_the_first_ones_stand_above(tmp_path: Path) -> None:
     told = _config(
         tmp_path, sizes=["hidden_512", "miniature"], paths=["plain", "all_1"], batches=[1]
