@@ -164,10 +164,14 @@ def _add_speed(parser: argparse.ArgumentParser) -> None:
         "--no-prepare", dest="prepare", action="store_const", const=False,
         help="cut and resize no crop before it is asked about",
     )  # fmt: skip
+    group.add_argument(
+        "--graphs", action="store_const", const=True,
+        help="record passes over few crops as CUDA graphs (of SEAL's search model, on a GPU)",
+    )  # fmt: skip
 
 
 def _speed(arguments: argparse.Namespace) -> SpeedConfig:
-    names = ("lookahead", "concurrency", "max_batch", "cache_mb", "prepare")
+    names = ("lookahead", "concurrency", "max_batch", "cache_mb", "prepare", "graphs")
     return SpeedConfig(**{name: getattr(arguments, name) for name in names})
 
 

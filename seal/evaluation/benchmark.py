@@ -50,7 +50,7 @@ from seal.search.strategies import SEARCHES, STRATEGIES, VICROP
 FREE = (
     "out", "benchmark", "questions", "vqa", "vsm", "guide_models", "systems", "baseline",
     "control_of", "limit", "batch", "max_batch", "cache_mb", "lookahead", "concurrency",
-    "prepare", "device", "judge", "judge_api_key_env", "judging", "dry_run",
+    "prepare", "graphs", "device", "judge", "judge_api_key_env", "judging", "dry_run",
 )  # fmt: skip
 
 

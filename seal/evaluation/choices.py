@@ -55,12 +55,13 @@ class ModelChoice(SpeedConfig):
             "offload": self.offload if self.offload == "auto" else int(self.offload),
             "max_batch": self.max_batch,
             "cache_mb": self.cache_mb,
+            "graphs": bool(self.graphs),
             "tell": _say if shard.rank == 0 else _keep_silent,
         }
 
     def guide_options(self, shard: Shard) -> dict[str, Any]:
         """The same for guides, without what SEAL's own models alone take."""
-        own = ("clip", "offload")
+        own = ("clip", "offload", "graphs")
         return {name: value for name, value in self.options(shard).items() if name not in own}
 
 

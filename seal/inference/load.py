@@ -43,6 +43,7 @@ def load_models(
     max_batch: int | None = None,
     cache_mb: int | None = None,
     cue_prefix: Literal["forced", "free"] = "forced",
+    graphs: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> tuple[NetworkAnswerModel | None, NetworkSearchModel | None]:
     """The VQA LLM and the search model in two folders, or the one that is named.
@@ -61,7 +62,7 @@ def load_models(
         granularity: how finely it reads pictures, "auto" or a level; see `Showing`.
         max_batch: queries, or rows, in one pass; None: what fits beside the models.
         cache_mb: what the search keeps of crops, on the device; None: a share of what is free.
-        cue_prefix: as of `NetworkSearchModel`.
+        cue_prefix, graphs: as of `NetworkSearchModel`.
         tell: is told what memory it will take, before anything is loaded, and what is left is used
             for, once it is; None: the log.
 
@@ -118,6 +119,7 @@ def load_models(
             max_batch=passes.queries,
             cache_mb=passes.cache_mb,
             cue_prefix=cue_prefix,
+            graphs=graphs,
         )
         used.append(
             f"{passes.queries} queries of a search ({passes.cache_mb} MiB for crops, "

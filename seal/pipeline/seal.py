@@ -176,6 +176,7 @@ class Seal:
                 no_search_image=protocol.no_search_image,
                 token_policy=protocol.token_policy,
                 cue_prefix=protocol.cue_prefix,
+                graphs=bool(speed.graphs),
                 granularity=granularity,
                 **shared,
             )

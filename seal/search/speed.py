@@ -23,6 +23,8 @@ class SpeedConfig:
     cache_mb: int | None = None  # kept of the crops that were seen; None: a share of what is free
     # Cut and resize what is likely next while the network computes; None: where the model can.
     prepare: bool | None = None
+    # Record passes over few crops as CUDA graphs, for SEAL's search model on a GPU; None: no.
+    graphs: bool | None = None
 
     def __post_init__(self) -> None:
         for name, least in (

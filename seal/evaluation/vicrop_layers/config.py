@@ -27,7 +27,7 @@ class LayersRun(ModelChoice):
         ModelChoice.__post_init__(self)  # `super()` does not work in a class with slots
         ProtocolConfig.named(self.protocol)
         useless = {"lookahead": self.lookahead, "concurrency": self.concurrency}
-        useless |= {"prepare": self.prepare}
+        useless |= {"prepare": self.prepare, "graphs": self.graphs}
         for name, value in useless.items():
             if value is not None:
                 raise ValueError(f"{name}={value}: nothing is searched here; leave it out")

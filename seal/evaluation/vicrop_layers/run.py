@@ -40,7 +40,7 @@ VERSION = "1"
 # Settings that change how a run is carried out, not one of its lines.
 FREE = (
     "out", "benchmark", "vqa", "limit", "max_batch", "cache_mb", "device", "seed", "lookahead",
-    "concurrency", "prepare",
+    "concurrency", "prepare", "graphs",
 )  # fmt: skip
 
 
