@@ -182,7 +182,7 @@ def _open(arguments: argparse.Namespace) -> Seal:
     from seal.pipeline.pictures import picture
 
     # What is wrong with these is told before a model is loaded.
-    picture(arguments.image)
+    arguments.picture = picture(arguments.image)
     budget, speed = _budget(arguments), _speed(arguments)
     if arguments.save_path is not None:
         _require_writable(arguments.save_path)
@@ -274,7 +274,7 @@ def ask(arguments: argparse.Namespace) -> int:
             "--planner given searches for what --target names: give --target, or drop --planner"
         )
     seal = _open(arguments)
-    answer = seal.ask(arguments.image, arguments.question, options=options, targets=targets)
+    answer = seal.ask(arguments.picture, arguments.question, options=options, targets=targets)
     saved = _save(arguments, answer.searches)
     if arguments.json:
         print(json.dumps(answer.to_dict() | {"saved": saved}, indent=1))
@@ -322,7 +322,7 @@ def locate(arguments: argparse.Namespace) -> int:
             )
         arguments.search = EVERY
     seal = _open(arguments)
-    result = seal.locate(arguments.image, arguments.target)
+    result = seal.locate(arguments.picture, arguments.target)
     saved = _save(arguments, [result])
     if arguments.json:
         from seal.search.trace import to_dict
@@ -356,12 +356,10 @@ def _summary(result: Any) -> str:
 def _save(arguments: argparse.Namespace, results: Any) -> list[str]:
     if arguments.save_path is None:
         return []
-    from seal.images import open_image
     from seal.search.draw import draw_path
     from seal.search.draw_map import map_cells
     from seal.search.trace import to_dict
 
-    image = open_image(arguments.image)
     saved, number = [], 0
     for result in results:
         stem = f"{arguments.save_path / Path(arguments.image).stem}-{number}"
@@ -369,7 +367,7 @@ def _save(arguments: argparse.Namespace, results: Any) -> list[str]:
             number += 1
             stem = f"{arguments.save_path / Path(arguments.image).stem}-{number}"
         stream = io.BytesIO()
-        draw_path(image, result).save(stream, "PNG")
+        draw_path(arguments.picture, result).save(stream, "PNG")
         write_whole(f"{stem}.png", stream.getvalue())
         trace = to_dict(result, heat_cells=map_cells(result))
         write_whole(f"{stem}.json", json.dumps(trace, indent=1))

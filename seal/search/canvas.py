@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from seal.geometry import Box
+from seal.images import region_bytes, to_rgb
 
 Color = tuple[int, int, int]
 
@@ -50,11 +51,14 @@ def overlay_heat(image: Image.Image, grid: np.ndarray, strength: float = 0.6) ->
     return Image.composite(tint, image, alpha)
 
 
-def fit(image: Image.Image, width: int, height: int) -> Image.Image:
-    """The image as large as fits into width x height."""
-    scale = min(width / image.width, height / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS)
+def fit(image: Image.Image, width: int, height: int, box: Box | None = None) -> Image.Image:
+    """The image, or a region of it, as RGB and as large as fits into width x height."""
+    region = (0, 0, *image.size) if box is None else box.as_ints()
+    wide, high = region[2] - region[0], region[3] - region[1]
+    scale = min(width / wide, height / high)
+    size = max(1, round(wide * scale)), max(1, round(high * scale))
+    made = region_bytes(to_rgb(image), region, size, Image.Resampling.LANCZOS)
+    return Image.fromarray(np.ascontiguousarray(made.transpose(1, 2, 0)))
 
 
 def shorten(text: str, size: int, width: float) -> str:

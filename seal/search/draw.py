@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seal.geometry import Box
-from seal.images import cut
 from seal.search import canvas
 from seal.search.draw_map import draw_map, from_map, headline
 from seal.search.heatmap import heat_grid
@@ -61,7 +60,7 @@ def draw_frames(
 
     With more visits than `max_frames` the last ones are left out, never the one with the box.
     """
-    small = canvas.fit(image.convert("RGB"), width, width)
+    small = canvas.fit(image, width, width)
     scale = small.width / image.width
     dark = Image.blend(small, Image.new("RGB", small.size, canvas.INK), 0.55)
     frames = []
@@ -101,7 +100,7 @@ def save_animation(
 
 def _overview(image: Image.Image, result: SearchResult, width: int) -> Image.Image:
     """The image with every visited region numbered in the order of the visits."""
-    picture = canvas.fit(image.convert("RGB"), width, width)
+    picture = canvas.fit(image, width, width)
     scale = picture.width / image.width
     draw = ImageDraw.Draw(picture)
     count = len(result.path)
@@ -138,7 +137,7 @@ def _card(image: Image.Image, result: SearchResult, index: int, width: int) -> I
     """A visited crop with its number, heat, best detection and what guided from there."""
     node = result.path[index]
     text_height = 42
-    crop = canvas.fit(cut(image, node.box.as_ints()).convert("RGB"), width, width * 3 // 4)
+    crop = canvas.fit(image, width, width * 3 // 4, node.box)
     if node.heat is not None:
         crop = canvas.overlay_heat(crop, _grid(node))
     draw = ImageDraw.Draw(crop)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from seal.geometry import Box
-from seal.images import cut
 from seal.search import canvas
 from seal.search.heatmap import GridHeat, heat_grid
 from seal.search.result import SearchResult
@@ -31,7 +30,7 @@ def draw_map(image: Image.Image, result: SearchResult, *, width: int = 1024) -> 
     left = int(inner * _SHARE)
     seen = overview(image, result, left, width)
     window = result.best_box or Box(0, 0, *image.size)
-    crop = canvas.fit(cut(image, window.as_ints()).convert("RGB"), inner - left, width)
+    crop = canvas.fit(image, inner - left, width, window)
     notes = [str(note) for note in result.config.get("notes", [])]
     bottom = TITLE + max(seen.height, crop.height) + CAPTION
     sheet = Image.new("RGB", (width, bottom + MARGIN + 20 * len(notes)), canvas.PAPER)
@@ -56,7 +55,7 @@ def draw_map(image: Image.Image, result: SearchResult, *, width: int = 1024) -> 
 
 def overview(image: Image.Image, result: SearchResult, width: int, height: int) -> Image.Image:
     """The image, as large as fits, with the map over it and the window outlined."""
-    picture = canvas.fit(image.convert("RGB"), width, height)
+    picture = canvas.fit(image, width, height)
     (root,) = result.path
     if root.heat is not None:
         grid = heat_grid(root.heat, root.box.width, root.box.height, map_cells(result))
