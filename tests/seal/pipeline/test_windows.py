@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import weakref
 
 import numpy as np
@@ -23,13 +24,17 @@ MUG, COLOR = Box(500, 400, 540, 430), "What color is the mug?"
 SIZE = (640, 480)
 
 
-@pytest.fixture
-def paths(tmp_path):
-    paths = []
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
     for i in range(30):
-        paths.append(tmp_path / f"{i:02d}.png")
-        Image.new("RGB", SIZE, (i, 0, 200)).save(paths[-1])
-    return paths
+        Image.new("RGB", SIZE, (i, 0, 200)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+@pytest.fixture
+def paths(photos, tmp_path):
+    return sorted(shutil.copytree(photos, tmp_path / "own").iterdir())
 
 
 @pytest.fixture
