@@ -112,7 +112,9 @@ def searches(model):
 
 def test_whole_searches_are_the_same_and_no_recorded_function_reads_on_the_host():
     recorder = Recorder()
-    model = NetworkSearchModel(vsm_model(), tokenizer(), graphs=Graphs(recorder))
+    model = NetworkSearchModel(
+        vsm_model(), tokenizer(), graphs=Graphs(recorder), side_by_side=False
+    )
     plain = NetworkSearchModel(vsm_model(), tokenizer())
     model.max_cue_tokens = plain.max_cue_tokens = 5
     for one, other in zip(searches(model), searches(plain), strict=True):
@@ -133,7 +135,7 @@ def test_whole_searches_are_the_same_and_no_recorded_function_reads_on_the_host(
 
 def test_when_memory_is_short_recordings_go_first_and_the_answers_stay(monkeypatch):
     graphs = Graphs(Recorder(), most_rows=2)
-    model = NetworkSearchModel(vsm_model(), tokenizer(), graphs=graphs)
+    model = NetworkSearchModel(vsm_model(), tokenizer(), graphs=graphs, side_by_side=False)
     image = noise()
     boxes = [Box(0, 0, 120, 90), Box(0, 0, 60, 45), Box(60, 45, 120, 90)]
     queries = [Query("detect", Patch(image, box), "boat") for box in boxes]

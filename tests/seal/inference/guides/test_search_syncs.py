@@ -26,7 +26,8 @@ BOXES = (Box(0, 0, 120, 90), Box(0, 0, 60, 45), Box(60, 45, 120, 90))
 
 @pytest.fixture
 def model():
-    made = NetworkSearchModel(vsm_model(), tokenizer())
+    # Beside another thread things would go on that are not seen here.
+    made = NetworkSearchModel(vsm_model(), tokenizer(), side_by_side=False)
     made.max_cue_tokens = TOKENS
     made.contextual_cue(queries("contextual_cue", (Box(1, 1, 9, 9),)))  # finds the periods
     return made
