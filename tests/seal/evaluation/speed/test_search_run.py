@@ -124,10 +124,13 @@ def test_a_benchmark_is_searched_with_real_verdicts(measured: Launched, tmp_path
         (folder / f"{number}.json").write_text(json.dumps(entry), "utf-8")
     told = _config(
         tmp_path / "out", vsm=str(search_model_folder(config)), benchmark=str(folder.parent),
-        paths=["all_2"], batches=[2], limit=2, num_hidden_layers=None,
+        paths=["all"], batches=[1, 2], limit=2, num_hidden_layers=None,
     )  # fmt: skip
     result = measure(told, run_piece)
     (figures,) = result["searches"].values()
+    # Each picture is seen anew, whatever was searched to warm up.
+    seen = {figures["rows"][name]["detector_pictures_per_question"] for name in ("all_1", "all_2")}
+    assert len(seen) == 1 and min(seen) >= 1
     assert figures["questions"] == 2 and not figures["scripted"]
     assert figures["equality"]["all_2"]["same_visits"] == 2
     assert result["ratios"]["original_over_one"] is None
