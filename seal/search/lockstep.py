@@ -14,7 +14,7 @@ from seal.search.protocol import Ask, AskAll, Patch, Query, QueryKind, SearchMod
 from seal.search.run import Run
 from seal.search.speed import SpeedConfig
 
-MAX_WAIT = 3  # steps a search waits before its kind of query goes before what most wait for
+MAX_WAIT = 8  # steps a search waits before its kind of query goes before what most wait for
 PREPARED = 2  # of the regions each search named as next; the first is right more often than not
 
 
@@ -108,8 +108,8 @@ class Lockstep:
     def _early(
         self, due: Sequence[tuple[Run, Ask | AskAll]], num_due: int
     ) -> list[tuple[Run, Query]]:
-        """Detections before their turn, each search's likeliest first; they fill up the last batch
-        and open no other, which would cost more time than they save.
+        """Detections before their turn, each search's likeliest first. They fill up a batch and
+        open no other, which would cost more time than they save.
         """
         each: list[list[tuple[Run, Query]]] = []
         for run, ask in due:
@@ -119,7 +119,11 @@ class Lockstep:
                 new = [patch for patch in named if (patch.box, text) not in run.ahead]
                 each.append([(run, Query("detect", patch, text)) for patch in new])
         early = [one for rank in zip_longest(*each) for one in rank if one is not None]
-        return early if self.pace.room is None else early[: -num_due % self.pace.room]
+        if self.pace.room is not None:
+            early = early[: -num_due % self.pace.room]
+        if self.pace.fill is not None:
+            early = early[: max(0, self.pace.fill - num_due)]
+        return early
 
     def _prepare(
         self,

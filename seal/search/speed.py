@@ -40,16 +40,18 @@ class SpeedConfig:
     def of(self, model: Any) -> Pace:
         """With what is not said here as the model says it.
 
-        What answers the queries may have `lookahead`, `concurrency` and `max_batch`, and
-        `prepare(patches)`, which begins to cut and resize patches in the background.
+        What answers the queries may have `concurrency` and `max_batch`; `lookahead`, where a batch
+        of so many and one takes hardly longer than one query; and `prepare(patches)`, which begins
+        to cut and resize patches in the background.
         """
         models = answering_models(model)
         room = _least(models, "max_batch")
         if self.max_batch is not None:
             room = self.max_batch if room is None else min(room, self.max_batch)
-        lookahead, concurrency = self.lookahead, self.concurrency
+        lookahead, concurrency, fill = self.lookahead, self.concurrency, None
         if lookahead is None:
             lookahead = _least(models, "lookahead") or 0
+            fill = lookahead + 1
         if concurrency is None:
             concurrency = _least(models, "concurrency") or CONCURRENCY
         preparing: list[Prepare] = []
@@ -57,6 +59,7 @@ class SpeedConfig:
             preparing = [each.prepare for each in models if hasattr(each, "prepare")]
         return Pace(
             lookahead=lookahead,
+            fill=fill,
             concurrency=concurrency,
             max_batch=self.max_batch,
             room=room,
@@ -69,6 +72,9 @@ class Pace:
     """A `SpeedConfig` with everything decided for one model."""
 
     lookahead: int
+    # Queries of a batch that look-ahead fills up to, where the model says how far to look: what one
+    # search alone would have. None: a whole batch.
+    fill: int | None
     concurrency: int
     max_batch: int | None  # most queries of one call; None: the model divides a call itself
     room: int | None  # queries that go through the model together; None: it does not say

@@ -137,6 +137,22 @@ def test_lookahead_fills_up_a_batch_and_opens_no_other():
     assert results[0].evaluated_ahead == 0
 
 
+def test_a_model_may_want_lookahead_for_what_is_asked_alone():
+    class Launching(RandomModel):
+        lookahead, max_batch = 3, 16
+
+    model = Launching(confidence=0.2)
+    (result,) = run_searches([explore(images[0], "sequential_bfs")], model)
+    assert result.evaluated_ahead == 0  # a bare drive looks ahead as far as it is told
+    strategy = build_strategy("sequential_bfs", CONFIG)
+    (alone,) = SearchLocator(strategy, model).locate(requests(images[0]))
+    assert alone.evaluated_ahead > 0 and visits(alone) == visits(result)
+    model.batches.clear()
+    together = SearchLocator(strategy, model).locate(requests(*[images[0]] * 5))
+    assert max(size for _, size in model.batches) == 5
+    assert sum(each.evaluated_ahead for each in together) == 0
+
+
 def test_what_comes_next_is_named_before_the_batch_that_it_is_behind():
     model = Preparing(confidence=0.2)
     (result,) = run_searches([explore(images[0], "sequential_bfs")], model)
@@ -249,11 +265,11 @@ def test_a_model_says_how_fast_it_is_driven_through_whatever_passes_queries_on()
     model = Sized()
     for driven in (model, CachedModel(model), CachedModel(CachedModel(model))):
         pace = SpeedConfig().of(driven)
-        assert (pace.concurrency, pace.room, pace.lookahead) == (5, 3, 2)
+        assert (pace.concurrency, pace.room, pace.lookahead, pace.fill) == (5, 3, 2, 3)
         assert pace.preparing == (model.prepare,)
     pace = SpeedConfig(concurrency=9, max_batch=2, lookahead=0, prepare=False).of(model)
     assert (pace.concurrency, pace.max_batch, pace.room) == (9, 2, 2)
-    assert (pace.lookahead, pace.preparing) == (0, ())
+    assert (pace.lookahead, pace.fill, pace.preparing) == (0, None, ())
 
 
 @pytest.mark.parametrize("name", ["lookahead", "concurrency", "max_batch", "cache_mb"])
