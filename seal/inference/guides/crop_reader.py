@@ -68,8 +68,7 @@ class CropReader:
         self._begin(crops)
         said = self.passes.continue_behind(_slots(crops), rows, ending)
         self.cost.questions_read += len(rows)
-        steps = max(map(len, said)) + 1
-        self.cost.llm_passes += steps
+        self.cost.llm_passes += max(_passes(answer, ending) for answer in said)
         self.cost.tokens_read += sum(map(len, rows)) + sum(map(len, said))
         self.cost.tokens_generated += sum(map(len, said))
         self._done(crops)
@@ -148,3 +147,9 @@ def _slots(crops: Sequence[Crop]) -> list[int]:
     slots = [crop.slot for crop in crops if crop.slot is not None]
     assert len(slots) == len(crops)
     return slots
+
+
+def _passes(answer: Sequence[int], ending: Ending) -> int:
+    """Passes that it took: one a token, that which ended it included if it is no part of it."""
+    whole = len(answer) == ending.most or (bool(answer) and answer[-1] in ending.stop_ids)
+    return len(answer) if whole else len(answer) + 1

@@ -252,3 +252,13 @@ def test_a_cue_that_is_decoded_freely_begins_as_the_model_says():
     assert free.settings()["cue_prefix"] == "free"
     with pytest.raises(ValueError, match="cue_prefix='none' is none of forced, free"):
         NetworkSearchModel(vsm_model(), tokenizer(), cue_prefix="none")
+
+
+def test_passes_of_a_cue_are_counted_as_they_were_made():
+    network, passes = vsm_model(), []
+    network.llm.model.register_forward_hook(lambda *_: passes.append(1))
+    model = NetworkSearchModel(network, tokenizer())
+    model.max_cue_tokens = 7
+    model.contextual_cue(queries("contextual_cue"))
+    model.detect(queries("detect"))
+    assert model.cost.llm_passes == len(passes)
