@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from seal.search.protocol import Ask, AskAll, Patch, Query, QueryKind, SearchModel
+from seal.search.protocol import Ask, Patch, Query, QueryKind, SearchModel
 from seal.search.run import Run
 from seal.search.speed import SpeedConfig
 
@@ -72,19 +72,21 @@ class Lockstep:
         return ended
 
     def _answer_kind(self, kind: QueryKind, runs: Sequence[Run]) -> None:
-        due: list[tuple[Run, Ask | AskAll]] = []
+        due: list[tuple[Run, Sequence[Query]]] = []
         others: list[Run] = []
         for run in runs:
             assert run.ask is not None
             if run.ask.queries[0].kind == kind:
-                due.append((run, run.ask))
+                # Of what is asked all at once no more than a batch: it holds up nobody else.
+                due.append((run, run.due(self.pace.room)))
             else:
                 run.waited += 1
                 others.append(run)
-        queries = [query for _, ask in due for query in ask.queries]
-        early = self._early(due, len(queries)) if kind == "detect" else []
+        queries = [query for _, part in due for query in part]
+        serving = [run for run, _ in due]
+        early = self._early(serving, len(queries)) if kind == "detect" else []
         asked = queries + [query for _, query in early]
-        self._prepare(asked, due, others)
+        self._prepare(asked, serving, others)
         started = time.perf_counter()
         answers = self._answer(kind, asked)
         each = (time.perf_counter() - started) / len(asked)
@@ -94,25 +96,24 @@ class Lockstep:
                 run.ahead[query.patch.box, query.text] = answer
                 run.num_ahead += 1
         start = 0
-        for run, ask in due:
-            given = answers[start : start + len(ask.queries)]
-            start += len(given)
+        for run, part in due:
+            given = answers[start : start + len(part)]
+            start += len(part)
             run.calls[kind] += len(given)
             run.seconds[kind] += each * len(given)
             failed = next((one.error for one in given if isinstance(one, _Failed)), None)
             if failed is not None:
                 run.fail(failed)
             else:
-                run.advance(given[0] if isinstance(ask, Ask) else given)
+                run.give(given)
 
-    def _early(
-        self, due: Sequence[tuple[Run, Ask | AskAll]], num_due: int
-    ) -> list[tuple[Run, Query]]:
+    def _early(self, serving: Sequence[Run], num_due: int) -> list[tuple[Run, Query]]:
         """Detections before their turn, each search's likeliest first. They fill up a batch and
         open no other, which would cost more time than they save.
         """
         each: list[list[tuple[Run, Query]]] = []
-        for run, ask in due:
+        for run in serving:
+            ask = run.ask
             if isinstance(ask, Ask) and self.pace.lookahead:
                 text = ask.query.text
                 named = ask.upcoming[: self.pace.lookahead]
@@ -128,17 +129,16 @@ class Lockstep:
     def _prepare(
         self,
         asked: Sequence[Query],
-        due: Sequence[tuple[Run, Ask | AskAll]],
+        serving: Sequence[Run],
         others: Sequence[Run],
     ) -> None:
         """Name what comes behind the first batch of `asked`, the surest first."""
         if not self.pace.preparing:
             return
         patches = [query.patch for query in asked[self.pace.room or len(asked) :]]
-        for run in others:
-            assert run.ask is not None
-            patches += [query.patch for query in run.ask.queries]
-        ahead = [run.upcoming[:PREPARED] for run in (*(run for run, _ in due), *others)]
+        for run in (*serving, *others):
+            patches += [query.patch for query in run.due(None)]
+        ahead = [run.upcoming[:PREPARED] for run in (*serving, *others)]
         patches += [patch for rank in zip_longest(*ahead) for patch in rank if patch is not None]
         patches += self._soon() if self._soon is not None else ()
         distinct = {(id(patch.image), patch.box): patch for patch in patches}

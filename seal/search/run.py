@@ -11,7 +11,7 @@ from typing import Any
 
 from seal.geometry import Box
 from seal.search.locator import LocateRequest, Search, Strategy
-from seal.search.protocol import Ask, AskAll, Detections, Patch
+from seal.search.protocol import Ask, AskAll, Detections, Patch, Query
 from seal.search.result import SearchResult
 
 
@@ -26,6 +26,7 @@ class Run:
     image_size: tuple[int, int] = (0, 0)
     on_visit: Callable[[Any], None] | None = None  # is told each `SearchNode` once it is done with
     ask: Ask | AskAll | None = None
+    given: list[Any] = field(default_factory=list)  # answers to what it asks that are there already
     result: SearchResult | None = None
     waited: int = 0  # steps since it asked
     calls: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -35,6 +36,19 @@ class Run:
     num_ahead: int = 0
     upcoming: tuple[Patch, ...] = ()  # what it named last as likely next
     _visited: list[Any] = field(default_factory=list)  # `SearchNode`s, the last not told of yet
+
+    def due(self, most: int | None) -> Sequence[Query]:
+        """The next queries of what it asks, `most` at the most; None: all."""
+        assert self.ask is not None
+        end = None if most is None else len(self.given) + most
+        return self.ask.queries[len(self.given) : end]
+
+    def give(self, answers: Sequence[Any]) -> None:
+        """Answers to what was due; with the last of them the search goes on."""
+        assert self.ask is not None
+        self.given += answers
+        if len(self.given) == len(self.ask.queries):
+            self.advance(self.given[0] if isinstance(self.ask, Ask) else self.given)
 
     def advance(self, answer: Any) -> None:
         """Send an answer, then every answer that is already there, until a new one is needed."""
@@ -64,6 +78,8 @@ class Run:
                 found=False,
                 boxes=[],
                 scores=[],
+                num_steps=len(self._visited),
+                path=list(self._visited),  # as far as the strategy names its visits
                 image_size=self.image_size,
                 error=told[-1].strip() + "\n" + "".join(told).rstrip(),
                 failure=error,
@@ -77,7 +93,7 @@ class Run:
         self.search.close()
 
     def _take(self, ask: Ask | AskAll) -> None:
-        self.ask, self.waited = ask, 0
+        self.ask, self.given, self.waited = ask, [], 0
         first = ask.queries[0]
         if not self.target and first.kind == "detect":
             self.target, self.image_size = first.text, first.patch.image.size
@@ -89,9 +105,9 @@ class Run:
 
     def _tell_visit(self, node: Any) -> None:
         """Tell of the visit before that of `node`, which it ends."""
-        if self.on_visit is None or (self._visited and self._visited[-1] is node):
+        if self._visited and self._visited[-1] is node:
             return
-        if self._visited:
+        if self._visited and self.on_visit is not None:
             self.on_visit(self._visited[-1])
         self._visited.append(node)
 

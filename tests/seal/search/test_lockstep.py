@@ -15,11 +15,12 @@ from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator, run_searches
 from seal.search.locator import LocateRequest
 from seal.search.lockstep import MAX_WAIT, PREPARED, Lockstep, drive
-from seal.search.protocol import Ask, Patch, Query
+from seal.search.protocol import Ask, AskAll, Patch, Query
 from seal.search.result import SearchResult
 from seal.search.run import Run
 from seal.search.speed import SpeedConfig
 from seal.search.strategies import build_strategy
+from seal.search.trace import from_dict, to_dict
 from seal.search.tree import split
 
 CONFIG = SearchConfig(min_size=80, min_size_scale=16)
@@ -91,7 +92,27 @@ def test_a_search_that_failed_tells_the_error_first_then_its_trace():
     assert "_check" in "\n".join(trace)
     assert (failed.target, failed.strategy, failed.image_size) == ("mug", "guided", SIZES[1])
     assert failed.calls == {"detect": 1}
+    assert [node.box for node in failed.path] == [Box(0, 0, *SIZES[1])]
+    assert to_dict(failed)["error"] == failed.error
     assert whole.error is None
+
+
+def test_what_a_search_saw_before_it_failed_is_kept():
+    class Tiring(RandomModel):
+        def detect(self, queries):
+            if len(self.batches) > 20:
+                raise RuntimeError("tired")
+            return super().detect(queries)
+
+    strategy = build_strategy("guided", CONFIG)
+    (whole,) = SearchLocator(strategy, RandomModel(3, 0.2)).locate(requests(images[0]))
+    (failed,) = SearchLocator(strategy, Tiring(3, 0.2)).locate(requests(images[0]))
+    boxes = [node.box for node in failed.path]
+    assert 3 < len(boxes) < len(whole.path)
+    assert boxes == [node.box for node in whole.path][: len(boxes)]
+    again = from_dict(to_dict(failed))
+    assert [node.box for node in again.path] == boxes
+    assert (again.found, again.error) == (False, failed.error)
 
 
 def test_where_no_search_comes_through_the_error_is_raised():
@@ -195,6 +216,25 @@ def test_no_search_waits_longer_than_a_few_steps():
         waits += [run.waited for run in lockstep.active]
     assert 0 < max(waits) <= MAX_WAIT + 1
     assert all(run.result is None for run in crowd)
+
+
+def test_what_is_asked_all_at_once_holds_up_nobody_else():
+    """Of many queries no more than a batch is answered a step, beside those of the others."""
+    patches = [Patch(images[0], Box(x, 0, x + 20, 20)) for x in range(0, 600, 10)]
+
+    def crowd():
+        answers = yield AskAll(tuple(Query("latent", patch, "mug") for patch in patches))
+        return SearchResult(target="mug", strategy="", found=False, boxes=[], scores=answers)
+
+    model = Preparing(seed=2, confidence=0.9)
+    (alone,) = run_searches([crowd()], RandomModel(2, 0.9))
+    ended = list(drive(iter([Run(crowd(), "crowd"), Run(explore(images[4]), "one")]), model))
+    assert [run.key for run in ended] == ["one", "crowd"]
+    assert ended[1].result.scores == alone.scores
+    assert ended[1].result.calls == {"latent": len(patches)}
+    assert max(size for kind, size in model.batches if kind == "latent") == model.max_batch
+    # The rest is prepared meanwhile.
+    assert patches[-1].box in model.told[0][1]
 
 
 @pytest.mark.parametrize("strategy", ["guided", "zoom_eye", "expert_first", "random_dfs"])
