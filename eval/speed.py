@@ -1,20 +1,36 @@
-"""Measure both models: seconds to load, peak memory, and one full question, by precision.
+"""Measure both models by precision, and the search by how it is asked.
 
-    seal eval/speed size=7b out=runs/speed                       # bf16, int8 and nf4
-    seal eval/speed size=7b precisions=[int8,nf4] memory_limit_gb=24
-    seal eval/speed size=miniature device=cpu precisions=[fp32,int8,nf4] questions=3
-    seal eval/speed size=7b num_hidden_layers=1 device=cpu precisions=[bf16] questions=1
-    seal eval/speed size=7b device=cpu questions=0 out=runs/loading     # loading alone
+    seal eval/speed size=miniature device=cpu out=runs/speed     # both parts: minutes
+    seal eval/speed size=7b out=runs/speed                       # on a GPU
+    seal eval/speed size=7b paths=[] precisions=[int8,nf4] memory_limit_gb=24
+    seal eval/speed size=7b paths=[] num_hidden_layers=1 device=cpu precisions=[bf16] questions=1
+    seal eval/speed size=7b precisions=[] paths=[original,all] repeats=3
+    seal eval/speed device=cpu precisions=[] vsm=runs/demo/vsm benchmark=runs/demo/data/benchmark
+    seal eval/speed device=cpu precisions=[] sizes=[miniature,hidden_512,hidden_1024] threads=1
     python -m seal.evaluation.speed size=7b precisions=[nf4]     # the same, without Hydra
 
-A question is a first answer, the search of two targets and a final answer of four options. The
-weights are random and the outcomes scripted (seal/evaluation/speed/script.py): what is done is
-real, the searches take 4.65 visits a target in the mean and each cue answer has 15 tokens. int8
-leaves out what a trained model's few outlier features cost.
+By precision: seconds to load, peak memory, and one full question: a first answer, the search of two
+targets and a final answer of four options. The weights are random and the outcomes scripted
+(seal/evaluation/speed/script.py): what is done is real, the searches take 4.65 visits a target in
+the mean and each cue answer has 15 tokens. int8 leaves out what a trained model's few outlier
+features cost. `questions=0` measures loading alone, `precisions=[]` nothing of this.
 
-Each precision is a process of its own and a file OUT/pieces/*.json; the same command goes on after
-a stop and measures anew what was measured with other settings. The weights (29 GB for 7b, 54 GB
-for 13b) stay in OUT/models. Writes OUT/speed.json and speed.png, and prints the table.
+By path, on the same weights and images (`paths=[]`: nothing of this): `original`, as the published
+code asks, and `plain`, with an ordinary cache (seal/evaluation/speed/plain_search.py); `alone`, our
+engine with every lever off (`bare`) and with each by itself; `all`, every lever at batch 1, 4, 16
+and 32 (`batches=`). Batch 1 is one search after the other; a larger batch is so many side by side.
+The outcomes are scripted as above, on images of 2246 x 1582, with as many questions as fill a batch
+twice; every path decodes 15 tokens a cue, though what our engine forces before them would be words
+to decode for the others. With `vsm=` and `benchmark=` (V*Bench's form) the verdicts are a trained
+model's, on `limit=` questions. Each path's answers are compared with those of the bare engine in
+float32: in that type another visit, verdict or box ends the program with 1 (near-ties aside), in
+others it is counted. A path that must take longer than `most_minutes=` is left out. `ratios` in
+speed.json: how many times as long a question takes without our levers, and tokens as many.
+
+Each precision, and each path and repeat, is a file OUT/pieces/*.json; the same command goes on
+after a stop and measures anew what was measured with other settings. The weights (29 GB for 7b, 54
+GB for 13b) stay in OUT/models. Writes OUT/speed.json, speed.png and search.png, and prints the
+tables.
 
 On a GPU memory is PyTorch's, on a CPU the process's; "host GB to load" is the most the process grew
 by while loading, files that are mapped not counted. In bf16 a CPU maps the files and reads them

@@ -46,6 +46,9 @@ class SpeedConfig:
     paths: list[str] = field(default_factory=lambda: ["original", "plain", "alone", "all"])
     batches: list[int] = field(default_factory=lambda: [1, 4, 16, 32])  # of all levers together
     repeats: int = 1  # times each path is measured, in turn
+    most_minutes: float = (
+        30.0  # a path that will surely take longer than this is left out, and told
+    )
     sizes: list[str] = field(default_factory=list)  # of the search models; []: size
     dtype: str | None = None  # of the search models; None: float32 on a CPU, else bfloat16
     searched_image_size: list[int] = field(default_factory=lambda: [2246, 1582])  # width, height
@@ -92,6 +95,8 @@ class SpeedConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value} must be at least 1")
+        if self.most_minutes <= 0:
+            raise ValueError(f"most_minutes={self.most_minutes} must be above 0")
         if (self.vsm is None) != (self.benchmark is None):
             raise ValueError(
                 f"vsm={self.vsm} and benchmark={self.benchmark}: real verdicts need both, a "

@@ -30,7 +30,7 @@ SEARCH_CHART = "search.png"
 # Settings that have nothing to do with the precisions.
 SEARCHES_ALONE = (
     "paths", "batches", "repeats", "sizes", "dtype", "searched_image_size", "vsm", "benchmark",
-    "limit",
+    "limit", "most_minutes",
 )  # fmt: skip
 Launch = Callable[[SpeedConfig, str, dict[str, Any]], None]
 
@@ -123,7 +123,7 @@ def _require_equal(result: dict[str, Any]) -> None:
         FailedError: one does not; the figures are written nevertheless.
     """
     for name, figures in result.get("searches", {}).items():
-        wrong = [path for path, held in figures["equality"].items() if held["holds"] is False]
+        wrong = [each["path"] for each in figures["equality"] if each["holds"] is False]
         if wrong:
             raise FailedError(
                 f"searches of {name}: {', '.join(wrong)} give other answers than the engine "

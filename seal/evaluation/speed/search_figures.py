@@ -7,9 +7,17 @@ from statistics import median
 from typing import Any
 
 from seal.evaluation.speed.config import SpeedConfig
-from seal.evaluation.speed.levers import ORIGINAL, PLAIN, all_at, chosen_paths, reference_of
+from seal.evaluation.speed.levers import (
+    FORCED_CUE,
+    ORIGINAL,
+    PLAIN,
+    all_at,
+    chosen_paths,
+    reference_of,
+)
 from seal.evaluation.speed.outcomes import compare, holds
 from seal.evaluation.speed.search_plan import FLOAT32, search_dtype
+from seal.failure import FailedError
 
 Pieces = Mapping[str, Sequence[Mapping[str, Any]]]  # path -> one of each repeat
 FULL = ("detect", "target_heat", "contextual_cue", "cue_heatmap")  # what a node may take
@@ -19,28 +27,42 @@ def search_figures(config: SpeedConfig, measured: Mapping[str, Pieces]) -> dict[
     """Of one search model. measured: by type, all pieces.
 
     Returns:
-        `dtype`, `rows` (path -> figures of the median repeat), `equality` (path -> how far its
-        answers are those of its reference in float32), `ratios` of seconds a question, and
-        `ratios_by_node`, which differ where paths make other visits.
+        `dtype`, `rows` (path -> figures of the median repeat), `equality` (how far each path's
+        answers are those of its reference in float32), `ratios` of seconds a question, and beside
+        them of seconds a node, which are others where paths make other visits, and of a
+        processor's seconds, which a machine that others use changes less.
     """
     assert config.device is not None
     dtype = search_dtype(config)
     paths = chosen_paths(config.paths, config.batches, config.device)
+    skipped = {
+        name: pieces[0]["skipped"]
+        for kind in (FLOAT32, dtype)
+        for name, pieces in measured.get(kind, {}).items()
+        if "skipped" in pieces[0]
+    }
+    paths = {name: levers for name, levers in paths.items() if name not in skipped}
+    if not paths:
+        told = "; ".join(f"{name}: {why}" for name, why in skipped.items())
+        raise FailedError(f"searches of {config.search_name}: nothing was measured: {told}")
     rows = {name: row(measured[dtype][name]) for name in paths}
-    equality: dict[str, Any] = {}
+    equality: list[dict[str, Any]] = []
     for name, levers in paths.items():
-        # A scripted search is one of several repetitions of the first questions.
-        ours = measured[dtype][name][0]["outcomes"]
-        reference = reference_of(levers)
-        theirs = measured[FLOAT32][reference][0]["outcomes"]
-        if name == reference and dtype == FLOAT32:
-            continue
-        same = min(len(ours), len(theirs))
-        compared = compare(ours[:same], theirs[:same])
-        decisive = levers is not None and dtype == FLOAT32
-        equality[name] = {
-            "reference": reference, **compared, "holds": holds(compared) if decisive else None,
-        }  # fmt: skip
+        references = [reference_of(levers)]
+        if levers is None and FORCED_CUE in paths and config.benchmark is not None:
+            references.append(FORCED_CUE)  # its words are others: how often that matters
+        for reference in references:
+            if (name == reference and dtype == FLOAT32) or reference in skipped:
+                continue
+            ours, theirs = (
+                measured[kind][path][0]["outcomes"]
+                for kind, path in ((dtype, name), (FLOAT32, reference))
+            )
+            same = min(len(ours), len(theirs))  # larger batches are asked more
+            compared = compare(ours[:same], theirs[:same])
+            decisive = levers is not None and dtype == FLOAT32
+            held = holds(compared) if decisive else None
+            equality.append({"path": name, "reference": reference, **compared, "holds": held})
     first = measured[dtype][next(iter(paths))][0]
     return {
         "name": config.search_name,
@@ -50,9 +72,11 @@ def search_figures(config: SpeedConfig, measured: Mapping[str, Pieces]) -> dict[
         "scripted": config.benchmark is None,
         "machine": {key: first["roofline"][f"machine_{key}"] for key in ("flops", "bandwidth")},
         "rows": rows,
+        "skipped": skipped,
         "equality": equality,
         "ratios": ratios(rows, config.batches, "question_ms"),
         "ratios_by_node": ratios(rows, config.batches, "node_ms"),
+        "ratios_by_cpu": ratios(rows, config.batches, "cpu_seconds_per_question"),
     }
 
 

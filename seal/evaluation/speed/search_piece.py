@@ -25,6 +25,7 @@ from seal.evaluation.speed.outcomes import outcome
 from seal.evaluation.speed.plain_search import PlainSearch
 from seal.evaluation.speed.roofline import MachineRates, Roofline, measure_rates
 from seal.evaluation.speed.script import ScriptedSearch
+from seal.evaluation.speed.search_estimate import least_seconds
 from seal.evaluation.speed.search_plan import Leg, search_piece_path
 from seal.evaluation.speed.work_meter import WorkMeter
 from seal.evaluation.store import write_json
@@ -49,7 +50,7 @@ def measure_legs(
     with tqdm(legs, desc=f"{config.search_name} {dtype}", unit="path", file=sys.stdout) as bar:
         for leg in bar:
             bar.set_postfix_str(leg.name)
-            measured = bench.measure(leg, bar)
+            measured = bench.skipped(leg) or bench.measure(leg, bar)
             write_json(
                 search_piece_path(config, dtype, leg),
                 {"settings": settings, **measured, "environment": environment(config.device)},
@@ -76,6 +77,18 @@ class Bench:
         rates = measure_rates(config.device, kind)
         asked = asked_questions(config, [batch])
         return cls(config, loaded.model, loaded.tokenizer, rates, asked)
+
+    def skipped(self, leg: Leg) -> dict[str, Any] | None:
+        """Why a path is left out, if it is."""
+        asked, tokens = self._asked_of(leg), self.config.cue_tokens
+        least = least_seconds(leg, self.model, self.rates, asked, tokens) / 60
+        if least <= self.config.most_minutes:
+            return None
+        why = (
+            f"{len(asked)} questions would take more than {least:.0f} minutes; raise most_minutes= "
+            "or ask fewer"
+        )
+        return {"path": leg.name, "skipped": why, "least_minutes": least}
 
     def measure(self, leg: Leg, bar: Any = None) -> dict[str, Any]:
         """Count the arithmetic of a few questions and warm up on them, then measure all."""

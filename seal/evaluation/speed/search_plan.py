@@ -15,7 +15,7 @@ FLOAT32 = "float32"  # of the searches that all others are compared with
 # What a search's figures do not depend on.
 _ELSEWHERE = (
     "out", "precisions", "paths", "batches", "repeats", "sizes", "answer_tokens", "image_size",
-    "warmup", "memory_limit_gb", "dtype", "limit", "questions",
+    "warmup", "memory_limit_gb", "dtype", "limit", "questions", "most_minutes",
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def search_settings(config: SpeedConfig, everything: dict[str, Any]) -> dict[str
 def missing_legs(config: SpeedConfig, settings: dict[str, Any]) -> Iterator[tuple[str, list[Leg]]]:
     """The type, and what of it was not measured as it would be now."""
     for dtype, legs in planned_legs(config).items():
-        missing = [leg for leg in legs if _kept(config, dtype, leg).get("settings") != settings]
+        missing = [leg for leg in legs if not _done(config, settings, _kept(config, dtype, leg))]
         if missing:
             yield dtype, missing
 
@@ -83,6 +83,12 @@ def measured_legs(config: SpeedConfig) -> dict[str, dict[str, list[dict[str, Any
         for leg in legs:
             found.setdefault(dtype, {}).setdefault(leg.name, []).append(_kept(config, dtype, leg))
     return found
+
+
+def _done(config: SpeedConfig, settings: dict[str, Any], kept: dict[str, Any]) -> bool:
+    """Whether it was measured as it would be now, or left out as it would be."""
+    too_long = kept.get("least_minutes", 0.0) <= config.most_minutes and "skipped" in kept
+    return kept.get("settings") == settings and not too_long
 
 
 def _kept(config: SpeedConfig, dtype: str, leg: Leg) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def _costs(figures: Mapping[str, Any], device: str) -> Table:
         f"{machine['flops'] / 1e9:.3g} GFLOP/s, {machine['bandwidth'] / 1e9:.3g} GB/s",
         _told("times as long a question", figures["ratios"]),
         _told("by node", figures["ratios_by_node"]),
+        _told("by seconds of the processor", figures["ratios_by_cpu"]),
+        *(f"{name} was not measured: {why}" for name, why in figures["skipped"].items()),
     ]
     if "H200" in device and figures["name"] == "7b":
         notes.append(H200_FLOOR)
@@ -83,13 +85,13 @@ def _agreement(figures: Mapping[str, Any]) -> Table:
         "near-ties", "holds",
     )  # fmt: skip
     rows = []
-    for name, each in figures["equality"].items():
+    for each in figures["equality"]:
         differing = each["differing"]
         close = sum(one["margin"] is not None for one in differing)
         holds = {True: "yes", False: "NO", None: ""}[each["holds"]]
         rows.append(
             (
-                name,
+                each["path"],
                 each["reference"],
                 *(str(each[key]) for key in COUNTS),
                 f"{each['max_box_px']:.2g}",

@@ -31,6 +31,20 @@ def _config(out: Path, **values: Any) -> SpeedConfig:
     return SpeedConfig(**values)
 
 
+def _benchmark(folder: Path, count: int) -> str:
+    """Of V*Bench's form, with nothing to be found."""
+    split = folder / "bench" / "direct_attributes"
+    split.mkdir(parents=True)
+    for number in range(count):
+        Image.new("RGB", (300, 260), (number * 60, 90, 30)).save(split / f"{number}.jpg")
+        entry = {
+            "target_object": ["mug"], "bbox": [[1, 2, 30, 40]], "question": "What colour?",
+            "options": ["red", "blue"],
+        }  # fmt: skip
+        (split / f"{number}.json").write_text(json.dumps(entry), "utf-8")
+    return str(split.parent)
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Launched:
     config = _config(tmp_path_factory.mktemp("speed"))
@@ -64,7 +78,8 @@ def test_scripted_searches_do_the_same_on_every_path(measured: Launched) -> None
     # At batch 2 there is a second question, whose searches have other lengths.
     rows = [row for name, row in figures["rows"].items() if name != "all_2"]
     assert len({row["tokens_generated_per_question"] for row in rows}) == 1
-    for held in figures["equality"].values():
+    assert [each["path"] for each in figures["equality"]] == ["original", "plain", "all_1", "all_2"]
+    for held in figures["equality"]:
         assert held["searches"] == held["same_visits"] == held["same_boxes"] == 2, held
         assert held["max_box_px"] < 0.01
 
@@ -73,6 +88,36 @@ def test_tables_tell_paths_and_ratios(measured: Launched) -> None:
     told = "\n".join(map(markdown, tables(measured[1])))
     assert "| original" in told and "original_over_one" in told and "GFLOP/s" in told
     assert "scripted outcomes" in told
+
+
+def test_a_path_that_takes_too_long_is_left_out_until_more_time_is_given(
+    measured: Launched, tmp_path: Path
+) -> None:
+    config, _ = measured
+    vsm, patient = str(search_model_folder(config)), {"num_hidden_layers": None, "batches": [1]}
+    benchmark = _benchmark(tmp_path, 1)
+    told = {"vsm": vsm, "benchmark": benchmark, "paths": ["plain", "original"], **patient}
+    # Between what the bare engine and what the others take at least.
+    times: dict[str, float] = {}
+
+    def launch(config: SpeedConfig, piece: str, settings: dict[str, Any]) -> None:
+        run_piece(config, piece, settings)
+
+    impatient = _config(tmp_path / "out", most_minutes=1e-12, **told)
+    with pytest.raises(FailedError, match=r"nothing was measured: .*raise most_minutes="):
+        measure(impatient, launch)
+    for name in ("bare", "plain", "original"):
+        path = search_piece_path(impatient, "float32", Leg(name, None, 0))
+        times[name] = json.loads(path.read_text("utf-8"))["least_minutes"]
+    assert 0 < times["bare"] < times["plain"] < times["original"]
+    between = _config(
+        tmp_path / "out", most_minutes=(times["plain"] + times["original"]) / 2, **told
+    )
+    result = measure(between, launch)
+    (figures,) = result["searches"].values()
+    assert list(figures["rows"]) == ["plain", "bare"] and list(figures["skipped"]) == ["original"]
+    assert result["ratios"]["original_over_one"] is None
+    assert "original was not measured: 1 questions" in markdown(tables(result)[0])
 
 
 def test_a_run_that_was_stopped_measures_what_is_missing(
@@ -113,18 +158,10 @@ def test_other_answers_than_the_reference_fail_the_run(measured: Launched) -> No
 def test_a_benchmark_is_searched_with_real_verdicts(measured: Launched, tmp_path: Path) -> None:
     config, _ = measured
     make_search_model(config, "cpu")
-    folder = tmp_path / "bench" / "direct_attributes"
-    folder.mkdir(parents=True)
-    for number in range(3):
-        Image.new("RGB", (300, 260), (number * 60, 90, 30)).save(folder / f"{number}.jpg")
-        entry = {
-            "target_object": ["mug"], "bbox": [[1, 2, 30, 40]], "question": "What colour?",
-            "options": ["red", "blue"],
-        }  # fmt: skip
-        (folder / f"{number}.json").write_text(json.dumps(entry), "utf-8")
+    benchmark = _benchmark(tmp_path, 3)
     told = _config(
-        tmp_path / "out", vsm=str(search_model_folder(config)), benchmark=str(folder.parent),
-        paths=["all"], batches=[1, 2], limit=2, num_hidden_layers=None,
+        tmp_path / "out", vsm=str(search_model_folder(config)), benchmark=benchmark,
+        paths=["plain", "all"], batches=[1, 2], limit=2, num_hidden_layers=None,
     )  # fmt: skip
     result = measure(told, run_piece)
     (figures,) = result["searches"].values()
@@ -132,7 +169,11 @@ def test_a_benchmark_is_searched_with_real_verdicts(measured: Launched, tmp_path
     seen = {figures["rows"][name]["detector_pictures_per_question"] for name in ("all_1", "all_2")}
     assert len(seen) == 1 and min(seen) >= 1
     assert figures["questions"] == 2 and not figures["scripted"]
-    assert figures["equality"]["all_2"]["same_visits"] == 2
+    told = {(each["path"], each["reference"]): each["same_visits"] for each in figures["equality"]}
+    assert told == {
+        ("plain", "bare"): 2, ("plain", "forced_cue"): 2,
+        ("all_1", "forced_cue"): 2, ("all_2", "forced_cue"): 2,
+    }  # fmt: skip
     assert result["ratios"]["original_over_one"] is None
 
 
