@@ -46,6 +46,11 @@ class CachedModel:
         """What answers; see `speed.answering_models`."""
         return (self.model,)
 
+    @property
+    def late_heat(self) -> bool:
+        """That of the model; see `speed.Pace`."""
+        return getattr(self.model, "late_heat", False)
+
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         return self._ask("detect", queries)
 

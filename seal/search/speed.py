@@ -64,6 +64,7 @@ class SpeedConfig:
             max_batch=self.max_batch,
             room=room,
             preparing=tuple(preparing),
+            late_heat=getattr(model, "late_heat", False),
         )
 
 
@@ -79,6 +80,8 @@ class Pace:
     max_batch: int | None  # most queries of one call; None: the model divides a call itself
     room: int | None  # queries that go through the model together; None: it does not say
     preparing: tuple[Prepare, ...]  # what wants to know what it is likely to be asked about
+    # The target's heat is a part of its detection, made where it is asked for: no call of its own.
+    late_heat: bool
 
 
 def answering_models(model: Any) -> list[Any]:

@@ -58,6 +58,11 @@ class AddedConfidences:
         """What answers; see `speed.answering_models`."""
         return (self.model,)
 
+    @property
+    def late_heat(self) -> bool:
+        """That of the guide; see `speed.Pace`."""
+        return self.model.late_heat
+
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         return self.model.detect(queries)
 

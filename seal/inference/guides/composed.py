@@ -54,6 +54,12 @@ class ComposedGuide:
         """What answers; see `speed.answering_models`."""
         return tuple(self.parts.values())
 
+    @property
+    def late_heat(self) -> bool:
+        """Whether heat is a part of what the part that detects does; see `speed.Pace`."""
+        detects = self.parts.get("detect")
+        return detects is self.parts.get("heat") and getattr(detects, "late_heat", False)
+
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         """With the heat of the part that detects, if the heat is that part's."""
         found: list[Detections] = self._ask("detect", "detect", queries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -172,6 +174,30 @@ def test_a_model_may_want_lookahead_for_what_is_asked_alone():
     together = SearchLocator(strategy, model).locate(requests(*[images[0]] * 5))
     assert max(size for _, size in model.batches) == 5
     assert sum(each.evaluated_ahead for each in together) == 0
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_heat_that_is_part_of_a_detection_is_no_call_of_its_own(late):
+    class Late(RandomModel):
+        late_heat = late
+
+        def detect(self, queries):
+            return [replace(found, heat=None) for found in super().detect(queries)]
+
+        def target_heat(self, queries):
+            self.batches.append(("target_heat", len(queries)))
+            asked = [replace(query, kind="detect") for query in queries]
+            return [self._detect(query).heat for query in asked]
+
+    model, plain = Late(confidence=0.2), RandomModel(confidence=0.2)
+    for driven in (model, CachedModel(model)):
+        (result,) = run_searches([explore(images[0])], driven)
+        (whole,) = run_searches([explore(images[0])], plain)
+        assert [node.box for node in result.path] == [node.box for node in whole.path]
+        asked = {} if late else {"target_heat": result.calls.get("target_heat", 0)}
+        assert result.calls == whole.calls | asked
+        assert result.seconds["target_heat"] > 0
+    assert any(kind == "target_heat" for kind, _ in model.batches)
 
 
 def test_what_comes_next_is_named_before_the_batch_that_it_is_behind():
