@@ -142,11 +142,16 @@ class Run:
 
 def begin(strategy: Strategy, request: LocateRequest, key: object = None) -> Run:
     """The search for a request, not started yet."""
-    search = strategy.explore(request.image, request.target, request.question, request.num_targets)
     return Run(
-        search,
+        _explored(strategy, request),
         key,
         target=request.target,
         strategy=getattr(strategy, "name", type(strategy).__name__),
         image_size=request.image.size,
     )
+
+
+def _explored(strategy: Strategy, request: LocateRequest) -> Search:
+    """The strategy's own, begun with its first step: what it refuses is that search's alone."""
+    search = strategy.explore(request.image, request.target, request.question, request.num_targets)
+    return (yield from search)

@@ -176,6 +176,28 @@ def test_what_watches_a_search_and_raises_fails_that_search_alone(alone):
     assert [visits(tickets[i].result(0)) for i in (0, 2)] == [alone[0], alone[2]]
 
 
+class Picky:
+    """Refuses some targets before it begins."""
+
+    name, needs = "picky", GUIDED.needs
+
+    def explore(self, image, target, question="", num_targets=1):
+        if target == "nothing":
+            raise ValueError("nothing is no target")
+        return GUIDED.explore(image, target)
+
+
+@pytest.mark.parametrize("start", [False, True])
+def test_what_a_strategy_refuses_fails_alone_and_nobody_waits_for_it(alone, start):
+    with SearchQueue(Picky(), Remembering(), start=start) as queue:
+        tickets = [queue.submit(request(0, target)) for target in ("mug", "nothing", "mug")]
+        queue.close()
+        refused = tickets[1].result(5)
+        assert refused.error.startswith("ValueError: nothing is no target\n")
+        assert (refused.target, refused.strategy) == ("nothing", "picky")
+        assert [visits(tickets[i].result(5)) for i in (0, 2)] == [alone[0]] * 2
+
+
 def test_more_than_may_wait_are_refused_in_one_line():
     queue = stepped(max_waiting=2)
     for number in (0, 1):
