@@ -42,8 +42,10 @@ class Beside:
         try:
             yield
         finally:
-            future.exception()  # waits; a tensor that is still written to must not be let go
-            torch.set_num_threads(cores)
+            try:
+                future.exception()  # waits; what is still written to must not be let go
+            finally:  # somebody may have no patience
+                torch.set_num_threads(cores)
         future.result()
 
 

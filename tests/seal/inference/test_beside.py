@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -38,6 +39,19 @@ def test_what_the_work_raises_comes_out_and_the_block_comes_first():
     with pytest.raises(ValueError, match="block"), Beside(CPU, True)(fail):
         raise ValueError("block")
     assert torch.get_num_threads() == cores
+
+
+def test_who_interrupts_the_wait_has_all_cores_again():
+    cores, main = torch.get_num_threads(), threading.get_ident()
+    torch.set_num_threads(2)
+    over, beside = threading.Event(), Beside(CPU, True)
+    try:
+        with pytest.raises(KeyboardInterrupt), beside(lambda: over.wait(20) and None):
+            threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
+        assert torch.get_num_threads() == 2
+    finally:
+        over.set()
+        torch.set_num_threads(cores)
 
 
 def test_a_gpu_is_given_work_by_one_thread():
