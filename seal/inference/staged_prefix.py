@@ -105,6 +105,7 @@ class StagedPasses:
         for place, slot in enumerate(slots):
             if stage.slots[place] != slot:
                 (run,) = self.pool.runs([slot])
+                stage.slots[place] = None  # until all of it is there
                 stage.keys[:, place].copy_(run.keys[:, 0])
                 stage.values[:, place].copy_(run.values[:, 0])
                 stage.slots[place] = slot

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from host_syncs import host_syncs
@@ -100,6 +102,22 @@ def test_what_lies_on_the_stage_already_is_not_copied_again(vlm):
     passes.read_beginnings([slots[1]], beginnings(vlm, 1, 1))
     passes.read_behind(slots, ROWS[:2])
     assert passes.num_copied == 3 + 1 + 2
+
+
+@torch.inference_mode()
+def test_what_was_brought_in_part_is_brought_again(vlm, monkeypatch):
+    pool = new_pool(vlm)
+    passes = StagedPasses(vlm, pool, Graphs(Recorder()))
+    slots = pool.take(2)
+    passes.read_beginnings(slots, beginnings(vlm, 0, 2))
+    expected = passes.read_behind(slots[:1], ROWS[:1])
+    (run,) = pool.runs(slots[1:])
+    half = dataclasses.replace(run, values=torch.zeros(2, 2))
+    with monkeypatch.context() as patched:
+        patched.setattr(pool, "runs", lambda slots: [half])
+        with pytest.raises(RuntimeError):
+            passes.read_behind(slots[1:], ROWS[:1])
+    close(passes.read_behind(slots[:1], ROWS[:1]), expected)
 
 
 def searches(model):
