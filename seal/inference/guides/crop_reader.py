@@ -122,12 +122,14 @@ class CropReader:
             states = self.passes.read_beginnings(
                 slots, self._embedded(new), [rows[i] for i in chosen]
             )
+            for crop, slot in zip(new, slots, strict=True):
+                crop.slot = slot
         except BaseException:
+            for crop in new:
+                crop.slot = None
             for slot in slots:  # nothing of use lies there
                 self.crops.pool.give_back(slot)
             raise
-        for crop, slot in zip(new, slots, strict=True):
-            crop.slot = slot
         shape = self.crops.pool.shape
         self.cost.prompts_read += len(new)
         self.cost.llm_passes += 1

@@ -22,6 +22,7 @@ from seal.models.vsm import VSM
 from seal.search.protocol import Patch
 
 Key: TypeAlias = tuple[int, Box]  # identity of the image, region
+FOR_PREFIXES = 7 / 8  # of the memory for crops; what the towers saw has the rest
 
 
 @dataclass(slots=True)
@@ -71,8 +72,8 @@ class CropCache:
 
     @property
     def num_bytes(self) -> int:
-        """Of all that is kept of crops."""
-        return self._held + self.pool.num_used * self.pool.shape.num_bytes
+        """Memory held on the device, slots that nobody uses included."""
+        return self._held + self.pool.num_bytes
 
     def get(self, patches: Sequence[Patch]) -> list[Crop]:
         """The crops, the same object for the same region of the same image."""
@@ -135,7 +136,7 @@ class CropCache:
             self._free_slot(crop)
 
     def trim(self, used: Iterable[Crop]) -> None:
-        """Forget until the budget holds: first prefixes, which are large, then whole crops.
+        """Forget crops, those used longest ago, until the others fit beside the slots.
 
         used: what has grown since the last time.
         """
@@ -143,11 +144,9 @@ class CropCache:
             if self._crops.get((id(crop.patch.image), crop.patch.box)) is crop:
                 self._held += crop.num_bytes - crop.counted
                 crop.counted = crop.num_bytes
-        for crop in self._crops.values():
-            if self.num_bytes <= self.max_bytes:
-                return
-            self._free_slot(crop)
-        while self.num_bytes > self.max_bytes and self._crops:
+        # Slots of one batch there must be, even if they take more than their share.
+        room = self.max_bytes - min(self.pool.num_bytes, int(self.max_bytes * FOR_PREFIXES))
+        while self._held > room:
             self._drop(next(iter(self._crops)))
 
     def forget(self, image: Image) -> None:

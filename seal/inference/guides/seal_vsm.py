@@ -8,6 +8,7 @@ detection, or at a leaf, never asks for the target's heat, so that is decoded on
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from seal.inference.graphs import Graphs
 from seal.inference.guides.config import KINDS
 from seal.inference.guides.constant_answer import ConstantAnswer
 from seal.inference.guides.crop_reader import Cost, CropReader
-from seal.inference.guides.crops import Crop, CropCache
+from seal.inference.guides.crops import FOR_PREFIXES, Crop, CropCache
 from seal.inference.guides.search_prompts import SearchPrompts
 from seal.inference.prefix_pool import PrefixPool, PrefixShape
 from seal.inference.shared_prefix import Ending
@@ -41,12 +42,11 @@ MAX_CUE_TOKENS = 100
 MOST_CONCURRENT = 64  # searches side by side, however much memory there is
 _PARTS = 4  # of a batch for the detector, where two share it
 CUE_PREFIXES = ("forced", "free")
-_FOR_PREFIXES = 7 / 8  # of the memory for crops
 Answer = TypeVar("Answer")
 
 
 class NetworkSearchModel:
-    """A `SearchModel` on a trained VSM."""
+    """A `SearchModel` on a trained VSM; of several threads that ask, one is answered at a time."""
 
     name = "seal"
     kinds: frozenset[QueryKind] = KINDS["seal"]
@@ -71,8 +71,8 @@ class NetworkSearchModel:
         Args:
             max_batch: queries in one pass.
             cache_mb: what is kept of crops, on the device. A 7B model needs about 160 MB a crop to
-                share everything between detection and cues, 4 MB to share what the towers see; the
-                former goes first.
+                share everything between detection and cues, which most of it is for, and 4 MB to
+                share what the towers see.
             cue_prefix: "forced": a cue answer is made to begin with the target's name; "free": all
                 of it is decoded, as the original does.
             late_heat: the target's heat is decoded where it is asked for, not with every detection.
@@ -98,7 +98,7 @@ class NetworkSearchModel:
             config.llm.head_width,
             model.dtype,
         )
-        held = int((cache_mb << 20) * _FOR_PREFIXES) // shape.num_bytes
+        held = int((cache_mb << 20) * FOR_PREFIXES) // shape.num_bytes
         pool = PrefixPool(shape, model.device, capacity=max(max_batch, held), block=max_batch)
         if isinstance(graphs, bool):
             graphs = Graphs.on(model.device) if graphs else Graphs(None)
@@ -109,6 +109,7 @@ class NetworkSearchModel:
             share_prefix=share_prefix, one_pass=one_pass,
         )  # fmt: skip
         self._beside = Beside(model.device, side_by_side)
+        self._lock = threading.RLock()  # crops and their slots are those of one batch
         self._decode_boxes = graphs.captured("boxes", model.decode_boxes)
         self._decode_masks = graphs.captured("masks", model.decode_masks)
         self._period_ids: frozenset[int] | None = None
@@ -128,7 +129,8 @@ class NetworkSearchModel:
 
     def detect(self, queries: Sequence[Query]) -> list[Detections]:
         if self.constant_answer is not None and queries:
-            self.constant_answer.once(self.check_constant_answer, queries[0])
+            with self._lock:
+                self.constant_answer.once(self.check_constant_answer, queries[0])
         return self._in_parts("detect", queries, self._detect)
 
     def contextual_cue(self, queries: Sequence[Query]) -> list[Cue]:
@@ -165,7 +167,8 @@ class NetworkSearchModel:
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image."""
-        self._crops.forget(image)
+        with self._lock:
+            self._crops.forget(image)
 
     def check_answer_once(
         self,
@@ -190,7 +193,8 @@ class NetworkSearchModel:
         """
         row = self.prompts.locate(_name(query), answered=False)
         ending = Ending(16, self.prompts.end_ids)
-        (said,) = self._reader.decode(self._crops.get([query.patch]), [row], ending)
+        with self._lock:
+            (said,) = self._reader.decode(self._crops.get([query.patch]), [row], ending)
         text = self.tokenizer.decode(said)
         # Added tokens are decoded between spaces.
         return None if "".join(text.split()) == "".join(LOCATE_ANSWER.split()) else text
@@ -202,21 +206,24 @@ class NetworkSearchModel:
         queries: Sequence[Query],
         answer: Callable[[Sequence[Query], list[Crop]], list[Answer]],
     ) -> list[Answer]:
-        self.cost.queries[kind] = self.cost.queries.get(kind, 0) + len(queries)
         answers: list[Answer] = []
-        while len(answers) < len(queries):
-            part = queries[len(answers) : len(answers) + self.max_batch]
-            try:
+        with self._lock:
+            self.cost.queries[kind] = self.cost.queries.get(kind, 0) + len(queries)
+            given = self.max_batch
+            while len(answers) < len(queries):
+                part = queries[len(answers) : len(answers) + self.max_batch]
                 crops = self._crops.get([query.patch for query in part])
-                answers += answer(part, crops)
-            except torch.OutOfMemoryError:
-                self.graphs.clear()
-                if len(part) == 1:
-                    raise
-                self.max_batch = len(part) // 2
-                continue
-            self._crops.trim(crops)
-        self.cost.crops_encoded = self._crops.num_encoded["detector"]
+                try:
+                    answers += answer(part, crops)
+                except torch.OutOfMemoryError:
+                    self.graphs.clear()
+                    if len(part) == 1:
+                        self.max_batch = given  # what does not fit alone says nothing of batches
+                        raise
+                    self.max_batch = len(part) // 2
+                finally:
+                    self._crops.trim(crops)
+            self.cost.crops_encoded = self._crops.num_encoded["detector"]
         return answers
 
     def _detect(self, queries: Sequence[Query], crops: list[Crop]) -> list[Detections]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
-from tiny_models import noise, tokenizer, vsm_model
+from tiny_models import blocks, noise, tokenizer, vsm_model
 
 from seal.batch import Sample, Target, Visual
 from seal.data.collate import collate
@@ -21,6 +23,8 @@ from seal.text.conversation import conversation_row
 from seal.text.prompts import LOCATE_ANSWER, cue_prefix, locate_question
 from seal.text.tokens import VisualSizes
 
+PICTURES = [blocks(120, 90, seed) for seed in range(3)]
+
 
 @pytest.fixture(scope="module")
 def model():
@@ -31,6 +35,10 @@ def queries(kind, texts=("boat", "the red mug", "boat", "water")):
     image = noise()
     boxes = [Box(0, 0, 120, 90), Box(0, 0, 60, 45), Box(60, 45, 120, 90), Box(10, 5, 50, 85)]
     return [Query(kind, Patch(image, box), text) for box, text in zip(boxes, texts, strict=True)]
+
+
+def blocks_query(seed, i):
+    return Query("detect", Patch(PICTURES[seed], Box(10 * i, 5, 60 + 10 * i, 85)), "boat")
 
 
 def test_detect_equals_the_training_forward_with_the_whole_answer(model):
@@ -130,7 +138,7 @@ def test_an_image_is_forgotten_on_demand():
     asked = queries("detect")
     model.detect(asked)
     model.forget(asked[0].patch.image)
-    assert model._crops.num_bytes == 0
+    assert not model._crops._crops and not model._crops.pool.num_used
     model.detect(asked)
     assert model.cost.crops_encoded == 2 * len(asked)
 
@@ -231,15 +239,76 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_search_goes_on():
         model.detect([Query("detect", Patch(noise(seed=9), Box(0, 0, 50, 50)), "boat")])
 
 
+def test_one_query_that_does_not_fit_alone_makes_no_batch_smaller():
+    network = vsm_model()
+    encode = network.encode_detector
+    model = NetworkSearchModel(network, tokenizer(), max_batch=4, side_by_side=False)
+    expected = model.detect(queries("detect"))
+
+    def no_memory(crops):
+        raise torch.OutOfMemoryError("a large picture")
+
+    model._crops._encode_detector = no_memory
+    model.forget(queries("detect")[0].patch.image)
+    other = [Query("detect", Patch(noise(seed=9), q.patch.box), q.text) for q in queries("detect")]
+    with pytest.raises(torch.OutOfMemoryError):
+        model.detect(other)
+    assert model.max_batch == 4
+    model._crops._encode_detector = encode
+    for one, same in zip(model.detect(queries("detect")), expected, strict=True):
+        np.testing.assert_allclose(one.scores, same.scores, atol=1e-5)
+
+
 def test_the_memory_of_crops_stays_within_its_bound():
-    model = NetworkSearchModel(vsm_model(), tokenizer(), max_batch=2, cache_mb=1)
+    model = NetworkSearchModel(vsm_model(), tokenizer(), max_batch=16, cache_mb=1)
     slot = model._crops.pool.shape.num_bytes
     image = noise()
-    for i in range(60):
-        model.detect([Query("detect", Patch(image, Box(i, 0, i + 40, 40)), "boat")])
+    for i in range(11):
+        patches = [Patch(image, Box(i, j, i + 40, j + 40)) for j in range(16)]
+        model.detect([Query("detect", patch, "boat") for patch in patches])
         assert model._crops.num_bytes <= 1 << 20
-        assert model._crops.pool.num_bytes <= max(1 << 20, 2 * slot)
-    assert model.concurrency == min(64, max(2, (7 * (1 << 20) // 8) // slot))
+    assert model._crops.pool.num_bytes == 16 * slot
+    assert 16 < len(model._crops._crops) < 11 * 16
+    assert model.concurrency == min(64, (7 * (1 << 20) // 8) // slot)
+
+
+def test_of_a_batch_that_failed_nothing_is_kept_beyond_the_bound():
+    model = NetworkSearchModel(vsm_model(), tokenizer(), cache_mb=0)
+
+    def burst(*inputs):
+        raise RuntimeError("a pipe burst")
+
+    model._decode_boxes = burst
+    with pytest.raises(RuntimeError, match="a pipe burst"):
+        model.detect(queries("detect"))
+    assert not model._crops._crops and not model._crops.pool.num_used
+
+
+def test_threads_that_ask_at_the_same_time_get_their_own_answers():
+    model = NetworkSearchModel(vsm_model(), tokenizer(), max_batch=4, cache_mb=0)
+    asked = {seed: [blocks_query(seed, i) for i in range(4)] for seed in range(3)}
+    alone = {seed: model.detect(queries) for seed, queries in asked.items()}
+    wrong = []
+
+    def ask(seed):
+        for _ in range(8):
+            model.forget(asked[(seed + 1) % 3][0].patch.image)
+            for one, same in zip(model.detect(asked[seed]), alone[seed], strict=True):
+                if not np.allclose(one.scores, same.scores, atol=1e-5):
+                    wrong.append(seed)
+
+    def report(seed):
+        try:
+            ask(seed)
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=report, args=(seed,)) for seed in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong and not model._crops.pool.num_used
 
 
 def test_a_cue_that_is_decoded_freely_begins_as_the_model_says():
