@@ -2,9 +2,9 @@
 
     seal eval/speed size=miniature device=cpu out=runs/speed     # both parts: minutes
     seal eval/speed size=7b out=runs/speed                       # on a GPU
-    seal eval/speed size=7b paths=[] precisions=[int8,nf4] memory_limit_gb=24
-    seal eval/speed size=7b paths=[] num_hidden_layers=1 device=cpu precisions=[bf16] questions=1
-    seal eval/speed size=7b precisions=[] paths=[original,all] repeats=3
+    seal eval/speed size=7b ways=[] precisions=[int8,nf4] memory_limit_gb=24
+    seal eval/speed size=7b ways=[] num_hidden_layers=1 device=cpu precisions=[bf16] questions=1
+    seal eval/speed size=7b precisions=[] ways=[original,all] repeats=3
     seal eval/speed device=cpu precisions=[] vsm=runs/demo/vsm benchmark=runs/demo/data/benchmark
     seal eval/speed device=cpu precisions=[] sizes=[miniature,hidden_512,hidden_1024] threads=1
     python -m seal.evaluation.speed size=7b precisions=[nf4]     # the same, without Hydra
@@ -15,7 +15,7 @@ targets and a final answer of four options. The weights are random and the outco
 the mean and each cue answer has 15 tokens. int8 leaves out what a trained model's few outlier
 features cost. `questions=0` measures loading alone, `precisions=[]` nothing of this.
 
-By path, on the same weights and images (`paths=[]`: nothing of this): `original`, as the published
+By path, on the same weights and images (`ways=[]`: nothing of this): `original`, as the published
 code asks, and `plain`, with an ordinary cache (seal/evaluation/speed/plain_search.py); `alone`, our
 engine with every lever off (`bare`) and with each by itself; `all`, every lever at batch 1, 4, 16
 and 32 (`batches=`). Batch 1 is one search after the other; a larger batch is so many side by side.

@@ -43,7 +43,7 @@ class SpeedConfig:
     threads: int | None = None  # of PyTorch on a CPU; None: as many as it takes by itself
 
     # The searches that are compared; the questions above are asked of them as well.
-    paths: list[str] = field(default_factory=lambda: ["original", "plain", "alone", "all"])
+    ways: list[str] = field(default_factory=lambda: ["original", "plain", "alone", "all"])
     batches: list[int] = field(default_factory=lambda: [1, 4, 16, 32])  # of all levers together
     repeats: int = 1  # times each path is measured, in turn
     most_minutes: float = (
@@ -85,8 +85,8 @@ class SpeedConfig:
             raise ValueError(f"memory_limit_gb={self.memory_limit_gb} must be above 0")
 
     def _check_searches(self) -> None:
-        if not (self.precisions or self.paths):
-            raise ValueError("precisions=[] and paths=[] leave nothing to measure: name some")
+        if not (self.precisions or self.ways):
+            raise ValueError("precisions=[] and ways=[] leave nothing to measure: name some")
         if self.dtype is not None and self.dtype not in DTYPES:
             raise ValueError(f"dtype={self.dtype!r} is none of {', '.join(DTYPES)}")
         if not self.batches or min(self.batches) < 1 or len({*self.batches}) < len(self.batches):

@@ -108,7 +108,7 @@ def chosen_paths(
     for name in names:
         if name not in groups and name not in every:
             known = ", ".join([*groups, *every])
-            raise ValueError(f"paths={list(names)}: no {name!r}; known: {known}")
+            raise ValueError(f"ways={list(names)}: no {name!r}; known: {known}")
         wanted.update(groups.get(name, [name]))
     wanted |= {reference_of(every[name]) for name in wanted}
     return {name: levers for name, levers in every.items() if name in wanted}

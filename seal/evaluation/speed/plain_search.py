@@ -98,7 +98,7 @@ class PlainSearch:
         if model.config.detector.fit != "stretch":
             raise ValueError(
                 f"detector.family={model.config.detector.family!r} pads its pictures: the paths "
-                "original and plain are of detectors that stretch them; take paths=[alone,all]"
+                "original and plain are of detectors that stretch them; take ways=[alone,all]"
             )
         self.model, self.tokenizer, self.reuse = model.eval(), tokenizer, reuse
         self.template = choose_template(tokenizer, "vsm", model.config.prompt_style)

@@ -29,7 +29,7 @@ CHART = "speed.png"
 SEARCH_CHART = "search.png"
 # Settings that have nothing to do with the precisions.
 SEARCHES_ALONE = (
-    "paths", "batches", "repeats", "sizes", "dtype", "searched_image_size", "vsm", "benchmark",
+    "ways", "batches", "repeats", "sizes", "dtype", "searched_image_size", "vsm", "benchmark",
     "limit", "most_minutes",
 )  # fmt: skip
 Launch = Callable[[SpeedConfig, str, dict[str, Any]], None]
@@ -55,7 +55,7 @@ def measure(config: SpeedConfig, launch: Launch | None = None) -> dict[str, Any]
     failed: dict[str, str] = {}
     result: dict[str, Any] = {"name": config.name, "device": here["device_name"]}
     result |= _precisions(config, here, launch, failed)
-    if config.paths:
+    if config.ways:
         result |= _searches(config, here, launch, failed)
     result["failed"] = failed
     if result["pieces"] or result.get("searches"):

@@ -34,7 +34,7 @@ def search_figures(config: SpeedConfig, measured: Mapping[str, Pieces]) -> dict[
     """
     assert config.device is not None
     dtype = search_dtype(config)
-    paths = chosen_paths(config.paths, config.batches, config.device)
+    paths = chosen_paths(config.ways, config.batches, config.device)
     skipped = {
         name: pieces[0]["skipped"]
         for kind in (FLOAT32, dtype)

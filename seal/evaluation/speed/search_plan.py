@@ -14,7 +14,7 @@ from seal.evaluation.speed.levers import BARE, FORCED_CUE, Levers, chosen_paths,
 FLOAT32 = "float32"  # of the searches that all others are compared with
 # What a search's figures do not depend on.
 _ELSEWHERE = (
-    "out", "precisions", "paths", "batches", "repeats", "sizes", "answer_tokens", "image_size",
+    "out", "precisions", "ways", "batches", "repeats", "sizes", "answer_tokens", "image_size",
     "warmup", "memory_limit_gb", "dtype", "limit", "questions", "most_minutes",
 )  # fmt: skip
 
@@ -41,7 +41,7 @@ def planned_legs(config: SpeedConfig) -> dict[str, list[Leg]]:
     What the paths are compared with is measured in float32 as well where they are not in it.
     """
     assert config.device is not None
-    paths = chosen_paths(config.paths, config.batches, config.device)
+    paths = chosen_paths(config.ways, config.batches, config.device)
     dtype = search_dtype(config)
     legs: dict[str, list[Leg]] = {}
     if dtype != FLOAT32:

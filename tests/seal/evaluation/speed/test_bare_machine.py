@@ -22,7 +22,7 @@ raise SystemExit(main(sys.argv[1:]))
 def test_only_torch_and_transformers_are_needed(tmp_path: Path) -> None:
     told = [
         "size=miniature", "device=cpu", "precisions=[fp32]", "questions=1", "warmup=0",
-        "image_size=[640,480]", "paths=[]", f"out={tmp_path}",
+        "image_size=[640,480]", "ways=[]", f"out={tmp_path}",
     ]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *told], capture_output=True, text=True, check=False

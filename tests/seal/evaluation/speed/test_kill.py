@@ -23,7 +23,7 @@ from seal.evaluation.speed.run import measure
 def test_a_killed_run_takes_its_piece_along_and_keeps_what_was_finished(tmp_path: Path) -> None:
     values: dict[str, Any] = {
         "size": "miniature", "device": "cpu", "warmup": 0, "image_size": [640, 480],
-        "out": str(tmp_path), "questions": 1, "paths": [],
+        "out": str(tmp_path), "questions": 1, "ways": [],
     }  # fmt: skip
     first = SpeedConfig(precisions=["fp32"], **values)
     measure(first, run_piece)

@@ -39,7 +39,7 @@ class Launches:
 def _config(out: Path, **values: Any) -> SpeedConfig:
     values = {
         "size": "miniature", "device": "cpu", "precisions": ["fp32", "bf16"], "questions": 2,
-        "warmup": 0, "image_size": [640, 480], "paths": [], "out": str(out), **values,
+        "warmup": 0, "image_size": [640, 480], "ways": [], "out": str(out), **values,
     }  # fmt: skip
     return SpeedConfig(**values)
 
@@ -170,7 +170,7 @@ def test_models_of_another_seed_are_refused(measured) -> None:
         ({"size": "70b"}, "size='70b'"),
         ({"precisions": ["fp8"]}, "no 'fp8'"),
         ({"precisions": ["fp32", "fp32"]}, "each once"),
-        ({"precisions": [], "paths": []}, "leave nothing to measure"),
+        ({"precisions": [], "ways": []}, "leave nothing to measure"),
         ({"dtype": "int8"}, "dtype='int8' is none of float32"),
         ({"batches": [4, 0]}, "batches="),
         ({"repeats": 0}, "repeats=0"),

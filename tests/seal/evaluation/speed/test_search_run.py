@@ -25,7 +25,7 @@ Launched = tuple[SpeedConfig, dict[str, Any]]
 def _config(out: Path, **values: Any) -> SpeedConfig:
     values = {
         "size": "miniature", "device": "cpu", "precisions": [], "questions": 1, "cue_tokens": 3,
-        "searched_image_size": [300, 260], "paths": PATHS, "batches": [1, 2],
+        "searched_image_size": [300, 260], "ways": PATHS, "batches": [1, 2],
         "num_hidden_layers": 1, "out": str(out), **values,
     }  # fmt: skip
     return SpeedConfig(**values)
@@ -96,7 +96,7 @@ def test_a_path_that_takes_too_long_is_left_out_until_more_time_is_given(
     config, _ = measured
     vsm, patient = str(search_model_folder(config)), {"num_hidden_layers": None, "batches": [1]}
     benchmark = _benchmark(tmp_path, 1)
-    told = {"vsm": vsm, "benchmark": benchmark, "paths": ["plain", "original"], **patient}
+    told = {"vsm": vsm, "benchmark": benchmark, "ways": ["plain", "original"], **patient}
     # Between what the bare engine and what the others take at least.
     times: dict[str, float] = {}
 
@@ -161,7 +161,7 @@ def test_a_benchmark_is_searched_with_real_verdicts(measured: Launched, tmp_path
     benchmark = _benchmark(tmp_path, 3)
     told = _config(
         tmp_path / "out", vsm=str(search_model_folder(config)), benchmark=benchmark,
-        paths=["plain", "all"], batches=[1, 2], limit=2, num_hidden_layers=None,
+        ways=["plain", "all"], batches=[1, 2], limit=2, num_hidden_layers=None,
     )  # fmt: skip
     result = measure(told, run_piece)
     (figures,) = result["searches"].values()
@@ -180,7 +180,7 @@ def test_a_benchmark_is_searched_with_real_verdicts(measured: Launched, tmp_path
 @pytest.mark.slow
 def test_two_sizes_have_ratios_each_and_the_first_ones_stand_above(tmp_path: Path) -> None:
     told = _config(
-        tmp_path, sizes=["hidden_512", "miniature"], paths=["plain", "all_1"], batches=[1]
+        tmp_path, sizes=["hidden_512", "miniature"], ways=["plain", "all_1"], batches=[1]
     )
     result = measure(told, run_piece)
     assert list(result["searches"]) == ["hidden_512_1layers", "miniature_1layers"]
