@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -64,7 +64,12 @@ class PreparedPixels:
         self._ahead: OrderedDict[Key, _Ahead] = OrderedDict()
         self._lock = threading.Lock()
         self._asked = ThreadPoolExecutor(threads, "pixels")
-        self._foreseen = ThreadPoolExecutor(max(1, threads // 2), "pixels-ahead")
+        # Only what is being made is the executor's: Python ends when all that was given to one is
+        # done, and who interrupts a search is not to wait for what nobody will look at.
+        self._workers = max(1, threads // 2)
+        self._foreseen = ThreadPoolExecutor(self._workers, "pixels-ahead")
+        self._waiting: deque[_Ahead] = deque()  # for one of them; those cancelled are still there
+        self._working = 0
 
     def ahead(self, patches: Sequence[Patch]) -> None:
         """Begin with patches that may be asked for, the likeliest first; returns at once."""
@@ -72,7 +77,11 @@ class PreparedPixels:
             for patch in patches[: self.most_ahead]:
                 key = _key(patch)
                 if key not in self._ahead:
-                    self._ahead[key] = _Ahead(patch, self._foreseen.submit(self._make, patch))
+                    self._ahead[key] = _Ahead(patch, Future())
+                    self._waiting.append(self._ahead[key])
+                    if self._working < self._workers:
+                        self._foreseen.submit(self._work_ahead)
+                        self._working += 1
                 self._ahead.move_to_end(key)
             self._trim()
 
@@ -91,7 +100,12 @@ class PreparedPixels:
                     futures[key] = self._begun(key) or _Ahead(
                         patch, self._asked.submit(self._make, patch), foreseen=False
                     )
-        errors = [each.future.exception() for each in futures.values()]
+        try:
+            errors = [each.future.exception() for each in futures.values()]
+        except BaseException:  # an interrupt
+            for each in futures.values():
+                each.future.cancel()
+            raise
         error = next((error for error in errors if error is not None), None)
         with self._lock:
             if error is not None:
@@ -122,6 +136,26 @@ class PreparedPixels:
         with self._lock:
             self.made += 1
         return pixels
+
+    def _work_ahead(self) -> None:
+        """Make what has waited longest; the next is a task of its own."""
+        with self._lock:
+            while self._waiting:
+                ahead = self._waiting.popleft()
+                if ahead.future.set_running_or_notify_cancel():
+                    break
+            else:
+                self._working -= 1
+                return
+        try:
+            ahead.future.set_result(self._make(ahead.patch))
+        except BaseException as error:
+            ahead.future.set_exception(error)
+        try:
+            self._foreseen.submit(self._work_ahead)
+        except RuntimeError:  # closed, or Python ends
+            with self._lock:
+                self._working -= 1
 
     def _begun(self, key: Key) -> _Ahead | None:
         """What was begun ahead; None if nothing was, or it still waits for its turn."""

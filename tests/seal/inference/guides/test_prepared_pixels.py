@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import signal
+import subprocess
+import sys
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -149,3 +153,59 @@ def test_an_image_is_kept_until_its_patches_are_handed_over_or_forgotten():
 def test_numbers_that_make_no_sense_are_refused(threads, most):
     with pytest.raises(ValueError, match=f"threads={threads} and most_ahead={most}"):
         PreparedPixels(Preparing(), threads, most_ahead=most)
+
+
+def test_a_process_does_not_stay_for_what_was_foreseen():
+    program = """
+import time
+from PIL import Image
+from seal.geometry import Box
+from seal.inference.guides.prepared_pixels import PreparedPixels
+from seal.search.protocol import Patch
+
+def prepare(patch):
+    time.sleep(0.2)
+    print(int(patch.box.x0), flush=True)
+    return {}
+
+image = Image.new("RGB", (100, 10))
+prepared = PreparedPixels(prepare, 4)
+prepared.ahead([Patch(image, Box(left, 0, left + 1, 10)) for left in range(60)])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == "" and len(done.stdout.split()) < 20
+
+
+def test_who_interrupts_gets_the_rest_of_nothing_made(image):
+    prepare = Preparing()
+    prepare.free.clear()
+    prepared = PreparedPixels(prepare, 1)
+    main = threading.get_ident()
+    threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        prepared.get(patches(image, 1, 2, 3))
+    prepare.free.set()
+    assert values(prepared.get(patches(image, 4))) == [4]
+    assert prepare.made == [1, 4]
+
+
+def test_all_workers_take_what_is_foreseen_while_one_is_slow(image):
+    prepare, held = Preparing(), threading.Event()
+
+    def slow_at_one(patch):
+        assert patch.box.x0 != 1 or held.wait(WAIT)
+        return prepare(patch)
+
+    prepared = PreparedPixels(slow_at_one, 4)
+    prepared.ahead(patches(image, 1))
+    for left in range(2, 7):
+        prepared.ahead(patches(image, left))
+    until = time.monotonic() + WAIT
+    while len(prepare.made) < 5 and time.monotonic() < until:
+        time.sleep(0.005)
+    held.set()
+    assert prepare.made == [2, 3, 4, 5, 6]
+    assert values(prepared.get(patches(image, *range(1, 7)))) == [1, 2, 3, 4, 5, 6]
+    prepared.close()
