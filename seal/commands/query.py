@@ -154,7 +154,10 @@ def _add_shared(parser: argparse.ArgumentParser, more: tuple[str, ...] = ()) -> 
 def _add_speed(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("speed; none of it changes what is visited")
     for name, told in (
-        ("lookahead", "detections run before their turn, per search and batch (0)"),
+        (
+            "lookahead",
+            "detections run before their turn, per search and batch (what costs no time)",
+        ),
         ("concurrency", "searches side by side (what the memory holds)"),
         ("max-batch", "queries, or rows, in one pass of a network (what fits)"),
         ("cache-mb", "what is kept of the crops that were seen (a share of the memory)"),

@@ -123,7 +123,7 @@ def load_models(
         )
         used.append(
             f"{passes.queries} queries of a search ({passes.cache_mb} MiB for crops, "
-            f"{search.concurrency} searches side by side)"
+            f"room for {search.concurrency} searches side by side)"
         )
     if vqa is not None and answering is not None:
         answers = NetworkAnswerModel(

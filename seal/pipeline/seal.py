@@ -108,7 +108,8 @@ class Seal:
             quantization: "int8" or "nf4".
             dtype: None is the files' own, float32 on a CPU.
             search_config: None is the published one, at the sizes the search model was made for.
-            budget: of each search by a strategy; None: that of `search_config`, which sets none.
+            budget: of each search by a strategy (`BudgetConfig` from seal.search.budget); None:
+                that of `search_config`, which sets none.
             speed: how hard searches drive their model, and its batches and memory (`SpeedConfig`
                 from seal.search.speed); what it leaves open suits the memory that is free.
             known: the true boxes, for search="oracle".
@@ -132,12 +133,18 @@ class Seal:
         if isinstance(protocol, str):
             protocol = ProtocolConfig.named(protocol)
         check_search(search)
-        _require_kinds(chat, vicrop, speed)
+        _require_kinds(
+            chat=chat, vicrop=vicrop, speed=speed, budget=budget, search_config=search_config
+        )
         from seal.inference.hub import model_folder
         from seal.inference.named_guides import check_read, load_guide
         from seal.inference.named_models import check_shown, load_named
 
         searches = search in STRATEGIES
+        if budget is not None and not searches:
+            raise ValueError(
+                f"budget= ends a search by a strategy, and search={search} makes none: drop one"
+            )
         guide = guide_for(guide)
         needs_vsm = searches and "seal" in guide.names
         if needs_vsm and vsm is None and guide == GuideConfig():
@@ -229,7 +236,12 @@ class Seal:
         """Search each image for its target; the searches advance side by side.
 
         An image that is named by its path is opened when its turn comes. A search that fails, or an
-        image that cannot be read, is told in its result (`error`), and the others go on.
+        image that turns out to be damaged, is told in its result (`error`), and the others go on.
+
+        Raises:
+            ValueError: a target or picture is none, as far as that is told before anything is
+                searched: a path without a file, a file that is no image. `locate_stream`, which
+                does not look ahead, tells these in their results.
         """
         requests = list(requests)
         for request in requests:
@@ -259,6 +271,7 @@ class Seal:
         Raises:
             ValueError: this Seal does not search by a guided strategy, or no target is given.
         """
+        targets = targets if isinstance(targets, str) else list(targets)
         if isinstance(targets, str) or not targets:
             raise ValueError(
                 f'locate_all takes a list of targets, as in ["boat", "mug"], not {quoted(targets)}'
@@ -350,13 +363,16 @@ class Seal:
                 forget(image)
 
 
-def _require_kinds(chat: object, vicrop: object, speed: object) -> None:
+def _require_kinds(**given: object) -> None:
     """A dict in place of a config is told before anything is loaded."""
     from seal.inference.answers.chat_options import ChatOptions
     from seal.inference.vicrop.config import ViCropConfig
 
-    kinds = {"chat": ChatOptions, "vicrop": ViCropConfig, "speed": SpeedConfig}
-    for name, value in (("chat", chat), ("vicrop", vicrop), ("speed", speed)):
+    kinds = {
+        "chat": ChatOptions, "vicrop": ViCropConfig, "speed": SpeedConfig, "budget": BudgetConfig,
+        "search_config": SearchConfig,
+    }  # fmt: skip
+    for name, value in given.items():
         kind = kinds[name]
         if value is not None and not isinstance(value, kind):
             raise ValueError(

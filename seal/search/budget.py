@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from seal.search.protocol import Ask, AskAll
@@ -31,13 +32,16 @@ class BudgetConfig:
     def __post_init__(self) -> None:
         for name in ("nodes", "calls"):
             value = getattr(self, name)
-            if value is not None and (value < 1 or value != int(value)):
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if value is not None and not (whole and value >= 1):
                 raise ValueError(
-                    f"budget.{name}={value}: a search takes at least 1; null sets no limit"
+                    f"budget.{name}={value!r} is no whole number of at least 1; leave it out for "
+                    "no limit"
                 )
-        if self.seconds is not None and not 0 < self.seconds < math.inf:
+        seconds = self.seconds
+        if seconds is not None and not (isinstance(seconds, Real) and 0 < seconds < math.inf):
             raise ValueError(
-                f"budget.seconds={self.seconds} is no time above 0; null sets no limit"
+                f"budget.seconds={seconds!r} is no time above 0; leave it out for no limit"
             )
 
     @property

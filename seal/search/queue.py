@@ -6,6 +6,7 @@ import heapq
 import threading
 from collections.abc import Callable
 from functools import partial
+from numbers import Real
 from types import TracebackType
 from typing import TypeAlias
 
@@ -20,6 +21,8 @@ from seal.search.run import Run, begin
 from seal.search.speed import SpeedConfig
 from seal.search.ticket import Ticket
 from seal.search.tree import SearchNode
+from seal.text.quote import quoted
+from seal.text.targets import check_target
 
 OnVisit: TypeAlias = Callable[[Ticket, SearchNode], None]
 
@@ -81,9 +84,11 @@ class SearchQueue:
         """Ask for a search, from any thread; more is sooner for `priority`.
 
         Raises:
+            ValueError: it is no request for a target in an image, or `priority` is no number.
             QueueFullError: `max_waiting` wait already.
             RuntimeError: the queue is closed, or its model is broken beyond repair.
         """
+        _check(request, priority)
         with self._lock:
             if self._closed:
                 raise RuntimeError("the search queue is closed") from self._fault
@@ -226,3 +231,15 @@ class SearchQueue:
                     ticket.end("broken", fault=fault)
             self._waiting.clear()
             self._searching.clear()
+
+
+def _check(request: object, priority: object) -> None:
+    """Refuse what would only fail on the thread of the queue, or where tickets are compared."""
+    if not isinstance(request, LocateRequest) or not isinstance(request.image, Image):
+        raise ValueError(
+            "a search queue takes LocateRequest(image, target) with an open image, not "
+            f"{quoted(request)}; seal.pipeline.pictures.picture(path) opens one"
+        )
+    check_target(request.target)
+    if not isinstance(priority, Real) or priority != priority:
+        raise ValueError(f"priority={priority!r} is no number; more is sooner, and 0 is usual")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, TypeAlias
 
 from seal.search.protocol import Patch
@@ -17,7 +18,9 @@ Prepare: TypeAlias = Callable[[Sequence[Patch]], None]
 class SpeedConfig:
     """None, of any of these: what suits the model and the memory it has."""
 
-    lookahead: int | None = None  # detections before their turn, per search and batch; None: 0
+    # Detections before their turn, per search and batch; None: those that take no more time, for a
+    # search that is alone (3 on a GPU without graphs, else 0).
+    lookahead: int | None = None
     concurrency: int | None = None  # searches side by side; None: what the memory for crops holds
     max_batch: int | None = None  # queries, or rows, in one pass of a network; None: what fits
     cache_mb: int | None = None  # kept of the crops that were seen; None: a share of what is free
@@ -31,11 +34,16 @@ class SpeedConfig:
             ("lookahead", 0), ("concurrency", 1), ("max_batch", 1), ("cache_mb", 0),
         ):  # fmt: skip
             value = getattr(self, name)
-            if value is not None and value < least:
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if value is not None and not (whole and value >= least):
                 raise ValueError(
-                    f"{name}={value} must be at least {least}; leave it out for what suits the "
-                    "model"
+                    f"{name}={value!r} must be a whole number of at least {least}; leave it out "
+                    "for what suits the model"
                 )
+        for name in ("prepare", "graphs"):
+            value = getattr(self, name)
+            if not (value is None or isinstance(value, bool)):
+                raise ValueError(f"{name}={value!r} is neither True nor False; leave it out")
 
     def of(self, model: Any) -> Pace:
         """With what is not said here as the model says it.

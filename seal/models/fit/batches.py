@@ -37,11 +37,19 @@ def fitting_passes(
     """By `free` bytes, once the models are loaded; the two do not run at the same time.
 
     max_batch, cache_mb: where they are given already.
+
+    Raises:
+        ValueError: a search is to keep more of crops than is free.
     """
     if cache_mb is None:
         most = CACHE_ON_GPU if on_gpu else CACHE_ON_HOST
         cache_mb = int(min(free * CACHE_SHARE, most)) >> 20
     if vsm is not None:
+        if cache_mb << 20 > max(0, free):
+            raise ValueError(
+                f"cache_mb={cache_mb}: no more than {max(0, free) >> 20} MiB are free beside the "
+                "models; give less, or leave it out for a share of them"
+            )
         free -= cache_mb << 20
     queries, rows = max_batch or MOST_QUERIES, max_batch or MOST_ROWS
     if max_batch is None and vsm is not None:

@@ -118,8 +118,8 @@ def test_a_search_that_its_budget_ended_says_so(place, capsys):
         (("--budget", "nodes=1.5"), "is not KIND=N"),
         (("--budget", "nodes=0"), "budget.nodes=0"),
         (("--all", "--search", "random_bfs"), "--all is --search every_instance"),
-        (("--lookahead", "-1"), "lookahead=-1 must be at least 0"),
-        (("--max-batch", "0"), "max_batch=0 must be at least 1"),
+        (("--lookahead", "-1"), "lookahead=-1 must be a whole number of at least 0"),
+        (("--max-batch", "0"), "max_batch=0 must be a whole number of at least 1"),
     ],
 )
 def test_a_wrong_choice_is_told_before_a_model_is_loaded(place, no_model, capsys, flags, words):
@@ -134,7 +134,7 @@ def test_how_hard_a_search_is_driven_changes_what_it_costs_and_not_what_it_visit
         return json.loads(said.out), said.err
 
     plain, lines = told()
-    assert "MiB for crops, 64 searches side by side)" in lines
+    assert "MiB for crops, room for 64 searches side by side)" in lines
     small = ("--max-batch", "2", "--cache-mb", "64", "--concurrency", "1", "--no-prepare")
     driven, lines = told("--lookahead", "3", *small)
     assert "in one pass: 2 queries of a search (64 MiB for crops" in lines

@@ -225,6 +225,25 @@ def test_what_cannot_share_a_walk_is_told(search, targets, says):
         seal(search).locate_all(picture(), targets)
 
 
+def test_targets_of_one_walk_may_be_any_iterable():
+    found = seal().locate_all(picture(), (name for name in ("mug", "boat")))
+    assert [result.target for result in found] == ["mug", "boat"]
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({"budget": {"nodes": 3}}, "budget= takes a BudgetConfig .from seal.search.budget."),
+        ({"speed": {"lookahead": 3}}, "speed= takes a SpeedConfig"),
+        ({"search_config": {"min_size": 3}}, "search_config= takes a SearchConfig"),
+        ({"budget": BudgetConfig(nodes=3), "search": "none"}, "search=none makes none: drop one"),
+    ],
+)
+def test_what_is_no_config_is_told_before_anything_is_loaded(told, says):
+    with pytest.raises(ValueError, match=says):
+        Seal.from_pretrained("nowhere/vqa", "nowhere/vsm", **told)
+
+
 def test_an_answer_is_json():
     answer = seal().ask(picture(), SIDE, ["yes", "no"])
     stored = json.loads(json.dumps(answer.to_dict(heat_cells=4)))

@@ -340,8 +340,15 @@ def test_a_model_says_how_fast_it_is_driven_through_whatever_passes_queries_on()
 
 @pytest.mark.parametrize("name", ["lookahead", "concurrency", "max_batch", "cache_mb"])
 def test_a_speed_that_is_none_is_refused(name):
-    with pytest.raises(ValueError, match=f"{name}=-1 must be at least"):
-        SpeedConfig(**{name: -1})
+    for value in (-1, 1.5, "3", True):
+        with pytest.raises(ValueError, match=f"{name}={value!r} must be a whole number of at leas"):
+            SpeedConfig(**{name: value})
+
+
+def test_a_lever_is_on_or_off():
+    for name in ("prepare", "graphs"):
+        with pytest.raises(ValueError, match=f"{name}='no' is neither True nor False"):
+            SpeedConfig(**{name: "no"})
 
 
 def test_a_stream_holds_no_more_pixels_than_it_may_however_many_places_there_are(monkeypatch):

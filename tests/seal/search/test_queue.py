@@ -272,3 +272,25 @@ def test_a_queue_that_breaks_down_leaves_nobody_waiting():
     with pytest.raises(RuntimeError, match="closed"):
         queue.submit(request(0))
     queue.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "priority", "told"),
+    [
+        ((images[0], "mug"), 0, r"takes LocateRequest\(image, target\)"),
+        (LocateRequest("a.jpg", "mug"), 0, r"seal.pipeline.pictures.picture\(path\) opens one"),
+        (request(0, ""), 0, "the target is empty"),
+        (request(0, None), 0, "a target is text"),
+        (request(0), "high", "priority='high' is no number"),
+        (request(0), float("nan"), "priority=nan is no number"),
+    ],
+)
+def test_what_is_no_request_is_refused_to_who_asks_and_nobody_else_is_harmed(asked, priority, told):
+    queue = SearchQueue(GUIDED, Remembering(), start=False)
+    before = queue.submit(request(0))
+    with pytest.raises(ValueError, match=told):
+        queue.submit(asked, priority=priority)
+    after = queue.submit(request(1), priority=0.5)
+    while queue.step():
+        pass
+    assert before.done and after.done and queue.model.known == set()

@@ -58,6 +58,8 @@ def test_what_is_used_fits_beside_the_models():
 def test_what_is_given_is_kept_and_counts():
     given = passes(24, max_batch=5, cache_mb=100)
     assert (given.queries, given.rows, given.cache_mb) == (5, 5, 100)
+    with pytest.raises(ValueError, match="cache_mb=99999: no more than 8192 MiB are free beside"):
+        passes(8, cache_mb=99_999)
     assert passes(8, cache_mb=0).queries > passes(8, cache_mb=7 << 10).queries
     # A host has other uses for its memory.
     assert passes(120, on_gpu=False).cache_mb == 4 << 10
