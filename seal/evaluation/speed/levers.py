@@ -11,6 +11,7 @@ from seal.search.speed import SpeedConfig
 ORIGINAL, PLAIN, BARE, FORCED_CUE = "original", "plain", "bare", "forced_cue"
 ALONE, ALL = "alone", "all"  # groups: each lever by itself, and all of them at every batch size
 AHEAD = 3  # regions evaluated before their turn, where that is a lever
+TARGETS = 4  # of one question that are sought side by side, where that is a lever
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,13 @@ class Levers:
     # On a CPU: the detector runs beside the language model; None: where it has the cores
     side_by_side: bool | None = False
     lookahead: int = 0  # regions evaluated before their turn
-    batch: int = 1  # searches side by side, and queries in one pass
+    batch: int = 1  # searches side by side, and queries in one pass; 1: a question at a time
+    together: bool = False  # at batch 1: the targets of a question side by side
+
+    @property
+    def num_searches(self) -> int:
+        """Side by side."""
+        return TARGETS if self.together and self.batch == 1 else self.batch
 
     def model_options(self) -> dict[str, Any]:
         """Of `NetworkSearchModel`."""
@@ -42,15 +49,15 @@ class Levers:
             "graphs": self.graphs,
             "side_by_side": self.side_by_side,
             # What is evaluated ahead comes on top of what is due.
-            "max_batch": self.batch + self.lookahead,
+            "max_batch": self.num_searches + self.lookahead,
         }
 
     def speed(self) -> SpeedConfig:
         """Of the driver."""
         return SpeedConfig(
             lookahead=self.lookahead,
-            concurrency=self.batch,
-            max_batch=self.batch + self.lookahead,
+            concurrency=self.num_searches,
+            max_batch=self.num_searches + self.lookahead,
             prepare=self.prepare_ahead,
         )
 
@@ -63,6 +70,7 @@ SINGLE = {
     "late_heat": Levers(late_heat=True),
     "prepare_ahead": Levers(prepare_ahead=True),
     "lookahead": Levers(lookahead=AHEAD),
+    "together": Levers(together=True),
     "batch_16": Levers(batch=16),
 }
 ON_GPU = {"graphs": Levers(graphs=True)}
@@ -75,12 +83,13 @@ def single_levers(device: str) -> dict[str, Levers]:
 
 
 def all_levers(batch: int, device: str) -> Levers:
-    """All at once. Evaluating ahead fills what a GPU would idle; a CPU has no such room."""
+    """All at once. Evaluating ahead fills what a small batch leaves idle; a large one has none."""
     on_gpu = device != "cpu"
-    ahead = AHEAD if batch == 1 and on_gpu else 0
+    ahead = AHEAD if batch == 1 else 0
     return Levers(
         cue_prefix="forced", share_prefix=True, one_pass=True, late_heat=True, prepare_ahead=True,
-        graphs=on_gpu, side_by_side=False if on_gpu else None, lookahead=ahead, batch=batch,
+        graphs=on_gpu, side_by_side=False if on_gpu else None, lookahead=ahead, together=True,
+        batch=batch,
     )  # fmt: skip
 
 

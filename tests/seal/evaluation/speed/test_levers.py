@@ -37,14 +37,14 @@ def test_what_a_path_is_compared_with_is_measured_with_it() -> None:
         assert reference_of(levers) in alone, name
 
 
-def test_all_levers_evaluate_ahead_where_a_device_would_wait() -> None:
+def test_all_levers_fill_small_batches_by_looking_ahead_and_by_other_targets() -> None:
     on_cpu, on_gpu = (chosen_paths(["all"], [1, 16], device) for device in ("cpu", "cuda"))
     ahead = [levers.lookahead for levers in (*on_cpu.values(), *on_gpu.values()) if levers]
-    assert ahead == [0, 0, 0, 0, 3, 0]
-    one = on_gpu["all_1"]
-    assert one is not None
-    assert one.speed().max_batch == one.model_options()["max_batch"] == 4
-    assert one.speed().concurrency == 1
+    assert ahead == [0, 3, 0, 0, 3, 0]
+    one, many = on_gpu["all_1"], on_gpu["all_16"]
+    assert one is not None and many is not None
+    assert one.speed().max_batch == one.model_options()["max_batch"] == 7
+    assert (one.speed().concurrency, many.speed().concurrency) == (4, 16)
 
 
 def test_an_unknown_path_is_named() -> None:

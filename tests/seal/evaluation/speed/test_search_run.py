@@ -166,7 +166,9 @@ def test_a_benchmark_is_searched_with_real_verdicts(measured: Launched, tmp_path
     result = measure(told, run_piece)
     (figures,) = result["searches"].values()
     # Each picture is seen anew, whatever was searched to warm up.
-    seen = {figures["rows"][name]["detector_pictures_per_question"] for name in ("all_1", "all_2")}
+    seen = {
+        figures["rows"][name]["detector_pictures_per_question"] for name in ("forced_cue", "all_2")
+    }
     assert len(seen) == 1 and min(seen) >= 1
     assert figures["questions"] == 2 and not figures["scripted"]
     told = {(each["path"], each["reference"]): each["same_visits"] for each in figures["equality"]}
