@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ def asked_questions(config: SpeedConfig, batches: Sequence[int]) -> list[Asked]:
         return _of_benchmark(Path(config.benchmark), config.limit)
     width, height = config.searched_image_size
     made = []
-    for number, lengths in enumerate(search_lengths(scripted_count(config, max(batches)))):
+    rounds = cycle(search_lengths(config.questions))
+    for number, lengths in zip(range(scripted_count(config, max(batches))), rounds, strict=False):
         rng = np.random.default_rng((config.seed, number))
         image = Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
         made.append(Asked(str(number), image, TARGETS, lengths))

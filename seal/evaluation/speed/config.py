@@ -46,9 +46,7 @@ class SpeedConfig:
     ways: list[str] = field(default_factory=lambda: ["original", "plain", "alone", "all"])
     batches: list[int] = field(default_factory=lambda: [1, 4, 16, 32])  # of all levers together
     repeats: int = 1  # times each path is measured, in turn
-    most_minutes: float = (
-        30.0  # a path that will surely take longer than this is left out, and told
-    )
+    most_minutes: float = 30.0  # a path that must take longer than this is left out, and told
     sizes: list[str] = field(default_factory=list)  # of the search models; []: size
     dtype: str | None = None  # of the search models; None: float32 on a CPU, else bfloat16
     searched_image_size: list[int] = field(default_factory=lambda: [2246, 1582])  # width, height
