@@ -43,11 +43,12 @@ def compare(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> dict[str, Any
     Returns:
         counts of `searches`, and of those with the same visits, verdict, boxes (within
         `BOX_TOLERANCE`) and cue words; `max_box_px`, the largest distance of an edge of the boxes
-        that both give; `differing`: what differs, by id, with the margin of the reference's
+        that both give, and `max_confidence`, of what both saw on a visit that both made up to where
+        they part; `differing`: what differs, by id, with the margin of the reference's
         closest decision up to where they part (None: not below the search's `near_tie_margin`).
     """
     counts = dict.fromkeys(("same_visits", "same_verdict", "same_boxes", "same_words"), 0)
-    furthest = 0.0
+    furthest = confidence = 0.0
     differing: list[dict[str, Any]] = []
     for one, other in zip(ours, theirs, strict=True):
         assert (one["question"], one["target"]) == (other["question"], other["target"])
@@ -61,6 +62,7 @@ def compare(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> dict[str, Any
         for name, same in agreed.items():
             counts[name] += same
         furthest = max(furthest, distance or 0.0)
+        confidence = max(confidence, _confidence(one, other))
         parts = [name for name in agreed if not agreed[name] and name != "same_words"]
         if parts:
             differing.append(
@@ -72,7 +74,10 @@ def compare(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> dict[str, Any
                     "margin": _margin(one, other),
                 }
             )
-    return {"searches": len(ours), **counts, "max_box_px": furthest, "differing": differing}
+    return {
+        "searches": len(ours), **counts, "max_box_px": furthest,
+        "max_confidence": confidence, "differing": differing,
+    }  # fmt: skip
 
 
 def holds(compared: Mapping[str, Any], share: float = 0.005) -> bool:
@@ -84,13 +89,24 @@ def holds(compared: Mapping[str, Any], share: float = 0.005) -> bool:
 
 def _margin(one: Outcome, other: Outcome) -> float | None:
     """Of the reference's closest decision up to the last visit that both make."""
+    together = _together(one, other)
+    margins = [tie["margin"] for tie in other["near_ties"] if tie["node"] < together]
+    return min(margins, default=None)
+
+
+def _confidence(one: Outcome, other: Outcome) -> float:
+    both = zip(one["path"], other["path"][: _together(one, other)], strict=False)
+    return max((abs(mine["confidence"] - its["confidence"]) for mine, its in both), default=0.0)
+
+
+def _together(one: Outcome, other: Outcome) -> int:
+    """The visits up to where two searches part."""
     together = 0
     for mine, its in zip(_visits(one), _visits(other), strict=False):
         if mine != its:
             break
         together += 1
-    margins = [tie["margin"] for tie in other["near_ties"] if tie["node"] < together]
-    return min(margins, default=None)
+    return together
 
 
 def _visits(outcome: Outcome) -> list[list[float]]:

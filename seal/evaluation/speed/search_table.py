@@ -81,8 +81,8 @@ def _cost(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _agreement(figures: Mapping[str, Any]) -> Table:
     head = (
-        "path", "as", "searches", "visits", "verdict", "boxes", "px at most", "cue's words",
-        "near-ties", "holds",
+        "path", "as", "searches", "visits", "verdict", "boxes", "px at most", "confidence",
+        "cue's words", "near-ties", "holds",
     )  # fmt: skip
     rows = []
     for each in figures["equality"]:
@@ -95,6 +95,7 @@ def _agreement(figures: Mapping[str, Any]) -> Table:
                 each["reference"],
                 *(str(each[key]) for key in COUNTS),
                 f"{each['max_box_px']:.2g}",
+                f"{each['max_confidence']:.1e}",
                 str(each["same_words"]),
                 f"{close} of {len(differing)}" if differing else "",
                 holds,
@@ -102,8 +103,8 @@ def _agreement(figures: Mapping[str, Any]) -> Table:
         )
     notes = (
         "The same visits, verdict, boxes within 0.5 px and words of the cue's answers as the bare "
-        "engine in float32 whose cue is free or forced, in searches; what differs is listed by id "
-        "in speed.json",
+        "engine in float32 whose cue is free or forced, in searches, and how far boxes and "
+        "confidences lie apart at most; what differs is listed by id in speed.json",
     )
     return Table(f"Answers of {figures['name']} in {figures['dtype']}", head, tuple(rows), notes)
 

@@ -54,7 +54,7 @@ def test_what_is_the_same_holds(one) -> None:
     told = compare([one, one], [one, one])
     assert told == {
         "searches": 2, "same_visits": 2, "same_verdict": 2, "same_boxes": 2, "same_words": 2,
-        "max_box_px": 0.0, "differing": [],
+        "max_box_px": 0.0, "max_confidence": 0.0, "differing": [],
     }  # fmt: skip
     assert holds(told)
 
@@ -66,6 +66,14 @@ def test_a_box_may_be_half_a_pixel_off_and_no_more(one) -> None:
         told = compare([other], [one])
         assert told["same_boxes"] == same and told["max_box_px"] == pytest.approx(moved)
         assert holds(told) == bool(same)
+
+
+def test_confidences_are_compared_up_to_where_two_searches_part(one) -> None:
+    other = deepcopy(one)
+    other["path"][1]["confidence"] += 3e-5
+    assert compare([other], [one])["max_confidence"] == pytest.approx(3e-5)
+    other["path"][1]["box"][0] += 1
+    assert compare([other], [one])["max_confidence"] == 0
 
 
 def test_other_words_are_counted_and_are_no_other_answer(one) -> None:
