@@ -5,8 +5,9 @@ Must agree with passes over the whole sequences (`seal.inference.prefix` does it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,6 +72,12 @@ class Ending:
     end_ids: frozenset[int]  # that are not part of it
     stop_ids: frozenset[int] = frozenset()  # that are
 
+    def limits(self) -> dict[str, Any]:
+        """What `VLM.greedy_answers` calls them."""
+        return {
+            "max_new_tokens": self.most, "end_ids": self.end_ids, "stop_ids": self.stop_ids,
+        }  # fmt: skip
+
 
 def continue_behind(
     vlm: VLM,
@@ -100,32 +107,12 @@ def continue_behind(
         state = run_pass(vlm, use, embedded, positions + step)[:, 0]
         return vlm.llm.lm_head(state).argmax(-1)
 
-    said = greedy_answers(vlm, vlm.llm.lm_head(state).argmax(-1), following, ending)
+    first = vlm.llm.lm_head(state).argmax(-1)
+    said = vlm.greedy_answers(first, following, **ending.limits())
     given: list[list[int]] = [[] for _ in rows]
     for place, answer in zip(order, said, strict=True):
         given[place] = answer
     return given
-
-
-def greedy_answers(
-    vlm: VLM, chosen: Tensor, following: Callable[[Tensor, int], Tensor], ending: Ending
-) -> list[list[int]]:
-    """(B,) first tokens -> the answers of which each token is `following` the one before.
-
-    following: is given (B,) tokens and how many came before them; returns (B,), the next ones.
-    """
-    ends = {vlm.llm.config.eos_token_id, *ending.end_ids}
-    answers: list[list[int]] = [[] for _ in chosen]
-    alive = [True] * len(answers)
-    for step in range(ending.most):
-        for i, token in enumerate(chosen.tolist()):
-            if alive[i] and token not in ends:
-                answers[i].append(token)
-            alive[i] = alive[i] and token not in ends and token not in ending.stop_ids
-        if not any(alive) or step + 1 == ending.most:
-            break
-        chosen = following(chosen, step)
-    return answers
 
 
 def run_pass(vlm: VLM, use: PrefixUse, embeddings: Tensor, start: int | Tensor) -> Tensor:

@@ -20,7 +20,6 @@ from seal.inference.prefix_pool import PrefixPool
 from seal.inference.shared_prefix import (
     Ending,
     continue_behind,
-    greedy_answers,
     padded_ids,
     read_beginnings,
     read_behind,
@@ -94,7 +93,8 @@ class StagedPasses:
             words: Tensor = self._next(chosen, lengths, places[:1], places[step : step + 1])
             return words
 
-        return greedy_answers(self.vlm, self._first(words, lengths), following, ending)
+        first = self._first(words, lengths)
+        return self.vlm.greedy_answers(first, following, **ending.limits())
 
     def _staged(self, rows: int) -> bool:
         return self.graphs.records and rows <= self.graphs.most_rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -239,25 +239,53 @@ class VLM(nn.Module):
             mask: (B, L) bool, False at the padding of what `cache` holds.
             positions: (B,) of the first token.
         """
+
+        def following(chosen: Tensor, step: int) -> Tensor:
+            nonlocal mask
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+            states = self.read(
+                cache,
+                input_ids=chosen[:, None],
+                attention_mask=mask.long(),
+                position_ids=positions[:, None] + step,
+            )
+            return self._likeliest(states[:, -1])
+
+        return self.greedy_answers(
+            self._likeliest(hidden), following,
+            max_new_tokens=max_new_tokens, stop_ids=stop_ids, end_ids=end_ids,
+        )  # fmt: skip
+
+    def greedy_answers(
+        self,
+        chosen: Tensor,
+        following: Callable[[Tensor, int], Tensor],
+        *,
+        max_new_tokens: int,
+        stop_ids: Collection[int] = (),
+        end_ids: Collection[int] = (),
+    ) -> list[list[int]]:
+        """(B,) first tokens -> the answers of which each token is `following` the one before.
+
+        following: is given (B,) tokens and how many came before them; returns (B,), the next ones.
+        `stop_ids` and `end_ids` as of `generate`.
+        """
         ends = {self.llm.config.eos_token_id, *end_ids}
-        answers: list[list[int]] = [[] for _ in mask]
+        answers: list[list[int]] = [[] for _ in chosen]
         alive = [True] * len(answers)
         for step in range(max_new_tokens):
-            chosen = self.llm.lm_head(hidden).argmax(-1)  # (B,)
             for i, token in enumerate(chosen.tolist()):
                 if alive[i] and token not in ends:
                     answers[i].append(token)
                 alive[i] = alive[i] and token not in ends and token not in stop_ids
             if not any(alive) or step + 1 == max_new_tokens:
                 break
-            mask = torch.cat([mask, mask.new_ones(len(answers), 1)], dim=1)
-            hidden = self.read(
-                cache,
-                input_ids=chosen[:, None],
-                attention_mask=mask.long(),
-                position_ids=positions[:, None] + step,
-            )[:, -1]
+            chosen = following(chosen, step)
         return answers
+
+    def _likeliest(self, states: Tensor) -> Tensor:
+        """(B, D) states -> (B,) the tokens they predict."""
+        return self.llm.lm_head(states).argmax(-1)
 
 
 def pad_left(embeddings: Tensor, mask: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:

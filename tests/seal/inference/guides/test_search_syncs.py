@@ -82,7 +82,7 @@ def test_a_whole_search_waits_for_nothing_else(model):
     expected = batches["detect"] + batches["target_heat"] + batches["cue_heatmap"]
     assert len(syncs) <= expected + batches["contextual_cue"] * TOKENS, syncs
     assert sum(sync.startswith("cpu ") for sync in syncs) == expected, syncs
-    assert all("seal_vsm.py" in sync or "shared_prefix.py" in sync for sync in syncs)
+    assert all("seal_vsm.py" in sync or "vlm.py" in sync for sync in syncs)
 
 
 @dataclass
