@@ -96,7 +96,14 @@ class StagedPasses:
         first = self._first(words, lengths)
         return self.vlm.greedy_answers(first, following, **ending.limits())
 
+    def clear(self) -> None:
+        """Let go of all recordings and of what they work on."""
+        self.graphs.clear()
+        self._stage = None
+
     def _staged(self, rows: int) -> bool:
+        if not self.graphs.records:  # any more, if there is a stage
+            self._stage = None
         return self.graphs.records and rows <= self.graphs.most_rows
 
     def _bring(self, slots: Sequence[int]) -> None:

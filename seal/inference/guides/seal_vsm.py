@@ -216,7 +216,7 @@ class NetworkSearchModel:
                 try:
                     answers += answer(part, crops)
                 except torch.OutOfMemoryError:
-                    self.graphs.clear()
+                    self._reader.passes.clear()
                     if len(part) == 1:
                         self.max_batch = given  # what does not fit alone says nothing of batches
                         raise

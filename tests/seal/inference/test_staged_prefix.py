@@ -120,6 +120,21 @@ def test_what_was_brought_in_part_is_brought_again(vlm, monkeypatch):
     close(passes.read_behind(slots[:1], ROWS[:1]), expected)
 
 
+@torch.inference_mode()
+def test_where_nothing_can_be_recorded_there_is_no_stage_either(vlm):
+    def no_memory(function, inputs):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    pool = new_pool(vlm)
+    passes = StagedPasses(vlm, pool, Graphs(no_memory, tell=lambda line: None))
+    slots = pool.take(1)
+    passes.read_beginnings(slots, beginnings(vlm, 0, 1))
+    expected = passes.read_behind(slots, ROWS[:1])
+    for _ in range(3):
+        close(passes.read_behind(slots, ROWS[:1]), expected)
+    assert passes._stage is None
+
+
 def searches(model):
     search = GuidedSearch(SearchConfig(min_size=60, confidence_high=1.0))
     images = [noise(seed=i) for i in range(2)]
@@ -164,7 +179,7 @@ def test_when_memory_is_short_recordings_go_first_and_the_answers_stay(monkeypat
     real, sizes = model.model.detector.predict_boxes, []
 
     def predict(features):
-        sizes.append((len(features), graphs.num_kept))
+        sizes.append((len(features), graphs.num_kept, model._reader.passes._stage is None))
         if len(features) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         return real(features)
@@ -174,6 +189,7 @@ def test_when_memory_is_short_recordings_go_first_and_the_answers_stay(monkeypat
         close(torch.tensor(one.scores), torch.tensor(other.scores))
     assert model.max_batch == 1 and not graphs.failed
     assert sizes[0][0] == 3 and sizes[0][1] > sizes[1][1]
+    assert [gone for _, _, gone in sizes[:2]] == [False, True]
 
 
 def test_settings_say_whether_graphs_are_used():
