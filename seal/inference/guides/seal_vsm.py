@@ -82,6 +82,10 @@ class NetworkSearchModel:
         """
         if cue_prefix not in CUE_PREFIXES:
             raise ValueError(f"cue_prefix={cue_prefix!r} is none of {', '.join(CUE_PREFIXES)}")
+        if max_batch < 1 or cache_mb < 0:
+            raise ValueError(
+                f"max_batch={max_batch} and cache_mb={cache_mb}; needed are at least 1 and 0"
+            )
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.max_batch = max_batch
@@ -211,7 +215,8 @@ class NetworkSearchModel:
             self.cost.queries[kind] = self.cost.queries.get(kind, 0) + len(queries)
             given = self.max_batch
             while len(answers) < len(queries):
-                part = queries[len(answers) : len(answers) + self.max_batch]
+                size = min(self.max_batch, self._crops.pool.capacity)  # whatever was set since
+                part = queries[len(answers) : len(answers) + size]
                 crops = self._crops.get([query.patch for query in part])
                 try:
                     answers += answer(part, crops)

@@ -331,3 +331,17 @@ def test_passes_of_a_cue_are_counted_as_they_were_made():
     model.contextual_cue(queries("contextual_cue"))
     model.detect(queries("detect"))
     assert model.cost.llm_passes == len(passes)
+
+
+def test_a_batch_is_no_larger_than_there_are_slots_whatever_is_set_later():
+    model = NetworkSearchModel(vsm_model(), tokenizer(), max_batch=2, cache_mb=0)
+    expected = model.detect(queries("detect"))
+    model.max_batch = 4
+    for one, same in zip(model.detect(queries("detect")), expected, strict=True):
+        np.testing.assert_allclose(one.scores, same.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"max_batch": 0}, {"cache_mb": -1}])
+def test_sizes_that_are_none_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"max_batch=\d+ and cache_mb=-?\d+; needed are at least"):
+        NetworkSearchModel(vsm_model(), tokenizer(), **wrong)
