@@ -27,7 +27,9 @@ class BudgetConfig:
 
     nodes: int | None = None  # regions visited
     seconds: float | None = None  # by the clock, since the search began; others may run beside it
-    calls: int | None = None  # questions put to models; not what is evaluated ahead
+    # Questions put to models; not what is evaluated ahead, nor a target's heat, which comes with its
+    # detection or later.
+    calls: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("nodes", "calls"):
@@ -93,7 +95,7 @@ class Spending:
             ask = next(steps)
             while True:
                 try:
-                    self._charge(len(ask.queries))
+                    self._charge(sum(query.kind != "target_heat" for query in ask.queries))
                     answer = yield ask
                 except Exception as fault:  # a spent budget, or what whoever answers throws
                     ask = steps.throw(fault)

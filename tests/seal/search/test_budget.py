@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 from random_search import RandomModel, visits
@@ -54,6 +56,29 @@ def test_no_more_is_asked_than_may_be(strategy):
         if cut.stopped_early is not None:
             assert cut.stopped_early == f"{calls} call{'s' if calls > 1 else ''}"
         assert from_dict(to_dict(cut)).stopped_early == cut.stopped_early
+
+
+class LateHeat(RandomModel):
+    """Gives the heat of a detection where it is asked for it."""
+
+    late_heat = True
+
+    def detect(self, queries):
+        return [replace(each, heat=None) for each in super().detect(queries)]
+
+    def target_heat(self, queries):
+        return [self._detect(replace(query, kind="detect")).heat for query in queries]
+
+
+@pytest.mark.parametrize("calls", [1, 2, 5, 8, 13])
+def test_heat_that_comes_later_costs_no_call_more(calls):
+    early, late = (
+        search("guided", model(confidence=0.29), {"calls": calls})
+        for model in (RandomModel, LateHeat)
+    )
+    assert visits(early) == visits(late)
+    assert early.calls == late.calls and late.num_calls <= calls
+    assert early.stopped_early == late.stopped_early is not None
 
 
 def test_time_is_up_by_the_clock_and_the_first_look_is_always_taken(monkeypatch):
