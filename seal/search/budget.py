@@ -27,8 +27,8 @@ class BudgetConfig:
 
     nodes: int | None = None  # regions visited
     seconds: float | None = None  # by the clock, since the search began; others may run beside it
-    # Questions put to models; not what is evaluated ahead, nor a target's heat, which comes with its
-    # detection or later.
+    # Questions put to models; not what is evaluated ahead, nor a target's heat, which comes with
+    # its detection or later.
     calls: int | None = None
 
     def __post_init__(self) -> None:
