@@ -166,23 +166,23 @@ class CropCache:
             self.pool.give_back(crop.slot)
             crop.slot = None
 
-    def _squared(self, patch: Patch) -> dict[str, np.ndarray]:
+    def _squared(self, patch: Patch) -> np.ndarray:
         """For the vision tower, the crop in the top left corner of its square."""
         vision = self.model.config.vision
         background = vision.normalization.background
         box = patch.box.as_ints()
-        return {"pixels": squared_bytes(patch.image, box, vision.image_size, background)}
+        return squared_bytes(patch.image, box, vision.image_size, background)
 
-    def _framed(self, patch: Patch) -> dict[str, np.ndarray]:
+    def _framed(self, patch: Patch) -> np.ndarray:
         """For the detector."""
         detector, box = self.model.config.detector, patch.box.as_ints()
         framed = padded_bytes if detector.fit == "pad" else stretched_bytes
-        return {"pixels": framed(patch.image, box, detector.image_size)}
+        return framed(patch.image, box, detector.image_size)
 
     def _pixels(self, prepared: PreparedPixels, crops: Sequence[Crop]) -> Tensor:
         """(N, 3, S, S) bytes on the device."""
         made = prepared.get([crop.patch for crop in crops])
-        pixels = torch.from_numpy(np.stack([each["pixels"] for each in made]))
+        pixels = torch.from_numpy(np.stack(made))
         return pixels.to(self.model.device, non_blocking=True)
 
 

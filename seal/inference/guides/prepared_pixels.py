@@ -19,14 +19,13 @@ from PIL.Image import Image
 
 from seal.search.protocol import Patch
 
-Pixels: TypeAlias = "dict[str, np.ndarray]"  # name of a tower -> (3, S, S) uint8
 Key: TypeAlias = tuple[int, tuple[int, int, int, int]]  # identity of the image, whole pixels
 
 
 @dataclass(slots=True)
 class _Ahead:
     patch: Patch  # keeps the image alive: its identity is the key
-    future: Future[Pixels]
+    future: Future[np.ndarray]
     foreseen: bool = True  # begun before it was asked for
 
 
@@ -39,14 +38,14 @@ class PreparedPixels:
 
     def __init__(
         self,
-        prepare: Callable[[Patch], Pixels],
+        prepare: Callable[[Patch], np.ndarray],
         threads: int | None = None,
         *,
         most_ahead: int = 64,
     ) -> None:
         """
         Args:
-            prepare: makes the pixels of one patch; called in several threads at a time.
+            prepare: makes (3, S, S) uint8 of one patch; called in several threads at a time.
             threads: for what is asked for, and half as many for what is foreseen; by default one a
                 processor, 8 at most.
             most_ahead: patches that were foreseen and not asked for yet; the oldest are dropped.
@@ -85,7 +84,7 @@ class PreparedPixels:
                 self._ahead.move_to_end(key)
             self._trim()
 
-    def get(self, patches: Sequence[Patch]) -> list[Pixels]:
+    def get(self, patches: Sequence[Patch]) -> list[np.ndarray]:
         """The pixels of each patch, the same object for the same region of the same image.
 
         Raises:
@@ -131,7 +130,7 @@ class PreparedPixels:
         for pool in (self._asked, self._foreseen):
             pool.shutdown(cancel_futures=True)
 
-    def _make(self, patch: Patch) -> Pixels:
+    def _make(self, patch: Patch) -> np.ndarray:
         pixels = self.prepare(patch)
         with self._lock:
             self.made += 1

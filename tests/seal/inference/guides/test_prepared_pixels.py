@@ -37,7 +37,7 @@ class Preparing:
         if patch.box.x0 in self.failing:
             raise ValueError(f"no pixels at {patch.box.x0}")
         self.made.append(int(patch.box.x0))
-        return {"vision": np.full((3, 2, 2), int(patch.box.x0), np.uint8)}
+        return np.full((3, 2, 2), int(patch.box.x0), np.uint8)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def patches(image, *lefts):
 
 
 def values(pixels):
-    return [int(each["vision"][0, 0, 0]) for each in pixels]
+    return [int(each[0, 0, 0]) for each in pixels]
 
 
 def test_each_patch_gets_its_own_pixels_whatever_was_made_ahead(image):
@@ -79,7 +79,7 @@ def test_what_is_asked_for_does_not_wait_behind_what_was_foreseen(image):
         if patch.box.x0 == 1:
             assert held.wait(WAIT)  # the one thread for what is foreseen is at it
         made.append(int(patch.box.x0))
-        return {}
+        return None
 
     prepared = PreparedPixels(prepare, 1)
     prepared.ahead(patches(image, 1, 2))
@@ -166,7 +166,7 @@ from seal.search.protocol import Patch
 def prepare(patch):
     time.sleep(0.2)
     print(int(patch.box.x0), flush=True)
-    return {}
+    return None
 
 image = Image.new("RGB", (100, 10))
 prepared = PreparedPixels(prepare, 4)
