@@ -190,11 +190,21 @@ def settle(
             config[key] = before[key] | config[key]
         for key in sorted({*before, *config} - {*free}):
             if before.get(key) != config.get(key):
+                name, old, new = _first_difference(key, before.get(key), config.get(key))
                 raise ValueError(
-                    f"{folder} holds predictions made with {key}={before.get(key)!r}, not "
-                    f"{config.get(key)!r}: choose another out=, or delete the folder"
+                    f"{folder} holds predictions made with {name}={old!r}, not {new!r}: choose "
+                    "another out=, or delete the folder"
                 )
     write_text(path, yaml.safe_dump(config, sort_keys=False))
+
+
+def _first_difference(name: str, old: Any, new: Any) -> tuple[str, Any, Any]:
+    """Where two unequal settings differ, in the words of a command line: `search.budget.nodes`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}, key=str):
+            if old.get(key) != new.get(key):
+                return _first_difference(f"{name}.{key}", old.get(key), new.get(key))
+    return name, old, new
 
 
 def write_json(path: Path, content: Any) -> None:

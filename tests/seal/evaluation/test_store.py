@@ -87,6 +87,20 @@ def test_settings_may_change_as_long_as_nothing_was_predicted(tmp_path):
         settle(tmp_path, {"seed": 2}, free=())
 
 
+def test_of_settings_in_settings_the_one_that_differs_is_named(tmp_path):
+    def run(**budget):
+        settle(tmp_path, {"search": {"min_size": None, "budget": budget}}, free=())
+
+    run(nodes=20, calls=None)
+    PredictionStore(tmp_path, key).add([{"id": "a"}])
+    with pytest.raises(
+        ValueError, match=r"made with search[.]budget[.]nodes=20, not 10: choose anoth"
+    ):
+        run(nodes=10, calls=None)
+    with pytest.raises(ValueError, match=r"made with search[.]budget[.]calls=None, not 5"):
+        run(nodes=20, calls=5)
+
+
 def test_only_weights_that_both_runs_used_are_compared_and_all_are_remembered(tmp_path):
     def run(**weights):
         settle(tmp_path, {"seed": 0, "weights": weights}, (), partial=["weights"])
@@ -95,9 +109,9 @@ def test_only_weights_that_both_runs_used_are_compared_and_all_are_remembered(tm
     PredictionStore(tmp_path, key).add([{"id": "a"}])
     run(vqa="a", vsm="b")
     run(vqa="a")
-    with pytest.raises(ValueError, match=r"'vsm': 'b'.*not.*'vsm': 'c'"):
+    with pytest.raises(ValueError, match=r"made with weights[.]vsm='b', not 'c'"):
         run(vqa="a", vsm="c")
-    with pytest.raises(ValueError, match="made with weights="):
+    with pytest.raises(ValueError, match=r"made with weights[.]vqa='a', not 'c'"):
         run(vqa="c")
 
 
