@@ -81,6 +81,15 @@ class PrefixPool:
         """A slot that nobody reads any more."""
         bisect.insort(self._free, slot)
 
+    def give_memory_back(self) -> None:
+        """Let go of the last blocks, as far as none of their slots is in use."""
+        while self._blocks:
+            first = (len(self._blocks) - 1) * self.block
+            size = self._blocks[-1][0].shape[1]
+            if self._free[-size:] != list(range(first, first + size)):
+                return
+            del self._free[-size:], self._blocks[-1]
+
     def runs(self, slots: Sequence[int]) -> list[Run]:
         """The slots that rows stand behind, in the rows' order, as few views of the memory.
 

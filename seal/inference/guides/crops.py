@@ -149,6 +149,15 @@ class CropCache:
         while self._held > room:
             self._drop(next(iter(self._crops)))
 
+    def keep_only(self, crops: Sequence[Crop]) -> bool:
+        """Drop all other crops and the memory they took; whether there were any."""
+        kept = set(map(id, crops))
+        others = [key for key, crop in self._crops.items() if id(crop) not in kept]
+        for key in others:
+            self._drop(key)
+        self.pool.give_memory_back()
+        return bool(others)
+
     def forget(self, image: Image) -> None:
         """Drop every crop of an image."""
         self._squares.forget(image)

@@ -222,6 +222,8 @@ class NetworkSearchModel:
                     answers += answer(part, crops)
                 except torch.OutOfMemoryError:
                     self._reader.passes.clear()
+                    if len(part) == 1 and self._crops.keep_only(crops):
+                        continue  # with more room
                     if len(part) == 1:
                         self.max_batch = given  # what does not fit alone says nothing of batches
                         raise

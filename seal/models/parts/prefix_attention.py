@@ -80,13 +80,14 @@ class Behind:
         heads, length = key.shape[1], query.shape[2]
         if self.own is not None:
             key, value = self.own.add(layer, key, value)
-        # The heads of a group become more positions of the head that serves them.
-        query = query.unflatten(1, (heads, -1)).flatten(2, 3)  # (B, H, groups * L, d)
+        # Scaled first: in half precision the products could be too large. The heads of a group
+        # become more positions of the head that serves them.
+        query = (query * scaling).unflatten(1, (heads, -1)).flatten(2, 3)  # (B, H, groups * L, d)
         mine = query @ key.transpose(2, 3)  # (B, H, groups * L, S)
         if (unseen := self._unseen(length, mine)) is not None:
             mine = mine.masked_fill(unseen, -torch.inf)
         theirs = torch.cat([_scores(query[run.rows], run, layer) for run in self.runs])
-        weights = torch.cat([theirs, mine], dim=-1).float().mul(scaling).softmax(-1)
+        weights = torch.cat([theirs, mine], dim=-1).float().softmax(-1)
         weights = weights.to(value.dtype)
         width = theirs.shape[-1]
         out = weights[..., width:] @ value

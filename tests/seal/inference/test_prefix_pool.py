@@ -71,6 +71,19 @@ def test_memory_is_taken_by_blocks_and_never_beyond_the_capacity() -> None:
         made.take(1)
 
 
+def test_memory_of_the_last_blocks_goes_when_nobody_uses_them() -> None:
+    made = pool(capacity=10, block=4)
+    slots = made.take(10)
+    made.give_memory_back()
+    assert made.num_bytes == 10 * SHAPE.num_bytes
+    for slot in slots[4:]:
+        made.give_back(slot)
+    made.give_back(slots[1])
+    made.give_memory_back()
+    assert made.num_bytes == 4 * SHAPE.num_bytes and made.num_left == 7
+    assert made.take(7) == [1, *range(4, 10)]
+
+
 def test_what_is_given_back_is_handed_out_again() -> None:
     made, draw = pool(capacity=9, block=4), random.Random(1)
     held: list[int] = []

@@ -217,6 +217,26 @@ def test_each_lever_changes_what_is_done_and_not_what_is_answered(off):
         assert "target_heat" in cost.queries and "target_heat" not in without.queries
 
 
+def test_one_crop_that_does_not_fit_is_tried_again_without_the_others():
+    network, room = vsm_model(), []
+    encode = network.encode_detector
+
+    def little_memory(pixels):
+        if model._crops.pool.num_used > 1 and room:
+            raise torch.OutOfMemoryError("too many crops")
+        return encode(pixels)
+
+    network.encode_detector = little_memory
+    model = NetworkSearchModel(network, tokenizer(), max_batch=4, side_by_side=False)
+    asked = queries("detect")
+    model.detect(asked[:3])
+    room.append(1)
+    (found,) = model.detect(asked[3:])
+    assert model._crops.pool.num_used == 1
+    (expected,) = NetworkSearchModel(vsm_model(), tokenizer()).detect(asked[3:])
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+
+
 def test_a_batch_that_does_not_fit_is_halved_and_the_search_goes_on():
     network, expected = vsm_model(), NetworkSearchModel(vsm_model(), tokenizer())
     asked, tried, room = queries("detect"), [], [1]
