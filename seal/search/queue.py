@@ -13,6 +13,7 @@ from typing import TypeAlias
 from PIL.Image import Image
 
 from seal.geometry import Box
+from seal.images import upright_rgb
 from seal.search.held_images import HeldImages
 from seal.search.locator import LocateRequest, Strategy
 from seal.search.lockstep import Lockstep
@@ -84,7 +85,8 @@ class SearchQueue:
         """Ask for a search, from any thread; more is sooner for `priority`.
 
         Raises:
-            ValueError: it is no request for a target in an image, or `priority` is no number.
+            ValueError: it is no request for a target in an upright RGB image (which is decoded now
+                if it was not yet), or `priority` is no number.
             QueueFullError: `max_waiting` wait already.
             RuntimeError: the queue is closed, or its model is broken beyond repair.
         """
@@ -233,6 +235,9 @@ class SearchQueue:
             self._searching.clear()
 
 
+_decoding = threading.Lock()  # Pillow spoils a picture that two threads begin to read
+
+
 def _check(request: object, priority: object) -> None:
     """Refuse what would only fail on the thread of the queue, or where tickets are compared."""
     if not isinstance(request, LocateRequest) or not isinstance(request.image, Image):
@@ -243,3 +248,10 @@ def _check(request: object, priority: object) -> None:
     check_target(request.target)
     if not isinstance(priority, Real) or priority != priority:
         raise ValueError(f"priority={priority!r} is no number; more is sooner, and 0 is usual")
+    with _decoding:  # its pixels are cut in several threads
+        upright = upright_rgb(request.image)
+    if upright is not request.image:
+        raise ValueError(
+            f"the image of a request is upright RGB, and this one ({request.image.mode}) is not: "
+            "seal.pipeline.pictures.picture(image) makes it so, once for all that is asked about it"
+        )

@@ -21,7 +21,7 @@ from seal.search.strategies import build_strategy
 
 CONFIG = SearchConfig(min_size=80, min_size_scale=16)
 SIZES = [(640, 480), (300, 220), (500, 200), (96, 320), (40, 40), (641, 479)]
-images = [Image.new("1", size) for size in SIZES]
+images = [Image.new("RGB", size) for size in SIZES]
 GUIDED = build_strategy("guided", CONFIG)
 SEED, CONFIDENCE = 3, 0.45
 
@@ -279,6 +279,7 @@ def test_a_queue_that_breaks_down_leaves_nobody_waiting():
     [
         ((images[0], "mug"), 0, r"takes LocateRequest\(image, target\)"),
         (LocateRequest("a.jpg", "mug"), 0, r"seal.pipeline.pictures.picture\(path\) opens one"),
+        (LocateRequest(images[0].convert("RGBA"), "mug"), 0, r"this one \(RGBA\) is not: seal.pip"),
         (request(0, ""), 0, "the target is empty"),
         (request(0, None), 0, "a target is text"),
         (request(0), "high", "priority='high' is no number"),
@@ -294,3 +295,15 @@ def test_what_is_no_request_is_refused_to_who_asks_and_nobody_else_is_harmed(ask
     while queue.step():
         pass
     assert before.done and after.done and queue.model.known == set()
+
+
+def test_a_file_that_was_opened_and_not_read_is_read_before_threads_cut_it(tmp_path):
+    images[0].save(tmp_path / "one.jpg")
+    opened = Image.open(tmp_path / "one.jpg")
+    queue = SearchQueue(GUIDED, Remembering(), start=False)
+    queue.submit(LocateRequest(opened, "mug"))
+    assert opened.fp is None and opened.size == images[0].size
+    content = (tmp_path / "one.jpg").read_bytes()
+    (tmp_path / "half.jpg").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="the image is damaged"):
+        queue.submit(LocateRequest(Image.open(tmp_path / "half.jpg"), "mug"))
