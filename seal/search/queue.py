@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import heapq
 import threading
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class SearchQueue:
     """Runs what is submitted, the highest priority first, of one priority the oldest first.
 
     Each search visits what it would visit alone. A thread drives the model and calls back; without
-    it (`start=False`), `step` does one step at a time.
+    it (`start=False`), `step` does one step at a time. What is open when Python ends is cancelled.
     """
 
     def __init__(
@@ -71,6 +72,9 @@ class SearchQueue:
         self._thread: threading.Thread | None = None
         if start:
             self._thread = threading.Thread(target=self._work, name="search-queue", daemon=True)
+            # A network that computes while Python comes down takes the process with it.
+            self._at_exit = partial(self.close, drain=False)
+            atexit.register(self._at_exit)
             self._thread.start()
 
     @property
@@ -166,6 +170,8 @@ class SearchQueue:
             # Nobody waits forever for what cannot come any more.
             self._break(fault)
             raise
+        finally:
+            atexit.unregister(self._at_exit)
 
     def _next_run(self) -> Run | None:
         """The ticket whose turn it is takes a place."""

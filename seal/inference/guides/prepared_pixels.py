@@ -78,8 +78,7 @@ class PreparedPixels:
                 if key not in self._ahead:
                     self._ahead[key] = _Ahead(patch, Future())
                     self._waiting.append(self._ahead[key])
-                    if self._working < self._workers:
-                        self._foreseen.submit(self._work_ahead)
+                    if self._working < self._workers and self._begin_ahead():
                         self._working += 1
                 self._ahead.move_to_end(key)
             self._trim()
@@ -150,11 +149,16 @@ class PreparedPixels:
             ahead.future.set_result(self._make(ahead.patch))
         except BaseException as error:
             ahead.future.set_exception(error)
-        try:
-            self._foreseen.submit(self._work_ahead)
-        except RuntimeError:  # closed, or Python ends
+        if not self._begin_ahead():
             with self._lock:
                 self._working -= 1
+
+    def _begin_ahead(self) -> bool:
+        try:
+            self._foreseen.submit(self._work_ahead)
+        except RuntimeError:  # closed, or Python ends: nobody will ask for it
+            return False
+        return True
 
     def _begun(self, key: Key) -> _Ahead | None:
         """What was begun ahead; None if nothing was, or it still waits for its turn."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from programs_here import ROOT
 from random_search import RandomModel, visits
 
 from seal.search.config import SearchConfig
@@ -307,3 +310,33 @@ def test_a_file_that_was_opened_and_not_read_is_read_before_threads_cut_it(tmp_p
     (tmp_path / "half.jpg").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="the image is damaged"):
         queue.submit(LocateRequest(Image.open(tmp_path / "half.jpg"), "mug"))
+
+
+LEFT_OPEN = """
+import sys, threading, time
+sys.path.insert(0, "tests")
+from PIL import Image
+from random_search import RandomModel
+from seal.search.locator import LocateRequest
+from seal.search.queue import SearchQueue
+from seal.search.strategies import build_strategy
+
+class Slow(RandomModel):
+    def detect(self, queries):
+        reached.set()
+        time.sleep(0.3)
+        print("computed", flush=True)
+        return super().detect(queries)
+
+reached = threading.Event()
+queue = SearchQueue(build_strategy("sequential_bfs"), Slow(0, 0.1))
+ticket = queue.submit(LocateRequest(Image.new("RGB", (2000, 2000)), "mug"))
+reached.wait()
+"""
+
+
+def test_python_ends_when_what_is_being_computed_is_done_and_not_before():
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_OPEN], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "computed\n", "")

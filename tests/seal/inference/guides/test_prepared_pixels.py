@@ -209,3 +209,11 @@ def test_all_workers_take_what_is_foreseen_while_one_is_slow(image):
     assert prepare.made == [2, 3, 4, 5, 6]
     assert values(prepared.get(patches(image, *range(1, 7)))) == [1, 2, 3, 4, 5, 6]
     prepared.close()
+
+
+def test_who_says_what_is_next_while_python_ends_is_not_failed_for_it(image):
+    prepared = PreparedPixels(Preparing(), 1)
+    prepared.close()
+    prepared.ahead(patches(image, 1, 2))
+    with pytest.raises(RuntimeError, match="shutdown"):
+        prepared.get(patches(image, 1))
