@@ -162,7 +162,7 @@ def test_a_run_is_told_how_hard_to_drive_its_models():
     run = SearchRun(benchmark="b", vsm="m", out="o", lookahead=2, concurrency=5, prepare=False)
     assert run.speed == SpeedConfig(lookahead=2, concurrency=5, prepare=False)
     assert SearchRun(benchmark="b", vsm="m", out="o").speed == SpeedConfig()
-    with pytest.raises(ValueError, match="concurrency=0 must be at least 1"):
+    with pytest.raises(ValueError, match="concurrency=0 must be a whole number of at least 1"):
         SearchRun(benchmark="b", vsm="m", out="o", concurrency=0)
     assert {field.name for field in fields(SpeedConfig)} <= {*FREE}
 

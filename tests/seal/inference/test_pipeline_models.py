@@ -263,7 +263,8 @@ def test_no_image_is_kept_once_it_was_asked_about(seal):
     gc.collect()
     assert alive() is None
     search_model = seal.locator.model.parts["detect"]
-    assert search_model._crops.num_bytes == 0 and not seal.answer_model._pictures
+    assert not search_model._crops._crops and not search_model._crops.pool.num_used
+    assert not seal.answer_model._pictures
 
 
 def test_changed_pixels_of_the_same_image_give_another_answer(seal):
@@ -285,7 +286,8 @@ def test_images_are_forgotten_also_when_a_call_fails(seal, monkeypatch):
     with pytest.raises(FloatingPointError):
         seal.ask(noise(), "Where?", ["left", "right"], targets=["boat"])
     search_model = seal.locator.model.parts["detect"]
-    assert search_model._crops.num_bytes == 0 and not seal.answer_model._pictures
+    assert not search_model._crops._crops and not search_model._crops.pool.num_used
+    assert not seal.answer_model._pictures
 
 
 @needs_samples

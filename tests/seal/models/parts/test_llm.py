@@ -16,7 +16,9 @@ from safetensors.torch import load_file
 from tiny_decoders import vqa_model, vsm_model
 
 from seal.data.collate import collate
-from seal.inference.prefix import continue_greedily, pad_right, read_prefix
+from seal.inference.prefix import pad_right
+from seal.inference.prefix_pool import PrefixPool, PrefixShape
+from seal.inference.shared_prefix import Ending, continue_behind, read_beginnings
 from seal.losses.vqa import VQALoss
 from seal.losses.vsm import VSMLoss
 from seal.models.files.load import load_model
@@ -92,15 +94,15 @@ def test_packed_rows_are_padded_rows_are_rows_alone(name):
 
 @families
 @torch.no_grad()
-def test_answers_behind_a_prefix_are_those_of_the_family_s_own_model(name):
+def test_answers_behind_a_beginning_are_those_of_the_family_s_own_model(name):
     model, theirs = vqa_model(name), tiny_decoders.build(name)
-    prompts, behind = drawn([20, 9, 31]), [[5, 6, 7], [8], [9, 10]]
-    ids, mask = pad_right(prompts, torch.device("cpu"))
-    embeddings = model.llm.get_input_embeddings()(ids)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    prefix, _ = read_prefix(model, embeddings, mask, positions)
-    more, more_mask = pad_right(behind, torch.device("cpu"))
-    answers = continue_greedily(model, prefix, more, more_mask, max_new_tokens=6)
+    prompts, behind = drawn([20, 20, 20]), [[5, 6, 7], [8], [9, 10]]
+    llm = model.config.llm
+    shape = PrefixShape(llm.num_hidden_layers, llm.key_value_heads, 20, llm.head_width, model.dtype)
+    pool = PrefixPool(shape, model.device, capacity=3, block=2)
+    slots = pool.take(3)
+    read_beginnings(model, pool, slots, model.llm.get_input_embeddings()(torch.tensor(prompts)))
+    answers = continue_behind(model, pool, slots, behind, Ending(6, frozenset()))
     for prompt, rest, answer in zip(prompts, behind, answers, strict=True):
         whole = torch.tensor([prompt + rest])
         given = theirs.generate(whole, max_new_tokens=6, do_sample=False, pad_token_id=0)
