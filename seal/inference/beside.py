@@ -16,10 +16,8 @@ import torch
 class Beside:
     """Runs one thing in a thread while the caller does another."""
 
-    def __init__(self, device: torch.device, on: bool | None = None) -> None:
-        """`on=None`: on a CPU with several cores. A GPU takes its work from one thread."""
-        if on is None:
-            on = device.type == "cpu" and torch.get_num_threads() > 1
+    def __init__(self, device: torch.device, on: bool = False) -> None:
+        """A GPU takes its work from one thread."""
         if on and device.type != "cpu":
             raise ValueError(f"side_by_side=True is for a CPU; the model is on {device}")
         self.on = on

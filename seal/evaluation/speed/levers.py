@@ -28,8 +28,7 @@ class Levers:
     late_heat: bool = False  # the target's heat is made where the search asks for it
     prepare_ahead: bool = False  # pixels of what comes next, while the model computes
     graphs: bool = False  # on a GPU: passes over few crops are recorded once and replayed
-    # On a CPU: the detector runs beside the language model; None: where it has the cores
-    side_by_side: bool | None = False
+    side_by_side: bool = False  # on a CPU: the detector runs beside the language model
     lookahead: int = 0  # regions evaluated before their turn
     batch: int = 1  # searches side by side, and queries in one pass; 1: a question at a time
     together: bool = False  # at batch 1: the targets of a question side by side
@@ -88,8 +87,7 @@ def all_levers(batch: int, device: str) -> Levers:
     ahead = AHEAD if batch == 1 else 0
     return Levers(
         cue_prefix="forced", share_prefix=True, one_pass=True, late_heat=True, prepare_ahead=True,
-        graphs=on_gpu, side_by_side=False if on_gpu else None, lookahead=ahead, together=True,
-        batch=batch,
+        graphs=on_gpu, lookahead=ahead, together=True, batch=batch,
     )  # fmt: skip
 
 

@@ -55,6 +55,5 @@ def test_who_interrupts_the_wait_has_all_cores_again():
 
 
 def test_a_gpu_is_given_work_by_one_thread():
-    assert not Beside(torch.device("cuda")).on
     with pytest.raises(ValueError, match="side_by_side=True is for a CPU"):
         Beside(torch.device("cuda"), True)
