@@ -12,6 +12,7 @@ from seal.evaluation.speed.levers import ALL, all_at
 def draw_searches(result: Mapping[str, Any], path: Path) -> None:
     """A line of panels for each search model."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     models = list(result["searches"].values())
     figure = Figure(figsize=(10.5, 3.8 * len(models)), layout="constrained")
@@ -26,6 +27,9 @@ def draw_searches(result: Mapping[str, Any], path: Path) -> None:
         for name, ms in zip(names, times, strict=True):
             bars.annotate(f" {ms:.3g}", (ms, name), va="center", fontsize=7)
         bars.set_xscale("log")
+        bars.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        bars.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        bars.xaxis.set_minor_formatter(NullFormatter())
         bars.invert_yaxis()
         bars.margins(x=0.12)
         bars.tick_params(axis="y", labelsize=8)
