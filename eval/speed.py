@@ -17,9 +17,10 @@ features cost. `questions=0` measures loading alone, `precisions=[]` nothing of 
 
 By path, on the same weights and images (`ways=[]`: nothing of this): `original`, as the published
 code asks, and `plain`, with an ordinary cache (seal/evaluation/speed/plain_search.py); `alone`, our
-engine with every lever off (`bare`) and with each by itself; `all`, every lever at batch 1, 4, 16
-and 32 (`batches=`). Batch 1 is one search after the other, with every lever one question after the
-other, its targets side by side; a larger batch is so many searches side by side.
+engine with every lever off (`bare`) and with each by itself; `all`, those that go together
+(seal/evaluation/speed/levers.py), at batch 1, 4, 16 and 32 (`batches=`). Batch 1 is one search
+after the other, of `all` one question after the other, its targets side by side; a larger batch is
+so many searches side by side.
 The outcomes are scripted as above, on images of 2246 x 1582, with as many questions as fill a batch
 twice; every path decodes 15 tokens a cue, though what our engine forces before them would be words
 to decode for the others. With `vsm=` and `benchmark=` (V*Bench's form) the verdicts are a trained

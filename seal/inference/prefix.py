@@ -58,27 +58,28 @@ def read_prefix(
 
 def extend(vlm: VLM, prefix: Prefix, ids: Tensor, mask: Tensor) -> Tensor:
     """ids, mask: (B, L), padded on the right -> (B, L, D) states of what follows the prefix."""
-    return _extend(vlm, prefix.cache(), prefix, ids, mask)
-
-
-def pad_right(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token lists -> ids and mask, both (B, longest)."""
-    length = max(map(len, rows))
-    ids = torch.zeros(len(rows), length, dtype=torch.int64)
-    mask = torch.zeros(len(rows), length, dtype=torch.bool)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row, dtype=torch.int64)
-        mask[i, : len(row)] = True
-    return ids.to(device), mask.to(device)
-
-
-def _extend(vlm: VLM, cache: DynamicCache, prefix: Prefix, ids: Tensor, mask: Tensor) -> Tensor:
     return vlm.read(
-        cache,
+        prefix.cache(),
         input_ids=ids,
         attention_mask=torch.cat([prefix.mask, mask], dim=1).long(),
         position_ids=prefix.next_position[:, None] + (mask.cumsum(1) - 1).clamp(min=0),
     )
+
+
+def padded_ids(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids -> (B, longest) on the device, padded on the right, and (B,) lengths, here."""
+    lengths = torch.tensor([len(row) for row in rows])
+    ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
+    for own, row in zip(ids, rows, strict=True):
+        own[: len(row)] = torch.tensor(row, dtype=torch.int64)
+    return ids.to(device, non_blocking=True), lengths
+
+
+def pad_right(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids -> ids and mask, both (B, longest) on the device."""
+    ids, lengths = padded_ids(rows, device)
+    mask = torch.arange(ids.shape[1]) < lengths[:, None]
+    return ids, mask.to(device)
 
 
 def _last(mask: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seal.inference.prefix import padded_ids
 from seal.inference.prefix_pool import PrefixPool
 from seal.models.parts.prefix_attention import (
     Beginnings,
@@ -128,15 +129,6 @@ def run_pass(vlm: VLM, use: PrefixUse, embeddings: Tensor, start: int | Tensor) 
 
 def _order(slots: Sequence[int]) -> list[int]:
     return sorted(range(len(slots)), key=lambda i: slots[i])
-
-
-def padded_ids(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token ids -> (B, longest) on the device, padded on the right, and (B,) lengths, here."""
-    lengths = torch.tensor([len(row) for row in rows])
-    ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
-    for own, row in zip(ids, rows, strict=True):
-        own[: len(row)] = torch.tensor(row)
-    return ids.to(device, non_blocking=True), lengths
 
 
 def _picked(hidden: Tensor, ends: Tensor, order: Sequence[int] | None = None) -> Tensor:

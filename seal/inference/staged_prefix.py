@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seal.inference.graphs import Graphs
+from seal.inference.prefix import padded_ids
 from seal.inference.prefix_pool import PrefixPool
 from seal.inference.shared_prefix import (
     Ending,
     continue_behind,
-    padded_ids,
     read_beginnings,
     read_behind,
     run_pass,

@@ -82,9 +82,13 @@ def single_levers(device: str) -> dict[str, Levers]:
 
 
 def all_levers(batch: int, device: str) -> Levers:
-    """All at once. Evaluating ahead fills what a small batch leaves idle; a large one has none."""
+    """All at once that go together.
+
+    Evaluating ahead fills what a small batch leaves idle; with graphs, which are of few rows, it
+    would only add work. The detector beside the language model pays with one thread alone.
+    """
     on_gpu = device != "cpu"
-    ahead = AHEAD if batch == 1 else 0
+    ahead = AHEAD if batch == 1 and not on_gpu else 0
     return Levers(
         cue_prefix="forced", share_prefix=True, one_pass=True, late_heat=True, prepare_ahead=True,
         graphs=on_gpu, lookahead=ahead, together=True, batch=batch,

@@ -15,6 +15,7 @@ from seal.evaluation.speed.levers import (
     chosen_paths,
     reference_of,
 )
+from seal.inference.graphs import MOST_ROWS
 
 
 def test_each_single_lever_differs_from_the_bare_engine_in_one_thing() -> None:
@@ -37,13 +38,14 @@ def test_what_a_path_is_compared_with_is_measured_with_it() -> None:
         assert reference_of(levers) in alone, name
 
 
-def test_all_levers_fill_small_batches_by_looking_ahead_and_by_other_targets() -> None:
+def test_all_levers_fill_small_batches_and_stay_within_the_rows_of_a_graph() -> None:
     on_cpu, on_gpu = (chosen_paths(["all"], [1, 16], device) for device in ("cpu", "cuda"))
     ahead = [levers.lookahead for levers in (*on_cpu.values(), *on_gpu.values()) if levers]
-    assert ahead == [0, 3, 0, 0, 3, 0]
+    assert ahead == [0, 3, 0, 0, 0, 0]
     one, many = on_gpu["all_1"], on_gpu["all_16"]
     assert one is not None and many is not None
-    assert one.speed().max_batch == one.model_options()["max_batch"] == 7
+    assert one.speed().max_batch == one.model_options()["max_batch"] == 4
+    assert one.model_options()["max_batch"] <= MOST_ROWS
     assert (one.speed().concurrency, many.speed().concurrency) == (4, 16)
 
 
