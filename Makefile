@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo demo-granularity test test-slow test-real check lint-docker clean clean-runs
+.PHONY: venv browser demo demo-granularity test test-slow test-real check lint-docker clean clean-runs
 venv: .venv/.installed
 
 .venv/.installed: pyproject.toml
@@ -12,6 +12,15 @@ venv: .venv/.installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
+
+# Chromium for the tests that look at pages (they skip where there is none): of the distribution
+# where it may be installed, else Playwright's own build. The fonts are for pictures of text.
+browser: venv
+	@command -v chromium chromium-browser google-chrome >/dev/null \
+	|| { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq >/dev/null \
+	     && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
+	|| $(BIN)/playwright install chromium \
+	|| echo "no Chromium could be installed: the tests of pages will be skipped"
 
 demo: venv
 	$(BIN)/python -m seal demo

@@ -9,21 +9,36 @@ CLIP = "openai/clip-vit-large-patch14"
 # Chat templates are *.jinja, merges and vocabularies *.txt; weights of one kind.
 WANTED = ["*.json", "*.model", "*.jinja", "*.txt"]
 
+# The trained miniature ships with the package: small models of drawn shapes, `train/base_models`
+# and `seal demo` make them anew.
+MINIATURE_VQA, MINIATURE_VSM = "miniature/vqa", "miniature/vsm"
+_ASSETS = Path(__file__).resolve().parents[1] / "miniature" / "assets"
+_SHIPPED = {MINIATURE_VQA: _ASSETS / "vqa", MINIATURE_VSM: _ASSETS / "vsm"}
+
 
 def is_hub_id(name: str | Path) -> bool:
     """Whether this looks like owner/name and is nothing on this disk."""
     text = str(name)
-    return not Path(name).exists() and text.count("/") == 1 and not text.startswith((".", "/"))
+    if text in _SHIPPED or Path(name).exists():
+        return False
+    return text.count("/") == 1 and not text.startswith((".", "/"))
+
+
+def local_folder(name: str | Path) -> Path | None:
+    """The folder of that name, or the one that ships with the package; None: neither."""
+    return Path(name) if Path(name).is_dir() else _SHIPPED.get(str(name))
 
 
 def model_folder(name: str | Path) -> Path:
-    """A folder as it is, or a hub id's local copy (downloaded if need be).
+    """A folder as it is, one that ships with the package (`miniature/vqa`, `miniature/vsm`), or a
+    hub id's local copy (downloaded if need be).
 
     Raises:
         ValueError: it is neither; with what the hub said.
     """
-    if Path(name).is_dir():
-        return Path(name)
+    here = local_folder(name)
+    if here is not None:
+        return here
     if not is_hub_id(name):
         raise ValueError(f"{name}: no such model folder (a hub id looks like owner/name)")
     from huggingface_hub import snapshot_download

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from seal.endpoint.address import is_endpoint
 from seal.files.fingerprint import fingerprint
-from seal.inference.hub import is_hub_id, model_folder
+from seal.inference.hub import is_hub_id, local_folder, model_folder
 from seal.models.files.adapter import is_adapter
 from seal.models.files.authors import is_authors
 from seal.models.files.model_config import CONFIG_FILE, read_config_file, read_json_object
@@ -51,7 +51,7 @@ def answer_model_identity(name: str | Path, revision: str | None = None) -> str:
     kind = model_kind(name)
     if kind == "endpoint":
         return str(name)
-    if kind == "seal" or Path(name).is_dir():
+    if kind == "seal" or local_folder(name) is not None:
         return fingerprint(model_folder(name))
     fetched = _config_of_hub(str(name), revision)
     # The hub's cache is laid out as models--OWNER--NAME/snapshots/COMMIT/config.json.
@@ -59,8 +59,8 @@ def answer_model_identity(name: str | Path, revision: str | None = None) -> str:
 
 
 def _config(name: str | Path) -> dict[str, Any] | None:
-    folder = Path(name)
-    if folder.is_dir():
+    folder = local_folder(name)
+    if folder is not None:
         return None if is_adapter(folder) else read_config_file(folder)
     fetched = _config_of_hub(str(name)) if is_hub_id(name) else None
     return None if fetched is None else read_json_object(fetched)

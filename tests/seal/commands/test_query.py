@@ -403,5 +403,5 @@ def test_an_interruption_has_a_code_of_its_own(place, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Seal, "from_pretrained", from_pretrained)
-    assert main(["locate", str(place / "photo.png"), "boat"]) == 130
+    assert main(["locate", str(place / "photo.png"), "boat", "--miniature"]) == 130
     assert capsys.readouterr().err == "seal: interrupted\n"

@@ -1,0 +1,1 @@
+"""The page to search with: drop a picture, ask, and watch."""

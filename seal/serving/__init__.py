@@ -1,0 +1,1 @@
+"""The server: show, search and tell behind the interface of OpenAI."""
