@@ -14,12 +14,14 @@ from seal.inference.answers.showing import read_granularity
 from seal.inference.build_locator import build_locator, check_guide, check_search
 from seal.inference.guides.config import GuideConfig
 from seal.pipeline.answer import Answer
+from seal.pipeline.events import OnEvent
 from seal.pipeline.locating import check_pair, locate_as_they_end
 from seal.pipeline.pictures import Picture, picture
 from seal.pipeline.planner import PlannerConfig, default_planner
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
 from seal.pipeline.stages import Control, ShowSearchTell
+from seal.pipeline.telling import Telling
 from seal.pipeline.windows import open_all, question_windows, without_opened
 from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
@@ -214,6 +216,8 @@ class Seal:
         question: str,
         options: Sequence[str] | None = None,
         targets: Sequence[str] | str | None = None,
+        *,
+        on_event: OnEvent | None = None,
     ) -> Answer:
         """Answer one question; with `options`, choose the likeliest.
 
@@ -221,13 +225,28 @@ class Seal:
             image: a path, the bytes of an image file, a PIL image or a numpy array (height, width,
                 3) of uint8; None asks about text alone.
             targets: a list, or a single one; searched for whatever the first answer would be.
+            on_event: is told the plan, each region that a search leaves, and each search's end, as
+                they happen (`seal.pipeline.events`); what it raises ends the question.
         """
         asked = Question(image, question, options or (), targets)
-        return self.ask_many([asked])[0].require()
+        (answer,) = self._ask_all([asked], [on_event])
+        return answer.require()
 
-    def locate(self, image: Picture, target: str) -> SearchResult:
-        """Search one image (see `ask`) for `target`, any phrase."""
-        (result,) = self.locate_many([(image, target)])
+    def locate(
+        self, image: Picture, target: str, *, on_event: OnEvent | None = None
+    ) -> SearchResult:
+        """Search one image (see `ask`) for `target`, any phrase.
+
+        `on_event`: is told each region that the search leaves, and its end.
+        """
+        check_pair((image, target))
+        locator = self._require_locator()
+        opened = picture(image)
+        try:
+            request = LocateRequest(opened, target)
+            (result,) = Telling([on_event]).locate(locator, [request], [(0, 0)])
+        finally:
+            self._forget([opened])
         if result.failure is not None:
             raise result.failure
         return result
@@ -300,6 +319,11 @@ class Seal:
         those opened here are not kept in the answers' memories. One that turns out to be damaged
         is the error of its answers.
         """
+        return self._ask_all(questions)
+
+    def _ask_all(
+        self, questions: Sequence[Question], on_events: Sequence[OnEvent | None] = ()
+    ) -> list[Answer]:
         if self.answer_model is None:
             raise ValueError("this Seal has no VQA LLM: load it with vqa=FOLDER")
         questions = [questions] if isinstance(questions, Question) else list(questions)
@@ -313,15 +337,17 @@ class Seal:
                 question.refuse_marks()
         parts = question_windows(questions)
         if self.keep_images:
-            return self._answer(questions)
+            return self._answer(questions, on_events)
         answers: list[Answer] = []
         for window in parts:
             part = [questions[place] for place in window]
-            new = self._answer(part)
+            new = self._answer(part, [on_events[place] for place in window if on_events])
             answers += new if len(parts) == 1 else map(without_opened, part, new)
         return answers
 
-    def _answer(self, questions: Sequence[Question]) -> list[Answer]:
+    def _answer(
+        self, questions: Sequence[Question], on_events: Sequence[OnEvent | None]
+    ) -> list[Answer]:
         """Of one window."""
         assert self.answer_model is not None
         images, damaged = open_all([q.image for q in questions])
@@ -334,7 +360,8 @@ class Seal:
             stages = ShowSearchTell(
                 self.answer_model, self.locator, self.protocol, self._planner, self.control
             )
-            answers = iter(stages(sound) if sound else [])
+            telling = [tell for i, tell in enumerate(on_events) if i not in damaged]
+            answers = iter(stages(sound, telling) if sound else [])
         finally:
             self._forget(images)
         return [

@@ -14,10 +14,12 @@ from seal.geometry import Box
 from seal.images import context_box
 from seal.inference.answers.protocol import Account, AnswerModel, Cost
 from seal.pipeline.answer import Answer
+from seal.pipeline.events import OnEvent
 from seal.pipeline.planner import Planner, PlannerConfig
 from seal.pipeline.planner.plan import given_plan
 from seal.pipeline.protocol import ProtocolConfig
 from seal.pipeline.question import Question
+from seal.pipeline.telling import Telling
 from seal.search.locator import LocateRequest, Locator
 from seal.search.result import SearchResult
 from seal.text.letters import LETTERS, letter_question
@@ -47,8 +49,14 @@ class ShowSearchTell:
         self.planner = planner or PlannerConfig().build(answer_model)
         self.control = control
 
-    def __call__(self, questions: Sequence[Question]) -> list[Answer]:
-        """Answer the questions, in order; their searches advance side by side."""
+    def __call__(
+        self, questions: Sequence[Question], on_events: Sequence[OnEvent | None] = ()
+    ) -> list[Answer]:
+        """Answer the questions, in order; their searches advance side by side.
+
+        `on_events`: of each question, what is told as it happens; () for none.
+        """
+        told = Telling(on_events)
         started, unspent = time.perf_counter(), replace(self.answer_model.cost)
         plain = [
             VisualWorkingMemory(question.text, _image(question), asked_for=i)
@@ -57,13 +65,15 @@ class ShowSearchTell:
         answers = [Answer("", "", memory=memory) for memory in plain]
         owned = getattr(self.answer_model, "account", Account()).by_owner
         owned.clear()
-        self._show(questions, answers)
+        self.show(questions, answers)
+        for i, answer in enumerate(answers):
+            told.planned(i, answer.plan)
         shown, planned = time.perf_counter(), replace(self.answer_model.cost)
         plans = {owner: replace(cost) for owner, cost in owned.items()}
-        self._search(questions, answers)
+        self._search(questions, answers, told)
         searched = time.perf_counter()
-        self._tell(questions, answers)
-        told = time.perf_counter()
+        self.tell(questions, answers)
+        ended = time.perf_counter()
         settings = self.answer_model.settings()
         counted = getattr(self.answer_model, "counts_visual_tokens", False)
         unknown = () if counted else ("visual_tokens",)  # a server does not tell them apart
@@ -80,12 +90,12 @@ class ShowSearchTell:
                 for name, seconds in (
                     ("show", shown - started),
                     ("search", searched - shown),
-                    ("tell", told - searched),
+                    ("tell", ended - searched),
                 )
             }
         return answers
 
-    def _show(self, questions: Sequence[Question], answers: list[Answer]) -> None:
+    def show(self, questions: Sequence[Question], answers: list[Answer]) -> None:
         """Plans, where they decide something: what to search for, or the free text."""
         asked = []
         for i, question in enumerate(questions):
@@ -105,30 +115,41 @@ class ShowSearchTell:
                 answer.missing = list(answer.plan.targets)
                 answer.unsearchable = list(answer.plan.unsearchable)
 
-    def _search(self, questions: Sequence[Question], answers: list[Answer]) -> None:
-        """Fill the memory with what was missing."""
+    def _search(self, questions: Sequence[Question], answers: list[Answer], told: Telling) -> None:
         if self.locator is None:
             return
-        owners: list[int] = []
         requests: list[LocateRequest] = []
-        for i, question in enumerate(questions):
-            image = _image(question)
-            if image is not None:
-                names = answers[i].missing or self._nameless(question, answers[i])
-                owners += [i] * len(names)
-                requests += [
-                    LocateRequest(image, name, question.text, len(names), asked_for=i)
-                    for name in names
-                ]
-        for i, result in zip(owners, self.locator.locate(requests), strict=True):
+        owners: list[tuple[int, int]] = []  # question and place of the target
+        for i, (question, answer) in enumerate(zip(questions, answers, strict=True)):
+            wanted = self.wanted(question, answer)
+            requests += wanted
+            owners += [(i, place) for place in range(len(wanted))]
+        results = told.locate(self.locator, requests, owners)
+        for (i, _), result in zip(owners, results, strict=True):
             answers[i].searches.append(result)
-        for i in dict.fromkeys(owners):
+        for answer in answers:
+            self.remember(answer)
+
+    def wanted(self, question: Question, answer: Answer) -> list[LocateRequest]:
+        """What is to be searched for, once it is planned."""
+        image = _image(question)
+        if self.locator is None or image is None:
+            return []
+        names = answer.missing or self._nameless(question, answer)
+        owner = _memory(answer).asked_for
+        return [
+            LocateRequest(image, name, question.text, len(names), asked_for=owner) for name in names
+        ]
+
+    def remember(self, answer: Answer) -> None:
+        """Fill the memory with what its searches brought back."""
+        if answer.searches:
             targets = tuple(
                 target
-                for target in map(self._target, self._sought(answers[i]))
+                for target in map(self._target, self._sought(answer))
                 if target.name or target.boxes  # of what has no name, nothing can be said to lack
             )
-            answers[i].memory = replace(_memory(answers[i]), targets=targets)
+            answer.memory = replace(_memory(answer), targets=targets)
 
     def _nameless(self, question: Question, answer: Answer) -> list[str]:
         """A request for whatever the question is about, from a locator that can read it.
@@ -164,7 +185,7 @@ class ShowSearchTell:
             result.target, tuple(_croppable(box, *result.image_size) for box in boxes)
         )
 
-    def _tell(self, questions: Sequence[Question], answers: list[Answer]) -> None:
+    def tell(self, questions: Sequence[Question], answers: list[Answer]) -> None:
         """Final answers: the likeliest option, or free text; none where a search failed."""
         sound = [i for i, answer in enumerate(answers) if answer.error is None]
         for question, answer in ((questions[i], answers[i]) for i in sound):

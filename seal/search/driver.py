@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from PIL.Image import Image
 
@@ -15,6 +16,7 @@ from seal.search.queue import OnVisit, SearchQueue
 from seal.search.result import SearchResult
 from seal.search.run import Run, begin
 from seal.search.speed import SpeedConfig
+from seal.search.told import TellEnd, TellVisit
 
 Progress = Callable[[int, SearchResult], None]  # index of the search, its result
 MOST_OPEN_PIXELS = 500_000_000  # of the images of a stream: 2 GB, and one image more
@@ -67,6 +69,8 @@ def _collected(ended: Iterable[Run], progress: Progress | None = None) -> list[S
 class SearchLocator:
     """A strategy and a model, together a `Locator`."""
 
+    tells_visits = True
+
     def __init__(
         self,
         strategy: Strategy,
@@ -78,13 +82,31 @@ class SearchLocator:
         self.strategy, self.model = strategy, model
         self.speed, self.progress = speed or SpeedConfig(), progress
 
-    def locate(self, requests: Sequence[LocateRequest]) -> list[SearchResult]:
+    def locate(
+        self,
+        requests: Sequence[LocateRequest],
+        *,
+        on_visit: TellVisit | None = None,
+        on_end: TellEnd | None = None,
+    ) -> list[SearchResult]:
         """Search each image for its target, all of them side by side.
 
-        A search that fails says so in its result (`error`), and the others go on.
+        A search that fails says so in its result (`error`), and the others go on. `on_visit` and
+        `on_end`: see `locate_told`.
         """
-        runs = (begin(self.strategy, request, i) for i, request in enumerate(requests))
-        return _collected(drive(runs, self.model, self.speed), self.progress)
+
+        def begun() -> Iterator[Run]:
+            for i, request in enumerate(requests):
+                run = begin(self.strategy, request, i)
+                run.on_visit = None if on_visit is None else partial(on_visit, i)
+                yield run
+
+        def progress(i: int, result: SearchResult) -> None:
+            for told in (self.progress, on_end):
+                if told is not None:
+                    told(i, result)
+
+        return _collected(drive(begun(), self.model, self.speed), progress)
 
     def locate_stream(
         self,

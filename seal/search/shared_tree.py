@@ -22,6 +22,7 @@ from seal.search.locator import Search, Strategy
 from seal.search.protocol import AskAll, QueryKind
 from seal.search.result import SearchResult
 from seal.search.side_by_side import side_by_side
+from seal.search.told import TellVisit
 from seal.search.tree import SearchNode, expand
 from seal.search.visits import Visits
 
@@ -71,12 +72,18 @@ class SharedTree:
         self.guided = guided
         self.needs: frozenset[QueryKind] = guided.needs
 
-    def explore_all(self, image: Image, targets: Sequence[str]) -> Search:
-        """Search `image` for all targets; returns a `SharedResult`."""
+    def explore_all(
+        self, image: Image, targets: Sequence[str], on_visit: TellVisit | None = None
+    ) -> Search:
+        """Search `image` for all targets; returns a `SharedResult`.
+
+        `on_visit`: is told the place of a target and the region that was left with it.
+        """
         config = self.guided.config
         # Of the walk as a whole; no target spends it alone.
         each = replace(config, budget=BudgetConfig())
         walk = _Walk(self.guided, [Visits(image, t, each, self.guided.name) for t in targets])
+        walk.on_visit = on_visit
         spending = Spending(config.budget)
         with suppress(BudgetSpentError):  # each missing target ends with what was seen for it
             yield from spending.run(walk.steps(spending))
@@ -110,6 +117,7 @@ class _Walk:
         self.missing = set(range(len(visits)))
         self.path: list[SearchNode] = []  # every visit, of all targets
         self.num_regions = 0
+        self.on_visit: TellVisit | None = None
 
     def steps(self, spending: Spending) -> Generator[AskAll, Any, None]:
         frontier = [_Region({i: each.root() for i, each in enumerate(self.visits)})]
@@ -130,12 +138,14 @@ class _Walk:
                 heapq.heapify(frontier)
             here = {i: node for i, node in here.items() if i in heats}
             if not here or self._is_leaf(here):
+                self._tell(here)
                 continue
             yield from side_by_side(
                 [self.guided.choose_heat(self.visits[i], here[i], heats[i]) for i in here],
                 [self.asked[i] for i in here],
             )
             below = [expand(node) for node in here.values()]  # the same regions for each target
+            self._tell(here)
             for nodes in zip(*below, strict=True):
                 child = _Region(dict(zip(here, nodes, strict=True)))
                 child.rank(self.missing)
@@ -163,7 +173,13 @@ class _Walk:
             else:
                 self.found[i] = result
                 self.missing.remove(i)
+                self._tell({i: here[i]})
         return heats
+
+    def _tell(self, left: dict[int, SearchNode]) -> None:
+        for i, node in left.items():
+            if self.on_visit is not None:
+                self.on_visit(i, node)
 
     def _is_leaf(self, here: dict[int, SearchNode]) -> bool:
         i, node = next(iter(here.items()))
