@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 # What CLIP tower the released search model, which holds none, was trained with.
 CLIP = "openai/clip-vit-large-patch14"
@@ -59,22 +63,34 @@ def model_folder(name: str | Path) -> Path:
 def upload_folder(folder: Path | str, name: str, *, private: bool = True) -> str:
     """Put a model folder on the hub as `name` (made if it is not there); returns its address.
 
-    Only what belongs to a model folder goes. The token is the one `hf auth login` stored, or that
-    of the environment.
+    Only what belongs to a model folder goes: training.json without the folders of this machine, and
+    a model card, unless somebody has written one, here or there. The token is the one that
+    `hf auth login` stored, or that of the environment.
 
     Raises:
         ValueError: no model folder, no right to write there, or no connection.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
+    from seal.models.files.model_card import CARD_FILE
     from seal.models.files.save import require_model_folder
 
-    require_model_folder(Path(folder))
+    folder = Path(folder)
+    require_model_folder(folder)
+    files: dict[str, str | bytes] = {path.name: str(path) for path in sorted(folder.iterdir())}
+    content = files | _for_others(folder, name)
     api = HfApi()
     try:
         api.create_repo(name, private=private, exist_ok=True)
-        done = api.upload_folder(
-            repo_id=name, folder_path=str(folder), commit_message="Upload a model folder of seal"
+        if _has_own_card(api, name):
+            del content[CARD_FILE]
+        done = api.create_commit(
+            repo_id=name,
+            operations=[
+                CommitOperationAdd(path_in_repo=path, path_or_fileobj=of)
+                for path, of in content.items()
+            ],
+            commit_message="Upload a model folder of seal",
         )
     except Exception as error:  # see `model_folder`
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -83,3 +99,34 @@ def upload_folder(folder: Path | str, name: str, *, private: bool = True) -> str
             "token that may write there"
         ) from error
     return str(done)
+
+
+def _for_others(folder: Path, name: str) -> dict[str, bytes]:
+    """What is uploaded in place of files of the folder."""
+    import json
+
+    from seal.files.fingerprint import TRAINING_FILE
+    from seal.models.files.model_card import CARD_FILE, folder_card, own_card, public_facts
+
+    sent = {CARD_FILE: own_card(folder) or folder_card(folder, name).encode()}
+    facts = folder / TRAINING_FILE
+    if facts.is_file():
+        public = public_facts(json.loads(facts.read_text(encoding="utf-8")))
+        sent[TRAINING_FILE] = (json.dumps(public, indent=2) + "\n").encode()
+    return sent
+
+
+def _has_own_card(api: HfApi, name: str) -> bool:
+    """Whether the hub has a card that somebody wrote there."""
+    from tempfile import TemporaryDirectory
+
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    from seal.models.files.model_card import CARD_FILE, own_card
+
+    with TemporaryDirectory() as place:
+        try:
+            api.hf_hub_download(name, CARD_FILE, local_dir=place)
+        except RemoteEntryNotFoundError:
+            return False
+        return own_card(Path(place)) is not None

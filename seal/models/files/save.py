@@ -2,7 +2,7 @@
 
 A model folder holds config.json (class, every size, prompt style, token policy, preset),
 safetensors shards with their index, the tokenizer's files byte for byte, and the image processors'
-settings.
+settings; and README.md, a model card, unless somebody has written another.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import nn
 
 from seal.files.fingerprint import TRAINING_FILE
 from seal.files.whole import follow_umask
+from seal.models.files.model_card import CARD_FILE, folder_card, own_card
 from seal.models.files.model_config import (
     CONFIG_FILE,
     MODEL_CLASSES,
@@ -56,9 +57,13 @@ def save_model(
     require_replaceable(folder)
     require_plain(model)
     require_tokenizer(tokenizer_folder)
-    replace_folder(
-        folder, lambda new: _write_folder(new, model, tokenizer_folder, extra, max_shard_size)
-    )
+    card = own_card(folder)
+
+    def write(new: Path) -> None:
+        _write_folder(new, model, tokenizer_folder, extra, max_shard_size)
+        (new / CARD_FILE).write_bytes(card or folder_card(new, folder.name).encode())
+
+    replace_folder(folder, write)
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -118,7 +123,8 @@ def require_model_folder(folder: Path) -> None:
 def _foreign_files(folder: Path) -> list[str]:
     """What does not belong to a model folder; everything, if it is none."""
     ours = {
-        CONFIG_FILE, INDEX_FILE, TRAINING_FILE, TOWER_FILE, DETECTOR_FILE, *TOKENIZER_FILES
+        CARD_FILE, CONFIG_FILE, INDEX_FILE, TRAINING_FILE, TOWER_FILE, DETECTOR_FILE,
+        *TOKENIZER_FILES,
     }  # fmt: skip
     names = sorted(path.name for path in folder.iterdir())
     foreign = [

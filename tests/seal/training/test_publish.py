@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_server import serve_hub
+from hub_server import ask_here, serve_hub
 from huggingface_hub import constants
 from programs_here import run_program
 
@@ -22,14 +22,12 @@ def hub(tmp_path, monkeypatch):
     root = tmp_path / "hub"
     root.mkdir()
     with serve_hub(root) as (address, asked):
-        monkeypatch.setattr(constants, "ENDPOINT", address)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setenv("HF_TOKEN", "hf_writer")
+        ask_here(address, monkeypatch)
         yield root, asked
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def checkpoint_of(folder: Path, step: int) -> Path:
@@ -51,7 +49,11 @@ def test_a_run_uploads_its_model_at_its_end_and_not_where_it_was_stopped(hub, tm
     assert run_program("train/vqa", *options) == 0
     assert "/me/mine" in capsys.readouterr().out
     model = tmp_path / "vqa_align_linear_smoke" / "model"
-    assert files(root / "me" / "mine") == files(model)
+    sent, kept = files(root / "me" / "mine"), files(model)
+    assert sent.keys() == kept.keys()
+    assert [name for name in sent if sent[name] != kept[name]] == ["README.md", "training.json"]
+    assert b'vqa="me/mine"' in sent["README.md"] and b"vqa_align_linear_smoke" in sent["README.md"]
+    assert not [name for name in sent if str(tmp_path).encode() in sent[name]]
     assert load_model(root / "me" / "mine").config == load_model(model).config
     assert "POST /api/repos/create" in asked
 

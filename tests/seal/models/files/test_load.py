@@ -223,7 +223,7 @@ def test_what_is_not_a_model_folder_is_never_replaced(saved, tokenizer_folder):
     (saved / "config.json").write_text('{"model_class": "Llama"}')
     refused(saved, r"config\.json with model_class='Llama'")
     (saved / "config.json").unlink()
-    refused(saved, r"added_tokens\.json, model\.safetensors,")
+    refused(saved, r"README\.md, added_tokens\.json, model\.safetensors,")
     with pytest.raises(ValueError, match=r"model\.safetensors is a file"):
         save_model(saved / "model.safetensors", tiny_models.vqa_model(3), tokenizer_folder)
 
