@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from seal.inference.answers.chat_options import ChatOptions
     from seal.inference.guides.seal_vsm import NetworkSearchModel
     from seal.inference.vicrop.config import ViCropConfig
+    from seal.pipeline.ask_queue import AskQueue
 
 
 class Seal:
@@ -324,17 +325,8 @@ class Seal:
     def _ask_all(
         self, questions: Sequence[Question], on_events: Sequence[OnEvent | None] = ()
     ) -> list[Answer]:
-        if self.answer_model is None:
-            raise ValueError("this Seal has no VQA LLM: load it with vqa=FOLDER")
         questions = [questions] if isinstance(questions, Question) else list(questions)
-        for question in questions:
-            if not isinstance(question, Question):
-                raise ValueError(
-                    "ask_many takes Questions, as in Question(image, text, options), not "
-                    f"{quoted(question)}"
-                )
-            if not getattr(self.answer_model, "reads_marks_as_letters", False):
-                question.refuse_marks()
+        self.check_questions(questions)
         parts = question_windows(questions)
         if self.keep_images:
             return self._answer(questions, on_events)
@@ -345,11 +337,58 @@ class Seal:
             answers += new if len(parts) == 1 else map(without_opened, part, new)
         return answers
 
+    def queue(
+        self,
+        *,
+        max_waiting: int = 1024,
+        concurrency: int | None = None,
+        on_batch: Callable[[str, int], None] | None = None,
+    ) -> AskQueue:
+        """A queue that answers and searches in the same way, for many askers at any time.
+
+        Where a strategy searches, searches share batches from the moment they come, and answers
+        whenever several wait; of other locators, those that wait are searched for together. See
+        `AskQueue` for the arguments.
+        """
+        from seal.pipeline.ask_queue import AskQueue
+
+        return AskQueue(self, max_waiting=max_waiting, concurrency=concurrency, on_batch=on_batch)
+
+    def stages(self) -> ShowSearchTell:
+        """What answers questions whose pictures are open."""
+        assert self.answer_model is not None
+        return ShowSearchTell(
+            self.answer_model, self.locator, self.protocol, self._planner, self.control
+        )
+
+    def check_questions(self, questions: Sequence[Question]) -> None:
+        """Refuse what is no question for this `Seal`.
+
+        Raises:
+            ValueError: there is no VQA LLM, what is given is no `Question`, or its text has marks
+                that the model would not read as letters.
+        """
+        if self.answer_model is None:
+            raise ValueError("this Seal has no VQA LLM: load it with vqa=FOLDER")
+        for question in questions:
+            if not isinstance(question, Question):
+                raise ValueError(
+                    "ask_many takes Questions, as in Question(image, text, options), not "
+                    f"{quoted(question)}"
+                )
+            if not getattr(self.answer_model, "reads_marks_as_letters", False):
+                question.refuse_marks()
+
+    def forget(self, image: Image) -> None:
+        """Drop what is known about an image that nobody asks about any more, unless images are
+        kept.
+        """
+        self._forget([image])
+
     def _answer(
         self, questions: Sequence[Question], on_events: Sequence[OnEvent | None]
     ) -> list[Answer]:
         """Of one window."""
-        assert self.answer_model is not None
         images, damaged = open_all([q.image for q in questions])
         sound = [
             replace(q, image=image)
@@ -357,9 +396,7 @@ class Seal:
             if i not in damaged
         ]
         try:
-            stages = ShowSearchTell(
-                self.answer_model, self.locator, self.protocol, self._planner, self.control
-            )
+            stages = self.stages()
             telling = [tell for i, tell in enumerate(on_events) if i not in damaged]
             answers = iter(stages(sound, telling) if sound else [])
         finally:

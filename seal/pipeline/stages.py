@@ -74,26 +74,33 @@ class ShowSearchTell:
         searched = time.perf_counter()
         self.tell(questions, answers)
         ended = time.perf_counter()
-        settings = self.answer_model.settings()
+        spent = _each(self.answer_model.cost - unspent, owned, len(answers))
+        planning = _each(planned - unspent, plans, len(answers))
+        # Questions share every pass, so each is charged its part of the time.
+        seconds = {
+            name: seconds / len(answers)
+            for name, seconds in (
+                ("show", shown - started),
+                ("search", searched - shown),
+                ("tell", ended - searched),
+            )
+        }
+        for answer, cost, plan in zip(answers, spent, planning, strict=True):
+            self.account(answer, cost, plan, seconds)
+        return answers
+
+    def account(
+        self, answer: Answer, spent: Cost, planning: Cost, seconds: Mapping[str, float]
+    ) -> None:
+        """Say who gave an answer, and what it has cost; `planning`: part of what was `spent`."""
         counted = getattr(self.answer_model, "counts_visual_tokens", False)
         unknown = () if counted else ("visual_tokens",)  # a server does not tell them apart
-        spent = _each(self.answer_model.cost - unspent, owned, len(answers), unknown)
-        planning = _each(planned - unspent, plans, len(answers), unknown)
-        for answer, cost, plan in zip(answers, spent, planning, strict=True):
-            answer.answered_by = settings
-            answer.cost = _cost(answer.searches)
-            answer.cost["answer_model"] = cost
-            answer.cost["planner"] = plan  # part of the former
-            # Questions share every pass, so each is charged its part of the time.
-            answer.cost["seconds"] = {
-                name: round(seconds / len(answers), 6)
-                for name, seconds in (
-                    ("show", shown - started),
-                    ("search", searched - shown),
-                    ("tell", ended - searched),
-                )
-            }
-        return answers
+        answer.answered_by = self.answer_model.settings()
+        answer.cost = _cost(answer.searches) | {
+            "answer_model": _told(spent, unknown),
+            "planner": _told(planning, unknown),
+            "seconds": {name: round(value, 6) for name, value in seconds.items()},
+        }
 
     def show(self, questions: Sequence[Question], answers: list[Answer]) -> None:
         """Plans, where they decide something: what to search for, or the free text."""
@@ -337,19 +344,14 @@ def _cost(results: Sequence[SearchResult]) -> dict[str, Any]:
     return {"visits": sum(len(result.path) for result in results), "calls": dict(calls)}
 
 
-def _each(
-    spent: Cost, owned: Mapping[Hashable, Cost], among: int, unknown: Container[str]
-) -> list[dict[str, float]]:
+def _each(spent: Cost, owned: Mapping[Hashable, Cost], among: int) -> list[Cost]:
     """What was spent on each question: what is known of it, and an equal part of the rest, such as
-    what a search asked the model about regions. Without the `unknown` parts.
+    what a search asked the model about regions.
     """
     known = [owned.get(i, Cost()) for i in range(among)]
     rest = spent - sum(known, Cost())
-    return [
-        {
-            name: round(value, 6)
-            for name, value in asdict(cost + rest.share(among)).items()
-            if name not in unknown
-        }
-        for cost in known
-    ]
+    return [cost + rest.share(among) for cost in known]
+
+
+def _told(cost: Cost, unknown: Container[str]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in asdict(cost).items() if name not in unknown}

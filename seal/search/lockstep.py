@@ -28,14 +28,17 @@ class Lockstep:
         speed: SpeedConfig | None = None,
         *,
         soon: Callable[[], Sequence[Patch]] | None = None,
+        on_batch: Callable[[str, int], None] | None = None,
     ) -> None:
         """`take`: the next search to begin, asked for when a place is free; None: none waits.
 
-        `soon`: what searches that wait will look at first, so that it can be prepared.
+        `soon`: what searches that wait will look at first, so that it can be prepared. `on_batch`:
+        is told the kind of query and how many are answered together, each time.
         """
         self.model, self._take_next, self._soon = model, take, soon
         self.pace = (speed or SpeedConfig()).of(model)
         self.active: list[Run] = []
+        self._on_batch = on_batch
 
     def step(self) -> list[Run]:
         """Fill the places, answer one kind of query; the searches that ended, in any way."""
@@ -87,6 +90,8 @@ class Lockstep:
         early = self._early(serving, len(queries)) if kind == "detect" else []
         asked = queries + [query for _, query in early]
         self._prepare(asked, serving, others)
+        if self._on_batch is not None:
+            self._on_batch(kind, len(asked))
         started = time.perf_counter()
         answers = self._answer(kind, asked)
         each = (time.perf_counter() - started) / len(asked)

@@ -48,12 +48,14 @@ class SearchQueue:
         speed: SpeedConfig | None = None,
         max_waiting: int = 1024,
         on_visit: OnVisit | None = None,
+        on_batch: Callable[[str, int], None] | None = None,
         start: bool = True,
     ) -> None:
         """`max_waiting`: submissions that may wait for a place; more are refused.
 
         `on_visit`: is told each visit of a search when it is over, in order, on the thread that
-        drives; what it raises fails that search.
+        drives; what it raises fails that search. `on_batch`: is told how many queries of which
+        kind are answered together.
         """
         if max_waiting < 1:
             raise ValueError(f"max_waiting={max_waiting} must be at least 1")
@@ -68,7 +70,7 @@ class SearchQueue:
         self._submitted = 0
         self._closed = False
         self._fault: BaseException | None = None
-        self._lockstep = Lockstep(model, self._next_run, speed, soon=self._soon)
+        self._lockstep = Lockstep(model, self._next_run, speed, soon=self._soon, on_batch=on_batch)
         self._thread: threading.Thread | None = None
         if start:
             self._thread = threading.Thread(target=self._work, name="search-queue", daemon=True)
@@ -85,7 +87,7 @@ class SearchQueue:
     def num_searching(self) -> int:
         return len(self._searching)
 
-    def submit(self, request: LocateRequest, priority: int = 0) -> Ticket:
+    def submit(self, request: LocateRequest, priority: float = 0) -> Ticket:
         """Ask for a search, from any thread; more is sooner for `priority`.
 
         Raises:

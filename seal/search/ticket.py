@@ -19,7 +19,7 @@ class Ticket:
     def __init__(
         self,
         request: LocateRequest,
-        priority: int,
+        priority: float,
         number: int,
         cancel: Callable[[Ticket], bool],
     ) -> None:
