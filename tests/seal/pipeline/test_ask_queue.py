@@ -68,9 +68,10 @@ def test_each_answer_is_what_it_is_alone_with_its_cost(search):
     asked = [Question(picture(), text) for text in (COLOR, SIDE, SKY, SIDE, COLOR) * 8]
     asked += [Question(picture(), COLOR, ["red", "blue"]), Question(None, SKY)]
     alone = [seal(search, **numbers).ask_many([question])[0] for question in asked]
-    one = seal(search, **numbers)
+    one = seal(search, held=True, **numbers)
     with one.queue() as queue:
         tickets = [queue.submit(question) for question in asked]
+        one.answer_model.go.set()
         assert [told(ticket.result(20)) for ticket in tickets] == list(map(told, alone))
     assert len(one.answer_model.generated) < len(asked) / 4  # in shared batches
     assert (queue.num_waiting, queue.num_running) == (0, 0)
