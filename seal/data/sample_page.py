@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from seal.batch import IGNORE_INDEX, VISUAL_TOKEN, Row, Sample, Target
-from seal.pages.colors import color
+from seal.pages.colors import color, ink
 from seal.pages.page import Page, picture
 from seal.text.tokenize import Tokenizer
 
@@ -24,13 +24,19 @@ def add_samples(page: Page, samples: Iterable[Sample], tokenizer: Tokenizer) -> 
 
     An expression's color is that of its boxes and its mask on the detector's picture.
     """
-    page.markup("<p><mark>learnt</mark> <code>visual</code></p>")
+    page.markup(
+        '<p class="note"><mark>Marked</mark> text is learnt; <code>visual tokens</code> stand '
+        "where the model sees a picture.</p>"
+    )
     for sample in samples:
         page.subheading(sample.id)
         pictures = [_image(pixels) for pixels in sample.images]
         if sample.detector_image is not None:
             pictures.append(_detector_image(sample))
-        tags = [picture(image, width=_WIDTH, exact=True) for image in pictures]
+        tags = [
+            picture(image, width=_WIDTH, exact=True, alt=f"picture {number} of {sample.id}")
+            for number, image in enumerate(pictures, start=1)
+        ]
         page.markup(f'<div class="pictures">{" ".join(tags)}</div>')
         expressions = iter(enumerate(sample.targets))
         for row in sample.rows:
@@ -53,9 +59,13 @@ def _levels(row: Row) -> str:
 
 def _supervision(place: int, target: Target) -> str:
     """What is known of one expression."""
-    boxes = "not annotated" if target.boxes is None else f"{len(target.boxes)} boxes"
+    boxes = "not annotated" if target.boxes is None else _counted(len(target.boxes))
     mask = "no mask" if target.mask is None else f"{target.mask.area} mask pixels"
-    return f'<p style="color:{color(place)}">{boxes}, {mask}</p>'
+    return f'<p style="color:{ink(place)}">{boxes}, {mask}</p>'
+
+
+def _counted(boxes: int) -> str:
+    return "1 box" if boxes == 1 else f"{boxes} boxes"
 
 
 def _marked_text(ids: list[int], labels: list[int], tokenizer: Tokenizer) -> str:

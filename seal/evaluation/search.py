@@ -22,6 +22,7 @@ from seal.evaluation.human_prior import (
 )
 from seal.evaluation.named_tasks import task_named
 from seal.evaluation.results.results_page import RESULTS, write_results
+from seal.evaluation.results.shown_searches import search_words, spread
 from seal.evaluation.shards import Shard, shard_of_run
 from seal.evaluation.store import (
     ENVIRONMENT,
@@ -70,7 +71,7 @@ class SearchRun(ModelChoice):
     prior: PriorNumbers = field(default_factory=PriorNumbers)  # of human_prior_GAMMA
     limit: int | None = None  # questions of each split, targets of COCO-Search18; None: all
     batch: int = 8  # images at a time
-    traces: int = 12  # searches of `reference` that are kept with their maps, and drawn
+    traces: int = 12  # searches of `reference`, the first of each group: kept with maps, drawn
     seed: int = 0  # of intervals and random strategies
     dry_run: bool = False  # say what would be run, then stop
 
@@ -157,15 +158,16 @@ def run_search(run: SearchRun) -> dict[str, Any] | None:
             task, folder, model, config, run.chosen,
             protocol=run.protocol, known=known, scanpaths=Scanpaths(run.prior), speed=run.speed,
         )  # fmt: skip
-        traced = [target.id for target in targets[: run.traces]]
+        kept = spread([target.target.group for target in targets], run.traces)
+        traced = [targets[place].id for place in kept]
         lines = replay.predict(batch=run.batch, shard=shard, traced=traced)
         if shard.rank > 0:
             return None
         write_json(folder / ENVIRONMENT, made_with | {"guide_cost": model.cost})
     metrics = strategy_metrics(lines, reference=run.reference, seed=run.seed)
     write_json(folder / METRICS, metrics)
-    write_results(folder, metrics)
-    write_traces(folder, task, lines, metrics["reference"], traced)
+    pictures = write_traces(folder, task, lines, metrics["reference"], traced)
+    write_results(folder, metrics, pictures=pictures)
     return metrics
 
 
@@ -191,8 +193,11 @@ def write_traces(
     lines: Sequence[Prediction],
     strategy: str,
     traced: Sequence[str],
-) -> list[Path]:
-    """traces/NUMBER.json and .png: some searches of one strategy, with what they looked at."""
+) -> list[tuple[Path, str]]:
+    """traces/NUMBER.json and .png: some searches of one strategy, with what they looked at.
+
+    Returns the pictures, and what each search did.
+    """
     chosen = {line["id"]: line for line in lines if line["strategy"] == strategy}
     pictures = []
     for number, name in enumerate(traced):
@@ -204,5 +209,5 @@ def write_traces(
         image = task.images.open(line["target"]["image"])
         picture = draw_path(image, from_dict(line["result"]))
         picture.save(stem.with_suffix(".png"))
-        pictures.append(stem.with_suffix(".png"))
+        pictures.append((stem.with_suffix(".png"), search_words(line)))
     return pictures

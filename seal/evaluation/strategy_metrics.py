@@ -16,7 +16,7 @@ from seal.metrics.metric import Metric
 from seal.metrics.search_length import search_lengths
 from seal.search.strategies import EVERY
 
-RECALL_AT = (1, 3, 5, 10, 20)  # visits
+RECALL_AT = (1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 60, 80)  # visits
 # One looks once: among searches it would leave only the targets that need no search to compare. The
 # other looks at everything, whatever it finds.
 NOT_SEARCHES = ("whole_image_detector", EVERY)

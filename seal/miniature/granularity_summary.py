@@ -16,7 +16,7 @@ from seal.evaluation.task import TaskQuestion
 from seal.files.whole import write_whole
 from seal.images import open_image
 from seal.miniature.granularity_scenes import GRANULARITY_BENCHMARK
-from seal.miniature.summary import add_training
+from seal.miniature.report import add_training
 from seal.pages.page import Page, picture
 
 PICTURES = 12  # shown with the level chosen

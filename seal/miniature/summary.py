@@ -1,4 +1,4 @@
-"""metrics.json and report.html of the demo, from what its stages left."""
+"""metrics.json of the demo, from what its stages left, and its report."""
 
 from __future__ import annotations
 
@@ -7,31 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from seal.evaluation.judged import judge_choice
-from seal.evaluation.results.control_report import control_table, control_verdicts
-from seal.evaluation.results.cost_pictures import add_cost_pictures
-from seal.evaluation.results.costs import cost_table
-from seal.evaluation.results.result_tables import (
-    benchmark_table,
-    difference,
-    name_of_test,
-    number,
-    percent,
-    search_table,
-)
 from seal.evaluation.task import TaskQuestion
 from seal.files.whole import write_whole
 from seal.metrics.paired import compare
-from seal.pages.curves import loss_curves
-from seal.pages.page import Page
-from seal.pages.table import Table
-from seal.training.log import read_metrics
+from seal.miniature.report import WAYS, build_report
 
 SPLITS = ("attribute", "spatial", "overall")
-# Systems that are compared as ways to find, with the first.
-WAYS = ("guided", "expert_first", "zoom_eye", "whole_image_detector")
 
 
 def summarize(
@@ -56,9 +38,8 @@ def summarize(
         "peak_memory_mb": round(peak_memory_mb),
     }
     write_whole(out / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-    page = build_page(out, found, cue, metrics, runs)
-    page.write(out / "report.html")
-    return out / "report.html"
+    page = build_report(out, found, cue, metrics, runs)
+    return page.write(out / "report.html")
 
 
 def compare_runs(first: Path, system: str, second: Path, other: str) -> dict[str, Any]:
@@ -129,132 +110,6 @@ def collect(
         "contextual_cue": dict(cue),
         "costs": found["benchmark"]["costs"],
     }
-
-
-def build_page(
-    out: Path,
-    found: Mapping[str, Any],
-    cue: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    runs: Path,
-) -> Page:
-    page = Page(
-        "SEAL in miniature",
-        "A small world of textured regions and tiny objects, models of a million weights, and "
-        "the same classes, losses, training loop and search as at 7B. Every number is from unseen "
-        "scenes; brackets are 95% intervals.",
-    )
-    page.heading("Answers")
-    page.table(benchmark_table(found["benchmark"]))
-    page.table(benchmark_table(found["benchmark_no_crops"]))
-    page.table(cost_table(found["benchmark"]["costs"]))
-    add_cost_pictures(page, {"demo": found["benchmark"]})
-    gain = metrics["paired"]["guided_vs_no_crops"]["overall"]
-    page.note(
-        "The second table is a model of the same size that was trained to answer without crops. "
-        f"Guided search against it: {percent(gain['difference'])} points overall, "
-        f"{name_of_test(gain)}: p = {gain['p_value']:.1e}."
-    )
-    page.heading("Ways to find")
-    page.table(_ways(metrics))
-    page.note(
-        "zoom_eye ends where the search model sees the target (search=by_sight): the VQA LLM of "
-        "the miniature was shown whole scenes alone, and what it says of itself about parts of "
-        "them tells little. Seconds of what systems share are charged to the first, all else to "
-        "each."
-    )
-    page.heading("Does it look?")
-    page.table(control_table(found["benchmark"]))
-    for line in control_verdicts(found["benchmark"]):
-        page.note(line)
-    page.heading("Search")
-    page.table(search_table(found["search"]))
-    page.table(_groups(found["search"]))
-    page.heading("Control: homes shuffled")
-    page.text("The same search where objects stand anywhere, so that context says nothing.")
-    page.table(search_table(found["search_shuffled"]))
-    page.heading("Is the contextual cue read off the scene?")
-    page.table(
-        Table(
-            "share of right answers to where a kind most likely is",
-            tuple(cue),
-            (tuple(percent(value) for value in cue.values()),),
-        )
-    )
-    page.note(
-        "The home region of the kind is repainted between before and after, so the right answer "
-        "changes; lookup is the best answer by the kind's name alone."
-    )
-    page.heading("Scaffolds")
-    page.text(
-        "The search model of the miniature trains with named options that are off for 7B. Objects "
-        "under a few detector pixels teach the heatmap but not the boxes (min_box_pixels), which "
-        "makes zooming necessary by construction. Every object fills a few pixels of the heatmap's "
-        "labels (min_mask_pixels), masks of what is absent teach by BCE alone (dice_of_empty), and "
-        "the focal loss weighs objects and background alike (alpha), as when its detector was "
-        "pretrained. Pulling the query of [LOC] towards the detector's class embedding "
-        "(query_alignment) stays off."
-    )
-    add_training(page, runs, metrics)
-    page.heading("What it looked at")
-    for path in sorted((out / "results" / "search" / "traces").glob("*.png"))[:12]:
-        with Image.open(path) as picture:
-            page.picture(picture, path.stem)
-    return page
-
-
-def add_training(page: Page, runs: Path, metrics: Mapping[str, Any]) -> None:
-    """The losses of every training below `runs`, and what each stage of a demo took."""
-    page.heading("Training")
-    logs = sorted(runs.glob("*/metrics.jsonl"), key=lambda path: path.stat().st_mtime)
-    page.plot(
-        loss_curves({path.parent.name: read_metrics(path) for path in logs}),
-        "Losses, each weighted as in the total.",
-    )
-    page.table(
-        Table(
-            f"seconds by stage; peak memory {metrics['peak_memory_mb']} MB",
-            ("stage", "seconds"),
-            tuple((name, f"{value:.0f}") for name, value in metrics["seconds"].items()),
-        )
-    )
-
-
-def _ways(metrics: Mapping[str, Any]) -> Table:
-    """Accuracy, cost and paired test of each way to find what a question needs."""
-    rows = []
-    for name in WAYS:
-        against = metrics["paired"].get(f"{name}_vs_{WAYS[0]}", {})
-        cost = metrics["costs"][name]
-        costs = (cost[part]["value"] for part in ("steps", "search_calls", "calls", "seconds"))
-        rows.append((
-            name,
-            percent(metrics["accuracy"][name]["overall"]),
-            *("" if value is None else f"{value:,.3g}" for value in costs),
-            difference(against.get("overall")),
-        ))  # fmt: skip
-    head = (
-        "way", "accuracy", "steps", "calls of the guide", "calls of the VQA LLM", "seconds",
-        f"vs {WAYS[0]} (p)",
-    )  # fmt: skip
-    title = "ways to find what a question needs (costs: means of a question)"
-    return Table(title, head, tuple(rows))
-
-
-def _groups(search: Mapping[str, Any]) -> Table:
-    """The reference strategy for objects at home, away and absent, and by depth of the box."""
-    of = search["strategies"][search["reference"]]
-    rows = [
-        (group, percent(m["hit"]), percent(m["precision"]), percent(m["false_alarm"]),
-         number(m["length"]))
-        for group, m in of["by_group"].items()
-    ]  # fmt: skip
-    rows += [
-        (f"box from depth {depth}", "", percent(m["precision"]), "", "")
-        for depth, m in of["by_depth"].items()
-    ]
-    head = ("targets", "found", "found boxes right", "false alarms", "length (own hits)")
-    return Table(f"{search['reference']}, by where the target stands", head, tuple(rows))
 
 
 def _read(path: Path) -> dict[str, Any]:

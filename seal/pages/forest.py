@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seal.pages.axes import Axis, axis, short
-from seal.pages.colors import color
-from seal.pages.svg import GRAY, LETTER, svg
+from seal.pages.colors import ink
+from seal.pages.svg import GRAY, LETTER, LINE, RULE, svg
 
 PUBLISHED = "published"
 _LINE = 20.0  # pixels of a row
@@ -47,12 +47,12 @@ def forest(marks: Sequence[Mark], *, x_label: str) -> str:
         if mark.group != PUBLISHED and len(own) > 1:  # side by side, not over one another
             y += (own.index(mark.group) / (len(own) - 1) - 0.5) * (_LINE - 10)
         parts.append(_drawn(mark, across, y, groups))
-    return svg("forest", parts, width, height)
+    return svg("forest", parts, width, height, label=f"{x_label} of {', '.join(rows)}")
 
 
 def _tone(group: str, groups: Sequence[str]) -> str:
     own = [name for name in groups if name != PUBLISHED]
-    return GRAY if group == PUBLISHED else color(own.index(group))
+    return GRAY if group == PUBLISHED else ink(own.index(group))
 
 
 def _legend(groups: Sequence[str], left: float) -> list[str]:
@@ -75,7 +75,7 @@ def _frame(
     for tick in across.ticks():
         x = across.place(tick)
         parts.append(
-            f'<path d="M{x:.1f} {top:.1f}V{bottom:.1f}" stroke="#e8e8e4"/>'
+            f'<path d="M{x:.1f} {top:.1f}V{bottom:.1f}" stroke="{LINE}"/>'
             f'<text x="{x:.1f}" y="{bottom + 15:.1f}" text-anchor="middle" fill="{GRAY}">'
             f"{short(tick)}</text>"
         )
@@ -86,7 +86,7 @@ def _frame(
             f"{html.escape(row)}</text>"
         )
     parts.append(
-        f'<path d="M{across.start:.1f} {bottom:.1f}H{across.end:.1f}" stroke="#b9b9b3"/>'
+        f'<path d="M{across.start:.1f} {bottom:.1f}H{across.end:.1f}" stroke="{RULE}"/>'
         f'<text x="{(across.start + across.end) / 2:.1f}" y="{bottom + 34:.1f}" '
         f'text-anchor="middle">{html.escape(x_label)}</text>'
     )

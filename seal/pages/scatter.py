@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from seal.geometry import Box
 from seal.pages.axes import Axis, axis, short
-from seal.pages.colors import color
+from seal.pages.colors import ink
 from seal.pages.labels import Label, place_labels
-from seal.pages.svg import GRAY, LETTER, svg
+from seal.pages.svg import GRAY, LETTER, LINE, RULE, svg
 
 _LINE = 15.0  # pixels of a line of text
 _LONGEST = 40  # letters of a label; the whole name is told where the pointer rests
@@ -73,7 +73,8 @@ def scatter(
     parts = [*_frame(area, across, up, x_label, y_label), _front_line(points, spots)]
     for point, spot, name, bar, label in zip(points, spots, names, bars, labels, strict=True):
         parts.append(_drawn(point, spot, name, bar, label))
-    return svg("scatter", parts, right, height)
+    told = f"{y_label} by {x_label} of {', '.join(names)}"
+    return svg("scatter", parts, right, height, label=told)
 
 
 def _frame(area: Box, across: Axis, up: Axis, x_label: str, y_label: str) -> list[str]:
@@ -81,20 +82,20 @@ def _frame(area: Box, across: Axis, up: Axis, x_label: str, y_label: str) -> lis
     for value in up.ticks():
         y = up.place(value)
         parts.append(
-            f'<path d="M{area.x0:.1f} {y:.1f}H{area.x1:.1f}" stroke="#e8e8e4"/>'
+            f'<path d="M{area.x0:.1f} {y:.1f}H{area.x1:.1f}" stroke="{LINE}"/>'
             f'<text x="{area.x0 - 6:.1f}" y="{y + 4:.1f}" text-anchor="end" fill="{GRAY}">'
             f"{short(value)}</text>"
         )
     for value in across.ticks():
         x = across.place(value)
         parts.append(
-            f'<path d="M{x:.1f} {area.y0:.1f}V{area.y1:.1f}" stroke="#f0f0ec"/>'
+            f'<path d="M{x:.1f} {area.y0:.1f}V{area.y1:.1f}" stroke="{LINE}"/>'
             f'<text x="{x:.1f}" y="{area.y1 + 16:.1f}" text-anchor="middle" fill="{GRAY}">'
             f"{short(value)}</text>"
         )
     parts.append(
         f'<path d="M{area.x0:.1f} {area.y0:.1f}V{area.y1:.1f}H{area.x1:.1f}" fill="none" '
-        'stroke="#b9b9b3"/>'
+        f'stroke="{RULE}"/>'
         f'<text x="{(area.x0 + area.x1) / 2:.1f}" y="{area.y1 + 36:.1f}" text-anchor="middle">'
         f"{html.escape(x_label)}</text>"
         f'<text transform="translate(13 {(area.y0 + area.y1) / 2:.1f}) rotate(-90)" '
@@ -109,7 +110,7 @@ def _front_line(points: Sequence[Point], spots: Sequence[tuple[float, float]]) -
     steps = f"M{spots[kept[0]][0]:.1f} {spots[kept[0]][1]:.1f}"
     for i in kept[1:]:
         steps += f"H{spots[i][0]:.1f}V{spots[i][1]:.1f}"
-    return f'<path class="front" d="{steps}" fill="none" stroke="#b9b9b3" stroke-dasharray="4 3"/>'
+    return f'<path class="front" d="{steps}" fill="none" stroke="{RULE}" stroke-dasharray="4 3"/>'
 
 
 def _bar(point: Point, x: float, up: Axis) -> Box | None:
@@ -122,7 +123,7 @@ def _bar(point: Point, x: float, up: Axis) -> Box | None:
 def _drawn(
     point: Point, spot: tuple[float, float], name: str, bar: Box | None, label: Label
 ) -> str:
-    tone = color(point.group)
+    tone = ink(point.group)
     x, y = spot
     told = f"{point.name}: {point.y:.4g}"
     if point.low is not None and point.high is not None:
@@ -135,7 +136,7 @@ def _drawn(
         end = box.x0 - 2 if box.x0 > x else box.x1 + 2 if box.x1 < x else (box.x0 + box.x1) / 2
         parts.append(
             f'<path d="M{x:.1f} {y:.1f}L{end:.1f} {(box.y0 + box.y1) / 2:.1f}" '
-            'stroke="#c8c8c2" stroke-width="0.7"/>'
+            f'stroke="{RULE}" stroke-width="0.7"/>'
         )
     parts.append(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{tone}"/>'

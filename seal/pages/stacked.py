@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from seal.pages.svg import GRAY, LETTER, svg
+from seal.pages.svg import GRAY, LETTER, LINE, svg
 
 _LINE = 18.0  # pixels of a row
 _PLOT = 360.0  # pixels of a whole bar
@@ -49,7 +49,9 @@ def stacked(groups: Mapping[str, Sequence[Bar]], parts: Sequence[str]) -> str:
         y += 6
     longest = max(len(str(sum(bar.counts))) for bar in bars)
     legend = left + 8 + sum(_room(part) for part in parts)
-    return svg("stacked", drawn, max(left + _PLOT + 26 + longest * LETTER, legend), y + 6)
+    width = max(left + _PLOT + 26 + longest * LETTER, legend)
+    told = "shares of " + ", ".join(parts) + " among " + ", ".join(bar.name for bar in bars)
+    return svg("stacked", drawn, width, y + 6, label=told)
 
 
 def shade(place: int, count: int) -> str:
@@ -91,7 +93,8 @@ def _drawn(
         told = html.escape(f"{bar.name}, {parts[place]}: {count} of {whole}")
         drawn.append(
             f'<g><title>{told}</title><rect class="part" x="{x:.1f}" y="{y + 2:.1f}" '
-            f'width="{share * _PLOT:.1f}" height="{_LINE - 4:.1f}" fill="{tones[place]}"/>'
+            f'width="{share * _PLOT:.1f}" height="{_LINE - 4:.1f}" fill="{tones[place]}" '
+            f'stroke="{LINE}" stroke-width="0.5"/>'
         )
         if share >= _TOLD:
             ink = "#fff" if 2 * place >= len(parts) else "#1c2024"

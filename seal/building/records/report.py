@@ -14,7 +14,7 @@ from seal.data.masks import rle_to_mask
 from seal.data.record_set import Expression, Record, RecordSet, record_contents
 from seal.geometry import Box
 from seal.images import open_image
-from seal.pages.colors import color
+from seal.pages.colors import color, ink
 from seal.pages.page import Page, picture
 
 _SIDE = 360  # pixels of a thumbnail's longer side
@@ -73,7 +73,7 @@ def _figure(records: RecordSet, record: Record) -> tuple[str, str]:
         shown = f"<p>{html.escape(str(record.image))} is not here</p>"
     elif path is not None:
         try:
-            shown = picture(draw_record(record, open_image(path)))
+            shown = picture(draw_record(record, open_image(path)), alt=f"the image of {record.id}")
         except ValueError as error:  # a builder that opens no image does not know
             shown = f"<p>{html.escape(str(error))}</p>"
     lines = [f"<b>{html.escape(record.id)}</b>", *_named_places(record)]
@@ -87,15 +87,19 @@ def _named_places(record: Record) -> Iterable[str]:
     names = [target.name for target in record.targets]
     names += [f"{e.text} {_supervision(e)}" for e in record.expressions]
     for place, name in enumerate(names):
-        yield f'<span style="color:{color(place)}">{html.escape(name)}</span>'
+        yield f'<span style="color:{ink(place)}">{html.escape(name)}</span>'
 
 
 def _supervision(expression: Expression) -> str:
     if expression.boxes is None:
         boxes = "boxes not annotated"
     else:
-        boxes = f"{len(expression.boxes)} boxes" if expression.boxes else "absent"
+        boxes = _counted(len(expression.boxes)) if expression.boxes else "absent"
     return f"({boxes}{', mask' if expression.mask is not None else ''})"
+
+
+def _counted(boxes: int) -> str:
+    return "1 box" if boxes == 1 else f"{boxes} boxes"
 
 
 def _contents(records: RecordSet) -> dict[str, int]:

@@ -14,18 +14,25 @@ from seal.search.draw import draw_path
 from seal.search.trace import from_dict
 
 FAILURES = "failures.html"
+_PICTURES = 96  # of searches on a page, shared by its systems: it stays small enough to open
+_WIDTH = 640  # pixels of each
 
 
 def write_failures(
     folder: Path, task: Task, predictions: Sequence[Prediction], *, limit: int = 30
 ) -> Path:
-    """The first `limit` wrong answers of each system, with pictures as far as images are there."""
+    """The first `limit` wrong answers of each system, with pictures as far as images are there.
+
+    With many systems the last of them go without: a page has only so many pictures.
+    """
     page = Page(
         f"{task.name}: wrong answers",
         "Options are listed with their losses; the true one is marked with +, the chosen one with "
         "a star. Ties choose nothing.",
     )
-    for system in dict.fromkeys(line["system"] for line in predictions):
+    systems = list(dict.fromkeys(line["system"] for line in predictions))
+    for system in systems:
+        shown = 0
         lines = [line for line in predictions if line["system"] == system]
         scored = [(TaskQuestion.from_dict(line["question"]), line) for line in lines]
         # Who waits for a grade (credit None) is not wrong.
@@ -36,18 +43,21 @@ def write_failures(
         ]
         page.heading(f"{system}: {len(wrong)} of {len(lines)} wrong")
         for question, line in wrong[:limit]:
-            _show(page, task, question, line)
+            room = max(1, _PICTURES // len(systems)) - shown
+            shown += _show(page, task, question, line, room)
         if len(wrong) > limit:
             page.note(f"and {len(wrong) - limit} more in predictions.jsonl")
     page.write(folder / FAILURES)
     return folder / FAILURES
 
 
-def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> None:
-    page.text(f"{question.id}: {question.text}")
+def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction, room: int) -> int:
+    """One answer with at most `room` pictures; returns how many it has."""
+    page.subheading(question.text)
+    page.note(question.id)
     if line["error"]:
         page.note(line["error"])
-        return
+        return 0
     answer, score = line["answer"], task.score(question, line)
     if question.options:
         page.table(_options(question, answer["losses"], score["chosen"]))
@@ -57,20 +67,20 @@ def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction) -> N
     page.note(f"said: {said}" + ("; a tie" if score["tie"] else ""))
     if answer["not_found"]:
         page.note(f"not found: {', '.join(answer['not_found'])}")
-    image = _image(task, question)
+    searches = [s for s in answer["searches"] if s["strategy"] != "oracle"]  # it looks at nothing
+    image = _image(task, question) if searches and room > 0 else None
     if image is None:
-        return
+        return 0
     if "withheld" in answer:
         page.note(f"a control: of the crops, {' and '.join(answer['withheld'])} were withheld")
     elif "control_of" in line:
         page.note("a control: crops were cut elsewhere than where the search found something")
-    for search in answer["searches"]:
-        if search["strategy"] == "oracle":  # which looked at nothing
-            continue
+    for search in searches[:room]:
         result = from_dict(search)
         page.picture(
-            draw_path(image, result, width=640, max_crops=4), f"search for {result.target}"
+            draw_path(image, result, width=_WIDTH, max_crops=4), f"The search for: {result.target}"
         )
+    return min(room, len(searches))
 
 
 def _options(question: TaskQuestion, losses: Sequence[float | None], chosen: int | None) -> Table:

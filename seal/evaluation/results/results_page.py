@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from seal.evaluation.results.charts import WITHIN, answer_bars, found_curves
 from seal.evaluation.results.control_report import control_table, control_verdicts
 from seal.evaluation.results.cost_pictures import add_cost_pictures
 from seal.evaluation.results.costs import SHARED, cost_table, has_costs
@@ -21,6 +24,7 @@ from seal.evaluation.results.result_tables import (
 from seal.pages.page import Page
 
 RESULTS = "results.html"
+_PICTURES = 12  # of searches on the page; folder traces/ has them all
 _SETTINGS = (
     "task", "task_version", "protocol", "scoring", "seed", "num_questions", "num_targets",
 )  # fmt: skip
@@ -34,15 +38,39 @@ _DETECTABLE = (
 )
 
 
-def write_results(folder: Path, metrics: Mapping[str, Any]) -> Path:
-    """Write the page of a run beside its metrics.json; returns its path."""
+def write_results(
+    folder: Path, metrics: Mapping[str, Any], *, pictures: Sequence[tuple[Path, str]] = ()
+) -> Path:
+    """Write the page of a run beside its metrics.json; returns its path.
+
+    pictures: files of searches and what each of them did; they stand at the end of the page.
+    """
     page = Page(f"Results: {folder.name}", _TOLD)
+    add_charts(page, metrics)
+    page.subheading("The run")
     facts = {name: metrics[name] for name in _SETTINGS if name in metrics}
     page.facts(facts | {f"judge: {key}": of for key, of in metrics.get("judge", {}).items()})
     for error in metrics.get("errors", []):
         page.note(f"error: {error}")
     add_results(page, folder.name, metrics)
+    if pictures:
+        page.subheading("What it looked at")
+        for path, words in pictures[:_PICTURES]:
+            with Image.open(path) as shown:
+                page.picture(shown, words)
     return page.write(folder / RESULTS)
+
+
+def add_charts(page: Page, metrics: Mapping[str, Any]) -> None:
+    """What a run says at a glance."""
+    if "strategies" in metrics:
+        drawn, told = found_curves(metrics), WITHIN
+    elif metrics.get("systems"):
+        drawn, told = answer_bars(metrics), "All splits together; lines are 95% intervals."
+    else:
+        return
+    if drawn:
+        page.figure(drawn, told)
 
 
 def add_results(page: Page, name: str, metrics: Mapping[str, Any]) -> None:

@@ -72,7 +72,7 @@ def test_boxes_and_masks_are_drawn_where_they_are() -> None:
     changed = (plain != drawn).any(-1)
     assert changed[34:, :30].all() and not changed[34:, 34:].any()
     assert changed[6, 40:57].all() and not changed[10:22, 42:54].any()
-    assert "not annotated, 200 mask pixels" in page and "1 boxes, no mask" in page
+    assert "not annotated, 200 mask pixels" in page and "1 box, no mask" in page
 
 
 def test_a_mask_takes_the_part_of_the_square_that_the_photo_takes() -> None:

@@ -299,7 +299,9 @@ def test_traces_are_drawn_with_what_was_looked_at(task, tmp_path):
     lines = strategies.predict(traced=traced)
     assert [("heat" in x["result"]["path"][0]) for x in lines] == [True, True] + [False] * 4
     pictures = write_traces(tmp_path, task, lines, "guided", traced)
-    assert [path.name for path in pictures] == ["000.png", "001.png"]
+    assert [path.name for path, _ in pictures] == ["000.png", "001.png"]
+    names = [line["target"]["name"] for line in lines[:2]]
+    assert all(words.startswith(name) for (_, words), name in zip(pictures, names, strict=True))
     assert json.loads((tmp_path / "traces" / "000.json").read_text())["id"] == traced[0]
 
 

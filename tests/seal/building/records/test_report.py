@@ -24,9 +24,9 @@ def test_the_page_shows_counts_samples_and_no_markup_of_the_data(tmp_path: Path)
     page = write_report(records, samples=10).read_text()
     assert page.count("<figure>") == 3 and page.count("data:image/jpeg") == 2
     assert "b&lt;script&gt;" in page and "<script>" not in page
-    assert "cup &amp; kite (1 boxes)" in page and "x (absent)" in page
-    assert "<td>expressions absent from their image</td><td>1</td>" in page
-    assert "<td>targets</td><td>2</td>" in page
+    assert "cup &amp; kite (1 box)" in page and "x (absent)" in page
+    assert '<th scope="row">expressions absent from their image</th><td>1</td>' in page
+    assert '<th scope="row">targets</th><td>2</td>' in page
     assert write_report(records, samples=1).read_text().count("<figure>") == 1
     assert not list(tmp_path.glob("*.partial"))
 
@@ -44,7 +44,10 @@ def test_a_set_of_an_older_version_is_counted(tmp_path: Path) -> None:
     records = write_set(tmp_path, [chat_record("a", 2), text_record("b")])
     page = write_report(records).read_text()
     del records.description["contents"]
-    assert write_report(records).read_text() == page and "<td>targets</td><td>2</td>" in page
+    assert (
+        write_report(records).read_text() == page
+        and '<th scope="row">targets</th><td>2</td>' in page
+    )
 
 
 def test_the_same_seed_shows_the_same_samples(tmp_path: Path) -> None:
