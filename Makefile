@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv help browser demo demo-granularity test test-slow test-real check dist lint-docker clean clean-runs
+.PHONY: venv help browser demo demo-granularity docs test test-slow test-real check dist lint-docker clean clean-runs
 venv: .venv/.installed   ## the environment in .venv, which every other target makes first
 
 .venv/.installed: pyproject.toml
@@ -31,6 +31,11 @@ demo: venv               ## the whole system in miniature: train, search, evalua
 # AVG-LLaVA in miniature: a model that chooses how many visual tokens it reads.
 demo-granularity: venv   ## the same for AVG-LLaVA, which chooses how many visual tokens it reads
 	$(BIN)/python -m seal demo --granularity
+
+# The documentation, to be read as files; it needs no network. SEAL is imported from here.
+docs: venv               ## the documentation: writes runs/docs/index.html
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(CURDIR) $(BIN)/python -m mkdocs build --quiet -f seal/docs/mkdocs.yml
+	@echo "documentation: runs/docs/index.html"
 
 test: venv               ## the suite, about 10 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 10

@@ -134,13 +134,23 @@ class TableConfig:
             for name, row in self.rows.items()
         }
 
+    def command_of(self, row: str, column: str) -> str | None:
+        """What measures that cell; None: no run of ours does."""
+        return self._command(self.rows[row], self.columns[column])
+
+    def _command(self, row: RowConfig, of: ColumnConfig) -> str | None:
+        if row.run is None:
+            return None
+        experiment = Path(row.run.format(task=of.task)).name
+        form = row.command or of.command or self.command
+        return form.format(experiment=experiment, task=of.task)
+
     def _cell(self, row: RowConfig, column: str, folder: Path | None) -> Cell:
         of = self.columns[column]
-        if row.run is None:
+        command = self._command(row, of)
+        if row.run is None or command is None:
             return Cell()
         run = Path(row.run.format(task=of.task))
-        form = row.command or of.command or self.command
-        command = form.format(experiment=run.name, task=of.task)
         if folder is not None:
             command = command.replace(f"{run.parent}/", f"{folder}/")
             run = folder / run.name
