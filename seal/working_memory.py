@@ -18,7 +18,7 @@ class MemoryTarget:
     boxes: tuple[Box, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class VisualWorkingMemory:
     """The question, the whole image, and every target the search brought back, in order.
 
@@ -34,6 +34,16 @@ class VisualWorkingMemory:
     places_told: bool = True  # False: every crop is said to lie where the whole image does
     # Whose cost the answer is; no part of what is shown.
     asked_for: Hashable | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        size = (
+            "no image" if self.image is None else f"image {self.image.width} x {self.image.height}"
+        )
+        parts = [
+            size,
+            *(f"{t.name}: {', '.join(map(str, t.boxes)) or 'none'}" for t in self.targets),
+        ]
+        return f"<VisualWorkingMemory {self.question!r}, {'; '.join(parts)}>"
 
     @property
     def num_crops(self) -> int:

@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from seal.images.drawn import BRIGHTNESS as BRIGHTNESS
+from seal.images.drawn import REGION_COLORS
+
 TILE = 512  # pixels; every texture repeats after this many
-
-
-BRIGHTNESS = (0.94, 0.97, 1.0, 1.03, 1.06)
 
 
 def fill(pixels: NDArray[np.uint8], region: str, offset: tuple[int, int], shade: int) -> None:
@@ -36,51 +36,48 @@ def _tile(region: str, shade: int) -> NDArray[np.uint8]:
 
 
 @cache
-def _surface(region: str) -> Texture:
+def _surface(region: str) -> tuple[NDArray[np.floating], tuple[int, int, int]]:
     """Relief and color of a region under even light."""
     rng = np.random.default_rng(list(region.encode()))
     y, x = np.mgrid[:TILE, :TILE] * (2 * np.pi / TILE)
-    relief, color = _TEXTURES[region](x, y, rng.normal(size=(TILE, TILE)))
-    return relief.astype(np.float32), color
+    relief = _TEXTURES[region](x, y, rng.normal(size=(TILE, TILE)))
+    return relief.astype(np.float32), REGION_COLORS[region]
 
 
-Texture = tuple[NDArray[np.floating], tuple[int, int, int]]
-
-
-def _sky(x: NDArray, y: NDArray, noise: NDArray) -> Texture:
+def _sky(x: NDArray, y: NDArray, noise: NDArray) -> NDArray:
     clouds = np.sin(3 * x + 2 * np.sin(2 * y)) + np.sin(5 * y + np.sin(4 * x))
-    return 9 * clouds + 2 * noise, (140, 190, 235)
+    return 9 * clouds + 2 * noise
 
 
-def _water(x: NDArray, y: NDArray, noise: NDArray) -> Texture:
+def _water(x: NDArray, y: NDArray, noise: NDArray) -> NDArray:
     waves = np.sin(32 * y + 3 * np.sin(4 * x)) > 0.6
-    return 28 * waves + 3 * noise, (40, 92, 165)
+    return 28 * waves + 3 * noise
 
 
-def _grass(x: NDArray, y: NDArray, noise: NDArray) -> Texture:
+def _grass(x: NDArray, y: NDArray, noise: NDArray) -> NDArray:
     blades = np.sin(64 * x + 3 * np.sin(5 * y)) * np.sin(24 * y)
-    return 12 * blades + 9 * noise, (92, 146, 66)
+    return 12 * blades + 9 * noise
 
 
-def _road(x: NDArray, y: NDArray, noise: NDArray) -> Texture:
+def _road(x: NDArray, y: NDArray, noise: NDArray) -> NDArray:
     dashes = (np.sin(4 * y) > 0.985) & (np.sin(8 * x) > 0)
-    return 70 * dashes + 7 * noise, (104, 104, 112)
+    return 70 * dashes + 7 * noise
 
 
-def _sand(x: NDArray, y: NDArray, noise: NDArray) -> Texture:
+def _sand(x: NDArray, y: NDArray, noise: NDArray) -> NDArray:
     ripples = np.sin(20 * (x + y) + 2 * np.sin(3 * x))
-    return 7 * ripples + 7 * noise, (214, 188, 138)
+    return 7 * ripples + 7 * noise
 
 
-def _snow(x: NDArray, y: NDArray, noise: NDArray) -> Texture:
+def _snow(x: NDArray, y: NDArray, noise: NDArray) -> NDArray:
     drifts = np.sin(4 * x + 3 * np.sin(2 * y)) * np.sin(3 * y)
-    return 8 * drifts + 3 * noise, (232, 238, 246)
+    return 8 * drifts + 3 * noise
 
 
-def _wall(x: NDArray, y: NDArray, noise: NDArray) -> Texture:
+def _wall(x: NDArray, y: NDArray, noise: NDArray) -> NDArray:
     rows, columns = y / (2 * np.pi) * 32, x / (2 * np.pi) * 16
     joints = (rows % 1 < 0.13) | ((columns + 0.5 * (np.floor(rows) % 2)) % 1 < 0.07)
-    return 45 * joints + 5 * noise, (158, 88, 70)
+    return 45 * joints + 5 * noise
 
 
 _TEXTURES = {

@@ -22,14 +22,17 @@ def locate_as_they_end(
     requests: Iterable[tuple[Picture, str]],
     *,
     forget: Callable[[Image], None] | None,
+    notes_on: Callable[[Image], list[str]],
 ) -> Iterator[tuple[int, SearchResult]]:
     """The number of each request, from 0, and its result, as searches end.
 
     forget: what is told of each image that no search needs any more; None: images are remembered.
+    notes_on: what should be known of a search of an image.
     """
-    opened = _Opened(requests)
+    opened = _Opened(requests, notes_on)
     for place, result in _searched(locator, opened, forget):
         yield from opened.take_damaged()
+        result.notes = opened.notes.pop(place)
         yield opened.numbers.pop(place), result
     yield from opened.take_damaged()
 
@@ -89,8 +92,13 @@ def _pair(request: Any) -> tuple[Any, str]:
 class _Opened:
     """Requests with their images, opened as they are asked for; damaged ones are set aside."""
 
-    def __init__(self, requests: Iterable[tuple[Picture, str]]) -> None:
-        self._requests = requests
+    def __init__(
+        self,
+        requests: Iterable[tuple[Picture, str]],
+        notes_on: Callable[[Image], list[str]],
+    ) -> None:
+        self._requests, self._notes_on = requests, notes_on
+        self.notes: dict[int, list[str]] = {}  # by place, as below
         self.numbers: dict[int, int] = {}  # place among those with an image -> number of all
         self._damaged: list[tuple[int, SearchResult]] = []
 
@@ -104,6 +112,7 @@ class _Opened:
                 self._damaged.append((number, unreadable(target, error)))
                 continue
             self.numbers[place] = number
+            self.notes[place] = self._notes_on(image)
             place += 1
             yield LocateRequest(image, target)
 

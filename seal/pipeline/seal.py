@@ -16,6 +16,7 @@ from seal.inference.guides.config import GuideConfig
 from seal.pipeline.answer import Answer
 from seal.pipeline.events import OnEvent
 from seal.pipeline.locating import check_pair, locate_as_they_end
+from seal.pipeline.notes import notes_on
 from seal.pipeline.pictures import Picture, picture
 from seal.pipeline.planner import PlannerConfig, default_planner
 from seal.pipeline.protocol import ProtocolConfig
@@ -56,13 +57,15 @@ class Seal:
         planner: str | PlannerConfig | None = None,
         keep_images: bool = False,
         control: Control | None = None,
+        drawn_only: bool = False,
     ) -> None:
         """`locator=None`: never search. `answer_model=None`: only `locate`.
 
         `planner`: who says what to look for; None: what suits the answer model and the locator.
         `keep_images`: the models remember images until whoever shares them among several `Seal`s
         says to forget. `control`: what is shown in place of what the search brought back; for
-        evaluations that ask whether an answer comes from looking.
+        evaluations that ask whether an answer comes from looking. `drawn_only`: a model knows the
+        miniature's drawn world alone, which `notes` say of other pictures.
         """
         self.answer_model = answer_model
         self.locator = locator
@@ -72,6 +75,7 @@ class Seal:
         self._planner = None if answer_model is None else self.planner.build(answer_model)
         self.keep_images = keep_images
         self.control = control
+        self.drawn_only = drawn_only
 
     @classmethod
     def from_pretrained(
@@ -139,6 +143,7 @@ class Seal:
         _require_kinds(
             chat=chat, vicrop=vicrop, speed=speed, budget=budget, search_config=search_config
         )
+        from seal.inference.drawn_only import knows_drawn_only
         from seal.inference.hub import model_folder
         from seal.inference.named_guides import check_read, load_guide
         from seal.inference.named_models import check_shown, load_named
@@ -209,7 +214,8 @@ class Seal:
             nms_iou=protocol.nms_iou,
             speed=speed,
         )
-        return cls(answers, locator, protocol=protocol, planner=planner)
+        drawn_only = knows_drawn_only(vqa) or (needs_vsm and knows_drawn_only(vsm))
+        return cls(answers, locator, protocol=protocol, planner=planner, drawn_only=drawn_only)
 
     def ask(
         self,
@@ -231,7 +237,10 @@ class Seal:
         """
         asked = Question(image, question, options or (), targets)
         (answer,) = self._ask_all([asked], [on_event])
-        return answer.require()
+        answer.require()
+        for result in answer.searches:
+            result.image = None if answer.memory is None else answer.memory.image
+        return answer
 
     def locate(
         self, image: Picture, target: str, *, on_event: OnEvent | None = None
@@ -250,7 +259,12 @@ class Seal:
             self._forget([opened])
         if result.failure is not None:
             raise result.failure
+        result.image, result.notes = opened, self.notes_on(opened)
         return result
+
+    def notes_on(self, image: Image | None) -> list[str]:
+        """What should be known of any answer about this picture; [] where nothing should."""
+        return notes_on(image, drawn_only=self.drawn_only)
 
     def locate_many(self, requests: Sequence[tuple[Picture, str]]) -> list[SearchResult]:
         """Search each image for its target; the searches advance side by side.
@@ -280,7 +294,9 @@ class Seal:
         told in its result (`error`).
         """
         forget = None if self.keep_images else self._forget_one
-        return locate_as_they_end(self._require_locator(), requests, forget=forget)
+        return locate_as_they_end(
+            self._require_locator(), requests, forget=forget, notes_on=self.notes_on
+        )
 
     def locate_all(self, image: Picture, targets: Sequence[str]) -> list[SearchResult]:
         """Search one image for several targets on one walk: each region is looked at once, for all
@@ -311,6 +327,7 @@ class Seal:
         for result in results:
             if result.failure is not None:
                 raise result.failure
+            result.image, result.notes = opened, self.notes_on(opened)
         return results
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
@@ -398,7 +415,10 @@ class Seal:
         try:
             stages = self.stages()
             telling = [tell for i, tell in enumerate(on_events) if i not in damaged]
-            answers = iter(stages(sound, telling) if sound else [])
+            told = stages(sound, telling) if sound else []
+            for question, answer in zip(sound, told, strict=True):
+                answer.notes = self.notes_on(_opened(question))
+            answers = iter(told)
         finally:
             self._forget(images)
         return [
@@ -425,6 +445,11 @@ class Seal:
             forget = getattr(holder, "forget", None)
             if forget is not None:
                 forget(image)
+
+
+def _opened(question: Question) -> Image | None:
+    assert question.image is None or isinstance(question.image, Image)
+    return question.image
 
 
 def _require_kinds(**given: object) -> None:

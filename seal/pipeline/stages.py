@@ -320,7 +320,7 @@ def _memory(answer: Answer) -> VisualWorkingMemory:
 
 def choose_likeliest(answer: Answer, options: Sequence[str], losses: list[float]) -> None:
     """The lowest loss wins; a tie is told, never resolved by position."""
-    answer.losses = losses
+    answer.options, answer.losses = list(options), losses
     best = [i for i, loss in enumerate(losses) if loss == min(losses)]
     answer.option = best[0] if len(best) == 1 else None
     tied = "undecided: " if len(best) != 1 else ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from seal.geometry import Box
 from seal.images import region_bytes, to_rgb
+from seal.images.lettering import shorten as shorten
+from seal.images.lettering import text_width
+from seal.images.lettering import wrap as wrap
+from seal.images.lettering import write as write
 
 Color = tuple[int, int, int]
 
@@ -22,11 +24,6 @@ ORDER = np.array([[56, 96, 220], [140, 70, 210], [220, 60, 130], [240, 120, 30]]
 HEAT = np.array(
     [[30, 20, 90], [150, 30, 120], [235, 80, 50], [255, 180, 40], [255, 250, 190]], float
 )
-
-
-@cache
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
 
 
 def ramp(stops: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -61,15 +58,6 @@ def fit(image: Image.Image, width: int, height: int, box: Box | None = None) -> 
     return Image.fromarray(np.ascontiguousarray(made.transpose(1, 2, 0)))
 
 
-def shorten(text: str, size: int, width: float) -> str:
-    """The text, cut with dots where it would be wider than `width` pixels."""
-    if font(size).getlength(text) <= width:
-        return text
-    while text and font(size).getlength(text + "...") > width:
-        text = text[:-1]
-    return text.rstrip() + "..."
-
-
 def outline(draw: ImageDraw.ImageDraw, box: Box, color: Color, width: int) -> None:
     """A rectangle with a light rim, so that it shows on any photograph."""
     x0, y0, x1, y1 = box.as_ints()
@@ -83,9 +71,9 @@ def badge(
     draw: ImageDraw.ImageDraw, x: float, y: float, text: str, color: Color, size: int
 ) -> None:
     """White text on a rounded patch of color; (x, y) is its top left corner."""
-    width = max(size * 1.5, font(size).getlength(text) + size * 0.7)
+    width = max(size * 1.5, text_width(text, size) + size * 0.7)
     draw.rounded_rectangle((x, y, x + width, y + size * 1.5), size * 0.4, fill=color)
-    draw.text((x + width / 2, y + size * 0.75), text, PAPER, font(size), anchor="mm")
+    write(draw, (x + width / 2, y + size * 0.75), text, PAPER, size, anchor="mm")
 
 
 def label_box(
@@ -93,7 +81,7 @@ def label_box(
 ) -> None:
     """Outline a box and name it above, or below where the frame leaves no room."""
     outline(draw, box, color, 3)
-    width, height = font(size).getlength(text) + size * 0.7, size * 1.5
+    width, height = text_width(text, size) + size * 0.7, size * 1.5
     x = min(max(box.x0, frame.x0), max(frame.x1 - width, frame.x0))
     above = box.y0 - height - 2
     y = above if above >= frame.y0 else min(box.y1 + 2, frame.y1 - height)

@@ -41,15 +41,15 @@ def draw_path(
     total = top + sum(height + MARGIN for height in heights) + (24 if left_out else 0)
     sheet = Image.new("RGB", (width, total), canvas.PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, 10), _headline(result, width), canvas.INK, canvas.font(20))
-    draw.text((MARGIN, 35), _subtitle(result, width), canvas.FAINT, canvas.font(13))
+    canvas.write(draw, (MARGIN, 10), _headline(result, width), canvas.INK, 20)
+    canvas.write(draw, (MARGIN, 35), _subtitle(result, width), canvas.FAINT, 13)
     sheet.paste(overview, ((width - overview.width) // 2, title))
     for row, height in zip(cards, heights, strict=True):
         for column, card in enumerate(row):
             sheet.paste(card, (MARGIN + column * (cell + MARGIN), top))
         top += height + MARGIN
     if left_out:
-        draw.text((MARGIN, top - 4), f"and {left_out} more", canvas.FAINT, canvas.font(14))
+        canvas.write(draw, (MARGIN, top - 4), f"and {left_out} more", canvas.FAINT, 14)
     return sheet
 
 
@@ -154,9 +154,9 @@ def _card(image: Image.Image, result: SearchResult, index: int, width: int) -> I
     draw = ImageDraw.Draw(card)
     first, second = _lines(node)
     ink = verdict if decisive else canvas.INK
-    draw.text((2, crop.height + 4), first, ink, canvas.font(14))
-    draw.text(
-        (2, crop.height + 22), canvas.shorten(second, 13, width - 4), canvas.FAINT, canvas.font(13)
+    canvas.write(draw, (2, crop.height + 4), first, ink, 14)
+    canvas.write(
+        draw, (2, crop.height + 22), canvas.shorten(second, 13, width - 4), canvas.FAINT, 13
     )
     return card
 
@@ -228,7 +228,7 @@ def _captioned(frame: Image.Image, text: str) -> Image.Image:
     taller = Image.new("RGB", (frame.width, frame.height + 30), canvas.PAPER)
     taller.paste(frame, (0, 0))
     text = canvas.shorten(text, 15, frame.width - 16)
-    ImageDraw.Draw(taller).text((8, frame.height + 6), text, canvas.INK, canvas.font(15))
+    canvas.write(ImageDraw.Draw(taller), (8, frame.height + 6), text, canvas.INK, 15)
     return taller
 
 

@@ -36,20 +36,18 @@ def draw_map(image: Image.Image, result: SearchResult, *, width: int = 1024) -> 
     sheet = Image.new("RGB", (width, bottom + MARGIN + 20 * len(notes)), canvas.PAPER)
     draw = ImageDraw.Draw(sheet)
     room = width - 2 * MARGIN
-    draw.text((MARGIN, 10), canvas.shorten(headline(result), 20, room), canvas.INK, canvas.font(20))
-    draw.text(
-        (MARGIN, 35), canvas.shorten(_settings(result), 13, room), canvas.FAINT, canvas.font(13)
-    )
+    canvas.write(draw, (MARGIN, 10), canvas.shorten(headline(result), 20, room), canvas.INK, 20)
+    canvas.write(draw, (MARGIN, 35), canvas.shorten(_settings(result), 13, room), canvas.FAINT, 13)
     for picture, x, text, space in (
         (seen, MARGIN, f"{result.image_size[0]} x {result.image_size[1]} pixels", left),
         (crop, 2 * MARGIN + left, _crop_words(result, window), inner - left),
     ):
         sheet.paste(picture, (x, TITLE))
         text = canvas.shorten(text, 13, space)
-        draw.text((x, TITLE + picture.height + 5), text, canvas.FAINT, canvas.font(13))
+        canvas.write(draw, (x, TITLE + picture.height + 5), text, canvas.FAINT, 13)
     for number, note in enumerate(notes):
         text = canvas.shorten(note, 13, room)
-        draw.text((MARGIN, bottom + 8 + 20 * number), text, canvas.DOUBT, canvas.font(13))
+        canvas.write(draw, (MARGIN, bottom + 8 + 20 * number), text, canvas.DOUBT, 13)
     return sheet
 
 

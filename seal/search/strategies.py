@@ -11,6 +11,7 @@ from seal.search.expert_first import ExpertFirst
 from seal.search.guided import GuidedSearch
 from seal.search.locator import Strategy
 from seal.search.protocol import QueryKind
+from seal.search.result import EVERY as EVERY
 from seal.search.zoom_eye import ZoomEye
 
 # A target's name alone decides what these look at.
@@ -24,9 +25,8 @@ BY_TARGET = (
     "random_dfs",
     "whole_image_detector",
 )
-# Looks at every region, for all things of a name: what it costs is no matter of what it finds.
-EVERY = "every_instance"
-# The question that is asked decides what the last two look at.
+# `EVERY` looks at every region, for all things of a name: what it costs is no matter of what it
+# finds. The question that is asked decides what the last two look at.
 STRATEGIES = (*BY_TARGET, EVERY, "expert_first", "zoom_eye")
 # Read from the answer model's own attention or gradients, for the question itself (ViCrop).
 VICROP = ("vicrop_rel_att", "vicrop_grad_att", "vicrop_pure_grad")

@@ -44,6 +44,7 @@ def to_dict(result: SearchResult, *, heat_cells: int = 0) -> dict[str, Any]:
         "evaluated_ahead": result.evaluated_ahead,
         "wasted_ahead": result.wasted_ahead,
         **({} if result.error is None else {"error": result.error}),
+        **({"notes": list(result.notes)} if result.notes else {}),
         "seconds": {kind: round(value, 6) for kind, value in result.seconds.items()},
         "config": dict(result.config),
         "guide": dict(result.guide),
@@ -93,6 +94,7 @@ def _read(trace: dict[str, Any]) -> SearchResult:
         evaluated_ahead=trace["evaluated_ahead"],
         wasted_ahead=trace.get("wasted_ahead", 0),  # older traces count none
         error=trace.get("error"),
+        notes=list(trace.get("notes", [])),
         seconds=dict(trace["seconds"]),
     )
 

@@ -12,7 +12,7 @@ from seal.geometry import Box
 from seal.search.protocol import Cue, Detections, Heat
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class SearchNode:
     """One region of the image, and what the model saw there once it was visited."""
 
@@ -31,6 +31,10 @@ class SearchNode:
     # closer by (latent), that the question can be answered from here (answering); `expert`: the
     # score of its best detection.
     confidences: dict[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        seen = f"{self.confidence:.2f} {self.best_box}" if self.best_box else "nothing seen"
+        return f"<SearchNode {self.box}, depth {self.depth}, score {self.score:.3g}: {seen}>"
 
     def __lt__(self, other: SearchNode) -> bool:
         # By score alone: equal scores then leave the heap in the original's order.

@@ -18,7 +18,7 @@ class Exchange:
     answered: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Plan:
     """What a planner decided for one question."""
 
@@ -31,6 +31,11 @@ class Plan:
     said: tuple[Exchange, ...] = ()  # what the planner asked besides, in order
     extractor: str = ""  # what parsed the question for its noun phrases: `spacy` or `fallback`
     fallback: str = ""  # why it was not planned as `by` says, and how instead; "" if it was
+
+    def __repr__(self) -> str:
+        searched = ", ".join(self.targets) or "nothing"
+        sure = "" if self.confidence is None else f", {self.confidence:.2f} sure without"
+        return f"<Plan by {self.by}: search for {searched}{sure}>"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""

@@ -11,6 +11,7 @@ from random_search import RandomModel
 from scripted_confidences import ScriptedConfidences
 
 from seal.geometry import Box
+from seal.images.lettering import text_width
 from seal.search import canvas
 from seal.search.budget import BudgetConfig
 from seal.search.config import SearchConfig
@@ -112,7 +113,7 @@ def test_the_animation_has_a_frame_for_each_visit_and_the_verdict(tmp_path):
 def test_long_text_is_cut_to_its_width():
     text = canvas.shorten("a very long description of a target " * 9, 14, 200)
     assert text.endswith("...")
-    assert canvas.font(14).getlength(text) <= 200
+    assert text_width(text, 14) <= 200
     assert canvas.shorten("short", 14, 200) == "short"
 
 
