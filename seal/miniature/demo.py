@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +17,14 @@ from pathlib import Path
 from seal.evaluation.controls import CONTROLS
 from seal.evaluation.strategy_metrics import NOT_SEARCHES
 from seal.files.lock import LOCK_FILE, WriterLock
-from seal.miniature.stages import Stage, StageRunner
-from seal.miniature.summary import WAYS, summarize
+from seal.inference.hub import MINIATURE_VSM
+from seal.miniature.closing import closing_lines, shown_path
+from seal.miniature.growing_report import FIRST_LOOK, GrowingReport
+from seal.miniature.report import TITLE, WAYS
+from seal.miniature.stage import Stage
+from seal.miniature.stages import StageRunner
+from seal.miniature.summary import summarize
+from seal.miniature.time_left import Progress, time_left, told
 from seal.search.strategies import BY_TARGET
 
 # Looking once at the whole image is no search to compare lengths with.
@@ -32,6 +40,26 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
     "WANDB_MODE": "disabled",
+}
+
+
+ABOUT = (
+    "Scenes are drawn, a VQA LLM and a search model are trained on them, and both are tried on "
+    "scenes they never saw."
+)
+WORDS = {
+    "scenes": "drawing the scenes",
+    FIRST_LOOK: "a first look, by the models that ship with the package",
+    "vqa_align_linear": "aligning the VQA LLM's linear projector",
+    "vqa_align_resampler": "aligning its resampler",
+    "vqa_instruct": "training the VQA LLM to answer, to refuse, and to read crops",
+    "vqa_no_crops": "training the same model to answer without crops, for comparison",
+    "vsm": "training the search model",
+    "benchmark": "answering held-out questions, with and without a search",
+    "benchmark_no_crops": "answering them with the model trained without crops",
+    "search": "searching held-out scenes with every strategy",
+    "cue_reading": "asking where things would be, in repainted scenes",
+    "search_shuffled": "searching scenes where things stand anywhere",
 }
 
 
@@ -95,30 +123,42 @@ def in_own_folder(
 def _run(out: Path, seed: int, base: Path, settings: tuple[Path, ...]) -> Path:
     runner = StageRunner(out, ENVIRONMENT, settings)
     demo = Demo(out, seed, runner, base)
-    rounds = [
-        ("Building the scenes", [[demo.scenes()]]),
-        (
-            "Training the VQA LLM and the search model, searching and answering held-out scenes",
-            [
-                [*demo.train_vqa(), *demo.answer(), demo.search_shuffled()],
-                [*demo.train_vsm(), *demo.search()],
-            ],
-        ),
+    lanes = [
+        [demo.scenes(), *demo.train_vqa(), *demo.answer(), demo.search_shuffled()],
+        [demo.first_look(), *demo.train_vsm(), *demo.search()],
     ]
-    left = sum(max(sum(s.expected_seconds for s in lane) for lane in lanes) for _, lanes in rounds)
-    print(f"SEAL in miniature, in {out}: about {left / 60:.0f} minutes on 2 cores", flush=True)
-    for number, (title, lanes) in enumerate(rounds, start=1):
-        print(f"{number}/{len(rounds)} {title}: about {left / 60:.0f} minutes left", flush=True)
-        runner.run(lanes)
-        left -= max(sum(stage.expected_seconds for stage in lane) for lane in lanes)
+    growing = GrowingReport(out, TITLE, ABOUT, WORDS)
+    runner.watch = told_once(growing.write)
+    started = time.monotonic()
+    first = runner.progress(lanes)
+    print(f"SEAL in miniature, in {shown_path(out)}: about {told(time_left(first))} on 2 cores")
+    print(f"  a page that grows: {shown_path(growing.write(first))}", flush=True)
+    runner.run(lanes)
     for name in ("vqa", "vsm"):
         shutil.rmtree(out / name, ignore_errors=True)
         shutil.copytree(demo.model(demo.final[name]), out / name)
     report = summarize(
         out, seconds=runner.seconds, peak_memory_mb=runner.peak_memory_mb, runs=demo.runs
     )
-    print(f"done: open {report}", flush=True)
+    for line in closing_lines(out, time.monotonic() - started):
+        print(line)
     return report
+
+
+def told_once(write: Callable[[Progress], object]) -> Callable[[Progress], None]:
+    """`write`, of which a failure is told and ends no run: stages are worth more than a page."""
+    failed = False
+
+    def watch(progress: Progress) -> None:
+        nonlocal failed
+        try:
+            write(progress)
+        except (OSError, ValueError) as error:
+            if not failed:
+                print(f"  the growing page could not be written: {error}", file=sys.stderr)
+            failed = True
+
+    return watch
 
 
 def _require_own(out: Path, first: str) -> None:
@@ -186,7 +226,7 @@ class Trained:
             f"seed={self.seed}", f"paths.runs={self.runs}", f"paths.records={self.data}",
             f"init_from={init_from}",
         )  # fmt: skip
-        return Stage(run, command, seconds, (self.runner.stamp(after),), self.runs / run)
+        return Stage(run, command, seconds, (self.runner.stamp(after),), self.runs / run, bar=run)
 
 
 class Demo(Trained):
@@ -197,6 +237,15 @@ class Demo(Trained):
     def scenes(self) -> Stage:
         command = ("seal", "data_builders/scenes", f"out={self.data}", "workers=2")
         return Stage("scenes", command, 30, output=self.data)
+
+    def first_look(self) -> Stage:
+        """A few searches by the models that ship with the package, for the first picture."""
+        results = self.out / "results" / FIRST_LOOK
+        command = (
+            "seal", "eval/search", f"benchmark={self.data / 'benchmark'}", f"vsm={MINIATURE_VSM}",
+            "strategies=[guided]", "traces=3", "limit=1", f"out={results}",
+        )  # fmt: skip
+        return Stage(FIRST_LOOK, command, 15, (self.runner.stamp("scenes"),), results)
 
     def train_vqa(self) -> list[Stage]:
         """Align both projectors and instruct; then the same model, to answer without crops."""
@@ -233,7 +282,7 @@ class Demo(Trained):
         vsm = f"vsm={self.model('vsm')}"
         reading = self.out / "results" / "cue_reading.json"
         return [
-            self._search("search", 240, "benchmark", "traces=12", "limit=80"),
+            self._search("search", 240, "benchmark", "traces=15", "limit=80"),
             Stage(
                 "cue_reading",
                 ("seal", "eval/cue_reading", vsm, f"out={reading}"),
@@ -259,4 +308,5 @@ class Demo(Trained):
     ) -> Stage:
         results = self.out / "results" / name
         command = ("seal", program, *overrides, f"out={results}")
-        return Stage(name, command, seconds, tuple(map(self.runner.stamp, reads)), results)
+        bar = "visual_search" if program == "eval/search" else "vstar_bench"  # its task
+        return Stage(name, command, seconds, tuple(map(self.runner.stamp, reads)), results, bar)

@@ -7,18 +7,34 @@ after the other, each in two processes of one thread.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from seal.miniature.demo import BASE_MODELS, ENVIRONMENT, Trained, in_own_folder
+from seal.miniature.closing import shown_path
+from seal.miniature.demo import BASE_MODELS, ENVIRONMENT, Trained, in_own_folder, told_once
 from seal.miniature.granularity_scenes import GRANULARITY_BENCHMARK, GRANULARITY_SETS
-from seal.miniature.granularity_summary import summarize_granularity
-from seal.miniature.stages import Stage, StageRunner
+from seal.miniature.granularity_summary import TITLE, summarize_granularity
+from seal.miniature.growing_report import GrowingReport
+from seal.miniature.stage import Stage
+from seal.miniature.stages import StageRunner
+from seal.miniature.time_left import time_left, told
 from seal.models.presets import vqa_preset
 
 FIRST = "near_and_far"  # the stage by which a folder is known to be of this demo
 AUTO = "none@auto"  # the system that chooses its level
 PROCESSES = 2
+ABOUT = (
+    "Scenes are drawn from near, midway and afar; a model is trained to answer at five numbers of "
+    "visual tokens, then to choose one."
+)
+WORDS = {
+    FIRST: "drawing the scenes",
+    "avg_align": "aligning the projector",
+    "avg_granularity": "training to answer at every level",
+    "avg_router": "training to choose a level",
+    "benchmark": "answering held-out questions at chosen and at fixed levels",
+}
 
 
 def levels() -> list[int]:
@@ -49,8 +65,12 @@ def _run(out: Path, seed: int, base: Path, settings: tuple[Path, ...]) -> Path:
     runner = StageRunner(out, ENVIRONMENT, settings)
     demo = GranularityDemo(out, seed, runner, base)
     stages = [demo.scenes(), *demo.train(), demo.answer()]
-    minutes = sum(stage.expected_seconds for stage in stages) / 60
-    print(f"AVG-LLaVA in miniature, in {out}: about {minutes:.0f} minutes on 2 cores", flush=True)
+    growing = GrowingReport(out, TITLE, ABOUT, WORDS)
+    runner.watch = told_once(growing.write)
+    started = time.monotonic()
+    first = runner.progress([stages])
+    print(f"{TITLE}, in {shown_path(out)}: about {told(time_left(first))} on 2 cores")
+    print(f"  a page that grows: {shown_path(growing.write(first))}", flush=True)
     runner.run([stages])
     shutil.rmtree(out / "avg", ignore_errors=True)
     shutil.copytree(demo.model("avg_router"), out / "avg")
@@ -58,7 +78,9 @@ def _run(out: Path, seed: int, base: Path, settings: tuple[Path, ...]) -> Path:
         out, system=AUTO, seconds=runner.seconds, peak_memory_mb=runner.peak_memory_mb,
         runs=demo.runs,
     )  # fmt: skip
-    print(f"done: open {report}", flush=True)
+    print(
+        f"Done in {told(time.monotonic() - started)}. The report: {shown_path(report)}", flush=True
+    )
     return report
 
 
@@ -94,4 +116,6 @@ class GranularityDemo(Trained):
             f"benchmark={self.data / GRANULARITY_BENCHMARK}", f"vqa={self.model('avg_router')}",
             f"systems=[{systems}]", "scoring=likelihood", f"out={results}",
         )  # fmt: skip
-        return Stage("benchmark", command, 60, (self.runner.stamp("avg_router"),), results)
+        return Stage(
+            "benchmark", command, 60, (self.runner.stamp("avg_router"),), results, bar="own"
+        )

@@ -19,6 +19,7 @@ from seal.miniature.granularity_scenes import GRANULARITY_BENCHMARK
 from seal.miniature.report import add_training
 from seal.pages.page import Page, picture
 
+TITLE = "AVG-LLaVA in miniature"
 PICTURES = 12  # shown with the level chosen
 
 
@@ -42,11 +43,11 @@ def summarize_granularity(
     }
     write_whole(out / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     page = Page(
-        "Adaptive granularity in miniature",
-        "Scenes of the small world from near, midway and afar; a model that reads each picture at "
-        "one of five numbers of visual tokens, and a router, trained on the model's own losses, "
-        "that chooses it by picture and question. The same classes, losses and training loop as at "
-        "7B. Every number is from unseen scenes; brackets are 95% intervals.",
+        TITLE,
+        "Adaptive granularity: scenes of the small world from near, midway and afar; a model that "
+        "reads each picture at one of five numbers of visual tokens, and a router, trained on the "
+        "model's own losses, that chooses it by picture and question. The same classes, losses and "
+        "training loop as at 7B. Every number is from unseen scenes; brackets are 95% intervals.",
     )
     page.heading("Answers")
     page.table(benchmark_table(found))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ import psutil
 
 from seal.failure import FailedError
 from seal.files.whole import write_whole
+from seal.miniature.stage import Stage
+from seal.miniature.time_left import Progress, Running, share_done, time_left, told
 
 TICK_SECONDS = 0.5
 REPORT_SECONDS = 15.0  # between two lines of progress
@@ -30,20 +32,6 @@ class StageError(FailedError):
     """A stage ended with an error; the message holds the end of its log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One command line. `expected_seconds` only feeds the estimate of the time left."""
-
-    name: str
-    command: tuple[str, ...]  # as a user would type it after `python -m`
-    expected_seconds: float
-    # Stamps of the stages this one reads: a new run of them renews it.
-    inputs: tuple[Path, ...] = ()
-    # What it writes. An interrupted run goes on in it; one with another command or other inputs
-    # starts without it.
-    output: Path | None = None
-
-
 @dataclass(slots=True)
 class StageRunner:
     """Runs stages under `folder`; one that finished with the same command and inputs is kept."""
@@ -51,6 +39,8 @@ class StageRunner:
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: tuple[Path, ...] = ()  # files that say how every stage runs: a change renews them all
+    # Told where the run is, every few seconds and whenever a stage has ended; never twice at once.
+    watch: Callable[[Progress], None] | None = None
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, kept ones included
     # Largest sum over this process and all it started, kept stages included.
     peak_memory_mb: float = 0.0
@@ -78,14 +68,18 @@ class StageRunner:
         threads = [threading.Thread(target=self._run_lane, args=(lane,)) for lane in lanes]
         for thread in threads:
             thread.start()
-        last_report = time.monotonic()
+        last_report, ended = time.monotonic(), -1
         try:
             while any(thread.is_alive() for thread in threads):
                 time.sleep(TICK_SECONDS)
                 self._watch_memory()
-                if time.monotonic() - last_report >= REPORT_SECONDS:
+                due = time.monotonic() - last_report >= REPORT_SECONDS
+                if due:
                     last_report = time.monotonic()
                     self._report(lanes)
+                if self.watch is not None and (due or len(self.seconds) != ended):
+                    ended = len(self.seconds)
+                    self.watch(self.progress(lanes))
         except BaseException:
             self._stop("interrupted")
             self._end(threads)
@@ -120,7 +114,7 @@ class StageRunner:
             return False
         stamp.unlink(missing_ok=True)
         self._clear_output(stage, fingerprint)
-        log = self.folder / "logs" / f"{stage.name}.log"
+        log = self._log(stage)
         print(f"  {stage.name}: started (about {stage.expected_seconds:.0f} s; log: {log})")
         started = time.monotonic()
         with log.open("wb") as sink:
@@ -200,21 +194,27 @@ class StageRunner:
             for name in self._running:
                 self._peaks[name] = max(self._peaks.get(name, 0.0), used)
 
-    def _report(self, lanes: Sequence[Sequence[Stage]]) -> None:
+    def progress(self, lanes: Sequence[Sequence[Stage]]) -> Progress:
+        """Where a run of these lanes is."""
         with self._lock:
-            running = {
-                name: time.monotonic() - start for name, (_, start, _) in self._running.items()
-            }
-        left = max(
-            sum(
-                max(stage.expected_seconds - running.get(stage.name, 0.0), 0.0)
-                for stage in lane
-                if stage.name not in self.seconds
-            )
-            for lane in lanes
+            started = {name: (stage, since) for name, (stage, since, _) in self._running.items()}
+        running = {}
+        for name, (stage, since) in started.items():
+            share = None if stage.bar is None else share_done(self._log(stage), stage.bar)
+            running[name] = Running(time.monotonic() - since, share)
+        done = dict(self.seconds)
+        return Progress(lanes, done, {n: one for n, one in running.items() if n not in done})
+
+    def _report(self, lanes: Sequence[Sequence[Stage]]) -> None:
+        progress = self.progress(lanes)
+        names = ", ".join(
+            f"{name} {one.seconds:.0f} s" if one.share is None else f"{name} {one.share:.0%}"
+            for name, one in progress.running.items()
         )
-        names = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in running.items())
-        print(f"    running: {names}; about {left:.0f} s left here", flush=True)
+        print(f"    running: {names}; about {told(time_left(progress))} left", flush=True)
+
+    def _log(self, stage: Stage) -> Path:
+        return self.folder / "logs" / f"{stage.name}.log"
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -118,6 +118,11 @@ class Page:
             self._add(_figure(shown, caption))
         self._add("</div>")
 
+    @property
+    def inside(self) -> str:
+        """What was added so far, HTML: another page's `markup` takes it."""
+        return "\n".join(self._parts)
+
     def to_html(self) -> str:
         """The whole document."""
         refresh = (

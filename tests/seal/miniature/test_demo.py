@@ -24,8 +24,8 @@ METRIC = {"value": 0.5, "n": 10, "invalid": 0, "low": 0.2, "high": 0.8}
 def stages(tmp_path):
     demo = Demo(tmp_path, 0, StageRunner(tmp_path))
     return [
-        demo.scenes(), *demo.train_vqa(), *demo.train_vsm(), *demo.answer(), *demo.search(),
-        demo.search_shuffled(),
+        demo.scenes(), demo.first_look(), *demo.train_vqa(), *demo.train_vsm(), *demo.answer(),
+        *demo.search(), demo.search_shuffled(),
     ]  # fmt: skip
 
 

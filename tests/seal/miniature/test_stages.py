@@ -12,7 +12,8 @@ import time
 import psutil
 import pytest
 
-from seal.miniature.stages import Stage, StageError, StageRunner
+from seal.miniature.stage import Stage
+from seal.miniature.stages import StageError, StageRunner
 
 
 def write(path, text="x", name="write"):
@@ -156,7 +157,8 @@ DEMO = """
 import sys
 from pathlib import Path
 from seal.miniature.demo import _ended_by_signals
-from seal.miniature.stages import Stage, StageRunner
+from seal.miniature.stage import Stage
+from seal.miniature.stages import StageRunner
 sleep = "[sys.executable, '-c', 'import time; time.sleep(60)']"
 child = f"import subprocess, sys; subprocess.run({sleep})"
 stages = [[Stage(name, ("timeit", "-n", "1", child), 1.0)] for name in ("one", "two")]

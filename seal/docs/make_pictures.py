@@ -1,0 +1,112 @@
+"""The pictures that README and the documentation open with.
+
+    python -m seal.docs.make_pictures search                       # a search on a drawn scene
+    python -m seal.docs.make_pictures report --demo runs/demo      # the demo's report, as a browser
+                                                                   # shows it
+    python -m seal.docs.make_pictures page --file FILE.html --name NAME
+
+They are written to seal/docs/pictures/, each small enough for a repository. The search is by the
+models that ship with the package, on scenes that nothing was trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from seal.evaluation.results.shown_searches import BEST
+from seal.evaluation.search import SearchRun, run_search
+from seal.images import open_image
+from seal.inference.hub import MINIATURE_VSM
+from seal.miniature.benchmark import FOLDERS, build_benchmark
+from seal.miniature.report_pictures import searches_of
+from seal.search.draw import draw_path
+from seal.search.trace import from_dict
+
+PICTURES = Path(__file__).resolve().parent / "pictures"
+MAX_BYTES = 300_000
+_SCENES = 12  # that are searched, to show the one that tells most
+_SEED = 7  # of scenes that no demo shows
+_WIDTH = 900
+
+
+def search_picture() -> Image.Image:
+    """A real search, chosen by `telling_searches` among those on a few held-out scenes."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        build_benchmark(folder / "scenes", counts={FOLDERS[0]: _SCENES}, seed=_SEED)
+        run_search(
+            SearchRun(
+                benchmark=str(folder / "scenes"), vsm=MINIATURE_VSM, out=str(folder / "found"),
+                strategies=["guided"], traces=_SCENES,
+            )
+        )  # fmt: skip
+        line = searches_of(folder / "found")[BEST]
+        image = open_image(folder / "scenes" / line["target"]["image"])
+        return draw_path(image, from_dict(line["result"]), width=_WIDTH, max_crops=8)
+
+
+def page_picture(
+    page: Path, *, width: int = 1180, height: int = 1560, executable: str | None = None
+) -> Image.Image:
+    """The top of a page, as Chromium shows it. executable: of a Chromium that is installed."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        options: dict[str, Any] = {"args": ["--no-sandbox"]}
+        if executable is not None:
+            options["executable_path"] = executable
+        browser = playwright.chromium.launch(**options)
+        try:
+            view = browser.new_page(viewport={"width": width, "height": height})
+            view.goto(page.resolve().as_uri())
+            shot = Path(temporary) / "page.png"
+            view.screenshot(path=str(shot))
+        finally:
+            browser.close()
+        with Image.open(shot) as opened:
+            return opened.convert("RGB")
+
+
+def write_small(image: Image.Image, path: Path) -> Path:
+    """Write a PNG of at most MAX_BYTES: of as many colors as that has room for.
+
+    Raises:
+        ValueError: it would be larger even in 16 colors.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for colors in (256, 128, 64, 32, 16):
+        reduced = image.quantize(colors, dither=Image.Dither.NONE)
+        reduced.save(path, "PNG", optimize=True)
+        if path.stat().st_size <= MAX_BYTES:
+            return path
+    path.unlink()
+    raise ValueError(f"{path} would be larger than {MAX_BYTES} bytes: show less of it")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="make the pictures of the documentation")
+    parser.add_argument("which", choices=("search", "report", "page"))
+    parser.add_argument("--demo", type=Path, default=Path("runs/demo"), metavar="DIR")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="of which: page")
+    parser.add_argument("--name", default="page", help="of the picture of a page")
+    parser.add_argument("--chromium", metavar="FILE", help="(the one that playwright installed)")
+    told = parser.parse_args(arguments)
+    if told.which == "search":
+        print(write_small(search_picture(), PICTURES / "search.png"))
+        return
+    page, name = (told.demo / "report.html", "report")
+    if told.which == "page":
+        if told.file is None:
+            parser.error("page: which one? --file FILE.html")
+        page, name = told.file, told.name
+    print(write_small(page_picture(page, executable=told.chromium), PICTURES / f"{name}.png"))
+
+
+if __name__ == "__main__":
+    main()
