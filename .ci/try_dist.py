@@ -29,7 +29,7 @@ from seal.miniature.world import make_scene
 from seal.miniature.world_questions import attribute_question
 scene = make_scene(0, 0)
 scene.render().save("scene.png")
-thing = next(thing for thing in scene.things if thing.kind)
+thing = next(thing for thing in scene.objects if thing.kind)
 print(attribute_question(thing, default_rng(0)).text, thing.kind, sep="\\n")
 """
 

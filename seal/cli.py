@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from seal.commands import demo, doctor, programs, query
+from seal.commands import ask, demo, doctor, locate, programs
 from seal.version import __version__
 
 EPILOG = """\
@@ -52,8 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--traceback", action="store_true", help="show where an error came from (SEAL_TRACEBACK=1)"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    query.add_ask(commands)
-    query.add_locate(commands)
+    ask.add_ask(commands)
+    locate.add_locate(commands)
     doctor.add_doctor(commands)
     demo.add_demo(commands)
     return parser
