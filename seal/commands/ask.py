@@ -11,7 +11,7 @@ from seal.commands.items import Item, checked, is_many, read_items
 from seal.commands.model_options import add_models
 from seal.commands.progress import Progress
 from seal.commands.query import add_output, check_output, load, run_many, told_failures
-from seal.commands.results import answer_lines, probabilities, save_searches, search_facts
+from seal.commands.results import answer_lines, save_searches, search_facts
 from seal.inference.answers.showing import read_granularity
 from seal.search.strategies import STRATEGIES
 
@@ -89,11 +89,13 @@ def _ask_one(arguments: argparse.Namespace, item: Item) -> int:
         seal = load(arguments, progress)
         progress.say("looking at the whole image")
         answer = seal.ask(image, item.text, item.options, item.targets, on_event=progress.on_event)
+        for note in answer.notes:
+            progress.tell(f"note: {note}")
     saved = save_searches(arguments.save_path, image, _stem(item), answer.searches)
     if arguments.json:
         print(json.dumps(answer.to_dict() | {"saved": saved}, indent=1))
         return 0
-    print("\n".join(answer_lines(answer, item.options)))
+    print("\n".join(answer_lines(answer)))
     if saved:
         print("written: " + ", ".join(saved))
     return 0
@@ -105,12 +107,13 @@ def _line(arguments: argparse.Namespace, item: Item, answer: Answer) -> Mapping[
     line: dict[str, Any] = {"text": answer.text}
     if item.options:
         line["option"] = answer.option
-    if odds := probabilities(answer):
-        line["probabilities"] = odds
+    if answer.probabilities:
+        line["probabilities"] = answer.probabilities
     line |= {
         "missing": answer.missing,
         "not_found": answer.not_found,
         "searches": [search_facts(result) for result in answer.searches],
+        **({"notes": answer.notes} if answer.notes else {}),
     }
     if arguments.save_path is not None and answer.searches and item.path is not None:
         from seal.pipeline.pictures import picture

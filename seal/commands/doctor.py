@@ -1,4 +1,4 @@
-"""`seal doctor`: versions, devices, memory, and which presets fit in which precision."""
+"""`seal doctor`: versions, devices, memory, which presets fit, and what to do next."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import importlib.metadata
 import platform
 import sys
 from typing import Any
+
+from seal.commands.doctor_advice import FITS, next_steps, surroundings
 
 PACKAGES = (
     *("torch", "transformers", "tokenizers", "sentencepiece", "peft", "deepspeed", "bitsandbytes"),
@@ -61,13 +63,18 @@ def doctor(arguments: argparse.Namespace) -> int:
     if arguments.vqa is not None:
         print(f"{arguments.vqa}, as the answer model alone:")
         _tell("", _needs_of(arguments.vqa, arguments.trust_remote_code), room)
+    for line in surroundings():
+        print(line)
+    print("next:")
+    for line in next_steps(_needs("7b") if devices else {}, room):
+        print(f"  {line}")
     return 0
 
 
 def _tell(name: str, needs: dict[str, float], room: float) -> None:
     cells = []
     for precision, need in needs.items():
-        fits = "yes" if need < room * 0.95 else "no"
+        fits = "yes" if need < room * FITS else "no"
         cells.append(f"{precision} {need:6.2f} {fits:<3}")
     print(f"  {name:<10} " + "   ".join(cells))
 

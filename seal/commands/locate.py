@@ -12,7 +12,7 @@ from seal.commands.items import Item, checked, is_many, read_items
 from seal.commands.model_options import add_models
 from seal.commands.progress import Progress
 from seal.commands.query import add_output, check_output, load, run_many, told_failures
-from seal.commands.results import save_searches, search_facts, search_line
+from seal.commands.results import save_searches, search_facts
 from seal.search.strategies import EVERY
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def _locate_one(arguments: argparse.Namespace) -> int:
         seal = load(arguments, progress)
         progress.say(f"{arguments.target}: looking at the whole image")
         result = seal.locate(image, arguments.target, on_event=progress.on_event)
+        for note in result.notes:
+            progress.tell(f"note: {note}")
     saved = save_searches(arguments.save_path, image, Path(arguments.image).stem, [result])
     if arguments.json:
         from seal.search.trace import to_dict
@@ -99,7 +101,7 @@ def _locate_one(arguments: argparse.Namespace) -> int:
         count = {"count": result.count} if result.strategy == EVERY else {}
         print(json.dumps(to_dict(result) | count | {"saved": saved}, indent=1))
     else:
-        print(search_line(result))
+        print(result)
         if saved:
             print("written: " + ", ".join(saved))
     return 0 if result.found else NOT_FOUND

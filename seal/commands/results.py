@@ -19,44 +19,17 @@ if TYPE_CHECKING:
     from seal.search.result import SearchResult
 
 
-def answer_lines(answer: Answer, options: Iterable[str] = ()) -> list[str]:
+def answer_lines(answer: Answer) -> list[str]:
     """The answer itself, then indented what stands behind it."""
     lines = [answer.text]
-    odds = probabilities(answer)
-    if odds:
-        shown = zip(options, odds, strict=True)
-        lines.append("  " + "; ".join(f"{option} {share:.0%}" for option, share in shown))
-    lines += [f"  {search_line(result)}" for result in answer.searches]
+    if answer.probabilities:
+        lines.append(f"  options: {answer.told_options}")
+    lines += [f"  {result}" for result in answer.searches]
     if answer.levels:
         lines.append(f"  {_levels(answer)}")
     if answer.left_out:
         lines.append(f"  {answer.left_out} of these were not shown: the VQA LLM's context was full")
     return lines
-
-
-def probabilities(answer: Answer) -> list[float]:
-    """Of each option; [] where there are none, or the model does not tell."""
-    told = getattr(answer, "probabilities", None)
-    return [] if told is None else [float(share) for share in told]
-
-
-def search_line(result: SearchResult) -> str:
-    """What was looked for, where it is, and what that took."""
-    visits = f"{len(result.path)} region{'s' if len(result.path) != 1 else ''} looked at"
-    if result.stopped_early is not None:
-        visits += f", stopped early after {result.stopped_early}"
-    name = result.target or "what the question is about"  # of ViCrop, which needs no name
-    if result.settled:
-        return f"{name}: not searched for, the whole image answers the question"
-    if not result.found:
-        return f"{name}: not found ({visits})"
-    boxes = "; ".join(
-        f"[{b.x0:.0f}, {b.y0:.0f}, {b.x1:.0f}, {b.y1:.0f}] ({score:.2f})"
-        for b, score in zip(result.boxes, result.scores, strict=True)
-    )
-    if result.strategy == EVERY:
-        boxes = f"{result.count} found: {boxes}"
-    return f"{name}: {boxes} ({visits})"
 
 
 def search_facts(result: SearchResult) -> dict[str, Any]:

@@ -44,6 +44,14 @@ def manual(path: Path, conf: Path) -> str:
     return "\n".join(lines)
 
 
+def words(path: Path, conf: Path) -> dict[str, list[str]]:
+    """Every key of the program `path`; those of groups with the files they can choose, else []."""
+    config_name, schema = _program(_parsed(path))
+    entries = class_entries(path, schema)
+    keys: dict[str, list[str]] = {name: [] for name, entry in _flat(entries, "") if not entry.inner}
+    return keys | choices(conf, config_name, entries)
+
+
 def choices(conf: Path, config_name: str, entries: dict[str, Entry]) -> dict[str, list[str]]:
     """For each group of a program, the files that set only keys it has."""
     defaults = yaml.safe_load((conf / f"{config_name}.yaml").read_text(encoding="utf-8"))

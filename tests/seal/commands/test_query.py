@@ -185,7 +185,8 @@ def test_ask_tells_the_level_and_the_visual_tokens_it_read(place, capsys, granul
     tokens = told["cost"]["answer_model"]["visual_tokens"]
     assert tokens > level
     assert ask(place, "--option", "red", "--option", "blue", *said) == 0
-    text, read = capsys.readouterr().out.splitlines()
+    text, options, read = capsys.readouterr().out.splitlines()
+    assert options.startswith("  options: ")
     assert (text, read) == (
         told["text"],
         f"  read at level {level}: {tokens:,.0f} visual tokens in all",
@@ -288,6 +289,86 @@ def test_the_map_and_its_crop_are_drawn_and_can_be_drawn_from_the_trace(place, t
         assert drawn.size == again.size
         differing = np.asarray(drawn).astype(int) - np.asarray(again)
     assert np.abs(differing).mean() < 1
+
+
+@pytest.fixture
+def album(tmp_path, place) -> Path:
+    """Two pictures and a damaged one, and lines about them and about one that is not there."""
+    for name in ("a.png", "b.png"):
+        noise(640, 480).save(tmp_path / name)
+    (tmp_path / "damaged.png").write_bytes((tmp_path / "a.png").read_bytes()[:900])
+    lines = [
+        {"id": "k1", "image": "a.png", "question": QUESTION},
+        {"id": "k2", "image": "b.png", "question": QUESTION, "targets": ["boat"]},
+        {"id": "k3", "image": "none.png", "question": QUESTION},
+    ]
+    (tmp_path / "lines.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path
+
+
+def test_ask_answers_the_lines_of_a_file_and_goes_on_where_it_was(knowing, album, capsys):
+    out = album / "answers.jsonl"
+    command = ["ask", str(album / "lines.jsonl"), "--miniature", "--out", str(out), "--quiet"]
+    assert main(command) == 1
+    assert capsys.readouterr().err.startswith("seal: failed: k3: UnreadableImageError: ")
+    lines = {line["id"]: line for line in map(json.loads, out.read_text().splitlines())}
+    assert [lines[key].get("text") for key in ("k1", "k2", "k3")] == ["red", "red", None]
+    assert [search["target"] for search in lines["k1"]["searches"]] == ["mug", "boat"]
+    assert lines["k1"]["searches"][0]["found"] and lines["k1"]["not_found"] == ["boat"]
+    assert [search["target"] for search in lines["k2"]["searches"]] == ["boat"]
+    assert "none.png: does not exist" in lines["k3"]["error"]
+    noise(640, 480).save(album / "none.png")
+    assert main(command) == 0  # k3 alone is asked
+    again = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["id"] for line in again][-1] == "k3" and len(again) == 3
+    assert main([*command, "--search", "random_bfs"]) == 2
+    assert "holds answers made with" in capsys.readouterr().err
+
+
+def test_ask_asks_the_same_of_each_picture_of_a_folder(knowing, album, capsys):
+    flags = ["--option", "red", "--option", "blue", "--miniature", "--json", "-q"]
+    assert main(["ask", str(album), QUESTION, *flags, "--save-path", str(album / "seen")]) == 1
+    said = capsys.readouterr()
+    lines = {line["id"]: line for line in map(json.loads, said.out.splitlines())}
+    assert set(lines) == {"a.png", "b.png", "damaged.png"}
+    assert len(lines["a.png"]["probabilities"]) == 2 and lines["a.png"]["answer"]["losses"]
+    assert len(lines["a.png"]["saved"]) == 4
+    assert "damaged" in lines["damaged.png"]["error"] and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("target", "code"), [("mug", 1), ("boat", 1)])
+def test_locate_writes_a_line_for_each_picture(knowing, album, capsys, target, code):
+    assert main(["locate", str(album), target, "--miniature"]) == code
+    lines = {line["id"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
+    found = [lines[name]["found"] for name in ("a.png", "b.png")]
+    assert found == [target == "mug"] * 2 and "error" in lines["damaged.png"]
+    (album / "damaged.png").unlink()
+    code = main(["locate", str(album), target, "--miniature", "-q"])
+    assert code == (0 if target == "mug" else 3) and capsys.readouterr().err == ""
+
+
+def test_quiet_prints_nothing_but_results(place, capsys):
+    assert locate(place, "sure", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+    assert locate(place, "sure") == 0
+    assert "expected memory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["photo.png", "boat", "--out", "x.jsonl"], "photo.png is one picture"),
+        ([".", "the"], "names no thing"),
+        (["lines.jsonl"], "lines.jsonl cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_many_is_told_before_a_model_is_loaded(
+    no_model, place, capsys, more, says
+):
+    name, *rest = more
+    assert main(["locate", str(place / name), *rest]) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
 
 
 @pytest.fixture
