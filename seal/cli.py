@@ -20,11 +20,13 @@ from seal.version import __version__
 
 EPILOG = """\
 first steps, on any laptop:
+  seal doctor                                what this machine has, and what to do next
+  seal ask PHOTO.jpg "What color is the mug?"           with a GPU: the released 7B pair
+  seal locate PHOTO.jpg "the mug" --save-path found/    without: small models of drawn scenes
+  seal ask PHOTOS/ "What color is the mug?" --out answers.jsonl
   seal demo                                  train and evaluate the whole system in miniature
-  seal ask PHOTO.jpg "What color is the mug?" --vqa runs/demo/vqa --vsm runs/demo/vsm
-  seal locate PHOTO.jpg "the mug" --vsm runs/demo/vsm --save-path found/
 
-programs (hydra overrides follow; `seal FOLDER/PROGRAM --help` tells the choices):
+programs (hydra overrides follow; `seal help FOLDER/PROGRAM` tells the keys and choices):
 {programs}
 
 several GPUs:  torchrun --nproc-per-node 8 -m seal train/vsm experiment=vsm_7b
@@ -66,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--traceback" in argv:
         argv.remove("--traceback")
         os.environ["SEAL_TRACEBACK"] = "1"
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
     if argv and "/" in argv[0]:
         return guarded(lambda: programs.run(argv[0], argv[1:]))
     parser = build_parser()

@@ -47,7 +47,7 @@ def all_words(parsers: Mapping[str, argparse.ArgumentParser]) -> dict[str, Words
     for name in names():
         keys = words(program_path(name), programs_root() / "conf")
         found[name] = {f"{key}=": values for key, values in keys.items()} | {"--help": []}
-    return found
+    return found | {"help": {name: [] for name in found}}
 
 
 def _options(parser: argparse.ArgumentParser) -> Words:

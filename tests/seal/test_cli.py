@@ -21,6 +21,18 @@ def test_help_tells_a_newcomer_what_to_do_first(capsys):
         assert needed in text
 
 
+@pytest.mark.parametrize(
+    ("about", "says"),
+    [([], "first steps"), (["ask"], "usage: seal ask"), (["train/vsm"], "keys, each written")],
+)
+def test_help_is_a_command_too(about, says, capsys):
+    try:
+        assert main(["help", *about]) == 0
+    except SystemExit as stop:
+        assert stop.code == 0
+    assert says in capsys.readouterr().out
+
+
 def test_no_command_prints_help_and_is_wrong_use(capsys):
     assert main([]) == 2
     assert "first steps" in capsys.readouterr().out

@@ -51,6 +51,7 @@ def completed(scripts):
         ("seal ask a.jpg Why? --optio", ["--option"]),
         ("seal ask a.jpg Why? --search zoom", ["zoom_eye"]),
         ("seal completion z", ["zsh"]),
+        ("seal help train/vs", ["train/vsm"]),
         ("seal train/vsm train.num_st", ["train.num_steps="]),
         # Readline takes what stands behind an equals sign for a word of its own.
         ("seal train/vsm experiment=vsm_mini", ["vsm_miniature"]),
