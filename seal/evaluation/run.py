@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL.Image import Image
 
+from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
 from seal.evaluation.benchmark_images import BytesImages
 from seal.evaluation.faults import Faults
 from seal.evaluation.scorings.named import scoring_named
@@ -209,7 +210,9 @@ class Benchmark:
             targets=named,
             # A question that is put as it stands need not be put again where nothing was searched.
             final_texts=() if {*texts} == {question.text} else texts,
-            **({} if reads_losses else {"max_new_tokens": self.scoring.max_new_tokens}),
+            max_new_tokens=(
+                MAX_ANSWER_TOKENS if reads_losses else self.scoring.max_new_tokens
+            ),
         )
 
     def _wordings(self, question: TaskQuestion) -> list[Wording]:

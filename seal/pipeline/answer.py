@@ -30,6 +30,7 @@ class Answer:
     text: str  # the chosen option, or free text
     first_text: str  # what the model said before any search; "" if it was not asked
     texts: list[str] = field(default_factory=list)  # one for each final wording; `text` the first
+    finished: bool = True  # False: `text` was cut at the most tokens it may have
     option: int | None = None  # index of the chosen option; None: free-form, or a tie
     options: list[str] = field(default_factory=list)  # that were chosen from
     # Of each option, lower is likelier; by likelihood: the mean of -log p over its tokens and its
@@ -135,6 +136,7 @@ class Answer:
                 for t in targets
             ],
             **({"withheld": withheld} if withheld else {}),
+            **({} if self.finished else {"finished": False}),
             **({"levels": list(self.levels)} if self.levels else {}),
             **({"levels_each": each} if len(each) > 1 else {}),
             **({} if self.error is None else {"error": self.error}),

@@ -12,15 +12,14 @@ from numbers import Real
 from types import TracebackType
 from typing import Any
 
-from PIL.Image import Image
-
 from seal.pipeline.answer import Answer
 from seal.pipeline.ask_job import AskJob
 from seal.pipeline.ask_rounds import Asked, AskRounds, OnBatch
 from seal.pipeline.ask_ticket import AskTicket
 from seal.pipeline.events import OnEvent
-from seal.pipeline.pictures import Picture, check_picture, picture
+from seal.pipeline.pictures import Picture, check_picture
 from seal.pipeline.question import Question
+from seal.pipeline.shared_pictures import SharedPictures
 from seal.search.driver import MOST_OPEN_PIXELS, SearchLocator
 from seal.search.held_images import HeldImages
 from seal.search.queue import QueueFullError
@@ -32,7 +31,6 @@ from seal.text.targets import check_target
 __all__ = ["AskQueue", "QueueFullError"]
 
 _OPENERS = 2  # threads that open pictures
-_opening = threading.Lock()  # Pillow spoils a picture that two threads begin to read
 
 
 class AskQueue:
@@ -68,6 +66,7 @@ class AskQueue:
         self._opened: list[AskJob] = []  # with their pictures, for the thread that drives
         self._running: dict[int, AskJob] = {}  # by the ticket's number; their pictures are opened
         self._images = HeldImages()
+        self._pictures = SharedPictures()
         self._submitted = 0
         self._closed = False
         self._fault: BaseException | None = None
@@ -251,11 +250,7 @@ class AskQueue:
         try:
             if job.ticket.done:
                 return
-            if isinstance(job.picture, Image):
-                with _opening:
-                    job.image = picture(job.picture)
-            else:
-                job.image = picture(job.picture)
+            job.image = self._pictures.open(job.picture)
             if job.question is not None:
                 job.question = replace(job.question, image=job.image)
         except Exception as error:

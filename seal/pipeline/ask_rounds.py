@@ -298,4 +298,4 @@ class _Guard:
 def _fresh(job: AskJob) -> Answer:
     """What is known so far; a stage that fails half way leaves nothing behind."""
     assert job.answer is not None
-    return replace(job.answer, texts=[], levels_each=[], searches=[])
+    return replace(job.answer, texts=[], levels_each=[], searches=[], finished=True)

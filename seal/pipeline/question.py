@@ -8,6 +8,7 @@ from typing import Any
 
 from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
 from seal.pipeline.pictures import Picture
+from seal.search.budget import BudgetConfig
 from seal.text.quote import quoted
 from seal.text.targets import check_target, control_mark
 
@@ -23,6 +24,7 @@ class Question:
     # How it is put after the search, if otherwise; several are answered one by one, each alone.
     final_texts: Sequence[str] = ()
     max_new_tokens: int = MAX_ANSWER_TOKENS  # of an answer in words after the search
+    budget: BudgetConfig | None = None  # of each search for it; None: what the `Seal` has
 
     def __post_init__(self) -> None:
         _check_text("the question", self.text)
@@ -48,6 +50,11 @@ class Question:
             object.__setattr__(self, "targets", _texts("targets", named))
             for target in self.targets:
                 check_target(target)
+        if self.budget is not None and not isinstance(self.budget, BudgetConfig):
+            raise ValueError(
+                f"budget= takes a BudgetConfig (from {BudgetConfig.__module__}), not "
+                f"{quoted(self.budget)}"
+            )
         if self.targets and self.image is None:
             raise ValueError(f"there is no image to search for {', '.join(self.targets)}")
 

@@ -395,6 +395,11 @@ class Seal:
                 )
             if not getattr(self.answer_model, "reads_marks_as_letters", False):
                 question.refuse_marks()
+            if question.budget is not None and not isinstance(self.locator, SearchLocator):
+                raise ValueError(
+                    "a budget ends the searches of a strategy for one target each, and this Seal "
+                    "makes none: drop it"
+                )
 
     def forget(self, image: Image) -> None:
         """Drop what is known about an image that nobody asks about any more, unless images are

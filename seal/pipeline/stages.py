@@ -145,7 +145,8 @@ class ShowSearchTell:
         names = answer.missing or self._nameless(question, answer)
         owner = _memory(answer).asked_for
         return [
-            LocateRequest(image, name, question.text, len(names), asked_for=owner) for name in names
+            LocateRequest(image, name, question.text, len(names), question.budget, asked_for=owner)
+            for name in names
         ]
 
     def remember(self, answer: Answer) -> None:
@@ -239,6 +240,7 @@ class ShowSearchTell:
             ]
             said = self.answer_model.generate([m for _, m in put], max_new_tokens=most)
             for (i, memory), generation in zip(put, said, strict=True):
+                answers[i].finished &= generation.finished or bool(answers[i].texts)
                 answers[i].texts.append(generation.text)
                 answers[i].levels_each += self._levels(memory)
 

@@ -53,6 +53,14 @@ class BudgetConfig:
         return {name: value for name, value in named.items() if value is not None}
 
 
+def tighter(one: BudgetConfig, other: BudgetConfig) -> BudgetConfig:
+    """Of each limit the lower."""
+    limits = {
+        name: min(value, one.limits.get(name, math.inf)) for name, value in other.limits.items()
+    }
+    return BudgetConfig(**(one.limits | limits))  # type: ignore[arg-type]  # nodes stay whole
+
+
 class Spending:
     """What one search has had of its budget."""
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from PIL.Image import Image
 
+from seal.search.budget import BudgetConfig
 from seal.search.protocol import Ask, AskAll, QueryKind
 from seal.search.result import SearchResult
 
@@ -36,6 +37,7 @@ class LocateRequest:
     target: str
     question: str = ""  # what it is wanted for; "" if nobody asked
     num_targets: int = 1  # that are wanted for it, this one among them
+    budget: BudgetConfig | None = None  # of this search, beside that of its strategy; the tighter
     # Whose cost the search is, where several are asked together; no part of what is sought.
     asked_for: Hashable | None = field(default=None, compare=False, repr=False)
 

@@ -6,10 +6,12 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seal.geometry import Box
+from seal.search.budget import BudgetConfig, tighter
 from seal.search.locator import LocateRequest, Search, Strategy
 from seal.search.protocol import Ask, AskAll, Detections, Patch, Query
 from seal.search.result import SearchResult
@@ -153,5 +155,18 @@ def begin(strategy: Strategy, request: LocateRequest, key: object = None) -> Run
 
 def _explored(strategy: Strategy, request: LocateRequest) -> Search:
     """The strategy's own, begun with its first step: what it refuses is that search's alone."""
+    if request.budget is not None:
+        strategy = _limited(strategy, request.budget)
     search = strategy.explore(request.image, request.target, request.question, request.num_targets)
     return (yield from search)
+
+
+def _limited(strategy: Strategy, budget: BudgetConfig) -> Strategy:
+    """The same strategy with less to spend."""
+    limited: Any = copy(strategy)
+    limited.config = replace(limited.config, budget=tighter(limited.config.budget, budget))
+    inner = getattr(strategy, "search", None)  # of one that runs another
+    if inner is not None:
+        limited.search = _limited(inner, budget)
+    same: Strategy = limited
+    return same

@@ -1,1 +1,1 @@
-"""The server: show, search and tell behind the interface of OpenAI."""
+"""An OpenAI-compatible server whose answers come from show, search and tell (`seal serve`)."""

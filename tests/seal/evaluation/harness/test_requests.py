@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seal.evaluation.harness.requests import HarnessRequest, bare_question, read_request
+from seal.evaluation.harness.requests import HarnessRequest, read_request
 
 REQUEST = "Answer with the option's letter from the given choices directly."
 
@@ -18,31 +18,6 @@ def text(words):
 
 
 IMAGE = {"type": "image", "url": "a.jpg"}
-
-
-@pytest.mark.parametrize(
-    ("whole", "bare"),
-    [
-        (f"What color is it?\nA. red\nB. blue\n{REQUEST}", "What color is it?"),
-        (f"What color is it?\n(A) red\n(B) blue\n{REQUEST}\n{REQUEST}", "What color is it?"),
-        ("Question: Where is the cup?\nOptions:\nA. left\nB. right\nPlease select one", None),
-        ("Is there a cup?\nAnswer the question using a single word or phrase.", "Is there a cup?"),
-        ("Is there a cup?\nPlease answer yes or no.\n", "Is there a cup?"),
-        (
-            "What is it?\nThe choices are listed below:\n(A) a cup\n(B) a hat\nSelect the best "
-            "answer\nThe best answer is:",
-            "What is it?",
-        ),
-        ("What is it?", "What is it?"),
-        ("It stands\non a table. What is it?", "It stands\non a table. What is it?"),
-        ("Vitamin\nA. is found where?", "Vitamin\nA. is found where?"),  # no list without B
-        ("See the note.\nPlease describe the dog", "See the note.\nPlease describe the dog"),
-        ("Answer the question.", "Answer the question."),
-        ("A. red\nB. blue", "A. red\nB. blue"),  # nothing else would be left
-    ],
-)
-def test_options_and_how_to_answer_name_nothing_to_search_for(whole, bare):
-    assert bare_question(whole) == ("Where is the cup?" if bare is None else bare)
 
 
 def test_the_answer_gets_the_whole_text_and_the_search_the_question():
