@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from seal.commands import ask, completion, demo, doctor, locate, programs
+from seal.commands import ask, completion, demo, doctor, locate, programs, serve
 from seal.version import __version__
 
 EPILOG = """\
@@ -58,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     locate.add_locate(commands)
     doctor.add_doctor(commands)
     demo.add_demo(commands)
+    serve.add_serve(commands)
     completion.add_completion(commands)
     return parser
 

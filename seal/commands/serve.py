@@ -19,7 +19,8 @@ or seconds for each search, and "trace": true for every visit.
 """
 _EXAMPLE = """\
 
-  curl -s http://127.0.0.1:8000/v1/chat/completions -H "Content-Type: application/json" -d @request.json
+  curl -s http://127.0.0.1:8000/v1/chat/completions -d @request.json \\
+      -H "Content-Type: application/json"
   request.json: {"model": "seal", "messages": [{"role": "user", "content": [
     {"type": "image_url", "image_url": {"url": "data:image/png;base64,..."}},
     {"type": "text", "text": "What color is the mug?"}]}]}
@@ -57,9 +58,7 @@ def add_serve(commands: Any) -> None:
         ("grace", float, 60, "seconds that open requests have once it is told to stop"),
     ):
         shown = "" if default is None else f" ({default})"
-        limits.add_argument(
-            f"--{name}", type=kind, default=default, metavar="N", help=told + shown
-        )
+        limits.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=told + shown)
     add_models(parser)
     parser.epilog = f"{parser.epilog}\n{_EXAMPLE}"
     parser.set_defaults(run=serve)

@@ -11,7 +11,6 @@ from typing import Any
 
 from PIL.Image import Image
 
-from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
 from seal.evaluation.benchmark_images import BytesImages
 from seal.evaluation.faults import Faults
 from seal.evaluation.scorings.named import scoring_named
@@ -22,6 +21,7 @@ from seal.evaluation.shared_search import SUFFIX, Unit, batches, parted, units
 from seal.evaluation.store import Key, PredictionStore, content_digest
 from seal.evaluation.systems import Systems
 from seal.evaluation.task import Prediction, Task, TaskQuestion
+from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
 from seal.pipeline import Answer, Question
 from seal.search.draw_map import map_cells
 
@@ -210,9 +210,7 @@ class Benchmark:
             targets=named,
             # A question that is put as it stands need not be put again where nothing was searched.
             final_texts=() if {*texts} == {question.text} else texts,
-            max_new_tokens=(
-                MAX_ANSWER_TOKENS if reads_losses else self.scoring.max_new_tokens
-            ),
+            max_new_tokens=(MAX_ANSWER_TOKENS if reads_losses else self.scoring.max_new_tokens),
         )
 
     def _wordings(self, question: TaskQuestion) -> list[Wording]:

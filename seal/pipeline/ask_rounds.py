@@ -46,6 +46,8 @@ class Asked(Protocol):
 
     def forget(self, image: Image) -> None: ...
 
+    def notes_on(self, image: Image | None) -> list[str]: ...
+
 
 class AskRounds:
     """The questions and searches at hand; `step` brings them on."""
@@ -140,7 +142,9 @@ class AskRounds:
     def _tell(self, jobs: Sequence[AskJob]) -> None:
         """Final answers, and what searches that were asked for alone have brought."""
         for job in (job for job in jobs if job.question is None):
-            job.outcome = job.found[0]
+            result = job.found[0]
+            result.image, result.notes = job.image, self._seal.notes_on(job.image)
+            job.outcome = result
         asked = [job for job in jobs if job.question is not None]
         if asked:
             self._alone_if_together_fails(asked, self._tell_all)
@@ -158,6 +162,9 @@ class AskRounds:
         for job, answer in zip(jobs, answers, strict=True):
             seconds = {name: round(value, 6) for name, value in job.seconds.items()}
             self._stages.account(answer, job.spent, job.spent_planning, seconds)
+            answer.notes = self._seal.notes_on(job.image)
+            for result in answer.searches:
+                result.image = job.image
             job.outcome = answer
 
     def _want(self, job: AskJob, wanted: list[LocateRequest]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import sys
 import time
@@ -27,13 +26,11 @@ _METHODS = {CHAT: "POST", MODELS: "GET", HEALTH: "GET", METRICS: "GET"}
 
 
 class Application:
-    """Answers for one `Seal`; `stop` ends it in good order."""
+    """Answers for one `Seal`."""
 
     def __init__(self, seal: Seal, config: ServeConfig | None = None) -> None:
         self.config = config or ServeConfig()
         self.created = int(time.time())
-        self.stopping = asyncio.Event()  # no new question is taken
-        self.time_up = asyncio.Event()  # and those that are open are given up
         self.metrics: Metrics
         self.queue = seal.queue(
             max_waiting=self.config.max_waiting,
@@ -42,10 +39,9 @@ class Application:
         )
         self.metrics = Metrics(self.queue)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="serve-read")
-        self._chat = ChatEndpoint(
-            self.queue, self.config, self.metrics, Held(self.config.max_held), self._readers,
-            stopping=self.stopping, time_up=self.time_up,
-        )  # fmt: skip
+        self.chat = ChatEndpoint(
+            self.queue, self.config, self.metrics, Held(self.config.max_held), self._readers
+        )
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
@@ -82,8 +78,8 @@ class Application:
             except Exception:
                 traceback.print_exc(file=sys.stderr)
                 if not status:
-                    error = RequestError(500, "the server failed at this request; see its log")
-                    await send_reply(counted, _refusal(error))
+                    failed = RequestError(500, "the server failed at this request; see its log")
+                    await send_reply(counted, _refusal(failed))
         self.metrics.requests.labels(path, status).inc()
 
     async def _route(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -99,7 +95,7 @@ class Application:
         if known in (CHAT, MODELS):
             self._check_key(scope)
         if known == CHAT:
-            await self._chat(scope, receive, send)
+            await self.chat(scope, receive, send)
             return
         answer: Callable[[str], Reply] = {
             MODELS: self._models, HEALTH: self._health, METRICS: self._metrics,
@@ -138,7 +134,7 @@ class Application:
     def _health(self, path: str) -> Reply:
         if self.queue.broken:
             return Reply(503, as_json({"status": "broken"}))
-        if self.stopping.is_set():
+        if self.chat.stopping:
             return Reply(503, as_json({"status": "stopping"}))
         return Reply(200, as_json({"status": "ok"}))
 

@@ -9,9 +9,10 @@ import asyncio
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from seal.pipeline.answer import Answer
 from seal.pipeline.ask_queue import AskQueue, QueueFullError
@@ -30,6 +31,7 @@ from seal.text.quote import quoted
 
 ALIVE_SECONDS = 15.0  # between signs of life in a stream
 _ALIVE = b": waiting\n\n"
+Happened: TypeAlias = Event | Literal["done", "stop"]
 
 
 class ChatEndpoint:
@@ -42,12 +44,16 @@ class ChatEndpoint:
         metrics: Metrics,
         held: Held,
         readers: ThreadPoolExecutor,
-        *,
-        stopping: asyncio.Event,
-        time_up: asyncio.Event,
     ) -> None:
         self.queue, self.config, self.metrics, self.held = queue, config, metrics, held
-        self._readers, self._stopping, self._time_up = readers, stopping, time_up
+        self._readers = readers
+        self.stopping = False  # no new question is taken
+        self._open: set[Callable[[Happened], None]] = set()
+
+    def give_up(self) -> None:
+        """End the requests that are open, which are told that the server is stopping."""
+        for tell in list(self._open):
+            tell("stop")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """
@@ -55,7 +61,7 @@ class ChatEndpoint:
             RequestError: what is wrong, as long as nothing was sent.
             ClientGoneError: nobody waits any more.
         """
-        if self._stopping.is_set():
+        if self.stopping:
             raise _stopping()
         started = time.perf_counter()
         length = _check_head(scope)
@@ -103,25 +109,25 @@ class ChatEndpoint:
         self, request: ChatRequest, receive: Receive, send: Send, started: float
     ) -> None:
         loop = asyncio.get_running_loop()
-        happened: asyncio.Queue[Event | None] = asyncio.Queue()  # None: it is done
+        happened: asyncio.Queue[Happened] = asyncio.Queue()
 
-        def tell(event: Event | None) -> None:
+        def tell(event: Happened) -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
                 loop.call_soon_threadsafe(happened.put_nowait, event)
 
         on_event = tell if request.stream else None
-        ticket = await loop.run_in_executor(
-            self._readers, lambda: self._submit(request, on_event)
-        )
-        ticket.when_done(lambda _: tell(None))
+        ticket = await loop.run_in_executor(self._readers, lambda: self._submit(request, on_event))
+        ticket.when_done(lambda _: tell("done"))
         reply, stream = ChatReply(self.config.model_name, request), Stream(send)
         gone = asyncio.ensure_future(_gone(receive))
-        time_up = asyncio.ensure_future(self._time_up.wait())
+        self._open.add(tell)
         try:
             while True:
                 left = started + self.config.timeout - time.perf_counter()
-                event = await self._next(happened, gone, time_up, stream, left)
-                if event is None:
+                event = await self._next(happened, gone, stream, left)
+                if event == "stop":
+                    raise _stopping()
+                if event == "done":
                     break
                 if not stream.begun:
                     await stream.write(reply.begin())
@@ -142,20 +148,19 @@ class ChatEndpoint:
             await stream.write(server_sent(error.body()))
             await stream.end()
         finally:
-            for waiting in (gone, time_up):
-                waiting.cancel()
+            self._open.discard(tell)
+            gone.cancel()
             if ticket.cancel():
                 self.metrics.cancelled.inc()
 
     async def _next(
         self,
-        happened: asyncio.Queue[Event | None],
+        happened: asyncio.Queue[Happened],
         gone: asyncio.Future[Any],
-        time_up: asyncio.Future[Any],
         stream: Stream,
         left: float,
-    ) -> Event | None:
-        """What happens next; None: it is done.
+    ) -> Happened:
+        """What happens next.
 
         Raises:
             ClientGoneError: nobody waits any more.
@@ -166,14 +171,12 @@ class ChatEndpoint:
             while left > 0:
                 for_one = min(left, ALIVE_SECONDS)
                 done, _ = await asyncio.wait(
-                    {coming, gone, time_up}, timeout=for_one, return_when=asyncio.FIRST_COMPLETED
+                    {coming, gone}, timeout=for_one, return_when=asyncio.FIRST_COMPLETED
                 )
                 if coming in done:
                     return coming.result()
                 if gone in done:
                     raise ClientGoneError
-                if time_up in done:
-                    raise _stopping()
                 left -= for_one
                 if stream.begun:
                     await stream.write(_ALIVE)
@@ -231,5 +234,3 @@ def _stopping() -> RequestError:
 
 def _broken() -> RequestError:
     return RequestError(503, "the server has broken down: it must be started again", code="broken")
-
-

@@ -18,7 +18,7 @@ from seal.images.limits import own_limits
 from seal.serving.errors import RequestError, bad
 from seal.text.quote import quoted
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP")  # MPO: the JPEG of some cameras
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _HEAD = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[\w.+-]+)*);base64\Z", re.ASCII)
 _LONGEST_HEAD = 200  # characters before the comma
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -14,7 +14,9 @@ from seal.search.result import SearchResult
 from seal.search.trace import to_dict
 
 
-def told_answer(answer: Answer, *, trace: bool = False, not_used: Sequence[str] = ()) -> dict[str, Any]:
+def told_answer(
+    answer: Answer, *, trace: bool = False, not_used: Sequence[str] = ()
+) -> dict[str, Any]:
     """JSON-able. Boxes are [left, top, right, bottom] in pixels of the upright picture.
 
     trace: with every visit of every search. not_used: fields of the request without an effect.
@@ -44,6 +46,8 @@ def told_answer(answer: Answer, *, trace: bool = False, not_used: Sequence[str] 
             "probabilities": answer.probabilities,
             "chosen_by": answer.chosen_by,
         }
+    if answer.notes:
+        told["notes"] = answer.notes
     if answer.levels:
         told["levels"] = list(answer.levels)
     if not_used:

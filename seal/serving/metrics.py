@@ -41,9 +41,7 @@ class Metrics:
             "seal_questions_waiting", "Questions that wait for a place.", registry=self._registry
         )
         waiting.set_function(lambda: queue.num_waiting)
-        running = Gauge(
-            "seal_questions_running", "Questions under way.", registry=self._registry
-        )
+        running = Gauge("seal_questions_running", "Questions under way.", registry=self._registry)
         running.set_function(lambda: queue.num_running)
         self.seconds = Histogram(
             "seal_question_seconds", "From a request to its answer.",

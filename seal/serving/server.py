@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
         grace = application.config.grace
         super().__init__(
             uvicorn.Config(
-                application,  # type: ignore[arg-type]  # its own types are wider
+                application,
                 host=host,
                 port=port,
                 log_level="error",
@@ -56,12 +56,12 @@ class Server(uvicorn.Server):
             self._tell(f"serving http://{host}:{self.port}/v1")
 
     async def shutdown(self, sockets: Any = None) -> None:
-        self.application.stopping.set()
+        self.application.chat.stopping = True
         grace = self.application.config.grace
         open_ = self.application.queue.num_waiting + self.application.queue.num_running
         if open_:
             self._tell(f"stopping: {open_} open questions have {grace:g} s; again to end at once")
-        timer = self._loop().call_later(grace, self.application.time_up.set)
+        timer = self._loop().call_later(grace, self.application.chat.give_up)
         await super().shutdown(sockets=sockets)
         timer.cancel()
 
@@ -97,5 +97,3 @@ def serve(
     finally:
         application.close()
     return 0
-
-
