@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from seal.building.records.report import draw_record
-from seal.data.record_set import RecordSet
+from seal.data.record_set import Record, RecordSet
 from seal.evaluation.results.before_after import before_and_after, put_right
 from seal.evaluation.results.charts import WITHIN, answer_bars, found_curves
 from seal.evaluation.results.shown_searches import (
@@ -23,6 +24,7 @@ from seal.evaluation.results.shown_searches import (
 )
 from seal.evaluation.task import Prediction
 from seal.images import open_image
+from seal.pages.colors import ink
 from seal.pages.curves import loss_curves
 from seal.pages.page import Page, picture
 from seal.search.draw import draw_path
@@ -37,6 +39,7 @@ SHOWN = {
     "guided": "guided search",
     "oracle": "true boxes given",
 }
+_LOOKED_THROUGH = 120  # records, for the scenes that are shown
 _WIDTH = 900  # pixels of the first picture
 _SMALL = 700  # of the others
 _TITLES = {
@@ -123,19 +126,33 @@ def add_scenes(page: Page, data: Path, *, count: int = 3) -> None:
     if not (folder / "set.json").is_file():
         return
     records = RecordSet.open(folder)
-    figures, seen = [], set()
-    for index in range(len(records)):
+    by_image: dict[Path, Record] = {}
+    for index in range(min(len(records), _LOOKED_THROUGH)):
         record = records[index]
         path = records.image_path(record)
-        if path is None or path in seen or not any(e.boxes for e in record.expressions):
-            continue
-        seen.add(path)
-        names = ", ".join(expression.text for expression in record.expressions)
-        shown = picture(draw_record(record, open_image(path)), alt=f"a drawn scene with {names}")
-        figures.append((shown, f"Taught here: {names}"))
-        if len(figures) == count:
-            break
+        if path is not None and _num_boxes(record) > _num_boxes(by_image.get(path)):
+            by_image[path] = record
+    # The fullest first: their pictures say most.
+    chosen = sorted(by_image.items(), key=lambda pair: -_num_boxes(pair[1]))[:count]
+    figures = []
+    for path, record in chosen:
+        shown = picture(draw_record(record, open_image(path)), alt="a drawn scene, boxes on things")
+        figures.append((shown, _taught(record)))
     page.sheet(figures)
+
+
+def _num_boxes(record: Record | None) -> int:
+    return 0 if record is None else sum(len(e.boxes or ()) for e in record.expressions)
+
+
+def _taught(record: Record) -> str:
+    """What is annotated of a scene, each thing in the color of its box, HTML."""
+    there, absent = [], []
+    for place, expression in enumerate(record.expressions):
+        name = f'<span style="color:{ink(place)}">{html.escape(expression.text)}</span>'
+        (absent if expression.boxes == () else there).append(name)
+    told = f"There: {', '.join(there)}."
+    return f"{told} Not there: {', '.join(absent)}." if absent else told
 
 
 def add_losses(page: Page, runs: Path, names: Sequence[str] = ()) -> None:
