@@ -54,7 +54,7 @@ check: venv              ## lint, format, types, layers: what has to pass before
 	$(BIN)/lint-imports --no-cache
 
 # Both are built, the wheel is installed clean in an environment of its own, and tried there.
-dist: venv               ## the wheel and the sdist in dist/, installed and tried (4 minutes)
+dist: venv               ## the wheel and the sdist in dist/, installed and tried (2 minutes)
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/python .ci/try_dist.py dist
