@@ -1,0 +1,1 @@
+"""A load test of a server: how many questions it answers a second, and whether all and alike."""
