@@ -31,7 +31,7 @@ speed.json: how many times as long a question takes without our levers, and toke
 
 Each precision, and each path and repeat, is a file OUT/pieces/*.json; the same command goes on
 after a stop and measures anew what was measured with other settings. The weights (29 GB for 7b, 54
-GB for 13b) stay in OUT/models. Writes OUT/speed.json, speed.png and search.png, and prints the
+GB for 13b) stay in OUT/models. Writes OUT/speed.json, speed.html and its charts, and prints the
 tables.
 
 On a GPU memory is PyTorch's, on a CPU the process's; "host GB to load" is the most the process grew

@@ -6,8 +6,8 @@
 Reads the rel-att map of every layer, all in one pass, for the first 20 questions of each split of a
 benchmark in V*Bench's form. Of each layer: the share of its map that lies in the annotated boxes,
 and the share of the boxes that the crop chosen on it covers, with 95% intervals. The same command
-goes on after a stop. Writes OUT/metrics.json and layers.png, and prints the table; what it finds is
-set with vicrop.layer=N.
+goes on after a stop. Writes OUT/metrics.json and layers.html, and prints the table; what it finds
+is set with vicrop.layer=N.
 
 The best of many layers looks better on these questions than it is: `held_out` in metrics.json is
 the honest number, of a layer chosen on the other questions. Keep the questions out of a later test.

@@ -115,7 +115,7 @@ class StageRunner:
         stamp.unlink(missing_ok=True)
         self._clear_output(stage, fingerprint)
         log = self._log(stage)
-        print(f"  {stage.name}: started (about {stage.expected_seconds:.0f} s; log: {log})")
+        print(f"  {stage.name}: started (log: {log})", flush=True)
         started = time.monotonic()
         with log.open("wb") as sink:
             process = subprocess.Popen(

@@ -13,7 +13,7 @@ LETTER = 6.7  # pixels of a letter: monospaced ones are 0.6 of their 11 pixels w
 GRAY = "var(--soft,#5f646a)"
 LINE = "var(--line,#e2e2de)"  # of a grid
 RULE = "var(--rule,#b3b3ad)"  # of an axis
-_LEGIBLE = 0.85  # a picture shrinks to this part of its size; then its box scrolls
+_LEGIBLE = 0.75  # a picture shrinks to this part of its size; then its box scrolls
 
 
 def svg(kind: str, parts: Sequence[str], width: float, height: float, *, label: str = "") -> str:

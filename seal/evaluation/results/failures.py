@@ -27,8 +27,8 @@ def write_failures(
     """
     page = Page(
         f"{task.name}: wrong answers",
-        "Options are listed with their losses; the true one is marked with +, the chosen one with "
-        "a star. Ties choose nothing.",
+        "Options are listed with their losses, and which of them is true and which was chosen. "
+        "Ties choose nothing.",
     )
     systems = list(dict.fromkeys(line["system"] for line in predictions))
     for system in systems:
@@ -86,9 +86,9 @@ def _show(page: Page, task: Task, question: TaskQuestion, line: Prediction, room
 def _options(question: TaskQuestion, losses: Sequence[float | None], chosen: int | None) -> Table:
     rows = []
     for i, option in enumerate(question.options):
-        mark = ("+" if i == question.answer else "") + ("*" if i == chosen else "")
-        rows.append((mark, option, _loss(losses[i]) if losses else ""))
-    return Table("", ("", "option", "loss"), tuple(rows))
+        marks = (["true"] if i == question.answer else []) + (["chosen"] if i == chosen else [])
+        rows.append((option, _loss(losses[i]) if losses else "", ", ".join(marks)))
+    return Table("", ("option", "loss", ""), tuple(rows))
 
 
 def _loss(loss: float | None) -> str:

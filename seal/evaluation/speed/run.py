@@ -16,17 +16,19 @@ from seal.evaluation.environment import environment
 from seal.evaluation.speed.config import SpeedConfig
 from seal.evaluation.speed.models import models_made
 from seal.evaluation.speed.piece import MODELS, SEARCHES, piece_path
-from seal.evaluation.speed.report import draw_chart
+from seal.evaluation.speed.report import draw_chart, tables
 from seal.evaluation.speed.script import search_lengths
 from seal.evaluation.speed.search_chart import draw_searches
 from seal.evaluation.speed.search_figures import search_figures
 from seal.evaluation.speed.search_plan import measured_legs, missing_legs, search_settings
 from seal.evaluation.store import write_json
 from seal.failure import FailedError
+from seal.pages.measured import write_measured
 
 RESULT = "speed.json"
 CHART = "speed.png"
 SEARCH_CHART = "search.png"
+PAGE = "speed.html"
 # Settings that have nothing to do with the precisions.
 SEARCHES_ALONE = (
     "ways", "batches", "repeats", "sizes", "dtype", "searched_image_size", "vsm", "benchmark",
@@ -36,7 +38,7 @@ Launch = Callable[[SpeedConfig, str, dict[str, Any]], None]
 
 
 def measure(config: SpeedConfig, launch: Launch | None = None) -> dict[str, Any]:
-    """Measure what was not, and write speed.json, speed.png and search.png of all of it.
+    """Measure what was not, and write speed.json, speed.html and its charts of all of it.
 
     Args:
         launch: runs one piece; None: in a process of its own.
@@ -64,6 +66,8 @@ def measure(config: SpeedConfig, launch: Launch | None = None) -> dict[str, Any]
         _draw(draw_chart, result, Path(config.out) / CHART)
     if result.get("searches"):
         _draw(draw_searches, result, Path(config.out) / SEARCH_CHART)
+    if result["pieces"] or result.get("searches"):
+        _write_page(result, Path(config.out))
     if failed:
         told = "; ".join(f"{name}: {why}" for name, why in failed.items())
         raise FailedError(f"not measured: {told} (the same command goes on with what is missing)")
@@ -180,6 +184,16 @@ def _finished(config: SpeedConfig, precision: str, settings: dict[str, Any]) -> 
             return False
     print(f"{config.name} in {precision}: measured before, in {path}", flush=True)
     return True
+
+
+def _write_page(result: dict[str, Any], out: Path) -> None:
+    charts = []
+    if result["pieces"]:
+        charts.append((out / CHART, "Seconds of a question by its parts; memory of both models."))
+    if result.get("searches"):
+        charts.append((out / SEARCH_CHART, "The time of a region by path, and regions a second."))
+    title = f"Speed: {result['name']} on {result['device']}"
+    write_measured(out / PAGE, title, tables=tables(result), charts=charts)
 
 
 def _draw(draw: Callable[[dict[str, Any], Path], None], result: dict[str, Any], path: Path) -> None:

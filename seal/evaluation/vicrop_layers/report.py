@@ -14,7 +14,7 @@ from seal.metrics.intervals import mean, ratio
 from seal.metrics.paired import paired_difference
 from seal.pages.table import Table
 
-CHART = "layers.png"
+CHART, PAGE = "layers.png", "layers.html"
 TASK, VERSION = "vicrop_layers", "1"
 
 

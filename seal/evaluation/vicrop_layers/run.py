@@ -25,7 +25,13 @@ from seal.evaluation.store import (
 from seal.evaluation.task import Prediction, TaskQuestion
 from seal.evaluation.tasks.spec import BenchmarkTask
 from seal.evaluation.vicrop_layers.config import LayersRun
-from seal.evaluation.vicrop_layers.report import CHART, draw_layers, layer_metrics
+from seal.evaluation.vicrop_layers.report import (
+    CHART,
+    PAGE,
+    draw_layers,
+    layer_metrics,
+    layers_table,
+)
 from seal.inference.model_kinds import answer_model_identity
 from seal.inference.vicrop.config import ViCropConfig
 from seal.inference.vicrop.coverage import chance, coverage
@@ -34,6 +40,7 @@ from seal.inference.vicrop.place import PlacedMap, joined, window_of
 from seal.inference.vicrop.reader import AttentionReader, Look
 from seal.inference.vicrop.short_question import short_question
 from seal.inference.vicrop.tiles import tiling, wants_tiles
+from seal.pages.measured import write_measured
 from seal.pipeline import ProtocolConfig
 
 VERSION = "1"
@@ -45,7 +52,9 @@ FREE = (
 
 
 def run_layers(run: LayersRun) -> dict[str, Any]:
-    """Read, judge and write predictions.jsonl, metrics.json and layers.png; returns the metrics.
+    """Read, judge and write predictions.jsonl, metrics.json, layers.html and .png.
+
+    Returns the metrics.
 
     Raises:
         ValueError: the benchmark annotates no boxes, or the model cannot be read.
@@ -53,7 +62,7 @@ def run_layers(run: LayersRun) -> dict[str, Any]:
     folder = Path(run.out)
     task = task_named("vstar_bench").task(run.benchmark, limit=run.limit)
     questions = annotated_questions(task)
-    require_own_folder(folder, CHART)
+    require_own_folder(folder, CHART, PAGE)
     weights = answer_model_identity(run.vqa, run.chat.revision)
     settle(folder, asdict(run) | {"weights": weights, "task_version": VERSION}, FREE)
     reader = open_reader(run)
@@ -62,6 +71,12 @@ def run_layers(run: LayersRun) -> dict[str, Any]:
     metrics = layer_metrics(lines, default=reader.layer, name=run.vqa, seed=run.seed)
     write_json(folder / "metrics.json", metrics)
     draw_layers(metrics, folder / CHART)
+    write_measured(
+        folder / PAGE,
+        f"Layers of {run.vqa}",
+        tables=[layers_table(metrics)],
+        charts=[(folder / CHART, "How much of each layer's map lies in the annotated boxes.")],
+    )
     return metrics
 
 

@@ -18,14 +18,16 @@ import torch
 
 from seal.failure import FailedError
 from seal.files.whole import write_whole
+from seal.pages.measured import write_measured
 from seal.training.distributed import LAUNCHER_VARIABLES, World, distributed
 from seal.training.throughput.config import ThroughputConfig
 from seal.training.throughput.piece import measure_recipe
-from seal.training.throughput.report import draw_chart
+from seal.training.throughput.report import draw_chart, ratio_lines, throughput_table
 from seal.training.throughput.simulation import Comparison, plan_document, simulate
 from seal.version import __version__
 
 RESULT, CHART, PLAN, PIECES = "throughput.json", "throughput.png", "plan.json", "pieces"
+PAGE = "throughput.html"
 # Settings that no figure of a piece depends on.
 FREE = ("out", "recipes", "simulate", "simulated_steps", "loader")
 PACKAGES = ("torch", "transformers", "deepspeed", "peft", "bitsandbytes")
@@ -44,7 +46,7 @@ def plan(config: ThroughputConfig) -> list[Comparison]:
 
 
 def measure(config: ThroughputConfig, launch: Launch | None = None) -> dict[str, Any]:
-    """Measure each recipe that was not; write throughput.json and its chart of all in OUT.
+    """Measure each recipe that was not; write throughput.json, .html and .png of all in OUT.
 
     Under a launcher every process calls this, and the first one writes.
 
@@ -90,6 +92,15 @@ def _measure(config: ThroughputConfig, launch: Launch, world: World | None) -> d
     if pieces:
         _write(Path(config.out) / RESULT, result)
         _draw(pieces, Path(config.out) / CHART)
+        write_measured(
+            Path(config.out) / PAGE,
+            "Training throughput",
+            tables=[throughput_table(pieces)],
+            charts=[
+                (Path(config.out) / CHART, "Samples a second, utilization and memory by case.")
+            ],
+            notes=ratio_lines(pieces),
+        )
     if failed:
         told = "; ".join(f"{name}: {why}" for name, why in failed.items())
         raise FailedError(f"not measured: {told} (the same command goes on with what is missing)")

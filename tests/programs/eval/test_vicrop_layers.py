@@ -47,7 +47,8 @@ def test_every_layer_is_measured_and_told(place, tmp_path, capsys, family):
     told = capsys.readouterr().out
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
-        "predictions.jsonl", "metrics.json", "config.yaml", "environment.json", "layers.png",
+        "predictions.jsonl", "metrics.json", "config.yaml", "environment.json", "layers.html",
+        "layers.png",
     }  # fmt: skip
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert [of["layer"] for of in metrics["layers"]] == list(range(metrics["num_layers"]))

@@ -100,6 +100,7 @@ def test_the_anonymous_peak_counts_what_is_allocated_and_not_what_is_mapped(tmp_
 def test_a_piece_tells_loading_memory_and_every_part_of_a_question(measured) -> None:
     config, result = measured
     assert json.loads((Path(config.out) / "speed.json").read_text("utf-8")) == result
+    assert "<table" in (Path(config.out) / "speed.html").read_text("utf-8")
     assert (Path(config.out) / "speed.png").read_bytes().startswith(b"\x89PNG")
     for piece in result["pieces"].values():
         memory, seconds = piece["memory"], piece["seconds"]

@@ -92,7 +92,7 @@ def test_a_piece_tells_speed_memory_and_waiting(measured) -> None:
 def test_the_checkpoint_that_was_timed_is_removed(measured) -> None:
     config, _ = measured
     assert sorted(path.name for path in Path(config.out).iterdir()) == [
-        "pieces", "throughput.json", "throughput.png",
+        "pieces", "throughput.html", "throughput.json", "throughput.png",
     ]  # fmt: skip
 
 
