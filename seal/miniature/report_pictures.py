@@ -147,7 +147,8 @@ def _num_boxes(record: Record | None) -> int:
 
 def _taught(record: Record) -> str:
     """What is annotated of a scene, each thing in the color of its box, HTML."""
-    there, absent = [], []
+    there: list[str] = []
+    absent: list[str] = []
     for place, expression in enumerate(record.expressions):
         name = f'<span style="color:{ink(place)}">{html.escape(expression.text)}</span>'
         (absent if expression.boxes == () else there).append(name)

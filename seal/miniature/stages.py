@@ -21,7 +21,7 @@ import psutil
 from seal.failure import FailedError
 from seal.files.whole import write_whole
 from seal.miniature.stage import Stage
-from seal.miniature.time_left import Progress, Running, share_done, time_left, told
+from seal.miniature.time_left import Progress, Running, shares_told, time_left, told
 
 TICK_SECONDS = 0.5
 REPORT_SECONDS = 15.0  # between two lines of progress
@@ -200,8 +200,9 @@ class StageRunner:
             started = {name: (stage, since) for name, (stage, since, _) in self._running.items()}
         running = {}
         for name, (stage, since) in started.items():
-            share = None if stage.bar is None else share_done(self._log(stage), stage.bar)
-            running[name] = Running(time.monotonic() - since, share)
+            shares = None if stage.bar is None else shares_told(self._log(stage), stage.bar)
+            begun, share = shares or (0.0, None)
+            running[name] = Running(time.monotonic() - since, share, begun)
         done = dict(self.seconds)
         return Progress(lanes, done, {n: one for n, one in running.items() if n not in done})
 

@@ -15,15 +15,26 @@ from seal.miniature.stage import Stage
 
 _TRUSTED = 0.25  # from this share on, a stage's own speed alone tells what is left of it
 _TOLD = 0.04  # below this share it tells nothing: it has hardly begun
-_TAIL = 8192  # bytes of a log that hold its last progress
+_PART = 8192  # bytes at either end of a log that hold its first and last progress
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A stage that runs: for how long, and how far it says it is (None: it does not say)."""
+    """A stage that runs: for how long, and how far it says it is (None: it does not say).
+
+    begun: how far it was when it started: one that was stopped goes on where it was.
+    """
 
     seconds: float
     share: float | None = None
+    begun: float = 0.0
+
+    @property
+    def gained(self) -> float | None:
+        """The share that these seconds brought; None while that tells nothing."""
+        if self.share is None or self.share - self.begun < _TOLD:
+            return None
+        return self.share - self.begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +51,23 @@ class Progress:
         return [stage for lane in self.lanes for stage in lane]
 
 
-def share_done(log: Path, bar: str) -> float | None:
-    """How far the last progress line of `bar` in a stage's log is, from 0 to 1; None: none yet."""
+def shares_told(log: Path, bar: str) -> tuple[float, float] | None:
+    """How far the first and the last progress line of `bar` in a stage's log are, from 0 to 1.
+
+    None: there is none yet.
+    """
     try:
         with log.open("rb") as lines:
-            lines.seek(0, 2)
-            lines.seek(max(0, lines.tell() - _TAIL))
-            tail = lines.read().decode("utf-8", "replace")
+            head = lines.read(_PART)
+            lines.seek(max(0, lines.seek(0, 2) - _PART))
+            tail = lines.read()
     except FileNotFoundError:
         return None
-    found = re.findall(rf"{re.escape(bar)}: +(\d+)%\|", tail)
-    return int(found[-1]) / 100 if found else None
+    told = re.compile(rf"{re.escape(bar)}: +(\d+)%\|".encode())
+    first, last = told.findall(head), told.findall(tail)
+    if not last:
+        return None
+    return int(first[0]) / 100 if first else 0.0, int(last[-1]) / 100
 
 
 def speed_ratio(progress: Progress) -> float | None:
@@ -62,10 +79,9 @@ def speed_ratio(progress: Progress) -> float | None:
             expected += stage.expected_seconds
         elif (one := progress.running.get(stage.name)) is None:
             continue
-        elif _tells(one):
-            assert one.share is not None
+        elif one.gained is not None:
             took += one.seconds
-            expected += stage.expected_seconds * one.share
+            expected += stage.expected_seconds * one.gained
         elif one.seconds > stage.expected_seconds:  # it takes at least so long
             took += one.seconds
             expected += stage.expected_seconds
@@ -97,10 +113,6 @@ def time_left(progress: Progress) -> float:
     return max(ends.values(), default=0.0)
 
 
-def _tells(one: Running) -> bool:
-    return one.share is not None and one.share >= _TOLD
-
-
 def _left_of(stage: Stage, progress: Progress, ratio: float) -> float:
     """Seconds that one stage still takes once it may run."""
     if stage.name in progress.done:
@@ -109,12 +121,11 @@ def _left_of(stage: Stage, progress: Progress, ratio: float) -> float:
     one = progress.running.get(stage.name)
     if one is None:
         return expected
-    by_others = max(expected - one.seconds, 0.0)
-    if not _tells(one):
+    by_others = max(expected * (1 - one.begun) - one.seconds, 0.0)
+    if one.gained is None or one.share is None:
         return by_others
-    assert one.share is not None
-    by_itself = one.seconds / one.share * (1 - one.share)
-    trust = min(1.0, one.share / _TRUSTED)
+    by_itself = one.seconds / one.gained * (1 - one.share)
+    trust = min(1.0, one.gained / _TRUSTED)
     return trust * by_itself + (1 - trust) * by_others
 
 

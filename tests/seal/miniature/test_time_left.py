@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seal.miniature.stage import Stage
-from seal.miniature.time_left import Progress, Running, share_done, speed_ratio, time_left, told
+from seal.miniature.time_left import Progress, Running, shares_told, speed_ratio, time_left, told
 
 
 def stage(name, seconds, *after):
@@ -39,6 +39,12 @@ def test_a_running_stage_tells_by_its_own_progress():
     assert time_left(of) == pytest.approx(100 + 100 * 130 / 180)
 
 
+def test_a_stage_that_goes_on_after_a_stop_is_not_taken_for_a_fast_one():
+    of = Progress(LANES, {"scenes": 30.0}, {"teach": Running(100.0, 0.75, begun=0.25)})
+    assert time_left(of) == pytest.approx(50 + 100 * 130 / 180)
+    assert left({"scenes": 30.0}, teach=Running(5.0, 0.5, begun=0.5)) == pytest.approx(145 + 100)
+
+
 def test_the_first_steps_of_a_stage_tell_little_of_it():
     # Loading took 12 s: by itself it would say 1,200 s.
     assert left({"scenes": 30.0}, teach=Running(12.0, 0.01)) == pytest.approx(388)
@@ -61,14 +67,14 @@ def test_nothing_is_left_when_all_is_done():
     assert left(dict.fromkeys(("scenes", "teach", "search", "answer"), 9.0)) == 0
 
 
-def test_the_share_is_read_off_the_last_progress_line_of_that_bar(tmp_path):
+def test_shares_are_read_off_the_first_and_the_last_progress_line_of_that_bar(tmp_path):
     log = tmp_path / "a.log"
-    assert share_done(log, "vsm") is None
+    assert shares_told(log, "vsm") is None
     log.write_text("loading\nother:  99%|x| 9/9\rvsm:   5%|x| 1/20\rvsm:  35%|x| 7/20 [00:01]")
-    assert share_done(log, "vsm") == 0.35
-    assert share_done(log, "vqa") is None
+    assert shares_told(log, "vsm") == (0.05, 0.35)
+    assert shares_told(log, "vqa") is None
     log.write_text("x" * 100_000 + "\rvsm: 100%|x| 20/20\n")
-    assert share_done(log, "vsm") == 1.0
+    assert shares_told(log, "vsm") == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
