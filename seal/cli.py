@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from seal.commands import ask, completion, demo, doctor, locate, programs, serve
+from seal.commands import app, ask, completion, demo, doctor, locate, programs, serve
 from seal.version import __version__
 
 EPILOG = """\
@@ -56,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     ask.add_ask(commands)
     locate.add_locate(commands)
+    app.add_app(commands)
     doctor.add_doctor(commands)
     demo.add_demo(commands)
     serve.add_serve(commands)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RELEASED_VQA = "craigwu/seal_vqa_7b"
 RELEASED_VSM = "craigwu/seal_vsm_7b"
 _DEFAULT = "(with a GPU %s; without one %s, which ships with seal)"
-_WORDS = {
+SEARCH_WORDS = {
     "guided": "best first, by the heat of the target and by where the model expects it",
     "no_target_cue": "guided without the heat of the target",
     "no_contextual_cue": "guided without where the model expects it",
@@ -84,7 +84,9 @@ def _add_chat(parser: argparse.ArgumentParser) -> None:
 def _add_search(parser: argparse.ArgumentParser, more: tuple[str, ...] = ()) -> None:
     searches = (*STRATEGIES, *more)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "searches:\n" + "\n".join(f"  {name:<22}{_WORDS[name]}" for name in searches)
+    parser.epilog = "searches:\n" + "\n".join(
+        f"  {name:<22}{SEARCH_WORDS[name]}" for name in searches
+    )
     parser.add_argument(
         "--miniature", action="store_true",
         help="the small models that ship with seal, which know nothing but drawn shapes",
