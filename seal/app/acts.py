@@ -73,7 +73,7 @@ def asking(parts: Parts, tickets: Tickets) -> Callable[..., Generator[Any, None,
             yield _shown(View(message=message(str(error))), busy=False)
             return
         views = ask(
-            parts.turns.submit,
+            parts.desk.submit,
             wanted,
             paced=bool(paced),
             begun=lambda ticket: tickets.keep(session, ticket),

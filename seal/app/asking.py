@@ -10,17 +10,17 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime
 
+from seal.app.desk import Under
 from seal.app.form import Wanted
 from seal.app.sessions import Entry
 from seal.app.stage import controls, live_words, overlay
 from seal.app.told import answer_card, found_card
-from seal.app.turns import Ticket
 from seal.app.walks import Walk, Walks
 from seal.app.words import verdict
 from seal.pipeline.answer import Answer
 from seal.pipeline.events import Event, OnEvent, Planned, Visited
 
-Submit = Callable[[Wanted, OnEvent], Ticket]
+Submit = Callable[[Wanted, OnEvent], Under]
 _WAIT = 0.1  # seconds between two looks at whether it was cancelled
 # A step stays so long in sight, where the steps come faster, while the page lags behind by no more.
 _STEP_SECONDS = 0.22
@@ -39,7 +39,7 @@ class View:
 
 
 def ask(
-    submit: Submit, wanted: Wanted, *, paced: bool, begun: Callable[[Ticket], None]
+    submit: Submit, wanted: Wanted, *, paced: bool, begun: Callable[[Under], None]
 ) -> Generator[View, None, None]:
     """Views until it is over; the last one holds the entry. Ends its ticket where it is closed.
 
@@ -80,7 +80,7 @@ def ask(
 
 
 def _until_done(
-    ticket: Ticket, events: queue.SimpleQueue[Event], walks: Walks, paced: bool
+    ticket: Under, events: queue.SimpleQueue[Event], walks: Walks, paced: bool
 ) -> Generator[tuple[Walk | None, Event], None, None]:
     """Events as they come, each noted in its walk, until the ticket is done and all are told."""
     while True:

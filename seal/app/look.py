@@ -22,7 +22,7 @@ body.dark .gradio-container .seal{{{_DARK}}}
     + """
 .seal{color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 .seal *{box-sizing:border-box}
-.seal p{margin:.35rem 0;color:var(--ink)}
+.seal p{margin:.35rem 0;color:var(--ink);max-width:none}
 .seal-stage{position:relative;display:block;line-height:0;background:var(--soft);
 border-radius:8px;overflow:hidden;border:1px solid var(--line);max-height:78vh;width:fit-content;
 max-width:100%;margin:0 auto}
@@ -62,7 +62,7 @@ outline:2px solid var(--go);outline-offset:1px}
 .seal .tabs{display:flex;flex-wrap:wrap;gap:.4rem;margin:0 0 .6rem}
 .seal .tab.on{background:var(--go);border-color:var(--go);color:var(--paper)}
 .seal-tree{overflow-x:auto;padding:.3rem 0;max-width:100%}
-.seal-tree svg{display:block}
+.seal-tree svg{display:block;max-width:none;height:auto}
 .seal-tree .lines path{fill:none;stroke:var(--line);stroke-width:1.5px}
 .seal-tree .dot{cursor:pointer}
 .seal-tree text{font:600 8.5px system-ui,sans-serif;fill:#fff;text-anchor:middle;

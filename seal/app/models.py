@@ -14,7 +14,7 @@ from seal.search.config import SearchConfig
 from seal.search.driver import SearchLocator
 from seal.search.locator import Locator
 from seal.search.shared_locator import SharedTreeLocator
-from seal.search.strategies import EVERY, STRATEGIES, VICROP
+from seal.search.strategies import STRATEGIES, VICROP
 
 LoadOther = Callable[[], Seal]  # loads an answer model, as a `Seal` that does not search
 _MOST_KEPT = 16  # ways to search that are kept made
@@ -32,7 +32,8 @@ class Models:
         self.name, self.search = name, search
         self._others = dict(others or {})
         self._loaded: dict[str, Seal] = {name: first}
-        self._made: dict[tuple[Any, ...], Seal] = {Way(name, search).key: first}
+        self._first = Way(name, search)
+        self._made: dict[tuple[Any, ...], Seal] = {self._first.key: first}
         self._lock = threading.Lock()  # a model is loaded once, however many ask for it
         locator = first.locator
         if isinstance(locator, SharedTreeLocator):
@@ -60,12 +61,15 @@ class Models:
             ValueError: no such model or search was named at the start, the search does not go with
                 the model, or the model cannot be loaded.
         """
+        made = self._made.get(way.key)
+        if made is not None:  # without waiting for whoever loads another model
+            return made
         with self._lock:
             made = self._made.get(way.key)
             if made is None:
                 made = self._make(way)
                 if len(self._made) >= _MOST_KEPT:
-                    self._made.pop(next(key for key in self._made if key[1:] != way.key[1:]))
+                    self._made.pop(next(key for key in self._made if key != self._first.key))
                 self._made[way.key] = made
             return made
 
@@ -90,7 +94,7 @@ class Models:
                 way.search, None, answer_model=base.answer_model, protocol=base.protocol.name
             )
         assert self._driver is not None
-        config: SearchConfig = self._driver.strategy.config
+        config = getattr(self._driver.strategy, "config", None) or SearchConfig()
         config = replace(config, budget=way.budget or config.budget, shared_tree=way.one_walk)
         return build_locator(
             way.search,
@@ -113,13 +117,3 @@ class Models:
         except ValueError:
             return False
         return True
-
-
-def walks_for_all(search: str) -> bool:
-    """Whether several targets can share one walk of this search."""
-    return search in ("guided", "no_target_cue", "no_contextual_cue")
-
-
-def boxes_every(search: str) -> bool:
-    """Whether this search boxes all things of a name."""
-    return search == EVERY

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seal.app.desk import Desk
 from seal.app.examples import Example
 from seal.app.models import Models
-from seal.app.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Parts:
     """Models, what drives them, and what is shown at first."""
 
     models: Models
-    turns: Turns
+    desk: Desk
     examples: Sequence[Example]
     folder: Path  # for uploads and saved sessions; gone when the page ends
     told: Mapping[str, str]  # the models by their roles, for the page and saved sessions

@@ -6,8 +6,8 @@ import threading
 
 from PIL import Image
 
+from seal.app.desk import Under
 from seal.app.sessions import Entry
-from seal.app.turns import Ticket
 
 
 class Visitor:
@@ -23,10 +23,10 @@ class Tickets:
     """Of each tab, by its session, what is under way: one question at a time."""
 
     def __init__(self) -> None:
-        self._of: dict[str, Ticket] = {}
+        self._of: dict[str, Under] = {}
         self._lock = threading.Lock()
 
-    def keep(self, session: str, ticket: Ticket) -> None:
+    def keep(self, session: str, ticket: Under) -> None:
         with self._lock:
             self._of[session] = ticket
 

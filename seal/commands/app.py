@@ -66,7 +66,7 @@ def app(arguments: argparse.Namespace) -> int:
 
         page = build_page(parts)
         with (
-            parts.turns,
+            parts.desk,
             served(
                 page, folder, host=arguments.host, port=arguments.port, share=arguments.share
             ) as address,
@@ -95,10 +95,10 @@ def _wait_for_the_end() -> None:
 
 def _parts(arguments: argparse.Namespace, folder: Path) -> Parts:
     """The models, and what is shown at first."""
+    from seal.app.desk import Desk
     from seal.app.examples import drawn_examples, folder_examples
     from seal.app.models import Models
     from seal.app.parts import Parts
-    from seal.app.turns import Turns
 
     given = copy.copy(arguments)
     # What is wrong with a folder is told before a model is loaded.
@@ -117,7 +117,7 @@ def _parts(arguments: argparse.Namespace, folder: Path) -> Parts:
         del told["guide"]
     return Parts(
         models=models,
-        turns=Turns(models),
+        desk=Desk(models),
         examples=examples,
         folder=folder,
         told={role: name for role, name in told.items() if name},

@@ -17,6 +17,7 @@ from seal.pipeline.ask_job import AskJob
 from seal.pipeline.ask_rounds import Asked, AskRounds, OnBatch
 from seal.pipeline.ask_ticket import AskTicket
 from seal.pipeline.events import OnEvent
+from seal.pipeline.fair_turn import FairTurn
 from seal.pipeline.pictures import Picture, check_picture
 from seal.pipeline.question import Question
 from seal.pipeline.shared_pictures import SharedPictures
@@ -49,12 +50,14 @@ class AskQueue:
         max_waiting: int = 1024,
         concurrency: int | None = None,
         on_batch: OnBatch | None = None,
+        turn: FairTurn | None = None,
     ) -> None:
         """
         Args:
             max_waiting: submissions that may wait for a place; more are refused.
             concurrency: questions and searches under way at a time; None: as many as searches are.
             on_batch: is told the kind ("show", "tell", or a query's) and the size of each batch.
+            turn: is held while the networks are used; given to all queues that share some.
         """
         for name, value in (("max_waiting", max_waiting), ("concurrency", concurrency)):
             if value is not None and value < 1:
@@ -70,6 +73,7 @@ class AskQueue:
         self._submitted = 0
         self._closed = False
         self._fault: BaseException | None = None
+        self._networks = turn or FairTurn()
         self._rounds = AskRounds(seal, on_batch=on_batch)
         self._openers = ThreadPoolExecutor(_OPENERS, thread_name_prefix="ask-queue-open")
         self._thread = threading.Thread(target=self._work, name="ask-queue", daemon=True)
@@ -205,19 +209,20 @@ class AskQueue:
                 self._lock.wait()
             cancelled = [job for job in self._running.values() if job.ticket.done]
             opened, self._opened = self._opened, []
-        for job in cancelled:
-            self._rounds.drop(job)
-            self._put_away(job)
-        for job in opened:
-            if job.ticket.done:
-                continue
-            if job.failure is None:
-                self._rounds.add(job)
-            else:
+        with self._networks:
+            for job in cancelled:
+                self._rounds.drop(job)
+                self._put_away(job)
+            for job in opened:
+                if job.ticket.done:
+                    continue
+                if job.failure is None:
+                    self._rounds.add(job)
+                else:
+                    self._end(job)
+            self._admit()
+            for job in self._rounds.step():
                 self._end(job)
-        self._admit()
-        for job in self._rounds.step():
-            self._end(job)
         return True
 
     def _something_to_do(self) -> bool:
