@@ -15,6 +15,7 @@ from seal.app.sessions import MOST_ENTRIES, save_session
 from seal.app.stage import shown_picture
 from seal.app.uploads import read_upload
 from seal.app.visitors import Tickets, Visitor
+from seal.pipeline.notes import notes_on
 
 FIELDS = (
     "mode", "question", "options", "targets", "one_walk", "search", "nodes", "seconds", "model",
@@ -32,6 +33,8 @@ def uploading(parts: Parts) -> Callable[[Any, Visitor], Any]:
             return None, visitor, gr.skip(), gr.skip(), gr.skip(), gr.skip(), message(str(error))
         visitor.image, visitor.name = image, name
         told = message(f"{name}, {image.width} x {image.height} pixels", kind="good")
+        for note in notes_on(image, drawn_only=parts.only_drawn):
+            told += message(f"{note[:1].upper()}{note[1:]}.", kind="note")
         return None, visitor, shown_picture(image), "", "", "", told
 
     return act

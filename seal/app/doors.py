@@ -82,7 +82,8 @@ class Doors:
         if not isinstance(value, dict):
             return ""
         path = value.get("path")
-        if path is not None and not (isinstance(path, str) and self._ours(path)):
+        names_file = path is not None or value.get("url") is not None or "meta" in value
+        if names_file and not (isinstance(path, str) and self._ours(path)):
             return "only files that are dropped on the page are read, and nothing is fetched"
         return next(filter(None, map(self._named, value.values())), "")
 

@@ -78,7 +78,13 @@ class Models:
             raise ValueError(f"no such search here: choose one of {', '.join(self.searches)}")
         base = self._model(way.model or self.name)
         locator = self._locator(base, way)
-        return Seal(base.answer_model, locator, protocol=base.protocol, planner=base.planner)
+        return Seal(
+            base.answer_model,
+            locator,
+            protocol=base.protocol,
+            planner=base.planner,
+            drawn_only=base.drawn_only or self._loaded[self.name].drawn_only,
+        )
 
     def _model(self, name: str) -> Seal:
         if name not in self._loaded:

@@ -11,9 +11,8 @@ from seal.app.words import GLOSSARY
 
 PLACE = '<p class="place">The picture will be here, and the search over it.</p>'
 MINIATURE_NOTE = (
-    "These are the miniature models, made on a small machine: they know drawn scenes such as the "
-    "examples, and nothing else. On a photo they find nothing, or the wrong thing. For photos "
-    "start seal app on a machine with a GPU, or name models with --vqa and --vsm."
+    "Started with the miniature, whose models know drawn scenes such as the examples, and nothing "
+    "of photos: for those start seal app where there is a GPU, or name models with --vqa and --vsm."
 )
 
 

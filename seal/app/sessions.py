@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from seal.app.form import Wanted
@@ -57,7 +58,8 @@ def session_page(entries: Sequence[Entry], models: Mapping[str, str]) -> Page:
     rows = (f"<p><b>{html.escape(k)}</b>: {html.escape(v)}</p>" for k, v in GLOSSARY.items())
     page.markup(f'<div class="seal">{"".join(rows)}</div>')
     page.heading("Made with")
-    page.facts({**models, "seal": __version__})
+    versions = {name: version(name) for name in ("torch", "transformers")}
+    page.facts({**models, "seal": __version__, **versions})
     page.markup(f"<script>{SCRIPT}</script>")
     return page
 

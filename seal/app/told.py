@@ -44,7 +44,7 @@ def found_card(walks: Sequence[Walk], image: Image.Image) -> str:
 
 def _options(answer: Answer, options: Sequence[str]) -> str:
     """A bar for each option, as long as it is likely."""
-    likely: Sequence[float] = getattr(answer, "probabilities", None) or []
+    likely = answer.probabilities
     rows = []
     for number, option in enumerate(options):
         chosen = " chosen" if number == answer.option else ""
@@ -73,6 +73,7 @@ def _asides(answer: Answer) -> list[str]:
         told.append(
             f"{answer.left_out} found things were left out: the model had no room for them."
         )
+    told += [f"{note[:1].upper()}{note[1:]}." for note in answer.notes]
     told.append(_took(answer))
     return [line for line in told if line]
 

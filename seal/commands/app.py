@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seal.commands.model_options import SEARCH_WORDS, add_models, open_seal, tell_stderr
-from seal.inference.hub import MINIATURE_VQA, MINIATURE_VSM
 
 if TYPE_CHECKING:
     from seal.app.parts import Parts
@@ -122,7 +121,7 @@ def _parts(arguments: argparse.Namespace, folder: Path) -> Parts:
         folder=folder,
         told={role: name for role, name in told.items() if name},
         search_words=SEARCH_WORDS,
-        only_drawn=MINIATURE_VQA in told.values() or MINIATURE_VSM in told.values(),
+        only_drawn=seal.drawn_only,
     )
 
 
