@@ -53,7 +53,7 @@ def add_serve(commands: Any) -> None:
         ("max-image-pixels", int, 50_000_000, "of a picture; 7680 x 4320 is 33177600"),
         ("max-waiting", int, 256, "questions that wait for a place; more are told to come again"),
         ("max-questions", int, None, "questions under way at a time (what suits the models)"),
-        ("max-tokens", int, 1024, "of an answer"),
+        ("max-tokens", int, 200, "of an answer, whatever more a request asks for"),
         ("timeout", float, 600, "seconds of a request"),
         ("grace", float, 60, "seconds that open requests have once it is told to stop"),
     ):

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 
+from seal.inference.answers.protocol import MAX_ANSWER_TOKENS
+
 
 @dataclass(kw_only=True, slots=True)
 class ServeConfig:
@@ -19,7 +21,8 @@ class ServeConfig:
     max_image_pixels: int = 50_000_000  # four bytes of memory each, once it is open
     max_waiting: int = 256  # questions that wait for a place
     max_questions: int | None = None  # under way at a time; None: what suits the models
-    max_tokens: int = 1024  # of an answer; who asks for more is cut there
+    # Of an answer; harnesses ask for a thousand and more, for which SEAL's context has no room.
+    max_tokens: int = MAX_ANSWER_TOKENS
     timeout: float = 600.0  # seconds from the first byte of a request to its answer
     grace: float = 60.0  # seconds that open requests have, once the server is told to stop
 
