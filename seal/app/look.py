@@ -37,9 +37,10 @@ border-radius:0;margin:0}
 .seal-over .here{stroke:#fff;stroke-width:2.5px}
 .seal-over .part{stroke:#fff;stroke-width:1px;stroke-dasharray:3 4;opacity:.75}
 .seal-over .guess{stroke:#fbbf24;stroke-width:1.5px}
-.seal-over .next{stroke:#7dd3fc;stroke-width:2px;stroke-dasharray:7 5}
-.seal-over .found{stroke:#22c55e;stroke-width:2.5px}
-.seal-over .doubt{stroke:#f59e0b;stroke-width:2.5px;stroke-dasharray:6 4}
+.seal-over rect.next{stroke:#7dd3fc;stroke-width:2px;stroke-dasharray:7 5}
+.seal-over rect.found,.seal-over circle.found{stroke:#22c55e;stroke-width:2.5px}
+.seal-over rect.doubt{stroke:#f59e0b;stroke-width:2.5px;stroke-dasharray:6 4}
+.seal-over circle.doubt{stroke:#f59e0b}
 .seal-over .ring{fill:none;vector-effect:non-scaling-stroke;stroke-width:2px;opacity:.9;
 stroke-dasharray:none;r:calc(24px*var(--k))}
 .seal-over text{font:600 calc(13px*var(--k))/1 system-ui,sans-serif;fill:#fff;stroke:#0b0d12;
@@ -61,7 +62,7 @@ border-radius:6px;padding:.3rem .7rem;min-height:36px;min-width:36px;cursor:poin
 outline:2px solid var(--go);outline-offset:1px}
 .seal .tabs{display:flex;flex-wrap:wrap;gap:.4rem;margin:0 0 .6rem}
 .seal .tab.on{background:var(--go);border-color:var(--go);color:var(--paper)}
-.seal-tree{overflow-x:auto;padding:.3rem 0;max-width:100%}
+.seal-tree{overflow-x:auto;padding:.3rem 0;width:0;min-width:100%}
 .seal-tree svg{display:block;max-width:none;height:auto}
 .seal-tree .lines path{fill:none;stroke:var(--line);stroke-width:1.5px}
 .seal-tree .dot{cursor:pointer}

@@ -63,7 +63,8 @@ footer{display:none!important}
 #seal-stage .form,#seal-stage>div{padding:0!important;margin:0;border:0;background:none;
 min-height:0;gap:0!important;overflow:visible}
 #seal-stage *:not(svg):not(svg *){position:static!important}
-#seal-stage{position:relative!important;display:block!important;gap:0!important;
+#seal-stage{position:relative!important;display:block!important;margin:0 auto!important;
+gap:0!important;
 border:1px solid var(--line)!important;background:var(--soft)!important;min-width:0!important}
 #seal-stage .seal-over{position:absolute!important}
 #seal-stage .place{padding:5rem 1rem;color:var(--faint);line-height:1.5;text-align:center;

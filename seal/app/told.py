@@ -34,12 +34,20 @@ def answer_card(answer: Answer, options: Sequence[str], image: Image.Image) -> s
 
 def found_card(walks: Sequence[Walk], image: Image.Image) -> str:
     """HTML of searches without a question."""
-    lines = "".join(f'<p class="answer">{html.escape(verdict(walk))}</p>' for walk in walks)
+    said = verdict(walks[0]) if len(walks) == 1 else _counted(walks)
+    lines = f'<p class="answer">{html.escape(said)}</p>'
     crops = [
         (walk.target, box) for walk in walks if walk.result is not None for box in walk.result.boxes
     ]
     title = "What was found, cut from the picture" if crops else ""
     return f'<div class="seal-card">{lines}{_crops(crops, image, title)}</div>'
+
+
+def _counted(walks: Sequence[Walk]) -> str:
+    """Of several searches; what each came to stands below the picture."""
+    missing = [walk.name for walk in walks if walk.result is None or not walk.result.found]
+    told = f"{len(walks) - len(missing)} of {len(walks)} found"
+    return f"{told}; not found: {', '.join(missing)}." if missing else f"{told}."
 
 
 def _options(answer: Answer, options: Sequence[str]) -> str:

@@ -193,3 +193,22 @@ def test_two_users_at_once_see_each_their_own(served: Any, chromium: Any) -> Non
         if page.locator("rect.found").count():
             assert drawn_box(page).iou(found_box(served, drawn, kind)) > 0.99
             assert drawn_box(page).iou(drawn.find(kind).box) > 0.3
+
+
+@pytest.mark.slow
+def test_a_long_search_widens_no_phone_and_can_be_stopped(served: Any, chromium: Any) -> None:
+    drawn = scene(3)
+    page = open_page(served, chromium, PHONE, color_scheme="dark")
+    drop(page, "scene.png", png(drawn.render()))
+    page.get_by_label("Find things").check()
+    page.fill("#seal-targets textarea", drawn.absent[0])
+    page.click("#seal-go")
+    assert "not found" in answered(page) and width_overflow(page) == 0
+    page.click("#seal-go")
+    page.wait_for_selector("#seal-over .step", timeout=WAIT)
+    page.click("#seal-stop")
+    page.wait_for_function(
+        "document.querySelector('#seal-message').innerText.startsWith('Stopped')", timeout=WAIT
+    )
+    page.wait_for_selector("#seal-go:not([disabled])", timeout=WAIT)
+    assert page.locator("#seal-answer .answer").count() == 0
