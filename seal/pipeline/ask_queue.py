@@ -14,7 +14,7 @@ from typing import Any
 
 from seal.pipeline.answer import Answer
 from seal.pipeline.ask_job import AskJob
-from seal.pipeline.ask_rounds import Asked, AskRounds, OnBatch
+from seal.pipeline.ask_rounds import BATCH, Asked, AskRounds, OnBatch
 from seal.pipeline.ask_ticket import AskTicket
 from seal.pipeline.events import OnEvent
 from seal.pipeline.fair_turn import FairTurn
@@ -55,7 +55,8 @@ class AskQueue:
         """
         Args:
             max_waiting: submissions that may wait for a place; more are refused.
-            concurrency: questions and searches under way at a time; None: as many as searches are.
+            concurrency: questions and searches under way at a time; None: as many as searches, and
+                two batches of answers.
             on_batch: is told the kind ("show", "tell", or a query's) and the size of each batch.
             turn: is held while the networks are used; given to all queues that share some.
         """
@@ -176,6 +177,7 @@ class AskQueue:
             self._submitted += 1
             job = AskJob(ticket, image, pixels, question, target, on_event)
             heapq.heappush(self._waiting, job)
+            self._admit()  # its picture is opened while the models are busy, if there is a place
             self._lock.notify_all()
             return ticket
 
@@ -299,5 +301,6 @@ class AskQueue:
 def _places(seal: Asked) -> int:
     locator = seal.locator
     if isinstance(locator, SearchLocator):
-        return locator.speed.of(locator.model).concurrency
+        # Those that wait for a batch of answers take no place of a search.
+        return locator.speed.of(locator.model).concurrency + 2 * BATCH
     return CONCURRENCY
