@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from seal.evaluation.results.result_tables import percent
-from seal.miniature.benchmark import FOLDERS
 from seal.miniature.time_left import told
 
 
@@ -41,13 +40,12 @@ def shown_path(path: Path) -> str:
 
 
 def _question(benchmark: Path) -> tuple[Path, str] | None:
-    """The first question of a benchmark, and its image."""
-    for folder in FOLDERS:
-        for path in sorted((benchmark / folder).glob("*.json")):
-            question = json.loads(path.read_text(encoding="utf-8")).get("question")
-            image = path.with_suffix(".jpg")
-            if question and image.is_file():
-                return image, str(question)
+    """The first question of a benchmark about things that are there, and its image."""
+    for path in sorted(benchmark.glob("*/*.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        image = path.with_suffix(".jpg")
+        if told.get("question") and None not in told.get("bbox", [None]) and image.is_file():
+            return image, str(told["question"])
     return None
 
 

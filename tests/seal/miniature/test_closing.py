@@ -14,8 +14,13 @@ METRIC = {"value": 0.845, "n": 200, "invalid": 0, "low": 0.788, "high": 0.889}
 def finished(out, *, question="What is the color of the cup's badge?"):
     folder = out / "data" / "benchmark" / "direct_attributes"
     folder.mkdir(parents=True)
-    (folder / "0000.json").write_text(json.dumps({"question": question}))
+    asked = {"question": question, "bbox": [[1, 1, 9, 9]]}
+    (folder / "0000.json").write_text(json.dumps(asked))
     (folder / "0000.jpg").write_bytes(b"")
+    absent = out / "data" / "benchmark" / "absent_targets"
+    absent.mkdir()
+    (absent / "0000.json").write_text(json.dumps({"question": "What lamp?", "bbox": [None]}))
+    (absent / "0000.jpg").write_bytes(b"")
     accuracy = {"none": {"overall": METRIC | {"value": 0.33}}, "guided": {"overall": METRIC}}
     (out / "metrics.json").write_text(json.dumps({"accuracy": accuracy}))
     return out
