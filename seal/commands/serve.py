@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 from typing import Any
 
 from seal.commands.model_options import add_models, open_seal, tell_stderr
@@ -82,8 +83,22 @@ def serve(arguments: argparse.Namespace) -> int:
     config = ServeConfig(
         api_key=_key(arguments.api_key_env), **{name: getattr(arguments, name) for name in names}
     )
+    _check_port(arguments.host, arguments.port)
     seal = open_seal(arguments)
     return serve_until_stopped(seal, config, arguments.host, arguments.port, tell=tell_stderr)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on."""
+    try:
+        (family, *_, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        raise ValueError(
+            f"--host {host} --port {port}: {error.strerror or error}; choose another"
+        ) from None
 
 
 def _key(variable: str | None) -> str | None:
