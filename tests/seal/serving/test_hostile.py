@@ -77,7 +77,7 @@ def test_whatever_chance_makes_of_a_request_the_server_does_not_fail():
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
 def test_texts_that_unpack_to_gigabytes_are_never_unpacked(kind):
-    bomb = zlib.compress(bytes(200_000_000), 9)
+    bomb = zlib.compress(bytes(50_000_000), 1)
     head = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}[kind]
     file = io.BytesIO()
     Image.new("RGB", (64, 64)).save(file, "PNG")

@@ -125,6 +125,7 @@ def test_sigterm_finishes_what_is_open_and_ends_with_0():
     assert process.stdout.read().startswith("stopping: 1 open")
 
 
+@pytest.mark.slow
 def test_the_grace_ends_and_a_second_signal_ends_at_once():
     process, address = _serving(seconds=3.0, grace=0.2)
     thread, got = _asked(address)
