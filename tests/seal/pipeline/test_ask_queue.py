@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from concurrent.futures import CancelledError
 
 import pytest
@@ -71,6 +72,9 @@ def test_each_answer_is_what_it_is_alone_with_its_cost(search):
     one = seal(search, held=True, **numbers)
     with one.queue() as queue:
         tickets = [queue.submit(question) for question in asked]
+        # All are there, with their pictures, before the first batch is answered.
+        while len(queue._opened) + len(queue._rounds.jobs) < len(asked):
+            time.sleep(0.005)
         one.answer_model.go.set()
         assert [told(ticket.result(20)) for ticket in tickets] == list(map(told, alone))
     assert len(one.answer_model.generated) < len(asked) / 4  # in shared batches
