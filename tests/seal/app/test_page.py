@@ -177,6 +177,7 @@ def test_what_is_no_picture_is_told_in_a_line_and_the_page_goes_on(
     assert width_overflow(page) == 0
 
 
+@pytest.mark.slow
 def test_two_users_at_once_see_each_their_own(served: Any, chromium: Any) -> None:
     scenes = [scene(1), scene(2)]
     pages = [open_page(served, chromium) for _ in scenes]
