@@ -14,6 +14,9 @@ from seal.miniature.world import make_scene
 from seal.pipeline.events import Visited
 from seal.search.budget import BudgetConfig
 
+# One page is started for all of them, on one worker.
+pytestmark = pytest.mark.xdist_group("app")
+
 
 def test_ways_side_by_side_and_one_walk_find_each_target_in_its_place(served: Any) -> None:
     scene = make_scene(977, 4)

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+# One page is started for all of them, on one worker.
+pytestmark = pytest.mark.xdist_group("app")
+
 SHUT = (
     "/gradio_api/info",
     "/gradio_api/openapi.json",

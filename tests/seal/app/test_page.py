@@ -19,6 +19,9 @@ from seal.images.limits import MOST_PIXELS_VARIABLE
 from seal.miniature.world import Scene, make_scene
 from seal.miniature.world_questions import attribute_question
 
+# One page is started for all of them, on one worker.
+pytestmark = pytest.mark.xdist_group("app")
+
 WAIT = 60_000  # milliseconds
 SEED = 977  # of a world that nothing was trained on
 # Follows every change of what lies over the picture: how many regions were shown by then.
