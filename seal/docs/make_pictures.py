@@ -3,6 +3,7 @@
     python -m seal.docs.make_pictures search                       # a search on a drawn scene
     python -m seal.docs.make_pictures report --demo runs/demo      # the demo's report, as a browser
                                                                    # shows it
+    python -m seal.docs.make_pictures app --address http://127.0.0.1:7860/    # after a search there
     python -m seal.docs.make_pictures page --file FILE.html --name NAME
 
 They are written to seal/docs/pictures/, each small enough for a repository. The search is by the
@@ -12,8 +13,10 @@ models that ship with the package, on scenes that nothing was trained on.
 from __future__ import annotations
 
 import argparse
+import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,22 +66,44 @@ def page_picture(
     page: Path, *, width: int = 1180, height: int = 1560, executable: str | None = None
 ) -> Image.Image:
     """The top of a page, as Chromium shows it. executable: of a Chromium that is installed."""
+    with _window(width, height, executable) as window:
+        window.goto(page.resolve().as_uri())
+        return _seen(window)
+
+
+def app_picture(
+    address: str, *, width: int = 1180, height: int = 1640, executable: str | None = None
+) -> Image.Image:
+    """`seal app` at `address` after a search in its first example; see `page_picture`."""
+    with _window(width, height, executable) as window:
+        window.goto(address)
+        window.locator("img").first.click()  # it brings its question
+        window.wait_for_timeout(2_000)
+        window.get_by_role("button", name="Search", exact=True).click()
+        window.get_by_text("Working memory:").wait_for(timeout=120_000)
+        window.mouse.wheel(0, -10_000)
+        window.wait_for_timeout(1_000)
+        return _seen(window)
+
+
+@contextmanager
+def _window(width: int, height: int, executable: str | None) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
-        options: dict[str, Any] = {"args": ["--no-sandbox"]}
-        if executable is not None:
-            options["executable_path"] = executable
+    options: dict[str, Any] = {"args": ["--no-sandbox"]}
+    if executable is not None:
+        options["executable_path"] = executable
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**options)
         try:
-            view = browser.new_page(viewport={"width": width, "height": height})
-            view.goto(page.resolve().as_uri())
-            shot = Path(temporary) / "page.png"
-            view.screenshot(path=str(shot))
+            yield browser.new_page(viewport={"width": width, "height": height})
         finally:
             browser.close()
-        with Image.open(shot) as opened:
-            return opened.convert("RGB")
+
+
+def _seen(window: Any) -> Image.Image:
+    with Image.open(io.BytesIO(window.screenshot())) as opened:
+        return opened.convert("RGB")
 
 
 def write_small(image: Image.Image, path: Path) -> Path:
@@ -101,14 +126,19 @@ def write_small(image: Image.Image, path: Path) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="make the pictures of the documentation")
-    parser.add_argument("which", choices=("search", "report", "page"))
+    parser.add_argument("which", choices=("search", "report", "app", "page"))
     parser.add_argument("--demo", type=Path, default=Path("runs/demo"), metavar="DIR")
+    parser.add_argument("--address", default="http://127.0.0.1:7860/", help="of a `seal app`")
     parser.add_argument("--file", type=Path, metavar="FILE", help="of which: page")
     parser.add_argument("--name", default="page", help="of the picture of a page")
     parser.add_argument("--chromium", metavar="FILE", help="(the one that playwright installed)")
     told = parser.parse_args(arguments)
     if told.which == "search":
         print(write_small(search_picture(), PICTURES / "search.png"))
+        return
+    if told.which == "app":
+        picture = app_picture(told.address, executable=told.chromium)
+        print(write_small(picture, PICTURES / "app.png"))
         return
     page, name = (told.demo / "report.html", "report")
     if told.which == "page":

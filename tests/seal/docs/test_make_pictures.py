@@ -17,5 +17,5 @@ def test_a_picture_is_made_to_fit_and_keeps_rare_colors(tmp_path):
 
 
 def test_those_in_the_repository_are_small():
-    for name in ("search", "report"):
+    for name in ("search", "report", "app"):
         assert 0 < (PICTURES / f"{name}.png").stat().st_size <= MAX_BYTES
