@@ -233,7 +233,9 @@ def _flag(of: dict[str, Any], name: str, prefix: str = "") -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, int) or math.isfinite(value)  # some whole numbers are no float
 
 
 def _messages(

@@ -21,6 +21,9 @@ from seal.text.quote import quoted
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _HEAD = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[\w.+-]+)*);base64\Z", re.ASCII)
 _LONGEST_HEAD = 200  # characters before the comma
+# What a JPEG can be. A picture of one row of millions of pixels is a small file, and takes minutes
+# to make smaller, while everybody waits.
+LONGEST_SIDE = 65_535
 _PNG = b"\x89PNG\r\n\x1a\n"
 # Compressed texts and profiles of a PNG: nobody sees them, and a few bytes can be gigabytes.
 _UNSEEN = (b"zTXt", b"iCCP", b"iTXt")
@@ -30,7 +33,7 @@ def read_data_url(url: str, max_pixels: int, param: str) -> bytes:
     """The bytes of the image file; not decoded, but its header is read.
 
     Raises:
-        RequestError: it is no data URL, no picture, or one of too many pixels.
+        RequestError: it is no data URL, no picture, or one of too many pixels or too long a side.
     """
     head, comma, _ = url[:_LONGEST_HEAD].partition(",")
     if not url[:5].lower() == "data:":
@@ -56,6 +59,14 @@ def read_data_url(url: str, max_pixels: int, param: str) -> bytes:
             413,
             f"the picture has {width} x {height} pixels, more than the {max_pixels:,} that this "
             "server takes: make it smaller, or send a part of it",
+            param=param,
+            code="image_too_large",
+        )
+    if max(width, height) > LONGEST_SIDE:
+        raise RequestError(
+            413,
+            f"the picture has {width} x {height} pixels, and a side of more than "
+            f"{LONGEST_SIDE:,} is not taken: make it smaller, or send a part of it",
             param=param,
             code="image_too_large",
         )
@@ -88,13 +99,9 @@ def _without_unseen(content: bytes) -> bytes:
     while at + 12 <= len(content):
         (length,) = struct.unpack(">I", content[at : at + 4])
         kind, end = content[at + 4 : at + 8], at + 12 + length
-        if kind == b"IDAT":
-            break
         if kind not in _UNSEEN or _plain(kind, content[at + 8 : end - 4]):
             kept.append(content[at:end])
         at = end
-    if len(kept) == 1 and at == len(_PNG):
-        return content
     return b"".join([*kept, content[at:]])
 
 

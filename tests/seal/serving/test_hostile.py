@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 from asgi import JSON, ask, request
-from hostile_requests import chance_requests, chunk, wrong_requests
+from hostile_requests import chance_requests, chunk, png_head_url, wrong_requests
 from PIL import Image
 from served import SIDE, SKY, application, chat
 
@@ -75,14 +75,26 @@ def test_whatever_chance_makes_of_a_request_the_server_does_not_fail():
         assert ask(app, chat(SKY)).status == 200
 
 
+def test_a_whole_number_above_every_float_is_a_number():
+    with application() as app:
+        assert ask(app, chat(SKY, temperature=10**400)).status == 200
+
+
+def test_a_row_of_millions_of_pixels_is_refused_before_it_is_opened():
+    with application() as app:
+        got = ask(app, chat(SKY, png_head_url(25_000_000, 1)))
+    assert got.status == 413 and "25000000 x 1" in got.error["message"]
+
+
+@pytest.mark.parametrize("at", [33, -12], ids=["behind its head", "behind its pixels"])
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
-def test_texts_that_unpack_to_gigabytes_are_never_unpacked(kind):
+def test_texts_that_unpack_to_gigabytes_are_never_unpacked(kind, at):
     bomb = zlib.compress(bytes(50_000_000), 1)
     head = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}[kind]
     file = io.BytesIO()
     Image.new("RGB", (64, 64)).save(file, "PNG")
     png = file.getvalue()
-    content = png[:33] + chunk(kind, head + bomb) + png[33:]  # behind its head
+    content = png[:at] + chunk(kind, head + bomb) + png[at:]
     url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     with application() as app:
         ask(app, chat(SKY))
