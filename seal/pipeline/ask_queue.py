@@ -257,16 +257,16 @@ class AskQueue:
         try:
             if job.ticket.done:
                 return
-            job.image = self._pictures.open(job.picture)
+            image = self._pictures.open(job.picture)
             if job.question is not None:
-                job.question = replace(job.question, image=job.image)
+                job.question = replace(job.question, image=image)
         except Exception as error:
-            job.failure = error
+            image, job.failure = None, error
         with self._lock:
-            if job.image is not None and job.ticket.number in self._running:
-                self._images.hold(job.image)
-            else:
-                job.image = None
+            # Who was cancelled meanwhile holds none: it is put away already.
+            if image is not None and job.ticket.number in self._running:
+                self._images.hold(image)
+                job.image = image
             self._opened.append(job)
             self._lock.notify_all()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any, Generic, Literal, TypeVar
@@ -60,12 +62,15 @@ class AskTicket(Generic[Outcome]):
         return self._cancel(self)
 
     def when_done(self, call: Callable[[AskTicket[Outcome]], None]) -> None:
-        """Call once it is done, on the thread that ends it; at once if it is done already."""
+        """Call once it is done, on the thread that ends it; at once if it is done already.
+
+        What a call raises is told on stderr: it is no failure of the question, nor of the queue.
+        """
         with self._lock:
             if not self.done:
                 self._callbacks.append(call)
                 return
-        call(self)
+        self._told(call)
 
     def end(
         self,
@@ -81,5 +86,11 @@ class AskTicket(Generic[Outcome]):
             self._over.set()
             calls, self._callbacks = self._callbacks, []
         for call in calls:
-            call(self)
+            self._told(call)
         return True
+
+    def _told(self, call: Callable[[AskTicket[Outcome]], None]) -> None:
+        try:
+            call(self)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)

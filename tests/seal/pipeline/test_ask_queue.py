@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import random
 import threading
 import time
 from concurrent.futures import CancelledError
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from fakes import FakeAnswerModel, FakeSearchModel
@@ -140,6 +143,56 @@ def test_what_an_event_raises_fails_its_question_alone():
         with pytest.raises(InterruptedError, match="enough"):
             stopped.result(20)
         assert other.result(20).text == "yes"
+
+
+def test_what_is_called_at_the_end_breaks_nothing(capsys):
+    def broken(ticket):
+        raise ZeroDivisionError(ticket.what)
+
+    with seal().queue() as queue:
+        tickets = [queue.submit(Question(picture(), COLOR)) for _ in range(3)]
+        for ticket in tickets:
+            ticket.when_done(broken)
+        assert [ticket.result(20).text for ticket in tickets] == ["red"] * 3
+        assert queue.submit(Question(picture(), SIDE)).result(20).text == "yes"
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_who_cancels_while_the_picture_is_opened_takes_it_from_nobody_else(monkeypatch):
+    image, opened, go = picture(), threading.Event(), threading.Event()
+    one = seal(held=True)
+    with one.queue() as queue:
+        first = queue.submit(Question(image, COLOR))
+        assert one.answer_model.at_it.wait(20)
+
+        def slowly(question, **changes):
+            opened.set()
+            assert go.wait(20)
+            return replace(question, **changes)
+
+        monkeypatch.setattr("seal.pipeline.ask_queue.replace", slowly)
+        second = queue.submit(Question(image, COLOR))
+        assert opened.wait(20) and second.cancel()
+        one.answer_model.go.set()
+        assert first.result(20).text == "red"
+        go.set()
+        assert queue.submit(Question(image, COLOR)).result(20).text == "red"
+    assert not queue.broken and image not in queue._images
+
+
+def test_nothing_hangs_however_questions_are_cancelled():
+    chance, images = random.Random(16), [picture() for _ in range(4)]
+    with seal().queue(concurrency=5) as queue:
+        tickets = []
+        for number in range(300):
+            question = Question(chance.choice(images), chance.choice((COLOR, SIDE, SKY)))
+            tickets.append(queue.submit(question, priority=chance.randrange(3)))
+            if number % 2:
+                chance.choice(tickets).cancel()
+        for ticket in tickets:
+            with suppress(CancelledError):
+                assert ticket.result(20).text in ANSWERS.values()
+    assert not queue.broken and not queue._images.num_pixels
 
 
 def test_the_highest_priority_goes_first_and_of_one_the_oldest():
