@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from seal.commands import app, ask, completion, demo, doctor, locate, programs, serve
+from seal.commands import app, ask, completion, demo, doctor, locate, mcp, programs, serve
 from seal.version import __version__
 
 EPILOG = """\
@@ -60,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_doctor(commands)
     demo.add_demo(commands)
     serve.add_serve(commands)
+    mcp.add_mcp(commands)
     completion.add_completion(commands)
     return parser
 
