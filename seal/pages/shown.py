@@ -10,6 +10,7 @@ from PIL import Image
 from seal.pages.page import picture
 
 _WIDTH = 900  # pixels; as wide as notebooks are
+_FITS = "max-width:100%;height:auto"
 
 
 def shown_html(words: str, image: Image.Image | None, notes: Sequence[str] = ()) -> str:
@@ -22,5 +23,7 @@ def shown_html(words: str, image: Image.Image | None, notes: Sequence[str] = ())
     parts += [f"<div>{html.escape(line)}</div>" for line in more]
     parts += [f'<div style="color:#b45309">{html.escape(note)}</div>' for note in notes]
     if image is not None:
-        parts.append(f'<div style="margin-top:.5em">{picture(image, width=_WIDTH)}</div>')
+        # A notebook has no style of ours, and may be narrower than the picture.
+        tag = picture(image, width=_WIDTH).replace("<img ", f'<img style="{_FITS}" ', 1)
+        parts.append(f'<div style="margin-top:.5em">{tag}</div>')
     return "<div>" + "".join(parts) + "</div>"

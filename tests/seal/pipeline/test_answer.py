@@ -88,6 +88,7 @@ def test_a_notebook_shows_words_and_picture_and_escapes_what_a_model_said():
     shown = answer(text="<script>alert(1)</script>")._repr_html_()
     assert "<script>" not in shown and "&lt;script&gt;" in shown
     assert "data:image/jpeg;base64," in shown and "http" not in shown.replace("http://www.w3", "")
+    assert '<img style="max-width:100%' in shown  # no sideways scroll in a narrow notebook
     assert "base64" not in answer(image=False)._repr_html_()
     assert "mug: [40, 60, 60, 76]" in found()._repr_html_()
 
