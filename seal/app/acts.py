@@ -24,10 +24,11 @@ FIELDS = (
 
 def uploading(parts: Parts) -> Callable[[Any, Visitor], Any]:
     """An uploaded file becomes the picture, or one line says why not."""
+    kept = {path.resolve() for path in parts.folder.rglob("*")}  # the pictures of the examples
 
     def act(given: Any, visitor: Visitor) -> Any:
         try:
-            name, image = read_upload(given, parts.folder)
+            name, image = read_upload(given, parts.folder, kept)
         except ValueError as error:
             # The field is emptied: what is in it is not what is shown.
             return None, visitor, gr.skip(), gr.skip(), gr.skip(), gr.skip(), message(str(error))

@@ -50,7 +50,11 @@ def ask(
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     walks = Walks()
     started = time.perf_counter()
-    ticket = submit(wanted, events.put)
+    try:
+        ticket = submit(wanted, events.put)
+    except Exception as error:  # it cannot be searched for in this way, or too many wait
+        yield View(message=message(_first_line(error)))
+        return
     begun(ticket)
     yield View(
         over="", below=_busy("Reading the picture and the question ..."), card="", message=""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,9 +76,15 @@ def entry_markup(entry: Entry) -> str:
 
 
 def save_session(entries: Sequence[Entry], models: Mapping[str, str], folder: Path) -> Path:
-    """Write the page of the entries into `folder`; returns its path."""
+    """Write the page of the entries into a folder in `folder`; returns its path.
+
+    Whoever knows the path is served the file: nobody can guess it, and two visitors who ask in the
+    same second have one each.
+    """
     stamp = entries[-1].when.strftime("%Y%m%d-%H%M%S")
-    return session_page(entries, models).write(folder / f"seal-session-{stamp}.html")
+    own = folder / secrets.token_hex(16)
+    own.mkdir()
+    return session_page(entries, models).write(own / f"seal-session-{stamp}.html")
 
 
 def _facts(entry: Entry) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ from PIL import Image
 from seal.images import open_image
 
 
-def read_upload(given: Any, folder: Path) -> tuple[str, Image.Image]:
+def read_upload(given: Any, folder: Path, kept: Collection[Path] = ()) -> tuple[str, Image.Image]:
     """The name and the picture of an uploaded file, which is deleted: only its pixels are kept.
 
     Args:
         given: what the browser says of the file: its `path` and its own name, `orig_name`.
         folder: where uploads are; a path elsewhere is refused, so that nobody reads this machine's
             files through the page.
+        kept: files in the folder that are the page's own, as absolute paths without links: not
+            deleted, whoever names them.
 
     Raises:
         ValueError: it is no upload, or no picture; one line, without the path.
@@ -32,4 +35,5 @@ def read_upload(given: Any, folder: Path) -> tuple[str, Image.Image]:
     except ValueError as error:
         raise ValueError(str(error).replace(str(path), name)) from None
     finally:
-        path.unlink(missing_ok=True)
+        if path.resolve() not in kept:
+            path.unlink(missing_ok=True)

@@ -34,6 +34,12 @@ def test_a_file_elsewhere_is_neither_read_nor_deleted(tmp_path: Path) -> None:
     assert Path(given["path"]).exists()
 
 
+def test_nobody_deletes_the_pages_own_files_by_naming_them(tmp_path: Path) -> None:
+    given = uploaded(tmp_path)
+    read_upload(given, tmp_path, {Path(given["path"]).resolve()})
+    assert Path(given["path"]).exists()
+
+
 def test_an_error_names_the_file_as_its_owner_does(tmp_path: Path) -> None:
     path = tmp_path / "stored.jpg"
     path.write_text("no picture")
