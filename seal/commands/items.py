@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +37,7 @@ class Item:
 
 def is_many(image: str) -> bool:
     """Whether this names several pictures: a folder or a .jsonl file."""
-    path = Path(image)
-    return path.is_dir() or path.suffix.lower() == ".jsonl"
+    return os.path.isdir(image) or Path(image).suffix.lower() == ".jsonl"
 
 
 def read_items(
@@ -57,13 +57,15 @@ def read_items(
         ValueError: there is no picture, a line is none, or the text is missing or said twice.
     """
     path = Path(image)
-    if path.is_dir():
+    if os.path.isdir(image):
         if text is None:
             raise ValueError(f"{image} is a folder: say the {key} too, for all of its pictures")
         found = sorted(
             file
             for file in path.rglob("*")
-            if file.suffix.lower() in PICTURES and not file.name.startswith(".")
+            if file.suffix.lower() in PICTURES
+            and not file.name.startswith(".")
+            and (os.path.isfile(file) or not os.path.exists(file))  # a broken link is told later
         )
         if not found:
             raise ValueError(f"{image} holds no picture ({', '.join(PICTURES)})")

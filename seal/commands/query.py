@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -56,12 +57,21 @@ def check_output(arguments: argparse.Namespace, *, many: bool) -> None:
         ValueError: see above.
     """
     if arguments.save_path is not None:
+        if os.path.isdir(arguments.image) and _inside(arguments.save_path, arguments.image):
+            raise ValueError(
+                f"--save-path {arguments.save_path} lies in {arguments.image}: what is written "
+                "there would be asked about the next time; name a folder elsewhere"
+            )
         require_writable(arguments.save_path)
     if arguments.out is not None and not many:
         raise ValueError(
             f"--out {arguments.out} takes the lines of a folder or a .jsonl file, and "
             f"{arguments.image} is one picture: write its result with --json > FILE"
         )
+
+
+def _inside(inner: Path, outer: str) -> bool:
+    return Path(os.path.realpath(inner)).is_relative_to(os.path.realpath(outer))
 
 
 def load(arguments: argparse.Namespace, progress: Progress) -> Seal:

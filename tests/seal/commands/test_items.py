@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from PIL import Image
@@ -32,6 +33,18 @@ def test_a_folder_is_its_pictures_in_order_all_with_the_same_words(folder):
     assert {(item.text, item.options, item.targets) for item in items} == {
         ("Why?", ("a", "b"), None)
     }
+
+
+def test_what_is_no_file_is_no_picture_and_a_broken_link_is_told_later(folder):
+    (folder / "album.jpg").mkdir()
+    (folder / "album.jpg" / "d.png").write_bytes(b"")
+    (folder / "again").symlink_to(folder)
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    os.mkfifo(folder / "pipe.png")  # to be opened, it waits forever
+    items = read_items(str(folder), "Why?", key="question")
+    assert [item.id for item in items] == [
+        "a.JPG", "album.jpg/d.png", "b.png", "gone.png", "inner/c.webp",
+    ]  # fmt: skip
 
 
 def test_lines_say_their_own_and_their_pictures_are_beside_the_file(tmp_path):
@@ -80,6 +93,10 @@ def test_what_is_said_twice_or_not_at_all_is_refused(folder, tmp_path):
         read_items(str(empty), "Why?", key="question")
     with pytest.raises(ValueError, match=r"absent\.jsonl cannot be read"):
         read_items(str(tmp_path / "absent.jsonl"), None, key="question")
+
+
+def test_a_name_that_is_too_long_is_one():
+    assert not is_many("a" * 5000 + ".jpg")
 
 
 def test_a_picture_is_one(tmp_path):

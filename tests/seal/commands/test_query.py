@@ -325,9 +325,10 @@ def test_ask_answers_the_lines_of_a_file_and_goes_on_where_it_was(knowing, album
     assert "holds answers made with" in capsys.readouterr().err
 
 
-def test_ask_asks_the_same_of_each_picture_of_a_folder(knowing, album, capsys):
+def test_ask_asks_the_same_of_each_picture_of_a_folder(knowing, album, tmp_path_factory, capsys):
+    seen = tmp_path_factory.mktemp("seen")
     flags = ["--option", "red", "--option", "blue", "--miniature", "--json", "-q"]
-    assert main(["ask", str(album), QUESTION, *flags, "--save-path", str(album / "seen")]) == 1
+    assert main(["ask", str(album), QUESTION, *flags, "--save-path", str(seen)]) == 1
     said = capsys.readouterr()
     lines = {line["id"]: line for line in map(json.loads, said.out.splitlines())}
     assert set(lines) == {"a.png", "b.png", "damaged.png"}
@@ -405,6 +406,12 @@ def test_a_wrong_image_is_refused_before_a_model_is_loaded(no_model, place, caps
     where = image if "://" in image else str(place / image)
     assert main(["locate", where, "boat"]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_pictures_are_not_written_among_those_that_are_asked_about(no_model, album, capsys):
+    for place in (album, album / "seen"):
+        assert main(["locate", str(album), "boat", "--save-path", str(place)]) == 2
+        assert "name a folder elsewhere" in capsys.readouterr().err
 
 
 def test_the_place_of_pictures_is_checked_before_a_model_is_loaded(no_model, place, capsys):
