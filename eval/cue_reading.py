@@ -16,6 +16,7 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from seal.inference.guides.seal_vsm import NetworkSearchModel
+from seal.inference.hub import model_folder
 from seal.miniature.cue_reading import measure
 from seal.models.files.load import load_model
 from seal.models.vsm import VSM
@@ -37,11 +38,11 @@ class CueReadingRun:
 
 @program("cue_reading", CueReadingRun)
 def main(run: CueReadingRun) -> None:
-    model = load_model(run.vsm)
+    model = load_model(model_folder(run.vsm))
     if not isinstance(model, VSM):
         raise ValueError(f"vsm={run.vsm} holds a {type(model).__name__}, not a search model")
     found = measure(
-        NetworkSearchModel(model, load_tokenizer(run.vsm)),
+        NetworkSearchModel(model, load_tokenizer(model_folder(run.vsm))),
         seed=run.seed,
         num_scenes=run.num_scenes,
     )

@@ -1,7 +1,8 @@
 """The blocks of commands and of Python in a page of Markdown, and what is said about each.
 
 The line above a block says what it takes, where it is not simply run:
-`<!-- slow -->`: minutes; `<!-- needs: WHAT -->`: it is only looked at; `<!-- exit: 0 or 3 -->`.
+`<!-- slow -->`: minutes; `<!-- needs: WHAT -->`: it is only looked at; `<!-- exit: 0 or 3 -->`, or
+`<!-- slow: exit 0 or 3 -->`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def blocks(page: Path) -> list[Block]:
                 textwrap.dedent(match["text"]),
                 needs=rest if word == "needs" else None,
                 slow=word in ("slow", "background"),
-                exits=tuple(map(int, re.findall(r"\d+", rest or ""))) if word == "exit" else (0,),
+                exits=tuple(map(int, re.findall(r"\d+", rest or "")))
+                if rest and word in ("exit", "slow")
+                else (0,),
                 background=rest if word == "background" else None,
             )
         )

@@ -15,6 +15,7 @@ from seal.evaluation.speed.config import HIDDEN, SpeedConfig
 from seal.evaluation.speed.script import OPTIONS, PLACE, QUESTION, TARGETS
 from seal.files.fingerprint import TRAINING_FILE
 from seal.inference.guides.seal_vsm import sentence_ends
+from seal.inference.hub import model_folder
 from seal.models.files.model_config import CONFIG_FILE
 from seal.models.files.random_weights import random_model, write_random_model
 from seal.models.presets import NUM_ADDED_TOKENS, vqa_preset, vsm_preset
@@ -39,7 +40,7 @@ def model_folders(config: SpeedConfig) -> tuple[Path, Path]:
 
 def search_model_folder(config: SpeedConfig) -> Path:
     """Where the search model is whose searches are compared."""
-    return model_folders(config)[1] if config.vsm is None else Path(config.vsm)
+    return model_folders(config)[1] if config.vsm is None else model_folder(config.vsm)
 
 
 def models_made(config: SpeedConfig) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from seal.inference.hf.families import family_of
 from seal.inference.hf.load import HFModel, load_hf
 from seal.inference.hf.pixels import PixelBudget
 from seal.inference.hf.processor import load_processor
+from seal.inference.hub import local_folder
 from seal.inference.model_kinds import model_kind
 from seal.models.files.model_config import CONFIG_FILE
 from seal.models.presets import vqa_preset
@@ -31,7 +31,8 @@ def build_answer_model(config: ViCropSpeedConfig) -> AnswerModel:
     dtype = getattr(torch, config.dtype or ("float32" if device == "cpu" else "bfloat16"))
     if config.vqa == SEAL:
         return _seal(config, device, dtype)
-    here = (Path(config.vqa) / CONFIG_FILE).is_file()
+    folder = local_folder(config.vqa)
+    here = folder is not None and (folder / CONFIG_FILE).is_file()
     kind = model_kind(config.vqa) if here or is_endpoint(config.vqa) else "hf"
     if kind != "hf":
         what = "a server, whose attention nobody sees" if kind == "endpoint" else "SEAL's own model"
