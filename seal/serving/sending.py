@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
-from seal.serving.body import Send
+from seal.serving.body import ClientGoneError, Message, Send
+
+UNREAD_SECONDS = 60.0  # that a piece of a stream waits for its reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,17 @@ class Stream:
             self.begun = True
             headers = {"content-type": "text/event-stream", "cache-control": "no-cache"}
             await _start(self._send, 200, headers)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._taken({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def _taken(self, message: Message) -> None:
+        """
+        Raises:
+            ClientGoneError: who asked is there, and reads nothing.
+        """
+        try:
+            await asyncio.wait_for(self._send(message), UNREAD_SECONDS)
+        except asyncio.TimeoutError:
+            raise ClientGoneError from None
 
     async def end(self) -> None:
         await self._send({"type": "http.response.body", "body": b""})
