@@ -18,7 +18,7 @@ class RandomModel:
         self.batches = []  # (kind, size) of each call
 
     def _generator(self, query):
-        key = f"{self.seed}{query.kind}{query.patch.image.size}{query.patch.box}{query.text}"
+        key = f"{self.seed}{query.kind}{query.patch.image.size}{query.patch.box!r}{query.text}"
         digest = hashlib.sha256(key.encode()).digest()
         return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 

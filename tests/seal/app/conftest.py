@@ -48,7 +48,7 @@ def served() -> Iterator[Served]:
             yield Served(address, folder, parts)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # while it is open, nothing else in this process runs asyncio
 def chromium() -> Iterator[Any]:
     from browser import browser
 

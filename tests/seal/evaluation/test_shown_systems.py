@@ -257,7 +257,8 @@ def test_processes_share_out_a_run_and_read_the_same_levels(folders, tmp_path):
             several = Systems(names, answers, None, protocol=ProtocolConfig())
             lines = Benchmark(task, out).predict(several, batch=batch, shard=shard)
         for line in lines:
-            line["answer"]["losses"] = [round(loss, 4) for loss in line["answer"]["losses"]]
+            for name in ("losses", "probabilities"):
+                line["answer"][name] = [round(value, 4) for value in line["answer"][name]]
         return {name: plain(lines, name) for name in names}
 
     one = asked(tmp_path / "one", 8, Shard())

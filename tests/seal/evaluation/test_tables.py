@@ -262,9 +262,9 @@ def test_any_number_of_runs_stand_in_one_page_and_one_picture(run, tmp_path):
     settings = TablesRun(runs=[str(folder) for folder in folders], out=str(tmp_path / "x.html"))
     (path,) = write_tables(settings)
     text = path.read_text()
-    assert all(text.count(f"Behind the tables: {folder}<") == 1 for folder in folders)
+    assert all(text.count(f"Behind the tables: {folder}</h2>") == 1 for folder in folders)
     assert text.count("vstar_bench, accuracy in percent over 191 questions") == 12  # each once
-    shared = text.partition("accuracy against cost")[2]
+    shared = text.partition("accuracy against cost</h2>")[2]
     assert shared.count('class="scatter"') == 5 and shared.count("<circle") == 5 * 24
     assert len(TablesRun(runs=[str(folders[0])]).build()["run_1"].table.rows) == 2
     with pytest.raises(ValueError, match="holds no finished evaluation"):

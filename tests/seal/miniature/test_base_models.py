@@ -13,12 +13,13 @@ from seal.models.vsm import VSM
 from seal.text.prompts import refusal
 from seal.text.tokenize import load_tokenizer
 
-LIMIT = 5_500_000  # bytes
+LIMIT = 13_000_000  # bytes, of base models and of the trained ones that ship
+FILE_LIMIT = 5_000_000
 
 
 def test_the_assets_are_small():
-    files = [path for path in ASSETS.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < LIMIT
+    sizes = [path.stat().st_size for path in ASSETS.rglob("*") if path.is_file()]
+    assert sum(sizes) < LIMIT and max(sizes) < FILE_LIMIT
 
 
 @pytest.mark.parametrize(
