@@ -66,6 +66,7 @@ def test_zero_gives_the_same(world, stage):
         assert others == pytest.approx(losses, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_two_machines_take_the_same_step_however_it_is_cut_and_laid_out(world, tmp_path):
     """One process on each: micro-batches of 8, 4 and 1, packed and padded, ZeRO 0, 2 and 3, with
     recomputed blocks and with the optimizer on the host."""

@@ -25,7 +25,10 @@ def losses(folder: Path, name: str) -> list[dict[str, float]]:
     "options",
     [
         ("stage=3", "gradient_checkpointing=1", "recompute_every=2"),
-        ("stage=2", "gradient_checkpointing=1", "recompute_every=2", "compile=1"),
+        pytest.param(
+            ("stage=2", "gradient_checkpointing=1", "recompute_every=2", "compile=1"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["zero3", "compiled"],
 )

@@ -13,6 +13,8 @@ from seal.building.language import LanguageConfig
 from seal.building.language.unwritten_records import Prompt
 from seal.building.language.usage import ReportingModel
 
+pytestmark = pytest.mark.xdist_group("transformers_serve")  # it is started once
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:

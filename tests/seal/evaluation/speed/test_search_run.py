@@ -18,6 +18,8 @@ from seal.evaluation.speed.search_plan import Leg, search_piece_path
 from seal.failure import FailedError
 from seal.pages.table import markdown
 
+pytestmark = pytest.mark.xdist_group("search_run")  # its runs are made once
+
 PATHS = ["original", "plain", "all"]
 Launched = tuple[SpeedConfig, dict[str, Any]]
 
