@@ -18,7 +18,7 @@ _BLOCK = re.compile(
     r"(?P<text>.*?)^(?P=in)```$",
     re.DOTALL | re.MULTILINE,
 )
-_TAG = re.compile(r"<!-- (?P<word>slow|needs|exit|background)(?:: (?P<rest>.+))? -->")
+_TAG = re.compile(r"<!-- (?P<word>slow|needs|exit)(?:: (?P<rest>.+))? -->")
 _HERE = re.compile(r"<<'?(\w+)'?")
 
 
@@ -31,7 +31,6 @@ class Block:
     needs: str | None = None  # what it lacks here; None: it can be run
     slow: bool = False
     exits: tuple[int, ...] = (0,)
-    background: str | None = None  # an address that answers once it serves
 
     @property
     def place(self) -> str:
@@ -59,11 +58,10 @@ def blocks(page: Path) -> list[Block]:
                 match["language"],
                 textwrap.dedent(match["text"]),
                 needs=rest if word == "needs" else None,
-                slow=word in ("slow", "background"),
+                slow=word == "slow",
                 exits=tuple(map(int, re.findall(r"\d+", rest or "")))
                 if rest and word in ("exit", "slow")
                 else (0,),
-                background=rest if word == "background" else None,
             )
         )
     return found

@@ -19,11 +19,11 @@ folder of --images; nothing else is read from this disk, and nothing from a netw
 An agent's configuration:
   {"mcpServers": {"seal": {"command": "seal", "args": ["mcp", "--images", "/home/me/photos"]}}}
 Models stay loaded for all that ask:
-  seal mcp --port 8010 --images /tmp/seal_eval
+  seal mcp --port 8010 --images seen/
 lmms-eval starts a Python file for each call, and writes its images to work_dir; in seal_tools.py
   import os; os.execvp("seal", ["seal", "mcp", "--connect", "http://127.0.0.1:8010/mcp"])
 and then
-  --model async_openai --model_args model=...,mcp_server_path=seal_tools.py,work_dir=/tmp/seal_eval
+  --model async_openai --model_args model=...,mcp_server_path=seal_tools.py,work_dir=seen/
 """
 
 
